@@ -1,0 +1,120 @@
+"""What every attack is: a search for an image inside a budget."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple, Protocol, final
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.budget import Budget
+from vrbench.core.seeds import Streams
+from vrbench.core.spec import Component
+
+
+class Verdict(NamedTuple):
+    """How near ``B`` images are to a goal; one forward pass yields both."""
+
+    loss: Tensor  # (B,) float32, small is success, smooth enough to descend
+    margin: Tensor  # (B,) float32, negative once the goal is reached
+
+
+class Goal(Protocol):
+    """What the adversary wants of the images of some items."""
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        """Return how near images ``x``, ``(B, 3, H, W)``, of ``items``, ``(B,)``, are.
+
+        Row ``b`` of the answer depends on row ``b`` of the arguments only.
+        """
+
+
+class Attack(Component, ABC):
+    """A way to search. Subclasses implement ``search``; callers call the attack."""
+
+    @final
+    def __call__(
+        self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
+    ) -> Tensor:
+        """Return adversarial versions of ``clean``, inside the budget and on the 8-bit grid.
+
+        Whatever ``search`` returns is projected and rounded here, once, for every attack:
+        what is scored is exactly what could have been uploaded.
+
+        Args:
+            clean: ``(B, 3, H, W)`` float32 images in ``[0, 1]``, on the 8-bit grid.
+            items: ``(B,)`` int64, the item that each image shows; each at most once.
+            goal: what to make small.
+            budget: how far to go.
+            rng: the only source of randomness; one stream per item.
+
+        Returns:
+            ``(B, 3, H, W)``, detached, with ``budget.spent(...) <= budget.eps``. Row ``b``
+            does not depend on which other rows it came with.
+        """
+        if isinstance(self, BlackBox) and not isinstance(goal, Oracle):
+            goal = Oracle(goal, limit=self.queries)
+        found = self.search(clean.detach(), items, goal, budget, rng)
+        return budget.finish(found.detach(), clean)
+
+    @abstractmethod
+    def search(
+        self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
+    ) -> Tensor:
+        """Return images of a smaller loss; they may stray from the budget."""
+
+
+class Oracle:
+    """A goal behind a counter: answers without gradients, and no more of them than agreed.
+
+    Args:
+        goal: what answers.
+        limit: queries per item; None counts only.
+    """
+
+    def __init__(self, goal: Goal, *, limit: int | None = None) -> None:
+        self._goal, self.limit = goal, limit
+        self._asked: dict[int, int] = {}
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        """Return the verdicts on ``x``, one query each; no gradient leads through them.
+
+        Raises:
+            QueryLimitError: if an item has used up its queries; nothing is answered then.
+        """
+        for item, n in zip(*(t.tolist() for t in items.unique(return_counts=True)), strict=True):
+            used = self._asked.get(item, 0) + n
+            if self.limit is not None and used > self.limit:
+                raise QueryLimitError(f"item {item} has used its {self.limit} queries")
+            self._asked[item] = used
+        with torch.no_grad():
+            loss, margin = self._goal.judge(x.detach(), items)
+        return Verdict(loss, margin)
+
+    def asked(self, items: Tensor) -> Tensor:
+        """Return the ``(B,)`` int64 queries used by ``items`` so far."""
+        used = [self._asked.get(item, 0) for item in items.tolist()]
+        return torch.tensor(used, dtype=torch.int64, device=items.device)
+
+
+class QueryLimitError(RuntimeError):
+    """A black-box attack asked more than it may: a mistake of the attack, not of the user."""
+
+
+class BlackBox(Attack):
+    """An attack that sees answers only: its ``goal`` is an ``Oracle``.
+
+    Attributes:
+        queries: the most it may ask per item; every ``judge`` of one image is one query.
+    """
+
+    queries: int
+
+
+def gradient(goal: Goal, x: Tensor, items: Tensor) -> tuple[Tensor, Verdict]:
+    """Return the gradient of each image's loss in ``x``, and the verdict; leaves no graph."""
+    x = x.detach().requires_grad_()
+    verdict = goal.judge(x, items)
+    (slope,) = torch.autograd.grad(verdict.loss.sum(), x)
+    return slope, Verdict(verdict.loss.detach(), verdict.margin.detach())

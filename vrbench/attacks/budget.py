@@ -1,0 +1,144 @@
+"""How far an attack may go: a norm, a radius, and the grid that images live on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import Streams
+
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget(ABC):
+    """A ball around each image.
+
+    Attributes:
+        eps: the radius, in units of one grey level (1/255); infinity is allowed.
+        store: how the image is kept, as an upload would: "round" to the nearest value of the
+            8-bit grid, "truncate" to the one below (as VAR did: protocol 1.4), or "float" as is.
+    """
+
+    eps: float
+    store: Literal["round", "truncate", "float"] = "round"
+
+    def __post_init__(self) -> None:
+        if not self.eps >= 0:
+            raise ConfigError(f"expected eps >= 0, got {self.eps}")
+
+    @property
+    def radius(self) -> float:
+        """The radius on the ``[0, 1]`` scale of pixels."""
+        return self.eps / 255
+
+    @abstractmethod
+    def spent(self, x: Tensor, clean: Tensor) -> Tensor:
+        """Return the ``(B,)`` distances between ``x`` and ``clean``, in grey levels."""
+
+    @abstractmethod
+    def steepest(self, gradient: Tensor) -> Tensor:
+        """Return the step of length 1/255, within this norm, that ascends ``gradient`` most."""
+
+    @abstractmethod
+    def project(self, x: Tensor, clean: Tensor) -> Tensor:
+        """Return an image near ``x`` that is in the ball and in ``[0, 1]``."""
+
+    @abstractmethod
+    def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
+        """Return a random image of the ball for each item."""
+
+    @abstractmethod
+    def _round(self, x: Tensor, clean: Tensor) -> Tensor:
+        """Return the value of the 8-bit grid nearest to ``x`` that is still in the ball."""
+
+    def finish(self, x: Tensor, clean: Tensor) -> Tensor:
+        """Return ``x`` as it would be after upload: in the ball, in ``[0, 1]``, on the grid.
+
+        ``clean`` is on the 8-bit grid. With ``store="truncate"`` the result may leave the ball
+        by less than one grey level, as it did in VAR.
+        """
+        x = self.project(x, clean).clamp(0, 1)
+        if self.store == "float":
+            return x
+        if self.store == "truncate":
+            return (x * 255).floor() / 255
+        return self._round(x, clean)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Linf(Budget):
+    """No channel of any pixel changes by more than ``eps``.
+
+    Attributes:
+        space: "pixel", or "normalised": the ball is ``eps`` after division by ImageNet's standard
+            deviations and the search is not kept inside ``[0, 1]``, as in VAR (protocol 1.4, 3),
+            which makes it 4.4 times smaller in pixels.
+    """
+
+    space: Literal["pixel", "normalised"] = "pixel"
+
+    def spent(self, x: Tensor, clean: Tensor) -> Tensor:
+        return ((x - clean) / self._unit(x)).abs().flatten(1).amax(1) * 255
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        return gradient.sign() * self._unit(gradient) / 255
+
+    def project(self, x: Tensor, clean: Tensor) -> Tensor:
+        reach = self.radius * self._unit(x)
+        x = torch.minimum(torch.maximum(x, clean - reach), clean + reach)
+        return x.clamp(0, 1) if self.space == "pixel" else x
+
+    def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
+        noise = 2 * rng.uniform(items, *clean.shape[1:]) - 1
+        reach = min(self.radius, 1.0) * self._unit(clean)
+        return self.project(clean + reach * noise, clean)
+
+    def _round(self, x: Tensor, clean: Tensor) -> Tensor:
+        # Rounding the change, clamped to whole levels inside the ball, keeps zero change exact.
+        most = (self.eps * self._unit(x) + 1e-4).floor()
+        change = ((x - clean) * 255).round()
+        change = torch.minimum(torch.maximum(change, -most), most)
+        return (((clean * 255).round() + change) / 255).clamp(0, 1)
+
+    def _unit(self, like: Tensor) -> Tensor:
+        scale = (1.0, 1.0, 1.0) if self.space == "pixel" else IMAGENET_STD
+        return like.new_tensor(scale)[:, None, None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class L2(Budget):
+    """The Euclidean length of the change is at most ``eps``."""
+
+    def spent(self, x: Tensor, clean: Tensor) -> Tensor:
+        return (x - clean).flatten(1).norm(dim=1) * 255
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        return gradient / _length(gradient) / 255
+
+    def project(self, x: Tensor, clean: Tensor) -> Tensor:
+        change = x.clamp(0, 1) - clean
+        return clean + change * (self.radius / _length(change)).clamp(max=1)
+
+    def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
+        noise = rng.normal(items, *clean.shape[1:])
+        share = rng.uniform(items, 1)[:, :, None, None] ** (1 / clean[0].numel())
+        reach = min(self.radius, clean[0].numel() ** 0.5)
+        return self.project(clean + reach * share * noise / _length(noise), clean)
+
+    def _round(self, x: Tensor, clean: Tensor) -> Tensor:
+        base, change = (clean * 255).round(), (x - clean) * 255
+        near = ((base + change.round()) / 255).clamp(0, 1)
+        # Where rounding to nearest leaves the ball, rounding each change toward zero cannot.
+        toward = ((base + (change + 1e-4 * change.sign()).trunc()) / 255).clamp(0, 1)
+        outside = self.spent(near, clean) > self.eps
+        return torch.where(outside[:, None, None, None], toward, near)
+
+
+def _length(x: Tensor) -> Tensor:
+    return x.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None, None]

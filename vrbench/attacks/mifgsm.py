@@ -1,0 +1,31 @@
+"""Momentum iterative FGSM."""
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.base import Attack, Goal, gradient
+from vrbench.attacks.budget import Budget
+from vrbench.core.seeds import Streams
+
+
+class MIFGSM(Attack):
+    """Momentum iterative FGSM (Dong et al., CVPR 2018, alg. 1).
+
+    Args:
+        steps: gradient steps; each is one ``steps``-th of the budget long.
+        decay: how much of the past gradient each step keeps.
+    """
+
+    def __init__(self, *, steps: int = 10, decay: float = 1.0) -> None:
+        self.steps, self.decay = steps, decay
+
+    def search(
+        self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
+    ) -> Tensor:
+        x, velocity = clean, torch.zeros_like(clean)
+        for _ in range(self.steps):
+            slope, _ = gradient(goal, x, items)
+            scale = slope.abs().flatten(1).mean(1).clamp(min=1e-12)[:, None, None, None]
+            velocity = self.decay * velocity + slope / scale
+            x = budget.project(x - budget.eps / self.steps * budget.steepest(velocity), clean)
+        return x

@@ -1,0 +1,116 @@
+"""What a component is, as plain data: the basis of every cache key and every result row."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import json
+from enum import Enum
+from functools import lru_cache, partial
+from typing import Any, ClassVar
+
+
+class Component:
+    """Something with settings.
+
+    Parameters before the ``*`` of ``__init__`` are *inputs* (data, other models); parameters
+    after it are *settings*. Settings, and the specs of inputs that are components themselves,
+    make the ``spec``; so an object made in a notebook and one made by Hydra from YAML are the
+    same to the store. Settings that are kept under their own name are frozen once set.
+    """
+
+    name: ClassVar[str]  # its identity in keys and rows; independent of the module it lives in
+    version: ClassVar[int] = 1  # raise it whenever the same settings give other numbers
+    spec: Any  # name, version, settings, inputs; once made by a stage, the artifact's address
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" not in cls.__dict__:
+            cls.name = cls.__name__
+        for parameter in inspect.signature(cls.__init__).parameters.values():
+            # (object.__init__ itself shows *args and **kwargs)
+            if parameter.kind is parameter.VAR_KEYWORD and cls.__init__ is not object.__init__:
+                if "__init__" in cls.__dict__:
+                    raise TypeError(f"{cls.__name__}.__init__ hides its settings in **kwargs")
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        self = super().__new__(cls)
+        object.__setattr__(self, "spec", _describe_call(cls, args, kwargs))
+        return self
+
+    def __setattr__(self, key: str, value: Any) -> None:
+        if key in self.__dict__ and key in settings(type(self)):
+            raise AttributeError(
+                f"{type(self).__name__}.{key} is a setting, and settings are fixed"
+            )
+        super().__setattr__(key, value)
+
+
+def describe(value: Any) -> Any:
+    """Return ``value`` as JSON-ready data.
+
+    Raises:
+        TypeError: if ``value`` has no stable description (a tensor, an open file, ...).
+    """
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # `eps: 8` and `eps=8.0` are one setting
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [describe(v) for v in value]
+    if isinstance(value, dict):
+        return {str(k): describe(v) for k, v in value.items()}
+    if isinstance(value, partial):
+        return _describe_call(value.func, value.args, value.keywords)
+    if inspect.isclass(value) and issubclass(value, Component):
+        return _describe_call(value, (), {})
+    if hasattr(value, "spec"):
+        return describe(value.spec)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        return _describe_call(type(value), (), fields)
+    raise TypeError(f"cannot describe a {type(value).__name__}; give it a `spec`")
+
+
+def digest(value: Any) -> str:
+    """Return the 16-character content address of ``value``."""
+    text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@lru_cache(maxsize=None)
+def _parameters(target: Any) -> tuple[inspect.Parameter, ...]:
+    return tuple(inspect.signature(target).parameters.values())
+
+
+def settings(target: Any) -> dict[str, inspect.Parameter]:
+    """Return the keyword-only parameters of ``target``, by name."""
+    return {p.name: p for p in _parameters(target) if p.kind is p.KEYWORD_ONLY}
+
+
+def inputs_of(target: Any) -> list[str]:
+    """Return the names of the parameters of ``target`` that are not settings."""
+    made = target.func if isinstance(target, partial) else target
+    return [p.name for p in _parameters(made) if p.kind is p.POSITIONAL_OR_KEYWORD]
+
+
+def _describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    known, inputs = settings(target), inputs_of(target)
+    values = {k: p.default for k, p in known.items() if p.default is not p.empty}
+    values |= {k: v for k, v in kwargs.items() if k in known}
+    given = dict(zip(inputs, args, strict=False)) | {k: v for k, v in kwargs.items() if k in inputs}
+    parts = {k: describe(v) for k, v in sorted(given.items()) if _is_component(v)}
+    return {
+        "name": getattr(target, "name", target.__qualname__),
+        "version": getattr(target, "version", 1),
+        **{k: describe(v) for k, v in sorted(values.items())},
+        **({"of": parts} if parts else {}),
+    }
+
+
+def _is_component(value: Any) -> bool:
+    made = value.func if isinstance(value, partial) else value
+    return isinstance(made, Component) or (inspect.isclass(made) and issubclass(made, Component))

@@ -1,0 +1,127 @@
+"""What each item of the catalogue looks like to a model."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from enum import Enum
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError
+
+
+class Signal(str, Enum):
+    """How much of an image a model is shown."""
+
+    PIXELS = "pixels"  # (3, H, W), in [0, 1], not normalised
+    MAPS = "maps"  # (L, C), one row per spatial cell
+    VECTOR = "vector"  # (D,)
+
+
+class Visuals(ABC):
+    """A read-only table with one entry per item, held in memory, mapped, or decoded on demand.
+
+    Models never keep a copy of it: they are handed one to ``fit`` and one to ``score``.
+    Attacking the served images is therefore ``score`` with another table (evasion), and
+    attacking the training images is ``fit`` with another table (poisoning).
+
+    Attributes:
+        signal: what an entry is.
+        shape: the shape of one entry.
+        spec: where the table comes from; part of the key of all that is made with it.
+        device: where entries are handed out; a table owns its device.
+    """
+
+    signal: Signal
+    shape: tuple[int, ...]
+    spec: Any
+    device: torch.device = torch.device("cpu")
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def __getitem__(self, items: Tensor) -> Tensor:
+        """Return the entries of ``items`` as float32: ``(*items.shape, *self.shape)``."""
+
+    @abstractmethod
+    def to(self, device: torch.device | str) -> Visuals:
+        """Return the same table, handing out its entries on ``device``."""
+
+    def overlay(self, items: Tensor, values: Tensor, spec: Any = None) -> Visuals:
+        """Return a view of this table in which ``items`` look like ``values``.
+
+        Gradients flow into ``values``, which is how an attack sees through a recommender.
+
+        Args:
+            items: ``(n,)`` int64, each at most once.
+            values: ``(n, *shape)`` float32.
+            spec: what the values are, for keys; None if nothing will be stored under it.
+        """
+        return Overlay(self, items, values, spec)
+
+
+class Table(Visuals):
+    """A table whose entries are the rows of one tensor, in memory or memory-mapped.
+
+    Args:
+        signal: what an entry is.
+        rows: ``(n, *shape)``; float32 and float16 as they are, uint8 read as ``rows / 255``.
+        spec: where it comes from.
+        device: where entries are handed out. Rows move there if ``resident``.
+        resident: move all rows to ``device`` (features); else rows stay where they are and only
+            what is asked for moves (a memory-mapped table larger than memory).
+    """
+
+    def __init__(
+        self,
+        signal: Signal,
+        rows: Tensor,
+        spec: Any,
+        *,
+        device: torch.device | str = "cpu",
+        resident: bool = True,
+    ) -> None:
+        self.signal, self.spec, self.resident = signal, spec, resident
+        self.device = torch.device(device)
+        self.rows = rows.to(self.device) if resident else rows
+        self.shape = tuple(rows.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, items: Tensor) -> Tensor:
+        found = self.rows[items.to(self.rows.device)].to(self.device)
+        return found.float().div_(255) if found.dtype == torch.uint8 else found.float()
+
+    def to(self, device: torch.device | str) -> Table:
+        return Table(self.signal, self.rows, self.spec, device=device, resident=self.resident)
+
+
+class Overlay(Visuals):
+    """Another table with a few entries replaced."""
+
+    def __init__(self, base: Visuals, items: Tensor, values: Tensor, spec: Any) -> None:
+        if values.shape != (len(items), *base.shape):
+            raise ConfigError(
+                f"expected values of shape {(len(items), *base.shape)}, got {tuple(values.shape)}"
+            )
+        self.base, self.items, self.device = base, items, base.device
+        self.values = values.to(base.device)
+        self.signal, self.shape = base.signal, base.shape
+        self.spec = {"base": base.spec, "overlay": spec}
+        self._row = torch.full((len(base),), -1, device=base.device)
+        self._row[items.to(base.device)] = torch.arange(len(items), device=base.device)
+
+    def __len__(self) -> int:
+        return len(self.base)
+
+    def __getitem__(self, items: Tensor) -> Tensor:
+        row = self._row[items.to(self.device)]
+        replaced = row >= 0
+        return self.base[items].index_put((replaced,), self.values[row[replaced]])
+
+    def to(self, device: torch.device | str) -> Overlay:
+        return Overlay(self.base.to(device), self.items, self.values, self.spec["overlay"])

@@ -1,0 +1,48 @@
+"""The items of a shop: what they look like, and what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError, nearest
+from vrbench.core.visuals import Visuals
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Items ``0 .. len(images) - 1``.
+
+    Attributes:
+        images: what they look like, as ``Signal.PIXELS``.
+        categories: ``(num_items,)`` int64, the category of each.
+        names: the name of each category.
+        spec: the content address of the files.
+    """
+
+    images: Visuals
+    categories: Tensor
+    names: tuple[str, ...]
+    spec: Any
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def category(self, name: str) -> int:
+        """Return the index of the category called ``name``.
+
+        Raises:
+            ConfigError: if there is none; the text names the nearest.
+        """
+        if name not in self.names:
+            raise ConfigError(
+                f"no category {name!r}{nearest(name, self.names)}; have {', '.join(self.names)}"
+            )
+        return self.names.index(name)
+
+    def of(self, name: str) -> Tensor:
+        """Return the items of the category called ``name``, ascending."""
+        return torch.nonzero(self.categories == self.category(name)).squeeze(1)

@@ -1,0 +1,48 @@
+"""A catalogue, and the feedback on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vrbench.data.catalogue import Catalogue
+from vrbench.data.interactions import Interactions
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A catalogue with feedback, split.
+
+    Attributes:
+        catalogue: the items.
+        train, valid, test: disjoint feedback of the same users on them. ``valid`` may be empty;
+            it selects epochs and settings, and is masked at test like ``train``.
+        user_ids, item_ids: the names that users and items have outside; row order is index order.
+        cold: ``(n,)`` items without training feedback by construction (item hold-out); or empty.
+    """
+
+    catalogue: Catalogue
+    train: Interactions
+    valid: Interactions
+    test: Interactions
+    user_ids: tuple[str, ...] = ()
+    item_ids: tuple[str, ...] = ()
+    cold: Tensor | None = None
+
+    @property
+    def spec(self) -> list[Any]:
+        """What it is made of."""
+        return [self.catalogue.spec, self.train.spec, self.valid.spec, self.test.spec]
+
+    @property
+    def seen(self) -> Interactions:
+        """What is masked when the test is ranked: train and validation."""
+        return self.train | self.valid if len(self.valid) else self.train
+
+    @property
+    def cold_items(self) -> Tensor:
+        """The ``(n,)`` cold items, ascending; empty where none were held out."""
+        return torch.empty(0, dtype=torch.int64) if self.cold is None else self.cold

@@ -1,0 +1,90 @@
+"""From pixels to features."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vrbench.core.spec import Component
+from vrbench.core.visuals import Signal, Visuals
+
+
+class Features(NamedTuple):
+    """All that one forward pass of an extractor yields for ``B`` images."""
+
+    vector: Tensor  # (B, D) input of the classification head
+    maps: Tensor  # (B, L, C) last feature map, one row per spatial cell
+    logits: Tensor  # (B, K) over the extractor's own classes
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What an extractor is taught from: pictures and their labels, split by item.
+
+    Attributes:
+        images: the catalogue's pixels.
+        labels: ``(num_items,)`` int64 indices into ``names``.
+        names: the classes.
+        train, held_out: items to learn from, and items to be judged on.
+    """
+
+    images: Visuals
+    labels: Tensor
+    names: tuple[str, ...]
+    train: Tensor
+    held_out: Tensor
+
+
+@dataclass
+class Report:
+    """What a training says of itself: a curve, and numbers measured on held-out items."""
+
+    curve: list[dict[str, float]] = field(default_factory=list)  # one entry per epoch
+    final: dict[str, float] = field(default_factory=dict)  # clean_accuracy, robust_accuracy, ...
+
+
+class Extractor(Component, nn.Module, ABC):
+    """An image network. Resizing and normalisation are part of it, and differentiable.
+
+    Attributes:
+        classes: what its logits stand for; empty until ``build`` where the catalogue decides.
+        learns: whether it must be taught on the catalogue before use.
+        origin: where its initial weights come from: file, sha256, licence; empty if none.
+    """
+
+    classes: tuple[str, ...] = ()
+    learns: bool = False
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where its weights come from; written into its artifact."""
+        return {}
+
+    def build(self, names: tuple[str, ...]) -> None:  # noqa: B027 (nothing to do is an answer)
+        """Make whatever depends on the catalogue's categories, such as a head.
+
+        Called once, before ``fit`` or ``load_state_dict``. Networks with classes of their own
+        ignore it.
+        """
+
+    def fit(self, lesson: Lesson, rng: torch.Generator) -> Report:
+        """Learn from scratch, as a pure function of the arguments and the settings."""
+        raise AssertionError(f"{type(self).__name__} does not learn")
+
+    @abstractmethod
+    def forward(self, pixels: Tensor) -> Features:
+        """Map ``(B, 3, H, W)`` images in ``[0, 1]`` to their features."""
+
+    def see(self, pixels: Tensor, signal: Signal) -> Tensor:
+        """Return what a model that asks for ``signal`` is shown of ``pixels``; differentiable."""
+        return pixels if signal is Signal.PIXELS else getattr(self(pixels), signal.value)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        found = next(self.parameters(), None)
+        return torch.device("cpu") if found is None else found.device

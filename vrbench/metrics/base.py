@@ -1,0 +1,93 @@
+"""What a metric is: numbers about one view of the world, or about two."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.spec import Component
+from vrbench.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class View:
+    """What is seen when the items look in one way, clean or attacked.
+
+    Ranks count from 1 over the items a user has not seen in train or validation; ties are broken
+    by one fixed random order of the items, so that ids say nothing. ``n`` attacked items, ``T``
+    test interactions in the order of ``dataset.test.items``.
+    """
+
+    ranking: Tensor  # (U, k) int64 item ids, best first; -1 where a user has fewer than k
+    scores: Tensor  # (U, n) float32 scores of the attacked items
+    ranks: Tensor  # (U, n) int64 ranks of the attacked items; 0 where the user has seen the item
+    relevant_ranks: Tensor  # (T,) int64 rank of each test item for its user
+    candidates: Tensor  # (U,) int64 number of items ranked for each user
+    pixels: Tensor  # (n, 3, H, W) images of the attacked items, in [0, 1]
+    items: Tensor  # (n,) the attacked items
+    labels: Tensor  # (num_items,) int64 the category that the run counts each item under
+    source: int  # the attacked category, an index into labels' names
+    target: int  # the category it should be taken for
+
+
+class Metric(Component, ABC):
+    """Numbers, one per user or image, whose mean is reported.
+
+    ``better`` says which way is good *for the shop* and is read by leaderboards; ``per`` tells
+    what the average runs over.
+    """
+
+    better: ClassVar[Literal["higher", "lower"]]
+    per: ClassVar[Literal["user", "image"]]
+
+    @property
+    def column(self) -> str:
+        """The column it gets in a table."""
+        return self.name
+
+
+class RankMetric(Metric):
+    """A metric of one view; reported before and after the attack."""
+
+    per = "user"
+
+    @abstractmethod
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        """Return one float32 value per user, ``(U,)``; NaN for users it is not defined for."""
+
+
+class CutoffMetric(RankMetric):
+    """A metric of the first ``k`` places of a list."""
+
+    def __init__(self, *, k: int = 20) -> None:
+        if k < 1:
+            raise ConfigError(f"expected k >= 1, got {k}")
+        self.k = k
+
+    @property
+    def column(self) -> str:
+        return f"{self.name}@{self.k}"
+
+
+class ShiftMetric(Metric):
+    """A metric of two views of one world; reported after the attack only."""
+
+    per = "user"
+
+    @abstractmethod
+    def measure(self, before: View, after: View, dataset: Dataset) -> Tensor:
+        """Return one float32 value per user, ``(U,)``; NaN for users it is not defined for."""
+
+
+class ImageMetric(Metric):
+    """A metric of the change of each image; reported after the attack only."""
+
+    per = "image"
+
+    @abstractmethod
+    def measure(self, clean: Tensor, attacked: Tensor) -> Tensor:
+        """Return one float32 value per image, ``(n,)``; both are ``(n, 3, H, W)`` in [0, 1]."""

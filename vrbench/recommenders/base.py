@@ -1,0 +1,92 @@
+"""From feedback and features to a ranking."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from vrbench.core.spec import Component
+from vrbench.core.visuals import Signal, Visuals
+from vrbench.data.interactions import Interactions
+
+
+class Sizes(NamedTuple):
+    """The sizes a recommender needs before it can allocate its parameters."""
+
+    num_users: int
+    num_items: int
+    visual: tuple[int, ...]  # the shape of one entry of the visuals; () if it uses none
+
+
+@dataclass
+class History:
+    """How a training went.
+
+    Attributes:
+        epochs: one entry per epoch: ``loss``, ``seconds``, and ``valid_ndcg`` where it was
+            measured.
+        best_epoch: the epoch (from 1) whose parameters were kept; 0 if nothing is learnt in epochs.
+    """
+
+    epochs: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = 0
+
+
+class Recommender(Component, nn.Module, ABC):
+    """A model that scores every item for a user.
+
+    ``signal`` says what it is shown of an image: features, feature maps, raw pixels, or
+    nothing at all. It is the only thing the rest of the suite knows about a model's inside.
+
+    ``own_picture`` says whether an item's score depends on that item's picture. Where it does
+    not (ACF scores through the pictures of what a *user* owns), promotion of one item by
+    changing its picture is impossible by construction.
+    """
+
+    signal: ClassVar[Signal | None]
+    own_picture: ClassVar[bool] = True
+
+    @abstractmethod
+    def fit(
+        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
+    ) -> History:
+        """Train from scratch; ``valid`` selects the epoch, where there are epochs.
+
+        A pure function of its arguments and the settings: fitting twice gives equal models.
+        """
+
+    @abstractmethod
+    def encode(self, items: Tensor, visuals: Visuals) -> Any:
+        """Return all that scoring needs to know of ``items``; made once, used for every user."""
+
+    @abstractmethod
+    def score(self, users: Tensor, encoded: Any) -> Tensor:
+        """Return the ``(len(users), n)`` scores of the ``n`` encoded items; higher is better.
+
+        Differentiable in the entries of the visuals, unless ``signal`` is None.
+        """
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        found = next(self.parameters(), None)
+        return torch.device("cpu") if found is None else found.device
+
+
+class RecommenderFactory(Protocol):
+    """A recommender's class, or a partial of one."""
+
+    def __call__(self, sizes: Sizes) -> Recommender: ...
+
+
+def class_of(factory: RecommenderFactory) -> type[Recommender]:
+    """Return the class of the recommenders that ``factory`` makes."""
+    made = factory.func if isinstance(factory, partial) else factory
+    assert isinstance(made, type)
+    assert issubclass(made, Recommender)
+    return made
