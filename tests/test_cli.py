@@ -1,0 +1,110 @@
+"""The commands as a person types them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = ["dataset.num_items=120", "dataset.num_users=80", "metrics=fast", "recommender.epochs=2"]
+SMALL += ["extractor.epochs=1", "scenario.min_items=3", "machine.threads=1", "attack=fgsm"]
+
+
+def vrbench(*arguments, cwd):
+    return subprocess.run(
+        [sys.executable, "-m", "vrbench", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(cwd)},
+    )
+
+
+def entries(folder):
+    return [json.loads(p.read_text()) for p in sorted(folder.rglob("rows.json"))]
+
+
+def test_help_needs_no_torch(tmp_path):
+    code = "import sys, vrbench.cli; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT)
+    assert done.returncode == 0
+    done = vrbench("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "attack: " in done.stdout
+
+
+def test_one_run_leaves_a_table_rows_values_and_a_picture(tmp_path):
+    done = vrbench(*SMALL, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "CHR@20" in done.stdout
+    (entry,) = entries(tmp_path)
+    (folder,) = {p.parent for p in tmp_path.rglob("rows.json")}
+    assert {row["metric"] for row in entry["rows"]} >= {"CHR@20", "success", "nDCG@20"}
+    assert entry["parts"]["attack"]["name"] == "fgsm"
+    assert len(entry["stages"]) >= 5
+    assert entry["versions"]["vrbench"]
+    assert (folder / "picture.png").stat().st_size > 1000
+    assert (folder / "values.safetensors").is_file()
+
+    again = vrbench(*SMALL, cwd=tmp_path)
+    assert again.returncode == 0
+    first, second = entries(tmp_path)
+    assert first["rows"] == second["rows"]
+    assert all(
+        step["cached"]
+        for step in max(first, second, key=lambda e: e["stages"][0]["cached"])["stages"]
+    )
+
+    board = vrbench("leaderboard", cwd=tmp_path)
+    assert board.returncode == 0
+    assert "CHR@20 attacked" in board.stdout
+
+    plan = vrbench(*SMALL, "dry_run=true", "attack=pgd", cwd=tmp_path)
+    assert plan.returncode == 0
+    assert "missing  attacks/" in plan.stdout
+    assert "cached   extractors/" in plan.stdout
+    assert len(entries(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["attack=pdg"], "attack: no choice 'pdg'; did you mean 'pgd'?"),
+        (["budget.eps=-1"], "expected eps >= 0, got -1"),
+        (["dataset=folder", "dataset.path=nowhere"], "nowhere"),
+        (["scenario.source=hatt", "scenario.target=bag", *SMALL[:2]], "no category 'hatt'"),
+        (["leaderboard", "nowhere"], "run `python -m vrbench` first"),
+    ],
+)
+def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, says):
+    done = vrbench(*arguments, "machine.threads=1" if "=" in arguments[0] else ".", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stdout + done.stderr
+    assert says in done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_a_failing_cell_does_not_stop_a_sweep(tmp_path):
+    done = vrbench("-m", *SMALL, "budget.eps=4,-1,8", cwd=tmp_path)
+    assert done.returncode == 2
+    assert ["rows" in e for e in entries(tmp_path)].count(True) == 2
+    assert "expected eps >= 0" in done.stdout
+
+
+@pytest.mark.slow
+def test_joblib_finds_the_same_rows(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    sweep = ["-m", *[a for a in SMALL if not a.startswith("attack")], "attack=fgsm,noise"]
+    assert vrbench(*sweep, cwd=tmp_path / "a").returncode == 0
+    done = vrbench(*sweep, "machine=joblib", cwd=tmp_path / "b")
+    assert done.returncode == 0, done.stderr
+
+    def rows(folder):
+        return {e["parts"]["attack"]["name"]: e["rows"] for e in entries(folder)}
+
+    assert rows(tmp_path / "a") == rows(tmp_path / "b")

@@ -1,0 +1,48 @@
+import pytest
+import torch
+
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.threats.scenario import Scenario
+
+NAMES = ("hat", "bag", "sock", "rare")
+LABELS = torch.tensor([0] * 12 + [1] * 15 + [2] * 20 + [3] * 2)
+CHR = torch.tensor([0.5, 2.0, 0.1, 0.0])
+
+
+def test_the_lowest_and_the_highest_category_with_enough_items_are_chosen():
+    case = Scenario(min_items=10).choose(CHR, LABELS, NAMES)
+    assert (case.source, case.target) == ("sock", "bag")
+    assert case.items.tolist() == list(range(27, 47))
+
+
+def test_what_is_named_is_kept():
+    case = Scenario(source="rare").choose(CHR, LABELS, NAMES)
+    assert (case.source, case.target) == ("rare", "bag")
+    case = Scenario(target="sock").choose(CHR, LABELS, NAMES)
+    assert (case.source, case.target) == ("hat", "sock")
+
+
+def test_the_attacked_set_is_bounded_at_random_and_always_the_same():
+    scenario = Scenario(source="sock", target="bag", max_items=5)
+    first, second = (scenario.choose(CHR, LABELS, NAMES).items for _ in range(2))
+    assert len(first) == 5
+    assert first.equal(second)
+    assert first.equal(first.sort().values)
+    assert set(first.tolist()) < set(range(27, 47))
+    assert first.tolist() != list(range(27, 32))
+
+
+def test_an_unknown_category_names_the_nearest():
+    with pytest.raises(ConfigError, match="no category 'sok'; did you mean 'sock'"):
+        Scenario(source="sok", target="bag").choose(CHR, LABELS, NAMES)
+
+
+def test_impossible_scenarios_are_refused():
+    with pytest.raises(ConfigError, match="same category"):
+        Scenario(source="bag", target="bag")
+    with pytest.raises(ConfigError, match="labeller goes with"):
+        Scenario(labels="reference")
+    with pytest.raises(IncompatibleError, match="fewer than two categories"):
+        Scenario(min_items=18).choose(CHR, LABELS, NAMES)
+    with pytest.raises(IncompatibleError, match="no item of category 'none'"):
+        Scenario(source="none", target="bag").choose(CHR, LABELS, (*NAMES, "none"))

@@ -1,0 +1,32 @@
+"""The commands beside the benchmark itself: ``python -m vrbench COMMAND ...``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def leaderboard(arguments: Sequence[str]) -> int:
+    """Print what is in ``rows.json`` files below some folders as one table."""
+    parser = argparse.ArgumentParser(prog="vrbench leaderboard", description=leaderboard.__doc__)
+    parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
+    parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
+    parser.add_argument("--metrics", nargs="+", metavar="COLUMN", help="columns; default: a few")
+    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
+    chosen = parser.parse_args(arguments)
+    from vrbench.report.leaderboard import board, load
+    from vrbench.report.tables import comma_separated, markdown, text
+
+    show = {"text": text, "markdown": markdown, "csv": comma_separated}[chosen.format]
+    table = show(*board(load(chosen.folders), chosen.metrics)) + "\n"
+    if chosen.out:
+        chosen.out.write_text(table)
+    else:
+        import sys
+
+        sys.stdout.write(table)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"leaderboard": leaderboard}

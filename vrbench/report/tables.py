@@ -1,0 +1,75 @@
+"""Tables for people: aligned text, Markdown, CSV. Reads plain data; computes nothing anew."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Any
+
+MINUS = "\N{MINUS SIGN}"
+
+
+def number(value: float | None) -> str:
+    """Return ``value`` with four significant digits, or ``-`` where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def change(before: float | None, after: float | None) -> str:
+    """Return the relative change in percent, signed; ``-`` where it has no meaning."""
+    if before is None or after is None or before == 0:
+        return "-"
+    return f"{100 * (after - before) / abs(before):+.1f} %"
+
+
+def text(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a table for a terminal: the first column flush left, the others flush right."""
+    table = [list(heads), *map(list, lines)]
+    widths = [max(len(row[n]) for row in table) for n in range(len(heads))]
+
+    def line(row: Sequence[str]) -> str:
+        first = row[0].ljust(widths[0])
+        rest = [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
+        return "  ".join([first, *rest]).rstrip()
+
+    rule = "  ".join("-" * w for w in widths)
+    return "\n".join([line(table[0]), rule, *map(line, table[1:])])
+
+
+def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    rows = [list(heads), ["---", *["---:"] * (len(heads) - 1)], *map(list, lines)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+
+
+def comma_separated(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Return the table as CSV."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(heads)
+    writer.writerows(lines)
+    return out.getvalue().rstrip("\n")
+
+
+def result_table(entry: dict[str, Any], title: str) -> str:
+    """Return the rows of one run as a table for a terminal.
+
+    An arrow marks the way that is bad for the shop: what an attack tries to do.
+    """
+    heads = ["metric", "clean", "attacked", "change"]
+    has_control = any(row["control"] is not None for row in entry["rows"])
+    heads += ["retrained"] if has_control else []
+    heads += ["n"]
+    lines = []
+    for row in entry["rows"]:
+        cells = [
+            row["metric"],
+            number(row["before"]),
+            number(row["after"]),
+            change(row["before"], row["after"]),
+        ]
+        cells += [number(row["control"])] if has_control else []
+        lines.append([*cells, str(row["n"])])
+    return f"{title}\n\n{text(heads, lines)}"
