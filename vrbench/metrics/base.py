@@ -83,11 +83,39 @@ class ShiftMetric(Metric):
         """Return one float32 value per user, ``(U,)``; NaN for users it is not defined for."""
 
 
-class ImageMetric(Metric):
-    """A metric of the change of each image; reported after the attack only."""
+@dataclass(frozen=True)
+class Crafted:
+    """The attacked pictures, finished as uploaded, and what is made of them; ``n`` items."""
+
+    clean: Tensor  # (n, 3, H, W) float32 in [0, 1]
+    attacked: Tensor  # (n, 3, H, W) float32 in [0, 1]
+    reached: Tensor  # (n,) bool: the adversary's aim, re-checked on the finished picture
+    loss: Tensor  # (n,) float32 loss of the aim there
+    margin: Tensor  # (n,) float32 margin of the aim there; negative is reached
+    predicted: Tensor  # (n,) int64 class by the served extractor, attacked
+    predicted_before: Tensor  # (n,) int64 class by the served extractor, clean
+    vector_before: Tensor  # (n, D) float32 features by the served extractor, clean
+    vector_after: Tensor  # (n, D) float32 features by the served extractor, attacked
+    queries: Tensor  # (n,) int64 questions asked by a black-box attack; 0 for the others
+    target: int | None  # the target among the served extractor's classes; None if it has none
+
+
+class CraftMetric(Metric):
+    """A metric of the attacked pictures; reported after the attack only."""
 
     per = "image"
 
     @abstractmethod
-    def measure(self, clean: Tensor, attacked: Tensor) -> Tensor:
+    def measure(self, crafted: Crafted) -> Tensor:
+        """Return one float32 value per attacked picture, ``(n,)``; NaN where undefined."""
+
+
+class ImageMetric(CraftMetric):
+    """A metric of the change of each picture alone."""
+
+    def measure(self, crafted: Crafted) -> Tensor:
+        return self.compare(crafted.clean, crafted.attacked)
+
+    @abstractmethod
+    def compare(self, clean: Tensor, attacked: Tensor) -> Tensor:
         """Return one float32 value per image, ``(n,)``; both are ``(n, 3, H, W)`` in [0, 1]."""

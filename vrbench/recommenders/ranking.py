@@ -57,7 +57,9 @@ def rank(
     targets = targets.to(device)
     parts: list[tuple[Tensor, ...]] = []
     for users in torch.arange(seen.num_users).split(block):
-        score = model.score(users.to(device), encoded).float().nan_to_num(nan=-torch.inf)
+        score = model.score(users.to(device), encoded).float()
+        least = torch.finfo(torch.float32).min  # above -inf, which is what is seen already
+        score = score.nan_to_num(nan=least, neginf=least)
         row, item = (t.to(device) for t in seen.pairs_of(users))
         shown = score[:, targets].clone()
         score[row, item] = -torch.inf
@@ -94,9 +96,9 @@ def _top(score: Tensor, place: Tensor, k: int) -> Tensor:
     tied_at_edge = value[:, k - 1] == value[:, -1] if found.shape[1] > k else None
     value, found = value[:, :k], found[:, :k]
     # Inside the list: sort by place first, then stably by value.
-    order = place[found].argsort(1)
+    order = place[found].argsort(dim=1)
     value, found = value.gather(1, order), found.gather(1, order)
-    found = found.gather(1, value.argsort(1, descending=True, stable=True))
+    found = found.gather(1, value.argsort(dim=1, descending=True, stable=True))
     if tied_at_edge is not None and tied_at_edge.any():
         rows = tied_at_edge.nonzero().squeeze(1)
         by_place = place.argsort()

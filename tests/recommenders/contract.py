@@ -1,0 +1,176 @@
+"""What every recommender must do. Subclass, set ``make``, and inherit its tests."""
+
+from typing import ClassVar
+
+import pytest
+import torch
+
+from vrbench.core.seeds import stream
+from vrbench.core.visuals import Signal, Table
+from vrbench.data.interactions import Interactions
+from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.ranking import rank
+
+NONE = torch.empty(0, dtype=torch.int64)
+
+
+class RecommenderContract:
+    make: ClassVar  # (sizes) -> a recommender, with settings that suit a small world
+    ranks_well = True  # of 12 items of a colour it finds those a user has not seen
+
+    @pytest.fixture
+    def visuals(self, world, extractor):
+        return self.shown(world, extractor)
+
+    def shown(self, world, extractor):
+        signal = self.signal()
+        if signal in (None, Signal.PIXELS):
+            return world.catalogue.images
+        items = torch.arange(len(world.catalogue))
+        return Table(signal, extractor.see(world.catalogue.images[items], signal), None)
+
+    @classmethod
+    def signal(cls):
+        made = cls.make
+        return getattr(made, "func", made).signal
+
+    def model(self, world, shape):
+        return type(self).make(Sizes(world.train.num_users, world.train.num_items, shape))
+
+    def fitted(self, world, visuals, seed=0, train=None, valid=None):
+        model = self.model(world, visuals.shape)
+        train, valid = train or world.train, valid or world.valid
+        model.fit(train, valid, visuals, stream(seed))
+        return model.eval().requires_grad_(False)
+
+    def scores(self, model, users, visuals):
+        return model.score(users, model.encode(torch.arange(len(visuals)), visuals))
+
+    def test_ranks_the_held_out_items_first(self, world, visuals):
+        if not self.ranks_well:
+            pytest.skip("a control")
+        model = self.fitted(world, visuals)
+        found = rank(model, visuals, world.seen, world.test, NONE, 3)
+        enough = world.test.counts >= 3
+        liked = world.test.matrix().gather(1, found.ranking)
+        assert liked[enough].float().mean() > 0.9
+
+    def test_fit_is_a_pure_function(self, world, visuals):
+        a, b = self.fitted(world, visuals), self.model(world, visuals.shape)
+        b.fit(world.train, world.valid, visuals, stream(7))  # leaves no trace in the second
+        b.fit(world.train, world.valid, visuals, stream(0))
+        users = torch.arange(30)
+        b.eval().requires_grad_(False)
+        assert torch.allclose(self.scores(a, users, visuals), self.scores(b, users, visuals))
+
+    def test_another_seed_is_another_model(self, world, visuals):
+        a, b = (self.fitted(world, visuals, seed=s) for s in (0, 1))
+        users = torch.arange(30)
+        if self.ranks_well or type(a).name == "Random":
+            assert not torch.equal(self.scores(a, users, visuals), self.scores(b, users, visuals))
+
+    def test_scores_of_few_items_are_those_of_all(self, world, visuals):
+        model, users = self.fitted(world, visuals), torch.tensor([4, 0, 4])
+        items = torch.tensor([35, 1, 2])
+        few = model.score(users, model.encode(items, visuals))
+        assert few.shape == (3, 3)
+        assert torch.allclose(few, self.scores(model, users, visuals)[:, items], atol=1e-5)
+
+    def test_state_survives_a_round_trip(self, world, visuals):
+        model, users = self.fitted(world, visuals), torch.arange(30)
+        copy = self.model(world, visuals.shape)
+        copy.load_state_dict(model.state_dict())
+        copy.eval()
+        assert torch.equal(self.scores(model, users, visuals), self.scores(copy, users, visuals))
+
+    def test_sees_images_through_the_visuals_only(self, world, visuals):
+        model, users = self.fitted(world, visuals), torch.arange(30)
+        items = torch.tensor([0, 3])
+        values = (1 - visuals[items].flip(-1)).requires_grad_()
+        scores = self.scores(model, users, visuals.overlay(items, values))
+        if model.signal is None:
+            assert torch.equal(scores, self.scores(model, users, visuals))
+        else:
+            assert not torch.allclose(scores, self.scores(model, users, visuals))
+            (gradient,) = torch.autograd.grad(scores.square().sum(), values)
+            assert gradient.abs().sum() > 0
+
+    def test_ids_are_only_names(self, world, visuals):
+        """Training on renamed items gives the renamed quality: nothing is read off an id."""
+        if not self.ranks_well:
+            pytest.skip("a control")
+        name = torch.randperm(36, generator=stream(3))
+        back = name.argsort()
+
+        def renamed(part):
+            return Interactions.of(part.users, name[part.items], 30, 36, None)
+
+        shown = Table(visuals.signal, visuals[back], None)
+        model = self.fitted(world, shown, train=renamed(world.train), valid=renamed(world.valid))
+        found = rank(model, shown, renamed(world.seen), renamed(world.test), NONE, 3)
+        enough = world.test.counts >= 3
+        liked = renamed(world.test).matrix().gather(1, found.ranking)
+        assert liked[enough].float().mean() > 0.9
+
+    def test_the_test_split_cannot_be_seen(self, world, visuals):
+        """``fit`` is not even given it: equal train and validation make equal models."""
+        import inspect
+
+        assert list(inspect.signature(type(self.model(world, visuals.shape)).fit).parameters) == [
+            "self",
+            "train",
+            "valid",
+            "visuals",
+            "rng",
+        ]
+
+
+class PairwiseContract(RecommenderContract):
+    """For those trained with the pairwise loop."""
+
+    def batch(self, n=12):
+        rng = stream(5)
+        users = torch.randint(30, (n,), generator=rng)
+        liked, other = torch.randint(36, (2, n), generator=rng)
+        return users, liked, other
+
+    def begun(self, world, visuals):
+        model = self.model(world, visuals.shape)
+        model.begin(visuals, stream(0))
+        for parameter in model.parameters():  # away from zeros, which hide gradients
+            parameter.data.add_(0.1 * torch.randn(parameter.shape, generator=stream(1)))
+        return model
+
+    def test_every_parameter_gets_a_gradient(self, world, visuals):
+        model = self.begun(world, visuals)
+        model.loss(*self.batch(), visuals).backward()
+        for name, parameter in model.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.to_dense().abs().sum() > 0, name
+
+    def test_a_batch_is_the_mean_of_its_triples(self, world, visuals):
+        model, (users, liked, other) = self.begun(world, visuals).eval(), self.batch()
+        whole = model.loss(users, liked, other, visuals)
+        single = [
+            model.loss(users[[n]], liked[[n]], other[[n]], visuals) for n in range(len(users))
+        ]
+        assert torch.allclose(whole, torch.stack(single).mean(), atol=1e-6)
+
+    def test_pairs_and_comparisons_agree(self, world, visuals):
+        model, (users, liked, other) = self.begun(world, visuals).eval(), self.batch()
+        margin, penalty = model.compare(users, liked, other, visuals)
+        assert margin.shape == penalty.shape == users.shape
+        yes, no = model(users, liked, visuals), model(users, other, visuals)
+        assert yes.shape == users.shape
+        assert torch.allclose(margin, yes - no, atol=1e-5)
+        full = model.score(users, model.encode(liked, visuals))
+        assert torch.allclose(full.diagonal(), yes, atol=1e-5)
+
+    def test_users_with_every_item_or_one_do_not_hang(self, world, visuals):
+        users = torch.cat([torch.zeros(36), torch.ones(1), torch.full((35,), 2.0)]).long()
+        items = torch.cat([torch.arange(36), torch.tensor([4]), torch.arange(35)])
+        train = Interactions.of(users, items, 30, 36)
+        none = Interactions.of(NONE, NONE, 30, 36)
+        model = self.model(world, visuals.shape)
+        history = model.fit(train, none, visuals, stream(0))
+        assert history.best_epoch == len(history.epochs) == sum(model.phases())

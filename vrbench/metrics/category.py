@@ -1,0 +1,65 @@
+"""How much of the rankings one category takes."""
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.base import CutoffMetric, View
+
+
+def listed(view: View, k: int) -> Tensor:
+    """Return ``(U, k)`` bool: which places of the lists the source category takes."""
+    top = view.ranking[:, :k]
+    return (view.labels[top.clamp(min=0)] == view.source) & (top >= 0)
+
+
+class CHR(CutoffMetric):
+    """Category hit ratio as published: the mean *number* of source items in the top ``k``.
+
+    TAaMR (Di Noia et al., DSN-W 2020) and VAR (SIGIR 2021) define it with a factor ``1 / k`` and
+    print it without (protocol 2.1); ``CHRShare`` has the factor. Counts every item of the source
+    category, whether attacked or not, by the labels that decided what is attacked. In ``[0, k]``.
+    """
+
+    better = "lower"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        return listed(view, self.k).sum(1).float()
+
+
+class CHRShare(CutoffMetric):
+    """Category hit ratio as defined: the share of the top ``k`` that the source takes."""
+
+    name = "CHR share"
+    better = "lower"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        return listed(view, self.k).float().mean(1)
+
+
+class NCDCG(CutoffMetric):
+    """Normalised category discounted cumulative gain (VAR, SIGIR 2021), in ``[0, 1]``.
+
+    Every source item gains the same, discounted by ``1 / log2(rank + 1)``. The ideal list is
+    filled from the whole category as published, though a user cannot be shown what they own.
+    """
+
+    name = "nCDCG"
+    better = "lower"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        hit = listed(view, self.k).float()
+        discount = 1 / torch.log2(torch.arange(hit.shape[1]) + 2.0)
+        size = int((view.labels == view.source).sum())
+        return hit @ discount / discount[:size].sum()
+
+
+class AttackedHR(CutoffMetric):
+    """The mean number of *attacked* items in the top ``k``; at most CHR, less if few are."""
+
+    name = "attacked HR"
+    better = "lower"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        top = view.ranking[:, : self.k]
+        return torch.isin(top, view.items).sum(1).float()

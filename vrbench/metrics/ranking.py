@@ -1,0 +1,86 @@
+"""How good a ranking is for its users; all from the ranks of the test items."""
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.base import CutoffMetric, RankMetric, View
+
+
+def per_user(values: Tensor, dataset: Dataset) -> Tensor:
+    """Return the ``(U,)`` sums over each user's test items of ``values``, ``(T,)``."""
+    test = dataset.test
+    return torch.zeros(test.num_users, dtype=values.dtype).index_add_(0, test.users, values)
+
+
+def _defined(values: Tensor, dataset: Dataset) -> Tensor:
+    """Return ``values`` as float32, NaN for users without test items."""
+    return torch.where(dataset.test.counts > 0, values.float(), torch.nan)
+
+
+class HR(CutoffMetric):
+    """Hit ratio: 1 for users with a test item in their top ``k``, else 0."""
+
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        hits = per_user((view.relevant_ranks <= self.k).float(), dataset)
+        return _defined(hits.clamp(max=1), dataset)
+
+
+class Recall(CutoffMetric):
+    """Share of a user's test items that are in their top ``k``."""
+
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        hits = per_user((view.relevant_ranks <= self.k).float(), dataset)
+        return _defined(hits / dataset.test.counts, dataset)
+
+
+class NDCG(CutoffMetric):
+    """Normalised discounted cumulative gain, binary gains (Jarvelin and Kekalainen, 2002).
+
+    The ideal list holds ``min(k, number of test items)`` hits, whatever was retrieved.
+    """
+
+    name = "nDCG"
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        rank = view.relevant_ranks.double()
+        gain = torch.where(rank <= self.k, 1 / torch.log2(rank + 1), 0.0)
+        discount = 1 / torch.log2(torch.arange(self.k, dtype=torch.float64) + 2)
+        ideal = discount.cumsum(0)[dataset.test.counts.clamp(1, self.k) - 1]
+        return _defined(per_user(gain, dataset) / ideal, dataset)
+
+
+class MRR(CutoffMetric):
+    """Reciprocal rank of the best test item, 0 beyond place ``k``."""
+
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        test = dataset.test
+        inverse = torch.where(view.relevant_ranks <= self.k, 1 / view.relevant_ranks.double(), 0.0)
+        best = torch.zeros(test.num_users, dtype=torch.float64)
+        best = best.scatter_reduce(0, test.users, inverse, "amax")
+        return _defined(best, dataset)
+
+
+class AUC(RankMetric):
+    """Probability that a test item stands before an item that is none, over all candidates.
+
+    Ties count by the fixed random order of the ranking, which makes a constant score 0.5 in the
+    mean. NaN for users whose every candidate is a test item.
+    """
+
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        count = dataset.test.counts.double()
+        others = view.candidates.double() - count
+        # Ranks sum to n(n+1)/2 if nothing else is ahead; each pair (other, test) ahead adds one.
+        ahead = per_user(view.relevant_ranks.double(), dataset) - count * (count + 1) / 2
+        value = 1 - ahead / (count * others)
+        return _defined(torch.where(others > 0, value, torch.nan), dataset)

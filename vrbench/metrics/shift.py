@@ -1,0 +1,37 @@
+"""How far the attacked items move in everyone's ranking."""
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.base import ShiftMetric, View
+
+
+class PredictionShift(ShiftMetric):
+    """Mean over attacked items of the score after minus the score before.
+
+    Raw scores (O'Mahony et al., 2004): compare within one recommender only, and not across a
+    retraining, whose scores have a scale of their own. Items the user owns are left out.
+    """
+
+    name = "prediction shift"
+    better = "lower"
+
+    def measure(self, before: View, after: View, dataset: Dataset) -> Tensor:
+        return _mean_unseen(after.scores - before.scores, before)
+
+
+class RankShift(ShiftMetric):
+    """Mean over attacked items of the rank before minus the rank after: places gained."""
+
+    name = "rank shift"
+    better = "lower"
+
+    def measure(self, before: View, after: View, dataset: Dataset) -> Tensor:
+        return _mean_unseen((before.ranks - after.ranks).float(), before)
+
+
+def _mean_unseen(values: Tensor, view: View) -> Tensor:
+    """Return each user's mean over attacked items that they have not seen; NaN if none."""
+    unseen = view.ranks > 0
+    return torch.where(unseen, values, torch.nan).nanmean(1)

@@ -1,0 +1,51 @@
+"""What the adversary got, picture by picture."""
+
+import torch
+from torch import Tensor
+
+from vrbench.metrics.base import Crafted, CraftMetric
+
+
+class TargetedSuccess(CraftMetric):
+    """1 where the served extractor takes the finished picture for the target class, else 0.
+
+    Over all attacked items, as in VAR (protocol 2.4); NaN where the extractor has no such class.
+    """
+
+    name = "success"
+    better = "lower"
+
+    def measure(self, crafted: Crafted) -> Tensor:
+        if crafted.target is None:
+            return torch.full((len(crafted.predicted),), torch.nan)
+        return (crafted.predicted == crafted.target).float()
+
+
+class AimReached(CraftMetric):
+    """1 where the adversary's own aim is reached on the finished picture, by its own model."""
+
+    name = "aim reached"
+    better = "lower"
+
+    def measure(self, crafted: Crafted) -> Tensor:
+        return crafted.reached.float()
+
+
+class FeatureLoss(CraftMetric):
+    """Mean squared change of the served features, over all attacked items (VAR; protocol 2.5)."""
+
+    name = "feature loss"
+    better = "lower"
+
+    def measure(self, crafted: Crafted) -> Tensor:
+        return (crafted.vector_after - crafted.vector_before).square().mean(1)
+
+
+class Queries(CraftMetric):
+    """Questions that a black-box attack asked; 0 for attacks that need none."""
+
+    name = "queries"
+    better = "higher"
+
+    def measure(self, crafted: Crafted) -> Tensor:
+        return crafted.queries.float()

@@ -1,0 +1,110 @@
+"""AMR: VBPR that is also trained on the worst small change of the features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.visuals import Visuals
+from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.vbpr import VBPR
+
+
+class AMR(VBPR):
+    """Adversarial multimedia recommendation (Tang et al., TKDE 2020, sec. 3).
+
+    First VBPR as it is; then, from its best parameters, with the loss
+    ``L(f) + weight * L(f + delta)``, where for every distinct item of the batch ``delta`` is the
+    gradient of the batch's ranking loss in that item's scaled features, brought to length ``eps``
+    and treated as a constant. Scores use clean features. The paper's user vector is shared
+    between both parts (``tied=True``); the full form is the default here.
+
+    Args:
+        sizes: users, items, and the length D of a feature vector.
+        eps: length of a change, in units of the scaled features.
+        weight: of the loss on changed features; 0 is VBPR, bit for bit.
+        adversarial_epochs: most epochs of the second phase.
+        factors, visual_factors, tied, scale, l2_visual: see ``VBPR``.
+        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        eps: float = 0.5,
+        weight: float = 1.0,
+        adversarial_epochs: int = 100,
+        factors: int = 32,
+        visual_factors: int = 32,
+        tied: bool = False,
+        scale: Literal["standard", "max", "none"] = "standard",
+        epochs: int = 200,
+        batch_size: int = 512,
+        lr: float = 0.002,
+        l2: float = 0.01,
+        l2_visual: float = 0.0001,
+        patience: int = 5,
+        eval_every: int = 2,
+    ) -> None:
+        super().__init__(
+            sizes,
+            factors=factors,
+            visual_factors=visual_factors,
+            tied=tied,
+            scale=scale,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            l2=l2,
+            l2_visual=l2_visual,
+            patience=patience,
+            eval_every=eval_every,
+        )
+        if eps < 0 or weight < 0 or adversarial_epochs < 1:
+            raise ConfigError(
+                f"AMR: expected eps, weight >= 0 and adversarial_epochs >= 1, got {self.spec}"
+            )
+        self.eps, self.weight, self.adversarial_epochs = eps, weight, adversarial_epochs
+        self._adversarial = False
+
+    def phases(self) -> Iterator[int]:
+        self._adversarial = False
+        yield self.epochs
+        if self.weight > 0:
+            self._adversarial = True
+            yield self.adversarial_epochs
+            self._adversarial = False
+
+    def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
+        if not self._adversarial:
+            return super().loss(users, liked, other, visuals)
+        items, where = torch.cat([liked, other]).unique(return_inverse=True)
+        yes, no = where[: len(liked)], where[len(liked) :]
+        seen = self.seen(items, visuals)
+        delta = self.perturbation(users, liked, other, seen, yes, no)
+        margin, penalty = self.compare_seen(users, liked, other, seen[yes] - seen[no])
+        changed = seen + delta
+        worse, _ = self.compare_seen(users, liked, other, changed[yes] - changed[no])
+        assert margin.shape == worse.shape == users.shape
+        return (F.softplus(-margin) + self.weight * F.softplus(-worse) + penalty).mean()
+
+    def perturbation(
+        self, users: Tensor, liked: Tensor, other: Tensor, seen: Tensor, yes: Tensor, no: Tensor
+    ) -> Tensor:
+        """Return the ``(n, D)`` changes of length ``eps`` that raise the ranking loss fastest.
+
+        Args:
+            users, liked, other: the ``(B,)`` triples.
+            seen: ``(n, D)`` scaled features of the batch's distinct items.
+            yes, no: ``(B,)`` rows of ``seen`` that show ``liked`` and ``other``.
+        """
+        leaf = seen.detach().requires_grad_()
+        margin, _ = self.compare_seen(users, liked, other, leaf[yes] - leaf[no])
+        (slope,) = torch.autograd.grad(F.softplus(-margin).sum(), leaf)
+        return self.eps * F.normalize(slope, dim=1)

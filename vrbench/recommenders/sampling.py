@@ -1,0 +1,32 @@
+"""Negative items for pairwise training, drawn for many users at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vrbench.data.interactions import Interactions
+
+ROUNDS = 20  # of rejection; whoever is left then owns nearly everything and is drawn exactly
+
+
+def negatives(train: Interactions, users: Tensor, rng: torch.Generator) -> Tensor:
+    """Return for each of ``users``, ``(N,)``, an item drawn uniformly from those not in train.
+
+    No user may own every item.
+    """
+    items = torch.randint(train.num_items, users.shape, generator=rng)
+    bad = torch.nonzero(train.contains(users, items)).squeeze(1)
+    for _ in range(ROUNDS):
+        if not len(bad):
+            return items
+        items[bad] = torch.randint(train.num_items, bad.shape, generator=rng)
+        bad = bad[train.contains(users[bad], items[bad])]
+    for user in users[bad].unique().tolist():
+        free = torch.ones(train.num_items, dtype=torch.bool)
+        free[train.items[train.indptr[user] : train.indptr[user + 1]]] = False
+        choice = torch.nonzero(free).squeeze(1)
+        assert len(choice), f"user {user} owns every item"
+        rows = bad[users[bad] == user]
+        items[rows] = choice[torch.randint(len(choice), rows.shape, generator=rng)]
+    return items
