@@ -1,0 +1,89 @@
+"""An embedded shop: generated product pictures and simulated shoppers; nothing to download."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import stream
+from vrbench.core.visuals import Signal, Table
+from vrbench.data.catalogue import Catalogue
+from vrbench.data.dataset import Dataset
+from vrbench.data.drawing import CATEGORIES, draw
+from vrbench.data.interactions import Interactions
+from vrbench.data.shoppers import simulate
+from vrbench.data.splits import leave_one_out
+
+VERSION = 1  # raise it when the same settings draw other pictures or shoppers
+
+
+def boutique(
+    *,
+    num_items: int = 720,
+    num_users: int = 1500,
+    size: int = 64,
+    mean_items: float = 9.0,
+    skew: float = 0.6,
+    focus: float = 1.0,
+    seed: int = 0,
+) -> Dataset:
+    """Return a shop of drawn products whose shoppers have tastes for category and colour.
+
+    Products of 16 categories vary in shape, colour, texture, background and pose; several
+    categories share an outline, and every category comes in every colour. Item ids are shuffled.
+    The last item of every shopper is the test, the one before the validation.
+
+    Args:
+        num_items: products, at least 32.
+        num_users: shoppers.
+        size: height and width of a picture in pixels, at least 32.
+        mean_items, skew, focus: of the shoppers, see ``shoppers.simulate``.
+        seed: of everything drawn.
+    """
+    if num_items < 2 * len(CATEGORIES) or size < 32:
+        raise ConfigError(
+            f"boutique: expected num_items >= {2 * len(CATEGORIES)} and size >= 32, "
+            f"got {num_items} and {size}"
+        )
+    spec = ["boutique", VERSION, num_items, num_users, size, mean_items, skew, focus, seed]
+    rng = stream(seed, "boutique")
+    categories = torch.arange(num_items) % len(CATEGORIES)
+    categories = categories[torch.randperm(num_items, generator=rng)]
+    pictures = torch.empty(num_items, 3, size, size, dtype=torch.uint8)
+    colours = torch.empty(num_items, 3)
+    for item, category in enumerate(categories.tolist()):
+        dice = np.random.default_rng([seed, item])
+        picture, colour = draw(CATEGORIES[category], size, dice)
+        pictures[item] = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
+        colours[item] = torch.tensor(colour) / 255
+    users, items, times = simulate(
+        categories,
+        colours,
+        num_users=num_users,
+        mean_items=mean_items,
+        skew=skew,
+        focus=focus,
+        rng=stream(seed, "shoppers"),
+    )
+    part = leave_one_out(users, times)
+
+    def feedback(which: int, name: str) -> Interactions:
+        chosen = part == which
+        return Interactions.of(
+            users[chosen],
+            items[chosen],
+            num_users,
+            num_items,
+            [*spec, name],
+            timestamps=times[chosen],
+        )
+
+    return Dataset(
+        catalogue=Catalogue(Table(Signal.PIXELS, pictures, spec), categories, CATEGORIES, spec),
+        train=feedback(0, "train"),
+        valid=feedback(1, "valid"),
+        test=feedback(2, "test"),
+        user_ids=tuple(f"shopper {n}" for n in range(num_users)),
+        item_ids=tuple(f"product {n}" for n in range(num_items)),
+    )

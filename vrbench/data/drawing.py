@@ -1,0 +1,374 @@
+"""Product pictures drawn with Pillow."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Callable, Sequence
+
+from numpy.random import Generator
+from PIL import Image, ImageDraw, ImageFilter
+
+Colour = tuple[int, int, int]
+Point = tuple[float, float]
+SCALE = 3  # pictures are drawn this much larger, then reduced
+
+
+class Pen:
+    """Draws one product: ``mask`` is its outline, ``lines`` what lies on top of the cloth.
+
+    Coordinates run from 0 to 1 over the canvas.
+    """
+
+    def __init__(self, side: int, dice: Generator) -> None:
+        self.side, self.dice = side, dice
+        self.mask = Image.new("L", (side, side), 0)
+        self.detail = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+        self._mask, self._detail = ImageDraw.Draw(self.mask), ImageDraw.Draw(self.detail)
+
+    def shape(self, *points: Point, erase: bool = False) -> None:
+        """Add a polygon to the outline, or cut it out."""
+        self._mask.polygon([self._at(p) for p in points], fill=0 if erase else 255)
+
+    def oval(self, x: float, y: float, rx: float, ry: float, erase: bool = False) -> None:
+        """Add an ellipse to the outline, or cut it out."""
+        self._mask.ellipse(self._box(x, y, rx, ry), fill=0 if erase else 255)
+
+    def ring(self, x: float, y: float, rx: float, ry: float, width: float) -> None:
+        """Add the rim of an ellipse to the outline."""
+        self._mask.ellipse(self._box(x, y, rx, ry), outline=255, width=self._wide(width))
+
+    def stroke(self, *points: Point, width: float) -> None:
+        """Add a thick line to the outline."""
+        self._mask.line([self._at(p) for p in points], fill=255, width=self._wide(width))
+
+    def line(self, *points: Point, width: float = 0.012, ink: Sequence[int] = (30, 30, 35)) -> None:
+        """Draw a line on top."""
+        self._detail.line(
+            [self._at(p) for p in points], fill=(*ink[:3], 215), width=self._wide(width)
+        )
+
+    def dot(self, x: float, y: float, r: float, ink: Sequence[int] = (30, 30, 35)) -> None:
+        """Draw a filled circle on top."""
+        self._detail.ellipse(self._box(x, y, r, r), fill=(*ink[:3], 235))
+
+    def patch(self, *points: Point, ink: Sequence[int]) -> None:
+        """Draw a filled polygon on top."""
+        self._detail.polygon([self._at(p) for p in points], fill=(*ink[:3], 235))
+
+    def vary(self, low: float, high: float) -> float:
+        """Return a random number between the two."""
+        return float(self.dice.uniform(low, high))
+
+    def _at(self, p: Point) -> Point:
+        return p[0] * self.side, p[1] * self.side
+
+    def _box(self, x: float, y: float, rx: float, ry: float) -> tuple[float, float, float, float]:
+        s = self.side
+        return (x - rx) * s, (y - ry) * s, (x + rx) * s, (y + ry) * s
+
+    def _wide(self, width: float) -> int:
+        return max(1, round(width * self.side))
+
+
+def _top(p: Pen, sleeve: float) -> None:
+    """Draw a body with sleeves that reach down to ``sleeve``."""
+    w, hem = p.vary(0.17, 0.22), p.vary(0.8, 0.9)
+    drop = p.vary(0.06, 0.1)
+    reach = 0.3 if sleeve < 0.5 else p.vary(0.22, 0.3)
+    p.shape((0.5 - w, 0.2), (0.5 + w, 0.2), (0.5 + w, hem), (0.5 - w, hem))
+    for side in (-1, 1):
+        x = 0.5 + side * w
+        p.shape(
+            (0.5 + side * 0.1, 0.17),
+            (x, 0.2),
+            (0.5 + side * (w + reach * 0.75), sleeve - 0.03),
+            (0.5 + side * (w + reach * 0.45), sleeve + 0.05),
+            (x - side * 0.01, 0.2 + drop + 0.16),
+        )
+    p.shape((0.4, 0.17), (0.6, 0.17), (0.5 + w, 0.24), (0.5 - w, 0.24))
+
+
+def _collar(p: Pen) -> None:
+    ink = (235, 235, 235) if p.dice.random() < 0.5 else (45, 45, 50)
+    p.patch((0.5, 0.28), (0.39, 0.165), (0.45, 0.15), ink=ink)
+    p.patch((0.5, 0.28), (0.61, 0.165), (0.55, 0.15), ink=ink)
+
+
+def _t_shirt(p: Pen) -> None:
+    _top(p, p.vary(0.36, 0.44))
+    p.oval(0.5, 0.17, 0.085, p.vary(0.04, 0.08), erase=True)
+    if p.dice.random() < 0.5:  # a print on the chest
+        ink = tuple(int(v) for v in p.dice.integers(20, 236, 3))
+        p.dot(0.5, p.vary(0.42, 0.5), p.vary(0.05, 0.09), ink)
+
+
+def _polo(p: Pen) -> None:
+    _top(p, p.vary(0.36, 0.44))
+    _collar(p)
+    p.line((0.5, 0.27), (0.5, 0.42), width=0.016)
+    for y in (0.31, 0.36, 0.41):
+        p.dot(0.5, y, 0.014, (240, 240, 240))
+
+
+def _shirt(p: Pen) -> None:
+    _top(p, p.vary(0.62, 0.78))
+    _collar(p)
+    p.line((0.5, 0.27), (0.5, 0.9), width=0.016)
+    for n in range(6):
+        p.dot(0.5, 0.34 + 0.09 * n, 0.014, (240, 240, 240))
+
+
+def _pullover(p: Pen) -> None:
+    _top(p, p.vary(0.62, 0.78))
+    p.oval(0.5, 0.17, 0.08, 0.045, erase=True)
+    for y in (0.79, 0.84):
+        p.line((0.28, y), (0.72, y), width=0.01)
+    p.line((0.41, 0.19), (0.5, 0.245), (0.59, 0.19), width=0.016)
+
+
+def _dress(p: Pen) -> None:
+    waist, flare = p.vary(0.09, 0.13), p.vary(0.2, 0.32)
+    hem = p.vary(0.82, 0.93)
+    p.shape((0.36, 0.14), (0.64, 0.14), (0.5 + waist, 0.45), (0.5 - waist, 0.45))
+    p.shape((0.5 - waist, 0.44), (0.5 + waist, 0.44), (0.5 + flare, hem), (0.5 - flare, hem))
+    p.oval(0.5, 0.12, p.vary(0.07, 0.11), 0.08, erase=True)
+    if p.dice.random() < 0.6:
+        p.line((0.5 - waist, 0.45), (0.5 + waist, 0.45), width=0.03)
+
+
+def _skirt(p: Pen) -> None:
+    waist, flare = p.vary(0.13, 0.18), p.vary(0.24, 0.36)
+    hem = p.vary(0.7, 0.85)
+    p.shape((0.5 - waist, 0.24), (0.5 + waist, 0.24), (0.5 + flare, hem), (0.5 - flare, hem))
+    p.line((0.5 - waist, 0.275), (0.5 + waist, 0.275), width=0.03)
+    for t in (-0.6, -0.2, 0.2, 0.6):
+        p.line((0.5 + t * waist, 0.3), (0.5 + t * flare, hem), width=0.009)
+
+
+def _trousers(p: Pen, hem: float | None = None) -> None:
+    hem = hem or p.vary(0.84, 0.93)
+    w, leg = p.vary(0.15, 0.19), p.vary(0.08, 0.12)
+    spread = p.vary(0.12, 0.2)
+    crotch = 0.4
+    p.shape((0.5 - w, 0.12), (0.5 + w, 0.12), (0.5 + w + 0.03, crotch), (0.5 - w - 0.03, crotch))
+    for side in (-1, 1):
+        x = 0.5 + side * spread
+        p.shape(
+            (0.5 + side * (w + 0.03), crotch - 0.02),
+            (0.5 - side * 0.005, crotch - 0.02),
+            (x - side * leg * 0.6, hem),
+            (x + side * leg * 0.7, hem),
+        )
+    p.line((0.5 - w, 0.16), (0.5 + w, 0.16), width=0.02)
+    p.line((0.5, 0.16), (0.5, 0.36), width=0.012)
+
+
+def _shorts(p: Pen) -> None:
+    _trousers(p, p.vary(0.55, 0.66))
+
+
+def _sole(p: Pen, ink: Sequence[int], y: float, heel: float = 0.0) -> None:
+    p.patch((0.12, y), (0.9, y), (0.88, y + 0.06), (0.14, y + 0.06), ink=ink)
+    if heel:
+        p.patch((0.13, y), (0.28, y), (0.25, y + heel), (0.15, y + heel), ink=ink)
+
+
+def _sneaker(p: Pen) -> None:
+    top = p.vary(0.36, 0.44)
+    p.shape((0.14, top), (0.34, top - 0.02), (0.58, 0.52), (0.86, 0.6), (0.9, 0.7), (0.12, 0.7))
+    _sole(p, (245, 245, 245) if p.dice.random() < 0.7 else (40, 40, 40), 0.69)
+    for n in range(4):
+        x = 0.36 + 0.065 * n
+        p.line(
+            (x, 0.44 + 0.035 * n), (x + 0.08, 0.42 + 0.045 * n), width=0.016, ink=(250, 250, 250)
+        )
+
+
+def _boot(p: Pen) -> None:
+    top = p.vary(0.12, 0.28)
+    p.shape((0.16, top), (0.44, top), (0.46, 0.52), (0.8, 0.6), (0.88, 0.74), (0.14, 0.74))
+    _sole(p, (50, 35, 30), 0.73, heel=p.vary(0.06, 0.14))
+    if p.dice.random() < 0.5:
+        p.line((0.16, top + 0.05), (0.44, top + 0.05), width=0.02)
+
+
+def _sandal(p: Pen) -> None:
+    p.shape((0.1, 0.66), (0.9, 0.66), (0.9, 0.73), (0.1, 0.73))
+    for x in (0.2, p.vary(0.45, 0.55), 0.72):
+        p.stroke((x, 0.68), (x + 0.06, p.vary(0.45, 0.52)), (x + 0.14, 0.68), width=0.045)
+    p.line((0.1, 0.72), (0.9, 0.72), width=0.03)
+
+
+def _bag(p: Pen) -> None:
+    wide, high = p.vary(0.26, 0.34), p.vary(0.4, 0.48)
+    slope = p.vary(0.0, 0.1)
+    p.shape(
+        (0.5 - wide + slope, high),
+        (0.5 + wide - slope, high),
+        (0.5 + wide, 0.84),
+        (0.5 - wide, 0.84),
+    )
+    p.ring(0.5, high, p.vary(0.12, 0.18), p.vary(0.16, 0.26), 0.035)
+    p.line((0.5 - wide + slope, high + 0.1), (0.5 + wide - slope, high + 0.1), width=0.014)
+    p.dot(0.5, high + 0.1, 0.03, (215, 180, 80))
+
+
+def _hat(p: Pen) -> None:
+    crown = p.vary(0.17, 0.24)
+    brim = p.vary(0.34, 0.42)
+    p.oval(0.5, 0.66, brim, p.vary(0.07, 0.11))
+    p.oval(0.5, 0.45, crown, 0.2)
+    p.shape((0.5 - crown, 0.45), (0.5 + crown, 0.45), (0.5 + crown, 0.64), (0.5 - crown, 0.64))
+    p.line((0.5 - crown, 0.61), (0.5 + crown, 0.61), width=0.05)
+
+
+def _watch(p: Pen) -> None:
+    r, w = p.vary(0.15, 0.2), p.vary(0.07, 0.1)
+    p.shape((0.5 - w, 0.1), (0.5 + w, 0.1), (0.5 + w, 0.9), (0.5 - w, 0.9))
+    p.oval(0.5, 0.5, r + 0.03, r + 0.03)
+    p.dot(0.5, 0.5, r, (245, 245, 240) if p.dice.random() < 0.6 else (25, 25, 30))
+    ink = (200, 60, 50)
+    p.line((0.5, 0.5), (0.5, 0.5 - r * 0.75), width=0.018, ink=ink)
+    p.line((0.5, 0.5), (0.5 + r * 0.55, 0.5 + r * 0.2), width=0.022, ink=ink)
+
+
+def _sunglasses(p: Pen) -> None:
+    rx, ry = p.vary(0.14, 0.18), p.vary(0.1, 0.15)
+    for x in (0.29, 0.71):
+        p.oval(x, 0.52, rx + 0.025, ry + 0.025)
+        p.patch(
+            (x - rx * 0.8, 0.52 - ry * 0.6),
+            (x + rx * 0.8, 0.52 - ry * 0.6),
+            (x + rx * 0.6, 0.52 + ry * 0.7),
+            (x - rx * 0.6, 0.52 + ry * 0.7),
+            ink=(35, 35, 45),
+        )
+    p.stroke((0.42, 0.47), (0.58, 0.47), width=0.03)
+    for side in (-1, 1):
+        p.stroke((0.5 + side * 0.36, 0.48), (0.5 + side * 0.45, 0.38), width=0.03)
+
+
+def _sock(p: Pen) -> None:
+    top = p.vary(0.1, 0.3)
+    p.shape((0.34, top), (0.58, top), (0.58, 0.62), (0.34, 0.62))
+    p.shape((0.34, 0.56), (0.58, 0.56), (0.84, 0.72), (0.8, 0.84), (0.42, 0.84), (0.34, 0.72))
+    p.line((0.34, top + 0.06), (0.58, top + 0.06), width=0.02)
+    p.line((0.72, 0.65), (0.66, 0.84), width=0.02)
+
+
+PRODUCTS: dict[str, Callable[[Pen], None]] = {
+    "bag": _bag,
+    "boot": _boot,
+    "dress": _dress,
+    "hat": _hat,
+    "polo": _polo,
+    "pullover": _pullover,
+    "sandal": _sandal,
+    "shirt": _shirt,
+    "shorts": _shorts,
+    "skirt": _skirt,
+    "sneaker": _sneaker,
+    "sock": _sock,
+    "sunglasses": _sunglasses,
+    "t-shirt": _t_shirt,
+    "trousers": _trousers,
+    "watch": _watch,
+}
+CATEGORIES = tuple(PRODUCTS)
+
+
+def draw(category: str, size: int, dice: Generator) -> tuple[Image.Image, Colour]:
+    """Return a ``size`` x ``size`` RGB picture of a product, and its main colour."""
+    side = SCALE * size
+    pen = Pen(side, dice)
+    PRODUCTS[category](pen)
+    colour = _hue(dice)
+    cloth = _cloth(side, colour, dice)
+    layer = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+    layer.paste(cloth, mask=pen.mask)
+    if category in ("sneaker", "boot", "sandal", "watch", "sunglasses", "bag", "hat", "t-shirt"):
+        layer.alpha_composite(pen.detail)
+    else:  # what lies on cloth ends where the cloth ends
+        inside = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+        inside.paste(pen.detail, mask=pen.mask)
+        layer.alpha_composite(inside)
+    layer = _posed(layer, dice)
+    picture = _background(side, dice)
+    alpha = layer.getchannel("A")
+    away = round(side * dice.uniform(0.01, 0.03))
+    shade = alpha.filter(ImageFilter.BoxBlur(side * 0.015)).point(lambda v: v * 0.35)
+    picture.paste((60, 60, 65), (away, away), shade)
+    picture.paste(layer, mask=alpha)
+    return picture.reduce(SCALE), colour
+
+
+def _hue(dice: Generator) -> Colour:
+    """Return a colour: eleven hues and the greys, each with some play."""
+    if dice.random() < 0.2:
+        hue, strength, value = dice.random(), dice.uniform(0, 0.1), dice.uniform(0.12, 0.85)
+    else:
+        hue = (dice.integers(11) / 11 + dice.normal(0, 0.015)) % 1
+        strength, value = dice.uniform(0.45, 0.9), dice.uniform(0.4, 0.92)
+    r, g, b = colorsys.hsv_to_rgb(float(hue), float(strength), float(value))
+    return round(255 * r), round(255 * g), round(255 * b)
+
+
+def _cloth(side: int, colour: Colour, dice: Generator) -> Image.Image:
+    """Return a square of plain, striped, checked or dotted cloth."""
+    cloth = Image.new("RGB", (side, side), colour)
+    kind = dice.choice(["plain", "plain", "across", "down", "checks", "dots"])
+    if kind == "plain":
+        return cloth
+    lift = 70 if sum(colour) < 380 else -70
+    second = tuple(max(0, min(255, v + lift)) for v in colour)
+    if dice.random() < 0.3:
+        second = _hue(dice)
+    pen, step = ImageDraw.Draw(cloth), int(side * dice.uniform(0.05, 0.13))
+    start = int(dice.integers(step))
+    for a in range(start, side, step):
+        if kind in ("across", "checks"):
+            pen.rectangle((0, a, side, a + step * 0.4), fill=second)
+        if kind in ("down", "checks"):
+            pen.rectangle((a, 0, a + step * 0.4, side), fill=second)
+        if kind == "dots":
+            for b in range(start, side, step):
+                pen.ellipse((a, b, a + step * 0.45, b + step * 0.45), fill=second)
+    return cloth
+
+
+def _posed(layer: Image.Image, dice: Generator) -> Image.Image:
+    """Return the product turned, scaled, shifted and perhaps mirrored."""
+    side = layer.width
+    if dice.random() < 0.5:
+        layer = layer.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    new = round(side * dice.uniform(0.72, 1.02))
+    layer = layer.rotate(float(dice.normal(0, 11)), Image.Resampling.BILINEAR)
+    layer = layer.resize((new, new), Image.Resampling.BILINEAR)
+    posed = Image.new("RGBA", (side, side), (0, 0, 0, 0))
+    slack = side * 0.07
+    at = (side - new) / 2
+    posed.paste(
+        layer, (round(at + dice.uniform(-slack, slack)), round(at + dice.uniform(-slack, slack)))
+    )
+    return posed
+
+
+def _background(side: int, dice: Generator) -> Image.Image:
+    """Return a backdrop: white, nearly white, a gradient, or a coloured studio."""
+    kind = dice.choice(["white", "white", "pale", "gradient", "studio"])
+    if kind == "white":
+        return Image.new("RGB", (side, side), (255, 255, 255))
+    base = tuple(int(v) for v in dice.integers(205, 250, 3))
+    if kind == "pale":
+        return Image.new("RGB", (side, side), base)
+    if kind == "studio":
+        base = tuple(int(v) for v in dice.integers(110, 225, 3))
+        backdrop = Image.new("RGB", (side, side), base)
+        floor = tuple(max(0, v - 30) for v in base)
+        ImageDraw.Draw(backdrop).rectangle((0, side * 0.72, side, side), fill=floor)
+        return backdrop
+    ramp = Image.linear_gradient("L").resize((side, side))
+    if dice.random() < 0.5:
+        ramp = ramp.transpose(Image.Transpose.ROTATE_90)
+    dark = Image.new("RGB", (side, side), tuple(max(0, v - 70) for v in base))
+    return Image.composite(dark, Image.new("RGB", (side, side), base), ramp)

@@ -1,0 +1,102 @@
+"""Which feedback is for training, for validation, and for testing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.seeds import stream
+from vrbench.data.dataset import Dataset
+from vrbench.data.interactions import Interactions
+
+
+def leave_one_out(users: Tensor, times: Tensor) -> Tensor:
+    """Return ``(N,)`` int64: 0 train, 1 validation, 2 test.
+
+    The last item of a user by time is for the test, the one before for validation; users with
+    fewer than three items have all of them in train. Equal times keep the order given.
+    """
+    order = times.argsort(stable=True)
+    order = order[users[order].argsort(stable=True)]
+    ordered = users[order]
+    counts = torch.bincount(users, minlength=int(users.max()) + 1 if len(users) else 0)
+    ends = counts.cumsum(0)[ordered] - 1
+    from_end = ends - torch.arange(len(ordered))
+    part = torch.zeros(len(users), dtype=torch.int64)
+    enough = counts[ordered] >= 3
+    part[order[enough & (from_end == 0)]] = 2
+    part[order[enough & (from_end == 1)]] = 1
+    return part
+
+
+def ratio(users: Tensor, shares: tuple[float, float], rng: torch.Generator) -> Tensor:
+    """Return ``(N,)`` int64: 0 train, 1 validation, 2 test, at random per user.
+
+    Args:
+        users: ``(N,)`` int64.
+        shares: of validation and of test; each user's counts are rounded to nearest.
+        rng: the only source of randomness.
+    """
+    valid, test = shares
+    if valid < 0 or test < 0 or valid + test >= 1:
+        raise ConfigError(f"expected shares >= 0 with a sum below 1, got {shares}")
+    order = torch.randperm(len(users), generator=rng)
+    order = order[users[order].argsort(stable=True)]
+    counts = torch.bincount(users)
+    nth = torch.arange(len(users)) - (counts.cumsum(0) - counts)[users[order]]
+    count = counts[users[order]].double()
+    num_test, num_valid = (count * test).round(), (count * valid).round()
+    part = torch.zeros(len(users), dtype=torch.int64)
+    part[order[nth < num_test]] = 2
+    part[order[(nth >= num_test) & (nth < num_test + num_valid)]] = 1
+    return part
+
+
+def hold_out(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
+    """Return ``dataset`` with a random share of its items cold: without training feedback.
+
+    All feedback on a cold item, from every split, becomes test feedback, and the test holds
+    nothing else: it asks how a model ranks what it knows by picture only.
+
+    Args:
+        dataset: what is split again.
+        share: of the items that have feedback, in (0, 1).
+        seed: of the choice.
+
+    Raises:
+        ConfigError: if ``share`` is out of range.
+        DataError: if nothing is left to train on, or to test.
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f"expected 0 < share < 1, got {share}")
+    bought = torch.nonzero(dataset.train.popularity + dataset.test.popularity).squeeze(1)
+    order = torch.randperm(len(bought), generator=stream(seed, "cold items"))
+    cold = bought[order[: round(share * len(bought))]].sort().values
+    is_cold = torch.zeros(dataset.train.num_items, dtype=torch.bool)
+    is_cold[cold] = True
+    spec = ["hold_out", share, seed]
+
+    def kept(part: Interactions, name: str) -> Interactions:
+        keep = ~is_cold[part.items]
+        return _of(part.users[keep], part.items[keep], part, [*spec, name, part.spec])
+
+    parts = (dataset.train, dataset.valid, dataset.test)
+    users = torch.cat([p.users[is_cold[p.items]] for p in parts])
+    items = torch.cat([p.items[is_cold[p.items]] for p in parts])
+    if not len(items) or len(items) == sum(map(len, parts)):
+        raise DataError(f"a hold-out of {share:g} of the items leaves nothing to train on or test")
+    test = _of(users, items, dataset.test, [*spec, "test", [p.spec for p in parts]])
+    return replace(
+        dataset,
+        train=kept(dataset.train, "train"),
+        valid=kept(dataset.valid, "valid"),
+        test=test,
+        cold=cold,
+    )
+
+
+def _of(users: Tensor, items: Tensor, like: Interactions, spec: object) -> Interactions:
+    return Interactions.of(users, items, like.num_users, like.num_items, spec)
