@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import json
 from enum import Enum
-from functools import lru_cache, partial
+from functools import cache, partial
 from typing import Any, ClassVar
 
 
@@ -28,11 +28,10 @@ class Component:
         super().__init_subclass__(**kwargs)
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
-        for parameter in inspect.signature(cls.__init__).parameters.values():
-            # (object.__init__ itself shows *args and **kwargs)
-            if parameter.kind is parameter.VAR_KEYWORD and cls.__init__ is not object.__init__:
-                if "__init__" in cls.__dict__:
-                    raise TypeError(f"{cls.__name__}.__init__ hides its settings in **kwargs")
+        own = cls.__dict__.get("__init__")
+        kinds = [p.kind for p in inspect.signature(own).parameters.values()] if own else []
+        if inspect.Parameter.VAR_KEYWORD in kinds:
+            raise TypeError(f"{cls.__name__}.__init__ hides its settings in **kwargs")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
@@ -81,7 +80,7 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parameters(target: Any) -> tuple[inspect.Parameter, ...]:
     return tuple(inspect.signature(target).parameters.values())
 

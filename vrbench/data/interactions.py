@@ -57,7 +57,7 @@ class Interactions:
                 f"got {tuple(users.shape)} and {tuple(items.shape)}"
             )
         for what, ids, count in (("user", users, num_users), ("item", items, num_items)):
-            if len(ids) and not (0 <= int(ids.min()) and int(ids.max()) < count):
+            if len(ids) and (int(ids.min()) < 0 or int(ids.max()) >= count):
                 raise DataError(f"expected {what} ids in 0..{count - 1}, got {int(ids.max())}")
         keys, order = torch.sort(users.long() * num_items + items.long(), stable=True)
         last = torch.ones(len(keys), dtype=torch.bool)

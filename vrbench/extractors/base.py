@@ -64,12 +64,16 @@ class Extractor(Component, nn.Module, ABC):
         """Where its weights come from; written into its artifact."""
         return {}
 
-    def build(self, names: tuple[str, ...]) -> None:  # noqa: B027 (nothing to do is an answer)
+    def build(self, names: tuple[str, ...]) -> None:
         """Make whatever depends on the catalogue's categories, such as a head.
 
         Called once, before ``fit`` or ``load_state_dict``. Networks with classes of their own
         ignore it.
         """
+
+    def head_module(self) -> nn.Module:
+        """Return the layer that turns the vector into logits, for those that can be taught."""
+        raise AssertionError(f"{type(self).__name__} has no head of its own")
 
     def fit(self, lesson: Lesson, rng: torch.Generator) -> Report:
         """Learn from scratch, as a pure function of the arguments and the settings."""

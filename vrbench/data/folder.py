@@ -1,0 +1,154 @@
+"""A user's own catalogue, from a folder of plain files."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.seeds import stream
+from vrbench.data.catalogue import Catalogue
+from vrbench.data.dataset import Dataset
+from vrbench.data.images import Fit, Photos
+from vrbench.data.interactions import Interactions
+from vrbench.data.shoppers import simulate
+from vrbench.data.splits import leave_one_out
+from vrbench.data.tables import Feedback, index_of, read_feedback, read_items
+
+log = logging.getLogger(__name__)
+
+
+def folder(*, path: str, size: int = 64, fit: Fit = "pad") -> Dataset:
+    """Return the catalogue and the feedback of a folder.
+
+    ``items.csv`` has a header ``item_id,image,category``; pictures are relative to it.
+    ``train.tsv``, ``validation.tsv`` (optional) and ``test.tsv`` have no header and hold user,
+    item, and optionally rating and timestamp, separated by tabs. Ids are names: items are
+    numbered in the sorted order of their ids, users likewise, whatever the order of lines or
+    files. Items without feedback stay in the catalogue; feedback of users who have none in
+    train is left out, with a warning that counts it.
+
+    Args:
+        path: the folder.
+        size: height and width to which pictures are brought, in pixels.
+        fit: how, see ``Photos``.
+
+    Raises:
+        MissingDataError: if a file is not there.
+        DataError: if one cannot be used; the text names file and line.
+    """
+    root = Path(path)
+    catalogue, ids = _catalogue(root, size, fit)
+    if not (root / "train.tsv").is_file():
+        raise MissingDataError(
+            f"no file {root / 'train.tsv'}: put the purchases there (user, item, rating, "
+            "timestamp), or simulate some with dataset=shoppers"
+        )
+    read = {
+        name: read_feedback(root / f"{name}.tsv")
+        for name in ("train", "validation", "test")
+        if name != "validation" or (root / "validation.tsv").is_file()
+    }
+    users = sorted(set(read["train"].users))
+    number = {user: n for n, user in enumerate(users)}
+    known = {item: n for n, item in enumerate(ids)}
+
+    def part(name: str) -> Interactions:
+        if name not in read:
+            none = torch.empty(0, dtype=torch.int64)
+            return Interactions.of(none, none, len(users), len(ids), ["none"])
+        return _interactions(read[name], root / f"{name}.tsv", number, known)
+
+    test = part("test")
+    if not len(test):
+        raise DataError(f"{root / 'test.tsv'}: no user of it has feedback in train.tsv")
+    return Dataset(catalogue, part("train"), part("validation"), test, tuple(users), tuple(ids))
+
+
+def shoppers(
+    *,
+    path: str,
+    size: int = 64,
+    fit: Fit = "pad",
+    num_users: int = 2000,
+    mean_items: float = 9.0,
+    skew: float = 0.6,
+    focus: float = 1.0,
+    seed: int = 0,
+) -> Dataset:
+    """Return the pictures of a folder with simulated shoppers, who like categories and colours.
+
+    The folder needs an ``items.csv`` as for ``folder``; other files are not read. The colour of an
+    item is the mean of its picture's middle.
+
+    Args:
+        path: the folder.
+        size, fit: of the pictures, see ``folder``.
+        num_users, mean_items, skew, focus: of the shoppers, see ``simulate``.
+        seed: of the shoppers.
+    """
+    catalogue, ids = _catalogue(Path(path), size, fit)
+    images = catalogue.images
+    assert isinstance(images, Photos)
+    edge = size // 4
+    middle = slice(edge, size - edge)
+    blocks = torch.arange(len(images)).split(64)
+    colours = torch.cat(
+        [images.decode(b)[:, :, middle, middle].float().mean((2, 3)) / 255 for b in blocks]
+    )
+    users, items, times = simulate(
+        catalogue.categories,
+        colours,
+        num_users=num_users,
+        mean_items=mean_items,
+        skew=skew,
+        focus=focus,
+        rng=stream(seed, "shoppers"),
+    )
+    which = leave_one_out(users, times)
+    spec: list[Any] = ["shoppers", 1, catalogue.spec, num_users, mean_items, skew, focus, seed]
+
+    def part(wanted: int) -> Interactions:
+        kept = which == wanted
+        return Interactions.of(
+            users[kept], items[kept], num_users, len(ids), [*spec, wanted], timestamps=times[kept]
+        )
+
+    names = tuple(f"shopper {n}" for n in range(num_users))
+    return Dataset(catalogue, part(0), part(1), part(2), names, tuple(ids))
+
+
+def _catalogue(root: Path, size: int, fit: Fit) -> tuple[Catalogue, list[str]]:
+    """Return the catalogue of ``items.csv``, items in the sorted order of their ids."""
+    ids, files, kinds = read_items(root / "items.csv")
+    order = sorted(range(len(ids)), key=lambda n: ids[n])
+    names = tuple(sorted(set(kinds)))
+    images = Photos([root / files[n] for n in order], size=size, fit=fit)
+    categories = torch.tensor([names.index(kinds[n]) for n in order])
+    lines = [f"{ids[n]}\t{kinds[n]}" for n in order]
+    told = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+    catalogue = Catalogue(images, categories, names, ["items", told, images.spec])
+    return catalogue, [ids[n] for n in order]
+
+
+def _interactions(
+    read: Feedback, path: Path, users: dict[str, int], items: dict[str, int]
+) -> Interactions:
+    item = index_of(read.items, items, path, "item (it is not in items.csv)")
+    there = torch.tensor([user in users for user in read.users])
+    if not there.all():
+        log.warning("%s: %d lines of users without train are left out", path, int((~there).sum()))
+    user = torch.tensor([users[u] for u in read.users if u in users], dtype=torch.int64)
+    return Interactions.of(
+        user,
+        item[there],
+        len(users),
+        len(items),
+        ["tsv", read.sha256[:16], hashlib.sha256("\n".join(items).encode()).hexdigest()[:16]],
+        None if read.ratings is None else read.ratings[there],
+        None if read.timestamps is None else read.timestamps[there],
+    )

@@ -1,0 +1,89 @@
+"""A quicker copy of an extractor, for whoever differentiates through it again and again."""
+
+from __future__ import annotations
+
+import copy
+import logging
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from vrbench.core.visuals import Signal
+from vrbench.extractors.base import Extractor, Features
+
+log = logging.getLogger(__name__)
+
+
+class Swift(nn.Module):
+    """An extractor in evaluation mode, batch norm folded into convolutions, frozen.
+
+    Answers like the extractor it was made from, with float32 in and out; inside it computes in
+    ``dtype``, channels last. It is no ``Extractor``: it has no settings and no place in keys.
+    """
+
+    def __init__(self, extractor: Extractor, dtype: torch.dtype) -> None:
+        super().__init__()
+        inner = copy.deepcopy(extractor).eval().requires_grad_(False)
+        _fold(inner)
+        self.inner = inner.to(dtype=dtype, memory_format=torch.channels_last)
+        self.dtype = dtype
+        self.classes, self.name = extractor.classes, extractor.name
+
+    def forward(self, pixels: Tensor) -> Features:
+        x = pixels.to(self.dtype, memory_format=torch.channels_last)
+        vector, maps, logits = self.inner(x)
+        return Features(vector.float(), maps.float(), logits.float())
+
+    def see(self, pixels: Tensor, signal: Signal) -> Tensor:
+        """Return what a model that asks for ``signal`` is shown of ``pixels``; differentiable."""
+        return pixels if signal is Signal.PIXELS else getattr(self(pixels), signal.value)
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters are."""
+        return self.inner.device
+
+
+def swift(extractor: Extractor, *, dtype: torch.dtype = torch.float32) -> Swift:
+    """Return a quicker, frozen copy of ``extractor`` that computes in ``dtype``."""
+    return Swift(extractor, dtype)
+
+
+def _fold(module: nn.Module) -> int:
+    """Fold every batch norm into the convolution it directly follows; return how many.
+
+    "Follows" is read off the forward pass where it can be traced, and off ``nn.Sequential``
+    containers otherwise; what is not folded still computes the same.
+    """
+    folded = 0
+    for child in module.modules():
+        if isinstance(child, nn.Sequential):
+            folded += _fold_neighbours(child)
+    for child in list(module.modules()):
+        folded += _fold_named(child)
+    log.debug("folded %d batch norms", folded)
+    return folded
+
+
+def _fold_neighbours(row: nn.Sequential) -> int:
+    folded = 0
+    for n in range(len(row) - 1):
+        first, second = row[n], row[n + 1]
+        if isinstance(first, nn.Conv2d) and type(second) is nn.BatchNorm2d:
+            row[n], row[n + 1] = fuse_conv_bn_eval(first, second), nn.Identity()
+            folded += 1
+    return folded
+
+
+def _fold_named(block: nn.Module) -> int:
+    """Fold ``conv1, bn1``, ``conv2, bn2``, ... as torchvision and timm name them in blocks."""
+    folded, children = 0, dict(block.named_children())
+    for name, child in children.items():
+        if isinstance(child, nn.Conv2d) and name.startswith("conv"):
+            norm = children.get("bn" + name.removeprefix("conv"))
+            if type(norm) is nn.BatchNorm2d and norm.num_features == child.out_channels:
+                setattr(block, name, fuse_conv_bn_eval(child, norm))
+                setattr(block, "bn" + name.removeprefix("conv"), nn.Identity())
+                folded += 1
+    return folded

@@ -1,0 +1,65 @@
+"""Adversarial training."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError
+from vrbench.extractors.base import Extractor
+from vrbench.extractors.training.base import Classify, Regime, ascend
+
+
+class Adversarial(Regime):
+    """Cross-entropy on the strongest picture that PGD finds near each one (Madry et al., 2018).
+
+    The inner attack is untargeted, starts at the clean picture as in the authors' later code, and
+    sees the network in evaluation mode, so that batch norm counts the trained-on pictures only.
+
+    Args:
+        network: what is taught.
+        eps: radius of the inner attack (L-infinity), in grey levels.
+        steps: of the inner attack, each ``2.5 * eps / steps`` long.
+        ramp: share of the epochs over which the radius grows from 0 to ``eps``; small networks
+            on few pictures do not start to learn at the full radius.
+        epochs, batch_size, lr, weight_decay, part: see ``Regime``.
+    """
+
+    def __init__(
+        self,
+        network: Extractor,
+        *,
+        eps: float = 4.0,
+        steps: int = 7,
+        ramp: float = 0.3,
+        epochs: int = 20,
+        batch_size: int = 32,
+        lr: float = 0.05,
+        weight_decay: float = 5e-4,
+        part: Literal["all", "head"] = "all",
+    ) -> None:
+        super().__init__(
+            network,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            weight_decay=weight_decay,
+            part=part,
+        )
+        if eps <= 0 or steps < 1 or not 0 <= ramp <= 1:
+            raise ConfigError(
+                f"{self.name}: expected eps > 0, steps >= 1, 0 <= ramp <= 1; got {self.spec}"
+            )
+        self.eps, self.steps, self.ramp = eps, steps, ramp
+
+    def step_loss(self, classify: Classify, x: Tensor, y: Tensor, state: dict[str, Any]) -> Tensor:
+        grown = 1.0 if self.ramp == 0 else min(1.0, state["done"] / self.ramp)
+        eps = self.eps / 255 * grown
+        teaching = self.training
+        self.eval()
+        delta = ascend(classify, x, y, torch.zeros_like(x), eps, 2.5 * eps / self.steps, self.steps)
+        self.train(teaching)
+        return F.cross_entropy(classify(x + delta), y)

@@ -1,0 +1,69 @@
+"""Free adversarial training."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError
+from vrbench.extractors.base import Extractor
+from vrbench.extractors.training.base import Classify, Regime
+
+
+class Free(Regime):
+    """Adversarial training at the cost of standard training (Shafahi et al., NeurIPS 2019, alg. 1).
+
+    Every batch is replayed ``replay`` times; one backward pass yields the step of the network and
+    the step of the noise, which lives on across batches and epochs.
+
+    Args:
+        network: what is taught.
+        eps: radius of the noise (L-infinity) and length of its step, in grey levels.
+        replay: m of the paper.
+        epochs: passes over the items, *not* yet multiplied by ``replay``.
+        batch_size, lr, weight_decay, part: see ``Regime``.
+    """
+
+    def __init__(
+        self,
+        network: Extractor,
+        *,
+        eps: float = 4.0,
+        replay: int = 4,
+        epochs: int = 12,
+        batch_size: int = 32,
+        lr: float = 0.05,
+        weight_decay: float = 5e-4,
+        part: Literal["all", "head"] = "all",
+    ) -> None:
+        super().__init__(
+            network,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            weight_decay=weight_decay,
+            part=part,
+        )
+        if eps <= 0 or replay < 1:
+            raise ConfigError(f"{self.name}: expected eps > 0 and replay >= 1; got {self.spec}")
+        self.eps, self.replay = eps, replay
+
+    def replays(self) -> int:
+        return self.replay
+
+    def step_loss(self, classify: Classify, x: Tensor, y: Tensor, state: dict[str, Any]) -> Tensor:
+        if "noise" not in state:
+            state["noise"] = x.new_zeros(self.batch_size, *x.shape[1:])
+        noise: Tensor = state["noise"][: len(x)].clone().requires_grad_()
+
+        def ascend(slope: Tensor) -> None:
+            # Runs in the one backward pass that also makes the network's gradients.
+            with torch.no_grad():
+                moved = noise + self.eps / 255 * slope.sign()
+                state["noise"][: len(x)] = moved.clamp(-self.eps / 255, self.eps / 255)
+
+        noise.register_hook(ascend)
+        return F.cross_entropy(classify((x + noise).clamp(0, 1)), y)
