@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple, Protocol, final
+from typing import ClassVar, NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor
 
 from vrbench.attacks.budget import Budget
+from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import Component
 
@@ -31,7 +32,13 @@ class Goal(Protocol):
 
 
 class Attack(Component, ABC):
-    """A way to search. Subclasses implement ``search``; callers call the attack."""
+    """A way to search. Subclasses implement ``search``; callers call the attack.
+
+    Attributes:
+        needs_radius: whether it walks inside a ball, and so cannot do with an infinite one.
+    """
+
+    needs_radius: ClassVar[bool] = True
 
     @final
     def __call__(
@@ -52,7 +59,12 @@ class Attack(Component, ABC):
         Returns:
             ``(B, 3, H, W)``, detached, with ``budget.spent(...) <= budget.eps``. Row ``b``
             does not depend on which other rows it came with.
+
+        Raises:
+            IncompatibleError: if the budget has no limit and the attack needs one.
         """
+        if self.needs_radius and budget.eps == float("inf"):
+            raise IncompatibleError(f"{self.name} needs a budget with a limit, such as linf_8")
         if isinstance(self, BlackBox) and not isinstance(goal, Oracle):
             goal = Oracle(goal, limit=self.queries)
         found = self.search(clean.detach(), items, goal, budget, rng)

@@ -26,7 +26,7 @@ class Swift(nn.Module):
         super().__init__()
         inner = copy.deepcopy(extractor).eval().requires_grad_(False)
         _fold(inner)
-        self.inner = inner.to(dtype=dtype, memory_format=torch.channels_last)
+        self.inner = inner.to(dtype).to(memory_format=torch.channels_last)
         self.dtype = dtype
         self.classes, self.name = extractor.classes, extractor.name
 

@@ -79,7 +79,8 @@ class Regime(Extractor):
     def step_loss(self, classify: Classify, x: Tensor, y: Tensor, state: dict[str, Any]) -> Tensor:
         """Return the scalar loss of one batch.
 
-        ``state`` lives as long as the training; ``state["done"]`` is the share of it behind us."""
+        ``state`` lives as long as the training; ``state["done"]`` is the share of it behind us.
+        """
 
     def replays(self) -> int:
         """Return how often each batch is used in a row."""
@@ -112,16 +113,13 @@ class Regime(Extractor):
     def _descend(
         self, taught: nn.Module, lesson: Lesson, rng: torch.Generator, report: Report
     ) -> None:
-        optimiser = torch.optim.SGD(
-            [
-                {"params": [p for p in taught.parameters() if p.ndim > 1]},
-                {"params": [p for p in taught.parameters() if p.ndim <= 1], "weight_decay": 0.0},
-            ],
-            lr=self.lr,
-            momentum=0.9,
-            nesterov=True,
-            weight_decay=self.weight_decay,
-        )
+        weights = [p for p in taught.parameters() if p.ndim > 1]
+        others = [p for p in taught.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": weights, "weight_decay": self.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        optimiser = torch.optim.SGD(groups, lr=self.lr, momentum=0.9, nesterov=True)
         per_epoch = max(1, len(lesson.train) // self.batch_size) * self.replays()
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimiser, self.lr, total_steps=self.epochs * per_epoch, pct_start=0.15, div_factor=10
