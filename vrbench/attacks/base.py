@@ -95,11 +95,12 @@ class Oracle:
         Raises:
             QueryLimitError: if an item has used up its queries; nothing is answered then.
         """
-        for item, n in zip(*(t.tolist() for t in items.unique(return_counts=True)), strict=True):
-            used = self._asked.get(item, 0) + n
+        found, counts = items.unique(return_counts=True)
+        after = {i: self._asked.get(i, 0) + n for i, n in zip(*_lists(found, counts), strict=True)}
+        for item, used in after.items():
             if self.limit is not None and used > self.limit:
                 raise QueryLimitError(f"item {item} has used its {self.limit} queries")
-            self._asked[item] = used
+        self._asked |= after
         with torch.no_grad():
             loss, margin = self._goal.judge(x.detach(), items)
         return Verdict(loss, margin)
@@ -108,6 +109,10 @@ class Oracle:
         """Return the ``(B,)`` int64 queries used by ``items`` so far."""
         used = [self._asked.get(item, 0) for item in items.tolist()]
         return torch.tensor(used, dtype=torch.int64, device=items.device)
+
+
+def _lists(*tensors: Tensor) -> list[list[int]]:
+    return [t.tolist() for t in tensors]
 
 
 class QueryLimitError(RuntimeError):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vrbench.core.errors import ConfigError
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Signal, Visuals
 
@@ -76,8 +77,14 @@ class Extractor(Component, nn.Module, ABC):
         raise AssertionError(f"{type(self).__name__} has no head of its own")
 
     def fit(self, lesson: Lesson, rng: torch.Generator) -> Report:
-        """Learn from scratch, as a pure function of the arguments and the settings."""
-        raise AssertionError(f"{type(self).__name__} does not learn")
+        """Learn from scratch, as a pure function of the arguments and the settings.
+
+        Raises:
+            ConfigError: if it needs a training regime around it.
+        """
+        raise ConfigError(
+            f"{self.name} has no weights: wrap it in a training regime, as extractor=standard does"
+        )
 
     @abstractmethod
     def forward(self, pixels: Tensor) -> Features:

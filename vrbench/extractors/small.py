@@ -90,3 +90,7 @@ def redraw(network: nn.Module, rng: torch.Generator) -> None:
             if module.weight is not None:
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
+        else:  # class tokens, position embeddings and their kind
+            for parameter in module.parameters(recurse=False):
+                if parameter.ndim > 1:
+                    parameter.data.copy_(0.02 * torch.randn(parameter.shape, generator=rng))

@@ -1,0 +1,77 @@
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tests.contracts import AttackContract, Redder
+from vrbench.attacks.base import Verdict
+from vrbench.attacks.budget import L2
+from vrbench.attacks.cw import CW
+from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import Streams, stream
+
+FREE = L2(eps=float("inf"), store="float")
+
+
+class TestCW(AttackContract):
+    make = partial(CW, steps=20, search_steps=3)
+    beats_noise = False  # stops at the nearest success, not at the end of the ball
+
+
+def linear(weight, bias):
+    """A goal whose nearest success lies at distance margin / |weight|."""
+
+    def judge(x, items):
+        margin = x.flatten(1) @ weight + bias
+        return Verdict(margin, margin)
+
+    return SimpleNamespace(judge=judge)
+
+
+def test_finds_the_smallest_change_of_a_linear_goal():
+    rng = stream(0)
+    clean = 0.4 + 0.2 * torch.rand(5, 3, 8, 8, generator=rng)
+    weight = torch.randn(3 * 64, generator=rng)
+    bias = 0.5 - (clean.flatten(1) @ weight).amin()
+    goal = linear(weight, bias)
+    items = torch.arange(5)
+    expected = goal.judge(clean, items).margin / weight.norm()
+    x = CW(search_steps=9, steps=400, abort_early=False)(clean, items, goal, FREE, Streams(0))
+    assert (goal.judge(x, items).margin < 0).all()
+    found = (x - clean).flatten(1).norm(dim=1)
+    assert (found >= expected * 0.999).all()
+    assert (found <= expected * 1.02).all()
+
+
+def test_pure_white_and_pure_black_can_move():
+    clean = torch.stack([torch.ones(3, 8, 8), torch.zeros(3, 8, 8)])
+    weight = torch.tensor([1.0, -1.0]).repeat(96)
+    items = torch.arange(2)
+    goal = linear(weight, 0.3)
+    x = CW(search_steps=6, steps=300, lr=0.1)(clean, items, goal, FREE, Streams(0))
+    assert (goal.judge(x, items).margin < 0).all()
+
+
+def test_an_item_that_cannot_succeed_returns_its_best_try(world):
+    items = torch.arange(2)
+    clean = world.catalogue.images[items]
+
+    def judge(x, items):
+        loss = Redder().judge(x, items).loss
+        return Verdict(loss, loss + 1)
+
+    x = CW(steps=50)(clean, items, SimpleNamespace(judge=judge), FREE, Streams(0))
+    assert (x[:, 0].mean((1, 2)) < clean[:, 0].mean((1, 2))).all()
+
+
+def test_confidence_is_passed_by():
+    clean = torch.full((1, 3, 8, 8), 0.5)
+    goal, items = linear(torch.ones(192) / 192**0.5, -5.0), torch.arange(1)
+    x = CW(confidence=0.4, search_steps=8, steps=300)(clean, items, goal, FREE, Streams(0))
+    assert goal.judge(x, items).margin.item() < -0.4
+
+
+def test_settings_out_of_range_are_named():
+    with pytest.raises(ConfigError, match="CW: expected search_steps"):
+        CW(steps=0)
