@@ -1,0 +1,298 @@
+"""Any network of torchvision or timm, by name."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
+from vrbench.extractors.base import Extractor, Features
+from vrbench.extractors.checkpoints import load_checkpoint, sha256
+
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Library(Extractor):
+    """A network out of a library, with its own preprocessing inside.
+
+    Args:
+        arch: its name there.
+        weights: None draws them anew when a training regime teaches it; otherwise the library's
+            name for published ImageNet weights, or the path of a checkpoint.
+        size: pictures are resized to this height and width (bicubic, antialiased, differentiable);
+            None leaves them, as TAaMR and VAR did.
+        head: "own" keeps the classes the weights were trained on, which then are the labels of
+            ``scenario.labels=own``; "catalogue" puts a new last layer, to be taught by a regime.
+
+    Raises:
+        ConfigError: if the architecture is unknown.
+        MissingDataError: if weights are not there; nothing is downloaded.
+        DataError: if the file is not what its name says.
+    """
+
+    def __init__(
+        self,
+        *,
+        arch: str,
+        weights: str | None,
+        size: int | None,
+        head: Literal["own", "catalogue"],
+    ) -> None:
+        super().__init__()
+        if head not in ("own", "catalogue"):
+            raise ConfigError(f"{self.name}.head: expected own or catalogue, got {head!r}")
+        if head == "own" and weights is None:
+            raise ConfigError(
+                f"{self.name}: {arch} without weights has no classes of its own: head=catalogue"
+            )
+        self.arch, self.weights, self.size, self.head = arch, weights, size, head
+        self.network, mean, std = self.make()
+        self._origin = self.fill() if weights is not None else {}
+        if head == "own":
+            self.classes = imagenet_classes(self.head_module())
+        if self._origin:  # the key holds what the weights are, not where they lay
+            self.spec = self.spec | {"weights": self._origin["sha256"]}
+        self.register_buffer("mean", torch.tensor(mean)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(std)[:, None, None], persistent=False)
+
+    mean: Tensor
+    std: Tensor
+
+    @property
+    def learns(self) -> bool:  # type: ignore[override]
+        """Whether a regime must teach it first."""
+        return self.head == "catalogue"
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        return self._origin
+
+    @abstractmethod
+    def make(self) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
+        """Return the untrained network, and mean and standard deviation of its input."""
+
+    @abstractmethod
+    def published(self) -> tuple[Path, dict[str, Any]]:
+        """Return the local file of the published weights named, and what is known of them."""
+
+    @abstractmethod
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return vector, last feature map ``(B, C, h, w)`` or tokens ``(B, L, C)``, logits."""
+
+    def fill(self) -> dict[str, Any]:
+        """Load the weights asked for and return their origin."""
+        assert self.weights is not None
+        if Path(self.weights).suffix in (".pt", ".pth", ".tar", ".safetensors", ".bin"):
+            return load_checkpoint(self.weights, self.network)
+        path, known = self.published()
+        return load_checkpoint(path, self.network) | known
+
+    def build(self, names: tuple[str, ...]) -> None:
+        if self.head == "catalogue":
+            old = self.head_module()
+            assert isinstance(old, nn.Linear)
+            self.replace_head(nn.Linear(old.in_features, len(names)).to(self.device))
+            self.classes = names
+
+    @abstractmethod
+    def replace_head(self, head: nn.Linear) -> None:
+        """Put another last layer in place."""
+
+    def forward(self, pixels: Tensor) -> Features:
+        if self.size is not None and pixels.shape[-2:] != (self.size, self.size):
+            pixels = F.interpolate(
+                pixels, (self.size, self.size), mode="bicubic", antialias=True, align_corners=False
+            ).clamp(0, 1)
+        vector, maps, logits = self.look((pixels - self.mean) / self.std)
+        if maps.ndim == 4:
+            maps = maps.flatten(2).transpose(1, 2)
+        return Features(vector.flatten(1), maps, logits)
+
+
+class Torchvision(Library):
+    """A classification network of torchvision; ``weights`` such as ``IMAGENET1K_V1``."""
+
+    def __init__(
+        self,
+        *,
+        arch: str = "resnet50",
+        weights: str | None = None,
+        size: int | None = None,
+        head: Literal["own", "catalogue"] = "catalogue",
+    ) -> None:
+        super().__init__(arch=arch, weights=weights, size=size, head=head)
+
+    def make(self) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
+        from torchvision import models
+
+        known = models.list_models(module=models)
+        if self.arch not in known:
+            raise ConfigError(
+                f"torchvision has no classifier {self.arch!r}{nearest(self.arch, known)}"
+            )
+        settings = {"aux_logits": False} if self.arch in ("googlenet", "inception_v3") else {}
+        network = models.get_model(self.arch, weights=None, **settings)
+        last = [n for n, m in network.named_modules() if isinstance(m, nn.Linear)]
+        if not last:
+            raise ConfigError(f"{self.arch} does not end in a linear layer: it has no vector")
+        self._last = last[-1]
+        pools = [n for n, _ in network.named_modules() if n.rpartition(".")[2] == "avgpool"]
+        self._pool = pools[-1] if pools else None
+        return network, MEAN, STD
+
+    def published(self) -> tuple[Path, dict[str, Any]]:
+        from torchvision import models
+
+        choices = {w.name: w for w in models.get_model_weights(self.arch)}
+        if self.weights not in choices:
+            raise ConfigError(
+                f"{self.arch} has no weights {self.weights!r}{nearest(self.weights, choices)}; "
+                f"there is {', '.join(choices)}, or the path of a .pth, .pt or .safetensors file"
+            )
+        url = choices[self.weights].url
+        path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+        if not path.is_file():
+            raise MissingDataError(
+                f"no weights {path}: fetch them with `curl --create-dirs -o {path} {url}`"
+            )
+        if not sha256(path).startswith(path.stem.rpartition("-")[2]):
+            raise DataError(
+                f"{path} is not the published file (its sha256 does not begin with the digits "
+                "in its name): delete it and fetch it again"
+            )
+        return path, {"url": url, "licence": "BSD-3-Clause (torchvision); data: ImageNet terms"}
+
+    def head_module(self) -> nn.Module:
+        return self.network.get_submodule(self._last)
+
+    def replace_head(self, head: nn.Linear) -> None:
+        parent, _, name = self._last.rpartition(".")
+        setattr(self.network.get_submodule(parent), name, head)
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        # Hooks live for one call only: a copy of this module must not report to the original.
+        seen: dict[str, Tensor] = {}
+        watched = [(self.head_module(), "vector", True)]
+        if self._pool is not None:
+            watched.append((self.network.get_submodule(self._pool), "maps", True))
+        elif hasattr(self.network, "encoder"):
+            watched.append((self.network.encoder, "tokens", False))
+        else:
+            watched.append((self.network.features, "maps", False))
+        handles = [_watch(module, name, before, seen) for module, name, before in watched]
+        try:
+            logits = self.network(x)
+        finally:
+            for handle in handles:
+                handle.remove()
+        maps = seen["tokens"][:, 1:] if "tokens" in seen else seen["maps"]
+        return seen["vector"], maps, logits
+
+
+class Timm(Library):
+    """A network of timm; ``weights`` "published", or a path."""
+
+    def __init__(
+        self,
+        *,
+        arch: str = "resnet50.a1_in1k",
+        weights: str | None = None,
+        size: int | None = None,
+        head: Literal["own", "catalogue"] = "catalogue",
+    ) -> None:
+        super().__init__(arch=arch, weights=weights, size=size, head=head)
+
+    def make(self) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
+        import timm
+
+        plain = self.arch.partition(".")[0]
+        if not timm.is_model(plain):
+            known = timm.list_models()
+            raise ConfigError(f"timm has no network {plain!r}{nearest(plain, known)}")
+        fixed: dict[str, Any] = {} if self.size is None else {"img_size": self.size}
+        try:
+            network = timm.create_model(self.arch, pretrained=False, **fixed)
+        except TypeError:  # convolutional networks take any size and no such argument
+            network = timm.create_model(self.arch, pretrained=False)
+        except RuntimeError as error:
+            raise ConfigError(f"timm: {error}") from error
+        if not isinstance(network.get_classifier(), nn.Linear):
+            raise ConfigError(f"{self.arch} does not end in a linear layer: it has no vector")
+        config = timm.data.resolve_data_config({}, model=network)
+        return network, config["mean"], config["std"]
+
+    def published(self) -> tuple[Path, dict[str, Any]]:
+        from huggingface_hub import try_to_load_from_cache
+
+        if self.weights != "published":
+            raise ConfigError(
+                f"Timm.weights: expected 'published' or the path of a file, got {self.weights!r}"
+            )
+        config: Any = self.network.pretrained_cfg
+        hub = config.get("hf_hub_id") if isinstance(config, dict) else config.hf_hub_id
+        if not hub:
+            raise ConfigError(f"timm publishes no weights for {self.arch}")
+        found = try_to_load_from_cache(hub, "model.safetensors")
+        if not isinstance(found, str):
+            raise MissingDataError(
+                f"no weights of {hub}: fetch them with `hf download {hub} model.safetensors`"
+            )
+        licence = config.get("license") if isinstance(config, dict) else config.license
+        return Path(found), {"url": f"https://huggingface.co/{hub}", "licence": licence or "?"}
+
+    def head_module(self) -> nn.Module:
+        network: Any = self.network
+        return network.get_classifier()
+
+    def replace_head(self, head: nn.Linear) -> None:
+        old = self.head_module()
+        path = next(name for name, module in self.network.named_modules() if module is old)
+        parent, _, name = path.rpartition(".")
+        setattr(self.network.get_submodule(parent), name, head)
+
+    def look(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        network: Any = self.network
+        grid = network.forward_features(x)
+        vector = network.forward_head(grid, pre_logits=True)
+        logits = self.head_module()(vector)
+        if grid.ndim == 3:
+            grid = grid[:, getattr(network, "num_prefix_tokens", 0) :]
+        elif getattr(network, "output_fmt", "NCHW") == "NHWC":
+            grid = grid.flatten(1, 2)
+        return vector, grid, logits
+
+
+def imagenet_classes(head: nn.Module) -> tuple[str, ...]:
+    """Return the 1,000 ImageNet names, numbered where two classes share one.
+
+    Raises:
+        DataError: if the network has another number of classes.
+    """
+    from torchvision.models import ResNet50_Weights
+
+    names: list[str] = ResNet50_Weights.IMAGENET1K_V1.meta["categories"]
+    if not isinstance(head, nn.Linear) or head.out_features != len(names):
+        raise DataError("a network with classes of its own must have ImageNet's 1,000")
+    return tuple(f"{n} ({i})" if names.count(n) > 1 else n for i, n in enumerate(names))
+
+
+def _watch(
+    module: nn.Module, name: str, before: bool, seen: dict[str, Tensor]
+) -> torch.utils.hooks.RemovableHandle:
+    """Note what goes into a module (``before``) or comes out of it under ``name``."""
+    if before:
+
+        def note_input(_: nn.Module, args: tuple[Tensor, ...]) -> None:
+            seen[name] = args[0]
+
+        return module.register_forward_pre_hook(note_input)
+
+    def note_output(_: nn.Module, __: Any, out: Tensor) -> None:
+        seen[name] = out
+
+    return module.register_forward_hook(note_output)
