@@ -101,7 +101,7 @@ def _numbers(table: pd.DataFrame, column: str, path: Path) -> Tensor | None:
         raise DataError(
             f"{path}, line {bad[0] + 1}: {column} {table[column].iloc[bad[0]]!r} is not a number"
         )
-    return torch.from_numpy(values)
+    return torch.from_numpy(values.copy())
 
 
 def _read(path: Path, holds: str, header: bool) -> pd.DataFrame:

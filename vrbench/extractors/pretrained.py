@@ -180,10 +180,10 @@ class Torchvision(Library):
         watched = [(self.head_module(), "vector", True)]
         if self._pool is not None:
             watched.append((self.network.get_submodule(self._pool), "maps", True))
-        elif hasattr(self.network, "encoder"):
-            watched.append((self.network.encoder, "tokens", False))
+        elif "encoder" in dict(self.network.named_children()):
+            watched.append((self.network.get_submodule("encoder"), "tokens", False))
         else:
-            watched.append((self.network.features, "maps", False))
+            watched.append((self.network.get_submodule("features"), "maps", False))
         handles = [_watch(module, name, before, seen) for module, name, before in watched]
         try:
             logits = self.network(x)
@@ -216,7 +216,7 @@ class Timm(Library):
             raise ConfigError(f"timm has no network {plain!r}{nearest(plain, known)}")
         fixed: dict[str, Any] = {} if self.size is None else {"img_size": self.size}
         try:
-            network = timm.create_model(self.arch, pretrained=False, **fixed)
+            network: Any = timm.create_model(self.arch, pretrained=False, **fixed)
         except TypeError:  # convolutional networks take any size and no such argument
             network = timm.create_model(self.arch, pretrained=False)
         except RuntimeError as error:

@@ -1,0 +1,40 @@
+import pytest
+import torch
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import stream
+from vrbench.data.splits import hold_out, leave_one_out, ratio
+
+
+def test_the_last_item_is_tested_and_the_one_before_validates():
+    users = torch.tensor([0, 1, 0, 1, 0, 2, 0, 2, 1])
+    times = torch.tensor([5, 1, 3, 2, 9, 1, 4, 2, 3])
+    assert leave_one_out(users, times).tolist() == [1, 0, 0, 1, 2, 0, 0, 0, 2]
+
+
+def test_ratios_are_per_user():
+    users = torch.tensor([0] * 10 + [1] * 20 + [2] * 3)
+    part = ratio(users, (0.1, 0.2), stream(0))
+    assert [torch.bincount(part[users == u], minlength=3).tolist() for u in range(3)] == [
+        [7, 1, 2],
+        [14, 2, 4],
+        [2, 0, 1],
+    ]
+    assert not torch.equal(part, ratio(users, (0.1, 0.2), stream(1)))
+    with pytest.raises(ConfigError, match="sum below 1"):
+        ratio(users, (0.5, 0.5), stream(0))
+
+
+def test_cold_items_have_no_training_and_all_of_their_feedback_is_tested(world):
+    cold = hold_out(world, share=0.25, seed=1)
+    assert len(cold.cold_items) == 9
+    gone = torch.zeros(36, dtype=torch.bool)
+    gone[cold.cold_items] = True
+    for part in (cold.train, cold.valid):
+        assert not gone[part.items].any()
+    everything = (world.seen | world.test).matrix()
+    assert torch.equal(cold.test.matrix(), everything & gone)
+    assert torch.equal(cold.seen.matrix(), world.seen.matrix() & ~gone)
+    assert cold.spec != world.spec
+    with pytest.raises(ConfigError, match="0 < share < 1"):
+        hold_out(world, share=1.0)

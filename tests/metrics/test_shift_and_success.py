@@ -1,0 +1,50 @@
+from dataclasses import replace
+
+import torch
+
+from tests.metrics.world import dataset, view
+from vrbench.metrics.base import Crafted
+from vrbench.metrics.shift import PredictionShift, RankShift
+from vrbench.metrics.success import AimReached, FeatureLoss, Queries, TargetedSuccess
+
+DATA = dataset([(0, 0)], 3, 2)
+BEFORE = view(
+    [[0, 1], [1, 2]],
+    items=(0, 1),
+    scores=[[1.0, 2.0], [3.0, 4.0]],
+    ranks=[[3, 2], [0, 5]],  # the second user owns the first item
+)
+AFTER = replace(
+    BEFORE,
+    scores=torch.tensor([[2.0, 2.5], [9.0, 3.0]]),
+    ranks=torch.tensor([[1, 2], [0, 9]]).int(),
+)
+
+
+def test_shifts_leave_out_what_a_user_owns():
+    assert PredictionShift().measure(BEFORE, AFTER, DATA).tolist() == [0.75, -1.0]
+    assert RankShift().measure(BEFORE, AFTER, DATA).tolist() == [1.0, -4.0]
+
+
+def crafted(target=2):
+    return Crafted(
+        clean=torch.zeros(3, 3, 2, 2),
+        attacked=torch.zeros(3, 3, 2, 2),
+        reached=torch.tensor([True, False, True]),
+        loss=torch.zeros(3),
+        margin=torch.zeros(3),
+        predicted=torch.tensor([2, 2, 0]),
+        predicted_before=torch.tensor([0, 0, 0]),
+        vector_before=torch.zeros(3, 2),
+        vector_after=torch.tensor([[1.0, 1.0], [0.0, 2.0], [0.0, 0.0]]),
+        queries=torch.tensor([5, 0, 7]),
+        target=target,
+    )
+
+
+def test_success_is_the_served_extractors_word():
+    assert TargetedSuccess().measure(crafted()).tolist() == [1, 1, 0]
+    assert TargetedSuccess().measure(crafted(target=None)).isnan().all()
+    assert AimReached().measure(crafted()).tolist() == [1, 0, 1]
+    assert FeatureLoss().measure(crafted()).tolist() == [1, 2, 0]
+    assert Queries().measure(crafted()).tolist() == [5, 0, 7]
