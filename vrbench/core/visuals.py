@@ -93,7 +93,8 @@ class Table(Visuals):
         return len(self.rows)
 
     def __getitem__(self, items: Tensor) -> Tensor:
-        found = self.rows[items.to(self.rows.device)].to(self.device)
+        flat = items.to(self.rows.device).flatten()
+        found = self.rows.index_select(0, flat).reshape(*items.shape, *self.shape).to(self.device)
         return found.float().div_(255) if found.dtype == torch.uint8 else found.float()
 
     def to(self, device: torch.device | str) -> Table:
