@@ -31,6 +31,22 @@ class Goal(Protocol):
         """
 
 
+class TwoSpeed:
+    """A goal with a quick judge for gradients and an exact one for decisions.
+
+    Attacks that decide on a boundary (C&W) call ``confirm`` for pictures near it; the others
+    never do.
+    """
+
+    def __init__(self, quick: Goal, exact: Goal) -> None:
+        self.judge, self._exact = quick.judge, exact
+
+    def confirm(self, x: Tensor, items: Tensor) -> Verdict:
+        """Return the exact verdicts; no gradient leads through them."""
+        with torch.no_grad():
+            return self._exact.judge(x, items)
+
+
 class Attack(Component, ABC):
     """A way to search. Subclasses implement ``search``; callers call the attack.
 

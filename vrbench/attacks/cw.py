@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal
+from vrbench.attacks.base import Attack, Goal, TwoSpeed
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -15,6 +15,7 @@ from vrbench.core.seeds import Streams
 SHRINK = 0.999999  # keeps pure black and pure white inside tanh's range
 CHECKS = 10  # looks per search step at whether an item still makes progress
 UPPER = 1e10
+NEAR = 0.1  # a quick margin below this is worth an exact look
 
 
 class CW(Attack):
@@ -68,17 +69,21 @@ class CW(Attack):
     ) -> Tensor:
         n, device = len(clean), clean.device
         best = _Best(clean)
+        bias = torch.zeros(n, device=device)  # exact margin minus quick margin, last seen
         c = torch.full((n,), self.initial_c, device=device)
         low, high = torch.zeros(n, device=device), torch.full((n,), UPPER, device=device)
         for _ in range(self.search_steps):
-            won = self._minimise(clean, items, goal, c, best)
+            won = self._minimise(clean, items, goal, c, best, bias)
             high = torch.where(won, torch.minimum(high, c), high)
             low = torch.where(won, low, torch.maximum(low, c))
             c = torch.where(high < UPPER, (low + high) / 2, c * 10)
         return best.x
 
-    def _minimise(self, clean: Tensor, items: Tensor, goal: Goal, c: Tensor, best: _Best) -> Tensor:
+    def _minimise(
+        self, clean: Tensor, items: Tensor, goal: Goal, c: Tensor, best: _Best, bias: Tensor
+    ) -> Tensor:
         """Run Adam for one ``c`` per item; return ``(B,)`` bool: who succeeded at least once."""
+        confirm = goal.confirm if isinstance(goal, TwoSpeed) else None
         start = torch.atanh((2 * clean - 1) * SHRINK)
         won = torch.zeros(len(clean), dtype=torch.bool, device=clean.device)
         alive = torch.arange(len(clean), device=clean.device)
@@ -89,14 +94,23 @@ class CW(Attack):
         for step in range(1, self.steps + 1):
             w.requires_grad_()
             x = (torch.tanh(w) + 1) / 2
-            margin = goal.judge(x, items[alive]).margin
+            margin = goal.judge(x, items[alive]).margin + bias[alive]
             distance = (x - anchor).square().flatten(1).sum(1)
             loss = distance + weight * (margin + self.confidence).clamp(min=0)
             (slope,) = torch.autograd.grad(loss.sum(), w)
             with torch.no_grad():
-                reached = margin.detach() < -self.confidence
+                known = margin.detach().clone()
+                if confirm is not None:
+                    near = (known < NEAR - self.confidence) & (distance < best.distance[alive])
+                    rows = alive[near]
+                    if len(rows):
+                        exact = confirm(x[near], items[rows]).margin
+                        bias[rows] += exact - known[near]
+                        known[near] = exact
+                    known = torch.where(near, known, known.clamp(min=-self.confidence))
+                reached = known < -self.confidence
                 won[alive] |= reached
-                best.update(alive, x.detach(), distance.detach(), margin.detach(), reached)
+                best.update(alive, x.detach(), distance.detach(), known, reached)
                 if self.abort_early and step % every == 0 and step < self.steps:
                     going = loss.detach() <= 0.9999 * last
                     last = loss.detach()
