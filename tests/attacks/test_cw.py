@@ -37,7 +37,7 @@ def test_finds_the_smallest_change_of_a_linear_goal():
     goal = linear(weight, bias)
     items = torch.arange(5)
     expected = goal.judge(clean, items).margin / weight.norm()
-    x = CW(search_steps=9, steps=400, abort_early=False)(clean, items, goal, FREE, Streams(0))
+    x = CW(search_steps=9, steps=400, lr=0.002, progress=0.0)(clean, items, goal, FREE, Streams(0))
     assert (goal.judge(x, items).margin < 0).all()
     found = (x - clean).flatten(1).norm(dim=1)
     assert (found >= expected * 0.999).all()
@@ -49,7 +49,7 @@ def test_pure_white_and_pure_black_can_move():
     weight = torch.tensor([1.0, -1.0]).repeat(96)
     items = torch.arange(2)
     goal = linear(weight, 0.3)
-    x = CW(search_steps=6, steps=300, lr=0.1)(clean, items, goal, FREE, Streams(0))
+    x = CW(search_steps=6, steps=300, lr=0.1, initial_c=0.1)(clean, items, goal, FREE, Streams(0))
     assert (goal.judge(x, items).margin < 0).all()
 
 

@@ -13,7 +13,7 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
 SHRINK = 0.999999  # keeps pure black and pure white inside tanh's range
-CHECKS = 10  # looks per search step at whether an item still makes progress
+LOOKS = 20  # per search step, at whether an item still makes progress
 UPPER = 1e10
 NEAR = 0.1  # a quick margin below this is worth an exact look
 
@@ -22,23 +22,26 @@ class CW(Attack):
     """The L2 attack of Carlini and Wagner (IEEE S&P 2017, sec. V-A and VI).
 
     Minimises ``|x' - x|^2 + c * max(margin + confidence, 0)`` with Adam over ``w``, where
-    ``x' = (tanh(w) + 1) / 2``, and searches ``c`` item by item: halved or bisected after a success,
-    tenfold until the first. The margin is the goal's own, so any goal will do. Every search step
-    starts at the clean picture with a fresh Adam, as in the paper.
+    ``x' = (tanh(w) + 1) / 2``, and searches ``c`` item by item: bisected between failure and
+    success, tenfold before the first success. The margin is the goal's own, so any goal will do.
 
-    Differences: all state belongs to the item (constants, best picture, Adam's moments, giving
-    up), and an item that stopped making progress leaves the batch, so no result depends on the
-    batch. An item that never succeeds returns its picture of smallest margin, not the clean one.
-    The budget is applied at the end; this attack looks for the smallest change by itself.
+    Differences. All state belongs to the item, down to its place in the search: an item that makes
+    no more progress moves to its next ``c`` while others go on, and leaves the batch after its
+    last; so no result depends on the batch, and no pass is made for a straggler. By default the
+    first ``c`` of an item is what its first gradient says a flat boundary needs, and Adam goes on
+    from where the last ``c`` left it; ``initial_c``, ``progress`` and ``warm_start`` restore the
+    paper's own search. An item that never succeeds returns its picture of smallest margin, not
+    the clean one. The budget is applied at the end; this attack minimises by itself.
 
     Args:
         search_steps: values of ``c`` tried per item.
-        steps: Adam steps for each.
+        steps: most Adam steps for each.
         lr: of Adam, in the space of ``w``.
-        initial_c: first ``c``; distances are those of pixels in [0, 1].
+        initial_c: first ``c``; None takes 1.5 times what makes the step to a flat boundary pay.
         confidence: by how much the margin is to be passed.
-        abort_early: an item whose loss fell by less than 0.01 % over a tenth of ``steps`` is done
-            with this ``c``.
+        progress: an item whose loss fell by less than this share over a twentieth of ``steps``
+            is done with this ``c``; 0 takes all steps.
+        warm_start: whether a search step goes on from the last one's picture.
 
     Raises:
         ConfigError: if a setting is out of range.
@@ -52,97 +55,142 @@ class CW(Attack):
         search_steps: int = 5,
         steps: int = 100,
         lr: float = 0.01,
-        initial_c: float = 0.1,
+        initial_c: float | None = None,
         confidence: float = 0.0,
-        abort_early: bool = True,
+        progress: float = 0.03,
+        warm_start: bool = True,
     ) -> None:
-        if min(search_steps, steps) < 1 or lr <= 0 or initial_c <= 0 or confidence < 0:
+        if min(search_steps, steps) < 1 or lr <= 0 or confidence < 0 or not 0 <= progress < 1:
             raise ConfigError(
-                "CW: expected search_steps, steps >= 1, lr, initial_c > 0 and confidence >= 0, "
-                f"got {self.spec}"
+                "CW: expected search_steps, steps >= 1, lr > 0, confidence >= 0 and "
+                f"0 <= progress < 1, got {self.spec}"
             )
+        if initial_c is not None and initial_c <= 0:
+            raise ConfigError(f"CW: expected initial_c > 0 or null, got {initial_c}")
         self.search_steps, self.steps, self.lr = search_steps, steps, lr
-        self.initial_c, self.confidence, self.abort_early = initial_c, confidence, abort_early
+        self.initial_c, self.confidence = initial_c, confidence
+        self.progress, self.warm_start = progress, warm_start
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
-        n, device = len(clean), clean.device
-        best = _Best(clean)
-        bias = torch.zeros(n, device=device)  # exact margin minus quick margin, last seen
-        c = torch.full((n,), self.initial_c, device=device)
-        low, high = torch.zeros(n, device=device), torch.full((n,), UPPER, device=device)
-        for _ in range(self.search_steps):
-            won = self._minimise(clean, items, goal, c, best, bias)
-            high = torch.where(won, torch.minimum(high, c), high)
-            low = torch.where(won, low, torch.maximum(low, c))
-            c = torch.where(high < UPPER, (low + high) / 2, c * 10)
+        best = _Best(clean, goal, self.confidence)
+        state = _State(clean, self.initial_c or 1.0)
+        look_every = max(1, self.steps // LOOKS)
+        while len(state.row):
+            w = state.w.requires_grad_()
+            x = (torch.tanh(w) + 1) / 2
+            anchor, item = clean[state.row], items[state.row]
+            margin = goal.judge(x, item).margin + best.bias[state.row]
+            if self.initial_c is None and not state.begun:
+                state.c = self._first_c(margin, x)
+            state.begun = True
+            distance = (x - anchor).square().flatten(1).sum(1)
+            loss = distance + state.c * (margin + self.confidence).clamp(min=0)
+            (slope,) = torch.autograd.grad(loss.sum(), w)
+            reached = best.update(state.row, item, x, distance, margin)
+            state.won |= reached
+            state.descend(slope, self.lr)
+            looking = state.step % look_every == 0
+            stuck = looking & (loss.detach() > (1 - self.progress) * state.last)
+            stuck &= self.progress > 0
+            state.last = torch.where(looking, loss.detach(), state.last)
+            state.advance(stuck | (state.step >= self.steps), self.warm_start)
+            state.keep(state.phase < self.search_steps)
         return best.x
 
-    def _minimise(
-        self, clean: Tensor, items: Tensor, goal: Goal, c: Tensor, best: _Best, bias: Tensor
-    ) -> Tensor:
-        """Run Adam for one ``c`` per item; return ``(B,)`` bool: who succeeded at least once."""
-        confirm = goal.confirm if isinstance(goal, TwoSpeed) else None
-        start = torch.atanh((2 * clean - 1) * SHRINK)
-        won = torch.zeros(len(clean), dtype=torch.bool, device=clean.device)
-        alive = torch.arange(len(clean), device=clean.device)
-        w, first, second = start.clone(), torch.zeros_like(start), torch.zeros_like(start)
-        anchor, weight = clean, c
-        last = torch.full_like(c, float("inf"))
-        every = max(1, self.steps // CHECKS)
-        for step in range(1, self.steps + 1):
-            w.requires_grad_()
-            x = (torch.tanh(w) + 1) / 2
-            margin = goal.judge(x, items[alive]).margin + bias[alive]
-            distance = (x - anchor).square().flatten(1).sum(1)
-            loss = distance + weight * (margin + self.confidence).clamp(min=0)
-            (slope,) = torch.autograd.grad(loss.sum(), w)
-            with torch.no_grad():
-                known = margin.detach().clone()
-                if confirm is not None:
-                    near = (known < NEAR - self.confidence) & (distance < best.distance[alive])
-                    rows = alive[near]
-                    if len(rows):
-                        exact = confirm(x[near], items[rows]).margin
-                        bias[rows] += exact - known[near]
-                        known[near] = exact
-                    known = torch.where(near, known, known.clamp(min=-self.confidence))
-                reached = known < -self.confidence
-                won[alive] |= reached
-                best.update(alive, x.detach(), distance.detach(), known, reached)
-                if self.abort_early and step % every == 0 and step < self.steps:
-                    going = loss.detach() <= 0.9999 * last
-                    last = loss.detach()
-                    if not going.all():
-                        alive, last, weight = alive[going], last[going], weight[going]
-                        w, first, second = w[going], first[going], second[going]
-                        anchor, slope = anchor[going], slope[going]
-                        if not len(alive):
-                            break
-                w = w.detach()
-                first.mul_(0.9).add_(slope, alpha=0.1)
-                second.mul_(0.999).addcmul_(slope, slope, value=0.001)
-                rate = self.lr * (1 - 0.999**step) ** 0.5 / (1 - 0.9**step)
-                w = w - rate * first / (second.sqrt() + 1e-8)
-        return won
+    def _first_c(self, margin: Tensor, x: Tensor) -> Tensor:
+        """Return per item 1.5 times the ``c`` at which crossing a flat boundary pays."""
+        (slope,) = torch.autograd.grad(margin.sum(), x, retain_graph=True)
+        steepness = slope.square().flatten(1).sum(1).clamp(min=1e-12)
+        needed = 2 * (margin.detach() + self.confidence) / steepness
+        return (1.5 * needed).clamp(1e-6, UPPER)
+
+
+class _State:
+    """Where every item still in the batch stands in its own search."""
+
+    def __init__(self, clean: Tensor, c: float) -> None:
+        n, device = len(clean), clean.device
+
+        def full(value: float) -> Tensor:
+            return torch.full((n,), value, device=device)
+
+        self.row = torch.arange(n, device=device)
+        self.start = torch.atanh((2 * clean - 1) * SHRINK)
+        self.w = self.start.clone()
+        self.first, self.second = torch.zeros_like(clean), torch.zeros_like(clean)
+        self.c, self.low, self.high, self.last = full(c), full(0), full(UPPER), full(torch.inf)
+        self.adam, self.step, self.phase = full(0), full(0), full(0)
+        self.won = torch.zeros(n, dtype=torch.bool, device=device)
+        self.begun = False
+
+    def descend(self, slope: Tensor, lr: float) -> None:
+        """Take one step of Adam."""
+        self.adam, self.step = self.adam + 1, self.step + 1
+        self.first = self.first.mul(0.9).add_(slope, alpha=0.1)
+        self.second = self.second.mul(0.999).addcmul_(slope, slope, value=0.001)
+        rate = lr * (1 - 0.999**self.adam).sqrt() / (1 - 0.9**self.adam)
+        move = self.first / (self.second.sqrt() + 1e-8)
+        self.w = self.w.detach() - rate[:, None, None, None] * move
+
+    def advance(self, done: Tensor, warm: bool) -> None:
+        """Give the items that are ``done`` their next ``c``."""
+        low = torch.where(self.won, self.low, torch.maximum(self.low, self.c))
+        high = torch.where(self.won, torch.minimum(self.high, self.c), self.high)
+        following = torch.where(high < UPPER, (low + high) / 2, self.c * 10)
+        self.low, self.high = torch.where(done, low, self.low), torch.where(done, high, self.high)
+        self.c = torch.where(done, following.clamp(max=UPPER), self.c)
+        self.won = self.won & ~done
+        self.last = self.last.masked_fill(done, torch.inf)
+        self.step, self.phase = self.step.masked_fill(done, 0), self.phase + done
+        if not warm and done.any():
+            image = done[:, None, None, None]
+            self.w = torch.where(image, self.start, self.w)
+            self.first, self.second = (m.masked_fill(image, 0) for m in (self.first, self.second))
+            self.adam = self.adam.masked_fill(done, 0)
+
+    def keep(self, going: Tensor) -> None:
+        """Let go of the items whose search is over."""
+        if not going.all():
+            for name, value in vars(self).items():
+                if isinstance(value, Tensor):
+                    setattr(self, name, value[going])
 
 
 class _Best:
-    """The nearest successful picture of each item; before the first, that of smallest margin."""
+    """The nearest successful picture of each item; before the first, that of smallest margin.
 
-    def __init__(self, clean: Tensor) -> None:
-        self.x = clean.clone()
-        self.distance = torch.full((len(clean),), float("inf"), device=clean.device)
-        self.margin = torch.full((len(clean),), float("inf"), device=clean.device)
+    Where the goal has a quick and an exact judge, every picture that would be kept is looked at
+    exactly, and ``bias`` remembers by how much the quick one was off.
+    """
 
+    def __init__(self, clean: Tensor, goal: Goal, confidence: float) -> None:
+        self.x, n, device = clean.clone(), len(clean), clean.device
+        self.distance = torch.full((n,), torch.inf, device=device)
+        self.margin = torch.full((n,), torch.inf, device=device)
+        self.bias = torch.zeros(n, device=device)
+        self.confirm = goal.confirm if isinstance(goal, TwoSpeed) else None
+        self.confidence = confidence
+
+    @torch.no_grad()
     def update(
-        self, rows: Tensor, x: Tensor, distance: Tensor, margin: Tensor, reached: Tensor
-    ) -> None:
-        """Keep what is better among ``x``, the pictures of ``rows``."""
-        nearer = reached & (distance < self.distance[rows])
-        closer = ~reached & self.distance[rows].isinf() & (margin < self.margin[rows])
-        kept = rows[nearer | closer]
-        self.x[kept] = x[nearer | closer]
-        self.distance[rows[nearer]] = distance[nearer]
-        self.margin[rows] = torch.minimum(self.margin[rows], margin)
+        self, row: Tensor, item: Tensor, x: Tensor, distance: Tensor, margin: Tensor
+    ) -> Tensor:
+        """Keep what is better among ``x``; return ``(B,)`` bool, which of them succeed."""
+        known = margin.clone()
+        if self.confirm is not None:
+            near = (known < NEAR - self.confidence) & (distance < self.distance[row])
+            if near.any():
+                known[near] = self.confirm(x[near], item[near]).margin
+                self.bias[row[near]] += known[near] - margin[near]
+            # Without an exact look nothing counts as a success.
+            known = torch.where(near, known, known.clamp(min=-self.confidence))
+        reached = known < -self.confidence
+        nearer = reached & (distance < self.distance[row])
+        closer = ~reached & self.distance[row].isinf() & (known < self.margin[row])
+        kept = nearer | closer
+        self.x[row[kept]] = x[kept]
+        self.distance[row[nearer]] = distance[nearer]
+        self.margin[row] = torch.minimum(self.margin[row], known)
+        return reached
