@@ -21,10 +21,10 @@ VERSION = 1  # raise it when the same settings draw other pictures or shoppers
 def boutique(
     *,
     num_items: int = 720,
-    num_users: int = 1500,
+    num_users: int = 800,
     size: int = 64,
-    mean_items: float = 9.0,
-    skew: float = 0.6,
+    mean_items: float = 6.0,
+    skew: float = 0.3,
     focus: float = 1.0,
     seed: int = 0,
 ) -> Dataset:

@@ -29,7 +29,7 @@ class AMR(VBPR):
         eps: length of a change, in units of the scaled features.
         weight: of the loss on changed features; 0 is VBPR, bit for bit.
         adversarial_epochs: most epochs of the second phase.
-        factors, visual_factors, tied, scale, l2_visual: see ``VBPR``.
+        factors, visual_factors, tied, scale, l2_visual, visual_lr: see ``VBPR``.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
     """
 
@@ -37,7 +37,7 @@ class AMR(VBPR):
         self,
         sizes: Sizes,
         *,
-        eps: float = 0.5,
+        eps: float = 0.3,
         weight: float = 1.0,
         adversarial_epochs: int = 100,
         factors: int = 32,
@@ -47,9 +47,10 @@ class AMR(VBPR):
         epochs: int = 200,
         batch_size: int = 512,
         lr: float = 0.002,
-        l2: float = 0.01,
-        l2_visual: float = 0.0001,
-        patience: int = 5,
+        visual_lr: float = 0.0002,
+        l2: float = 0.1,
+        l2_visual: float = 0.01,
+        patience: int = 8,
         eval_every: int = 2,
     ) -> None:
         super().__init__(
@@ -61,6 +62,7 @@ class AMR(VBPR):
             epochs=epochs,
             batch_size=batch_size,
             lr=lr,
+            visual_lr=visual_lr,
             l2=l2,
             l2_visual=l2_visual,
             patience=patience,

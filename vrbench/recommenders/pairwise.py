@@ -84,6 +84,10 @@ class PairwiseRecommender(Recommender):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
+    def dense_lr(self) -> float:
+        """Return the learning rate of what every batch touches, such as projections."""
+        return self.lr
+
     def phases(self) -> Iterator[int]:
         """Yield the most epochs of each phase of training; each starts from the last one's best."""
         yield self.epochs
@@ -136,7 +140,7 @@ class PairwiseRecommender(Recommender):
         if rows:
             made.append(torch.optim.SparseAdam(rows, lr=self.lr))
         if dense:
-            made.append(torch.optim.Adam(dense, lr=self.lr, foreach=True))
+            made.append(torch.optim.Adam(dense, lr=self.dense_lr(), foreach=True))
         return made
 
     def _epoch(
