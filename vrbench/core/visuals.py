@@ -101,6 +101,25 @@ class Table(Visuals):
         return Table(self.signal, self.rows, self.spec, device=device, resident=self.resident)
 
 
+class OnDemand(Visuals):
+    """Pixels made when asked for: decoded from files, or drawn. The bench keeps them once made."""
+
+    signal = Signal.PIXELS
+
+    @abstractmethod
+    def decode(self, items: Tensor) -> Tensor:
+        """Return the pictures of ``items``, ``(n,)``, as uint8 ``(n, 3, H, W)``."""
+
+    def __getitem__(self, items: Tensor) -> Tensor:
+        flat = self.decode(items.flatten().cpu()).to(self.device).float().div_(255)
+        return flat.reshape(*items.shape, *self.shape)
+
+    def to(self, device: torch.device | str) -> OnDemand:
+        other: OnDemand = object.__new__(type(self))
+        other.__dict__ |= self.__dict__ | {"device": torch.device(device)}
+        return other
+
+
 class Overlay(Visuals):
     """Another table with a few entries replaced."""
 

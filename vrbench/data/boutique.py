@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
+from torch import Tensor
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import Signal, Table
+from vrbench.core.visuals import OnDemand
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
-from vrbench.data.drawing import CATEGORIES, draw
+from vrbench.data.drawing import CATEGORIES, Colour, draw, hue
 from vrbench.data.interactions import Interactions
 from vrbench.data.shoppers import simulate
 from vrbench.data.splits import leave_one_out
@@ -50,13 +53,9 @@ def boutique(
     rng = stream(seed, "boutique")
     categories = torch.arange(num_items) % len(CATEGORIES)
     categories = categories[torch.randperm(num_items, generator=rng)]
-    pictures = torch.empty(num_items, 3, size, size, dtype=torch.uint8)
-    colours = torch.empty(num_items, 3)
-    for item, category in enumerate(categories.tolist()):
-        dice = np.random.default_rng([seed, item])
-        picture, colour = draw(CATEGORIES[category], size, dice)
-        pictures[item] = torch.from_numpy(np.asarray(picture).copy()).permute(2, 0, 1)
-        colours[item] = torch.tensor(colour) / 255
+    hues = [hue(np.random.default_rng([seed, item, 0])) for item in range(num_items)]
+    pictures = Drawn(categories, hues, size=size, seed=seed, spec=spec)
+    colours = torch.tensor(hues) / 255
     users, items, times = simulate(
         categories,
         colours,
@@ -80,10 +79,35 @@ def boutique(
         )
 
     return Dataset(
-        catalogue=Catalogue(Table(Signal.PIXELS, pictures, spec), categories, CATEGORIES, spec),
+        catalogue=Catalogue(pictures, categories, CATEGORIES, spec),
         train=feedback(0, "train"),
         valid=feedback(1, "valid"),
         test=feedback(2, "test"),
         user_ids=tuple(f"shopper {n}" for n in range(num_users)),
         item_ids=tuple(f"product {n}" for n in range(num_items)),
     )
+
+
+class Drawn(OnDemand):
+    """The pictures of the boutique, each drawn when asked for."""
+
+    def __init__(
+        self, categories: Tensor, colours: list[Colour], *, size: int, seed: int, spec: Any
+    ) -> None:
+        self.categories, self.colours, self.size, self.seed = categories, colours, size, seed
+        self.shape, self.spec = (3, size, size), spec
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+    def decode(self, items: Tensor) -> Tensor:
+        pictures = [
+            draw(
+                CATEGORIES[int(self.categories[item])],
+                self.colours[item],
+                self.size,
+                np.random.default_rng([self.seed, item, 1]),
+            )
+            for item in items.tolist()
+        ]
+        return torch.from_numpy(np.stack([np.asarray(p) for p in pictures])).permute(0, 3, 1, 2)

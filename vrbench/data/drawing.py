@@ -277,12 +277,11 @@ PRODUCTS: dict[str, Callable[[Pen], None]] = {
 CATEGORIES = tuple(PRODUCTS)
 
 
-def draw(category: str, size: int, dice: Generator) -> tuple[Image.Image, Colour]:
-    """Return a ``size`` x ``size`` RGB picture of a product, and its main colour."""
+def draw(category: str, colour: Colour, size: int, dice: Generator) -> Image.Image:
+    """Return a ``size`` x ``size`` RGB picture of a product of that main colour."""
     side = SCALE * size
     pen = Pen(side, dice)
     PRODUCTS[category](pen)
-    colour = _hue(dice)
     cloth = _cloth(side, colour, dice)
     layer = Image.new("RGBA", (side, side), (0, 0, 0, 0))
     layer.paste(cloth, mask=pen.mask)
@@ -299,10 +298,10 @@ def draw(category: str, size: int, dice: Generator) -> tuple[Image.Image, Colour
     shade = alpha.filter(ImageFilter.BoxBlur(side * 0.015)).point(lambda v: v * 0.35)
     picture.paste((60, 60, 65), (away, away), shade)
     picture.paste(layer, mask=alpha)
-    return picture.reduce(SCALE), colour
+    return picture.reduce(SCALE)
 
 
-def _hue(dice: Generator) -> Colour:
+def hue(dice: Generator) -> Colour:
     """Return a colour: eleven hues and the greys, each with some play."""
     if dice.random() < 0.2:
         hue, strength, value = dice.random(), dice.uniform(0, 0.1), dice.uniform(0.12, 0.85)
@@ -322,7 +321,7 @@ def _cloth(side: int, colour: Colour, dice: Generator) -> Image.Image:
     lift = 70 if sum(colour) < 380 else -70
     second = tuple(max(0, min(255, v + lift)) for v in colour)
     if dice.random() < 0.3:
-        second = _hue(dice)
+        second = hue(dice)
     pen, step = ImageDraw.Draw(cloth), int(side * dice.uniform(0.05, 0.13))
     start = int(dice.integers(step))
     for a in range(start, side, step):

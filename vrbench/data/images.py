@@ -14,14 +14,14 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError, MissingDataError
-from vrbench.core.visuals import Signal, Visuals
+from vrbench.core.visuals import OnDemand, Signal, Visuals
 
 Fit = Literal["pad", "crop", "stretch"]
 WORKERS = 4
 MOST_PIXELS = 120_000_000  # a larger picture is taken for a decompression bomb
 
 
-class Photos(Visuals):
+class Photos(OnDemand):
     """A catalogue's picture files, each decoded when asked for, all in one square size.
 
     EXIF orientation is respected; transparency is laid on white; every mode becomes RGB; the
@@ -37,8 +37,6 @@ class Photos(Visuals):
         MissingDataError: if a file is not there.
         DataError: when asked for a picture that cannot be decoded.
     """
-
-    signal = Signal.PIXELS
 
     def __init__(self, paths: Sequence[Path], *, size: int, fit: Fit = "pad") -> None:
         if size < 16 or fit not in ("pad", "crop", "stretch"):
@@ -60,15 +58,6 @@ class Photos(Visuals):
         with ThreadPoolExecutor(WORKERS) as pool:
             found = list(pool.map(self._one, items.tolist()))
         return torch.from_numpy(np.stack(found)).permute(0, 3, 1, 2).contiguous()
-
-    def __getitem__(self, items: Tensor) -> Tensor:
-        flat = self.decode(items.flatten().cpu()).to(self.device).float().div_(255)
-        return flat.reshape(*items.shape, *self.shape)
-
-    def to(self, device: torch.device | str) -> Photos:
-        other = object.__new__(Photos)
-        other.__dict__ |= self.__dict__ | {"device": torch.device(device)}
-        return other
 
     def _one(self, item: int) -> np.ndarray:
         path = self.paths[item]
