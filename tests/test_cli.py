@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,41 @@ def test_a_failing_cell_does_not_stop_a_sweep(tmp_path):
     assert done.returncode == 2
     assert ["rows" in e for e in entries(tmp_path)].count(True) == 2
     assert "expected eps >= 0" in done.stdout
+
+
+@pytest.mark.slow
+def test_two_sweeps_at_once_on_one_store_agree(tmp_path):
+    command = [sys.executable, "-m", "vrbench", "-m", *SMALL[:-1], "attack=fgsm,noise"]
+    command.append(f"store={tmp_path / 'store'}")
+    env = {"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    running = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        running.append(subprocess.Popen(command, cwd=tmp_path / name, env=env))
+    assert [process.wait() for process in running] == [0, 0]
+    found = [[e["rows"] for e in entries(tmp_path / name)] for name in "ab"]
+    assert found[0] == found[1]
+    steps = [s for name in "ab" for e in entries(tmp_path / name) for s in e["stages"]]
+    made = [s["address"] for s in steps if not s["cached"]]
+    assert len(made) == len(set(made)), "something was made twice"
+
+
+@pytest.mark.slow
+def test_an_interrupted_sweep_goes_on(tmp_path):
+    command = [sys.executable, "-m", "vrbench", "-m", *SMALL[:-1], "attack=fgsm,noise,bim"]
+    env = {"PATH": "", "PYTHONPATH": str(ROOT), "HOME": str(tmp_path)}
+    process = subprocess.Popen(command, cwd=tmp_path, env=env)
+    while not list(tmp_path.rglob("rows.json")):  # the first cell is done
+        assert process.poll() is None
+        time.sleep(0.2)
+    process.kill()
+    process.wait()
+    assert len(entries(tmp_path)) < 3
+    done = subprocess.run(command, cwd=tmp_path, env=env, check=False)
+    assert done.returncode == 0
+    last = [e for e in entries(tmp_path) if "rows" in e][-3:]
+    first = next(e for e in last if e["parts"]["attack"]["name"] == "fgsm")
+    assert all(step["cached"] for step in first["stages"])
 
 
 @pytest.mark.slow
