@@ -88,7 +88,7 @@ class Library(Extractor):
         """Load the weights asked for and return their origin."""
         assert self.weights is not None
         if Path(self.weights).suffix in (".pt", ".pth", ".tar", ".safetensors", ".bin"):
-            return load_checkpoint(self.weights, self.network)
+            return load_checkpoint(self.weights, self.network) | {"licence": "unknown"}
         path, known = self.published()
         return load_checkpoint(path, self.network) | known
 

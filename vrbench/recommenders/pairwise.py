@@ -28,8 +28,8 @@ class PairwiseRecommender(Recommender):
     triple's penalty, where a penalty is ``l2 / 2`` times the squared length of the rows that the
     triple touches (published code often sums; an ``l2`` from there does not carry over). An epoch
     goes once over all training interactions, shuffled, the last partial batch included; the other
-    item is uniform over those the user has not in train. Embeddings are stepped by Adam only
-    where a batch touches them (lazy Adam).
+    item is uniform over those that somebody has in train and the user has not. Embeddings are
+    stepped by Adam only where a batch touches them (lazy Adam).
 
     Args:
         epochs: most epochs of training.
@@ -151,7 +151,8 @@ class PairwiseRecommender(Recommender):
         rng: torch.Generator,
     ) -> float:
         order = torch.randperm(len(train), generator=rng)
-        order = order[train.counts[train.users[order]] < train.num_items]
+        known = int((train.popularity > 0).sum())
+        order = order[train.counts[train.users[order]] < known]
         if not len(order):
             raise DataError("every user owns every item: there is nothing to learn")
         users, liked = train.users[order], train.items[order]

@@ -13,17 +13,21 @@ ROUNDS = 20  # of rejection; whoever is left then owns nearly everything and is 
 def negatives(train: Interactions, users: Tensor, rng: torch.Generator) -> Tensor:
     """Return for each of ``users``, ``(N,)``, an item drawn uniformly from those not in train.
 
-    No user may own every item.
+    Items that nobody has in train are never drawn (as in AMR's and AIP's protocols): drawn as
+    negatives only, they would be taught to be last, and a cold item could not be found by its
+    picture. No user may own every other item.
     """
-    items = torch.randint(train.num_items, users.shape, generator=rng)
+    warm = torch.nonzero(train.popularity).squeeze(1)
+    items = warm[torch.randint(len(warm), users.shape, generator=rng)]
     bad = torch.nonzero(train.contains(users, items)).squeeze(1)
     for _ in range(ROUNDS):
         if not len(bad):
             return items
-        items[bad] = torch.randint(train.num_items, bad.shape, generator=rng)
+        items[bad] = warm[torch.randint(len(warm), bad.shape, generator=rng)]
         bad = bad[train.contains(users[bad], items[bad])]
     for user in users[bad].unique().tolist():
-        free = torch.ones(train.num_items, dtype=torch.bool)
+        free = torch.zeros(train.num_items, dtype=torch.bool)
+        free[warm] = True
         free[train.items[train.indptr[user] : train.indptr[user + 1]]] = False
         choice = torch.nonzero(free).squeeze(1)
         assert len(choice), f"user {user} owns every item"
