@@ -44,6 +44,8 @@ def crafted(target=2):
 
 def test_success_is_the_served_extractors_word():
     assert TargetedSuccess().measure(crafted()).tolist() == [1, 1, 0]
+    assert TargetedSuccess().baseline(crafted(target=0)).tolist() == [1, 1, 1]
+    assert FeatureLoss().baseline(crafted()) is None
     assert TargetedSuccess().measure(crafted(target=None)).isnan().all()
     assert AimReached().measure(crafted()).tolist() == [1, 0, 1]
     assert FeatureLoss().measure(crafted()).tolist() == [1, 2, 0]

@@ -101,9 +101,13 @@ class Crafted:
 
 
 class CraftMetric(Metric):
-    """A metric of the attacked pictures; reported after the attack only."""
+    """A metric of the attacked pictures; reported after the attack, and before where it can be."""
 
     per = "image"
+
+    def baseline(self, crafted: Crafted) -> Tensor | None:
+        """Return the values of the clean pictures, ``(n,)``; None where a change is measured."""
+        return None
 
     @abstractmethod
     def measure(self, crafted: Crafted) -> Tensor:

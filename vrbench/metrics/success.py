@@ -10,6 +10,8 @@ class TargetedSuccess(CraftMetric):
     """1 where the served extractor takes the finished picture for the target class, else 0.
 
     Over all attacked items, as in VAR (protocol 2.4); NaN where the extractor has no such class.
+    The clean value counts those that were taken for the target without any attack: no success of
+    the adversary's, and on a coarse extractor not few.
     """
 
     name = "success"
@@ -19,6 +21,11 @@ class TargetedSuccess(CraftMetric):
         if crafted.target is None:
             return torch.full((len(crafted.predicted),), torch.nan)
         return (crafted.predicted == crafted.target).float()
+
+    def baseline(self, crafted: Crafted) -> Tensor:
+        if crafted.target is None:
+            return torch.full((len(crafted.predicted),), torch.nan)
+        return (crafted.predicted_before == crafted.target).float()
 
 
 class AimReached(CraftMetric):
