@@ -14,9 +14,8 @@ from vrbench.core.visuals import OnDemand
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.drawing import CATEGORIES, Colour, draw, hue
-from vrbench.data.interactions import Interactions
 from vrbench.data.shoppers import simulate
-from vrbench.data.splits import leave_one_out
+from vrbench.data.splits import last_two_out
 
 VERSION = 1  # raise it when the same settings draw other pictures or shoppers
 
@@ -65,24 +64,12 @@ def boutique(
         focus=focus,
         rng=stream(seed, "shoppers"),
     )
-    part = leave_one_out(users, times)
-
-    def feedback(which: int, name: str) -> Interactions:
-        chosen = part == which
-        return Interactions.of(
-            users[chosen],
-            items[chosen],
-            num_users,
-            num_items,
-            [*spec, name],
-            timestamps=times[chosen],
-        )
-
+    train, valid, test = last_two_out(users, items, times, num_users, num_items, spec)
     return Dataset(
         catalogue=Catalogue(pictures, categories, CATEGORIES, spec),
-        train=feedback(0, "train"),
-        valid=feedback(1, "valid"),
-        test=feedback(2, "test"),
+        train=train,
+        valid=valid,
+        test=test,
         user_ids=tuple(f"shopper {n}" for n in range(num_users)),
         item_ids=tuple(f"product {n}" for n in range(num_items)),
     )

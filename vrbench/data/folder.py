@@ -16,7 +16,7 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.images import Fit, Photos
 from vrbench.data.interactions import Interactions
 from vrbench.data.shoppers import simulate
-from vrbench.data.splits import leave_one_out
+from vrbench.data.splits import last_two_out
 from vrbench.data.tables import Feedback, index_of, read_feedback, read_items
 
 log = logging.getLogger(__name__)
@@ -109,17 +109,10 @@ def shoppers(
         focus=focus,
         rng=stream(seed, "shoppers"),
     )
-    which = leave_one_out(users, times)
     spec: list[Any] = ["shoppers", 1, catalogue.spec, num_users, mean_items, skew, focus, seed]
-
-    def part(wanted: int) -> Interactions:
-        kept = which == wanted
-        return Interactions.of(
-            users[kept], items[kept], num_users, len(ids), [*spec, wanted], timestamps=times[kept]
-        )
-
+    parts = last_two_out(users, items, times, num_users, len(ids), spec)
     names = tuple(f"shopper {n}" for n in range(num_users))
-    return Dataset(catalogue, part(0), part(1), part(2), names, tuple(ids))
+    return Dataset(catalogue, *parts, names, tuple(ids))
 
 
 def _catalogue(root: Path, size: int, fit: Fit) -> tuple[Catalogue, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,6 +31,26 @@ def leave_one_out(users: Tensor, times: Tensor) -> Tensor:
     part[order[enough & (from_end == 0)]] = 2
     part[order[enough & (from_end == 1)]] = 1
     return part
+
+
+def last_two_out(
+    users: Tensor, items: Tensor, times: Tensor, num_users: int, num_items: int, spec: list[Any]
+) -> tuple[Interactions, Interactions, Interactions]:
+    """Return train, validation and test of a leave-one-out split, see ``leave_one_out``."""
+    part = leave_one_out(users, times)
+
+    def feedback(which: int, name: str) -> Interactions:
+        kept = part == which
+        return Interactions.of(
+            users[kept],
+            items[kept],
+            num_users,
+            num_items,
+            [*spec, name],
+            timestamps=times[kept],
+        )
+
+    return feedback(0, "train"), feedback(1, "valid"), feedback(2, "test")
 
 
 def ratio(users: Tensor, shares: tuple[float, float], rng: torch.Generator) -> Tensor:
