@@ -1,4 +1,4 @@
-"""What a run runs on. Nothing here changes what is computed, but for ``precision``."""
+"""What a run runs on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ class Machine:
         precision: what the network of the *adversary* computes in while an image is searched
             for; whatever is reported is computed in float32. "bfloat16" is faster where the
             processor has it, finds slightly other images, and is part of their key.
-        threads: threads of one process; None leaves torch's choice.
+        threads: threads of one process; None leaves torch's choice. Sums are split among them,
+            so another number rounds otherwise, and a training makes that visible. It is no part
+            of keys: give the same number wherever rows are to be equal.
     """
 
     device: str = "cpu"
