@@ -33,3 +33,13 @@ def test_eight_bit_pixels_are_read_between_0_and_1():
 def test_half_precision_maps_are_read_as_float32():
     maps = Table(Signal.MAPS, torch.zeros(2, 3, 4).half(), None, resident=False)
     assert maps[torch.tensor([[0, 1]])].dtype == torch.float32
+
+
+def test_a_difference_is_that_of_the_entries():
+    a, b = torch.tensor([0, 5, 2, 0]), torch.tensor([3, 5, 0, 1])
+    wide = Table(
+        Signal.VECTOR, torch.randn(6, 33, generator=torch.Generator().manual_seed(0)), None
+    )
+    overlaid = wide.overlay(torch.tensor([2]), torch.ones(1, 33))
+    for visuals in (wide, overlaid, Table(Signal.MAPS, torch.rand(6, 2, 3).half(), None)):
+        assert torch.equal(visuals.difference(a, b), visuals[a] - visuals[b])
