@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from vrbench.core import files
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.progress import progress
 
@@ -87,13 +87,10 @@ def checked(path: Path, expected: str | None) -> str:
     Raises:
         DataError: if another one is expected.
     """
-    found = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(BLOCK):
-            found.update(block)
-    if expected is not None and found.hexdigest() != expected:
+    found = files.sha256(path)
+    if expected is not None and found != expected:
         raise DataError(
-            f"{path} is not the file expected: sha256 {found.hexdigest()[:16]}..., not "
+            f"{path} is not the file expected: sha256 {found[:16]}..., not "
             f"{expected[:16]}...; delete it, or give the right sha256"
         )
-    return found.hexdigest()
+    return found

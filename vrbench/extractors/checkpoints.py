@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import warnings
 import zipfile
@@ -16,6 +15,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.files import sha256
 
 INSIDE = ("model", "state_dict", "model_state_dict")  # where trainers keep the weights
 DROPPED = ("normalizer", "attacker", "normalize.")  # of MadryLab's and RobustBench's wrappers
@@ -67,7 +67,9 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         if isinstance(held, dict) and isinstance(held.get(key), dict):
             held = held[key]
             break
-    state = {k: v for k, v in held.items() if isinstance(v, Tensor)} if _is_dict(held) else {}
+    state = (
+        {k: v for k, v in held.items() if isinstance(v, Tensor)} if isinstance(held, dict) else {}
+    )
     if not state:
         raise DataError(f"{path} holds no weights")
     return state
@@ -104,15 +106,6 @@ def load_checkpoint(path: str | Path, network: nn.Module) -> dict[str, Any]:
             )
     network.load_state_dict(state, strict=False)
     return {"file": Path(path).name, "sha256": sha256(path)}
-
-
-def sha256(path: str | Path) -> str:
-    """Return the hash of a file, read in blocks."""
-    found = hashlib.sha256()
-    with open(path, "rb") as file:
-        while block := file.read(1 << 22):
-            found.update(block)
-    return found.hexdigest()
 
 
 def _renamed(state: dict[str, Tensor], wanted: set[str]) -> dict[str, Tensor]:
@@ -179,10 +172,6 @@ def _restricted(path: Path) -> Any:
     except Exception as error:
         # Whatever a forged file makes the reader stumble over, it is no checkpoint.
         raise DataError(f"cannot read {path}: {_line(error)}") from error
-
-
-def _is_dict(held: Any) -> bool:
-    return isinstance(held, dict)
 
 
 def _line(error: Exception) -> str:

@@ -11,8 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
+from vrbench.core.files import sha256
 from vrbench.extractors.base import Extractor, Features
-from vrbench.extractors.checkpoints import load_checkpoint, sha256
+from vrbench.extractors.checkpoints import load_checkpoint
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 

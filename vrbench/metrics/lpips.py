@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import logging
 import warnings
@@ -15,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.core.files import sha256
 from vrbench.metrics.base import ImageMetric
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def verify(path: Path) -> str:
         raise MissingDataError(
             f"no weights {path}: fetch them with `curl --create-dirs -o {path} {URL}{path.name}`"
         )
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    found = sha256(path)
     if not found.startswith(path.stem.rpartition("-")[2]):
         raise DataError(f"{path} is not the published file (sha256 {found[:8]}...): delete it")
     return found
