@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +11,7 @@ from torch import Tensor
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.scaled import Scale
 from vrbench.recommenders.vbpr import VBPR
 
 
@@ -43,7 +43,7 @@ class AMR(VBPR):
         factors: int = 32,
         visual_factors: int = 32,
         tied: bool = False,
-        scale: Literal["standard", "max", "none"] = "standard",
+        scale: Scale = "standard",
         epochs: int = 200,
         batch_size: int = 512,
         lr: float = 0.002,
