@@ -35,7 +35,8 @@ class RecommenderContract:
         return getattr(made, "func", made).signal
 
     def model(self, world, shape):
-        return type(self).make(Sizes(world.train.num_users, world.train.num_items, shape))
+        train, labels = world.train, world.catalogue.categories
+        return type(self).make(Sizes(train.num_users, train.num_items, shape, labels))
 
     def fitted(self, world, visuals, seed=0, train=None, valid=None):
         model = self.model(world, visuals.shape)

@@ -21,6 +21,7 @@ class Sizes(NamedTuple):
     num_users: int
     num_items: int
     visual: tuple[int, ...]  # the shape of one entry of the visuals; () if it uses none
+    categories: Tensor | None = None  # (num_items,) int64, where the catalogue has any
 
 
 @dataclass
@@ -45,11 +46,14 @@ class Recommender(Component, nn.Module, ABC):
 
     ``own_picture`` says whether an item's score depends on that item's picture. Where it does
     not (ACF scores through the pictures of what a *user* owns), promotion of one item by
-    changing its picture is impossible by construction.
+    changing its picture is impossible by construction, and cold items are ranked by chance.
+
+    ``reads_categories`` says whether it uses the catalogue's categories; they are part of its key.
     """
 
     signal: ClassVar[Signal | None]
     own_picture: ClassVar[bool] = True
+    reads_categories: ClassVar[bool] = False
 
     @abstractmethod
     def fit(

@@ -1,0 +1,56 @@
+"""Recommenders whose score is one product: a vector per user, a vector and a bias per item."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from vrbench.core.visuals import Signal, Visuals
+from vrbench.recommenders.pairwise import half_square
+from vrbench.recommenders.scaled import ScaledFeatures
+
+
+class Side(NamedTuple):
+    """What a score needs of ``n`` items."""
+
+    vector: Tensor  # (n, K)
+    bias: Tensor  # (n,)
+
+
+class Bilinear(ScaledFeatures):
+    """``x_ui = gamma_u . v_i + b_i``, where pictures may speak in ``v_i`` and ``b_i``."""
+
+    signal = Signal.VECTOR
+    user: nn.Embedding
+
+    @abstractmethod
+    def encode(self, items: Tensor, visuals: Visuals) -> Side: ...
+
+    @abstractmethod
+    def rows(self, items: Tensor) -> list[Tensor]:
+        """Return the ``(B, *)`` rows that belong to ``items`` and are penalised by ``l2``."""
+
+    @abstractmethod
+    def shared(self) -> list[Tensor]:
+        """Return the weights that all items share and that are penalised by ``l2_visual``."""
+
+    def score(self, users: Tensor, encoded: Side) -> Tensor:
+        return self.user(users) @ encoded.vector.T + encoded.bias
+
+    def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
+        side = self.encode(items, visuals)
+        return (self.user(users) * side.vector).sum(1) + side.bias
+
+    def compare(
+        self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals
+    ) -> tuple[Tensor, Tensor]:
+        both = self.encode(torch.cat([liked, other]), visuals)
+        (yes, no), (plus, minus) = both.vector.chunk(2), both.bias.chunk(2)
+        user = self.user(users)
+        margin = (user * (yes - no)).sum(1) + plus - minus
+        penalty = half_square(user, *self.rows(liked), *self.rows(other))
+        whole = torch.stack([w.square().sum() for w in self.shared()]).sum()
+        return margin, self.l2 * penalty + 0.5 * self.l2_visual * whole
