@@ -146,6 +146,8 @@ class PairwiseContract(RecommenderContract):
         model = self.begun(world, visuals)
         model.loss(*self.batch(), visuals).backward()
         for name, parameter in model.named_parameters():
+            if not parameter.requires_grad:  # a frozen part of a network
+                continue
             assert parameter.grad is not None, name
             assert parameter.grad.to_dense().abs().sum() > 0, name
 

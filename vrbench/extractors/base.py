@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Signal, Visuals
 
@@ -76,6 +77,26 @@ class Extractor(Component, nn.Module, ABC):
         """Return the layer that turns the vector into logits, for those that can be taught."""
         raise AssertionError(f"{type(self).__name__} has no head of its own")
 
+    def halves(self) -> tuple[nn.Module, nn.Module]:
+        """Return a trunk and a last block: ``last(trunk(pixels))`` is the vector.
+
+        Raises:
+            IncompatibleError: where the network does not say where its last block begins.
+        """
+        raise IncompatibleError(
+            f"{self.name} cannot be cut into a trunk and a last block: use a residual network, "
+            "SmallCNN or CNNF, or let another part learn"
+        )
+
+    @property
+    def bare(self) -> bool:
+        """Whether it must be taught and nothing around it says how."""
+        return self.learns and type(self).fit is Extractor.fit
+
+    def redraw(self, rng: torch.Generator) -> None:
+        """Draw all parameters anew."""
+        redraw(self, rng)
+
     def fit(self, lesson: Lesson, rng: torch.Generator) -> Report:
         """Learn from scratch, as a pure function of the arguments and the settings.
 
@@ -99,3 +120,39 @@ class Extractor(Component, nn.Module, ABC):
         """Where its parameters are."""
         found = next(self.parameters(), None)
         return torch.device("cpu") if found is None else found.device
+
+
+class Prepared(nn.Module):
+    """A step without parameters of its own, such as resizing and normalisation."""
+
+    def __init__(self, step: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self._step = step
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._step(x)
+
+
+def redraw(network: nn.Module, rng: torch.Generator) -> None:
+    """Draw all parameters of a network anew: He's normal for weights, defaults for the rest.
+
+    He et al. (ICCV 2015) for convolutions and ReLU; batch norm starts as the identity.
+    """
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            fan = module.weight[0].numel()
+            gain = 2.0 if isinstance(module, nn.Conv2d) else 1.0
+            drawn = torch.randn(module.weight.shape, generator=rng) * (gain / fan) ** 0.5
+            module.weight.data.copy_(drawn)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d | nn.LayerNorm):
+            if isinstance(module, nn.BatchNorm2d):
+                module.reset_running_stats()
+            if module.weight is not None:
+                nn.init.ones_(module.weight)
+                nn.init.zeros_(module.bias)
+        else:  # class tokens, position embeddings and their kind
+            for parameter in module.parameters(recurse=False):
+                if parameter.ndim > 1:
+                    parameter.data.copy_(0.02 * torch.randn(parameter.shape, generator=rng))

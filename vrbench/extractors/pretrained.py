@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
 from vrbench.core.files import sha256
-from vrbench.extractors.base import Extractor, Features
+from vrbench.extractors.base import Extractor, Features, Prepared
 from vrbench.extractors.checkpoints import load_checkpoint
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -104,12 +104,28 @@ class Library(Extractor):
     def replace_head(self, head: nn.Linear) -> None:
         """Put another last layer in place."""
 
-    def forward(self, pixels: Tensor) -> Features:
+    def prepared(self, pixels: Tensor) -> Tensor:
+        """Return the pictures as the first layer takes them."""
         if self.size is not None and pixels.shape[-2:] != (self.size, self.size):
             pixels = F.interpolate(
                 pixels, (self.size, self.size), mode="bicubic", antialias=True, align_corners=False
             ).clamp(0, 1)
-        vector, maps, logits = self.look((pixels - self.mean) / self.std)
+        return (pixels - self.mean) / self.std
+
+    def halves(self) -> tuple[nn.Module, nn.Module]:
+        blocks = dict(self.network.named_children())
+        if not isinstance(blocks.get("layer4"), nn.Sequential):
+            return super().halves()
+        names = list(blocks)
+        at = names.index("layer4")
+        last = blocks["layer4"]
+        assert isinstance(last, nn.Sequential)
+        before = [blocks[name] for name in names[:at]]
+        first = nn.Sequential(Prepared(self.prepared), *before, *last[:-1])
+        return first, nn.Sequential(last[-1], blocks[names[at + 1]], nn.Flatten())
+
+    def forward(self, pixels: Tensor) -> Features:
+        vector, maps, logits = self.look(self.prepared(pixels))
         if maps.ndim == 4:
             maps = maps.flatten(2).transpose(1, 2)
         return Features(vector.flatten(1), maps, logits)

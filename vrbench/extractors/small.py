@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError
-from vrbench.extractors.base import Extractor, Features
+from vrbench.extractors.base import Extractor, Features, Prepared
 
 
 class SmallCNN(Extractor):
@@ -41,12 +40,21 @@ class SmallCNN(Extractor):
     def head_module(self) -> nn.Module:
         return self.head
 
-    def forward(self, pixels: Tensor) -> Features:
+    def halves(self) -> tuple[nn.Module, nn.Module]:
+        pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        first = nn.Sequential(Prepared(self.prepared), self.stem, *self.stages[:2])
+        return first, nn.Sequential(self.stages[2], pool)
+
+    def prepared(self, pixels: Tensor) -> Tensor:
+        """Return the pictures as the first layer takes them."""
         if self.size is not None and pixels.shape[-1] != self.size:
             pixels = F.interpolate(
                 pixels, (self.size, self.size), mode="bilinear", antialias=True, align_corners=False
             )
-        grid = self.stages(self.stem((pixels - 0.5) / 0.25))
+        return (pixels - 0.5) / 0.25
+
+    def forward(self, pixels: Tensor) -> Features:
+        grid = self.stages(self.stem(self.prepared(pixels)))
         vector = grid.mean((2, 3))
         return Features(vector, grid.flatten(2).transpose(1, 2), self.head(vector))
 
@@ -69,28 +77,3 @@ def _convolution(channels: int, wider: int, stride: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, wider, 3, stride, 1, bias=False), nn.BatchNorm2d(wider)
     )
-
-
-def redraw(network: nn.Module, rng: torch.Generator) -> None:
-    """Draw all parameters of a network anew: He's normal for weights, defaults for the rest.
-
-    He et al. (ICCV 2015) for convolutions and ReLU; batch norm starts as the identity.
-    """
-    for module in network.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            fan = module.weight[0].numel()
-            gain = 2.0 if isinstance(module, nn.Conv2d) else 1.0
-            drawn = torch.randn(module.weight.shape, generator=rng) * (gain / fan) ** 0.5
-            module.weight.data.copy_(drawn)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.BatchNorm2d | nn.LayerNorm):
-            if isinstance(module, nn.BatchNorm2d):
-                module.reset_running_stats()
-            if module.weight is not None:
-                nn.init.ones_(module.weight)
-                nn.init.zeros_(module.bias)
-        else:  # class tokens, position embeddings and their kind
-            for parameter in module.parameters(recurse=False):
-                if parameter.ndim > 1:
-                    parameter.data.copy_(0.02 * torch.randn(parameter.shape, generator=rng))

@@ -10,11 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vrbench.core.dropout import seed_dropout
 from vrbench.core.errors import ConfigError, DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.seeds import stream
-from vrbench.extractors.base import Extractor, Features, Lesson, Report
-from vrbench.extractors.small import redraw
+from vrbench.extractors.base import Extractor, Features, Lesson, Report, redraw
 
 EPS, STEPS = 4 / 255, 10  # of the robust accuracy that every regime reports
 Classify = Callable[[Tensor], Tensor]
@@ -75,6 +75,12 @@ class Regime(Extractor):
     def forward(self, pixels: Tensor) -> Features:
         return self.network(pixels)
 
+    def halves(self) -> tuple[nn.Module, nn.Module]:
+        return self.network.halves()
+
+    def head_module(self) -> nn.Module:
+        return self.network.head_module()
+
     @abstractmethod
     def step_loss(self, classify: Classify, x: Tensor, y: Tensor, state: dict[str, Any]) -> Tensor:
         """Return the scalar loss of one batch.
@@ -93,6 +99,7 @@ class Regime(Extractor):
             redraw(self.network, rng)
         else:
             redraw(self.network.head_module(), rng)
+        seed_dropout(self.network, rng)
         taught: nn.Module = self.network if self.part == "all" else self.network.head_module()
         self.network.requires_grad_(False)
         taught.requires_grad_(True)
