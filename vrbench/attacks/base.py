@@ -52,9 +52,11 @@ class Attack(Component, ABC):
 
     Attributes:
         needs_radius: whether it walks inside a ball, and so cannot do with an infinite one.
+        on_rows: whether it works on any table of numbers, not on pictures only.
     """
 
     needs_radius: ClassVar[bool] = True
+    on_rows: ClassVar[bool] = False
 
     @final
     def __call__(

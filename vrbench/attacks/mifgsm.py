@@ -16,6 +16,8 @@ class MIFGSM(Attack):
         decay: how much of the past gradient each step keeps.
     """
 
+    on_rows = True
+
     def __init__(self, *, steps: int = 10, decay: float = 1.0) -> None:
         self.steps, self.decay = steps, decay
 
@@ -25,7 +27,7 @@ class MIFGSM(Attack):
         x, velocity = clean, torch.zeros_like(clean)
         for _ in range(self.steps):
             slope, _ = gradient(goal, x, items)
-            scale = slope.abs().flatten(1).mean(1).clamp(min=1e-12)[:, None, None, None]
-            velocity = self.decay * velocity + slope / scale
+            scale = slope.abs().flatten(1).mean(1).clamp(min=1e-12)
+            velocity = self.decay * velocity + slope / scale.reshape(-1, *[1] * (x.ndim - 1))
             x = budget.project(x - budget.eps / self.steps * budget.steepest(velocity), clean)
         return x

@@ -10,6 +10,8 @@ from vrbench.core.seeds import Streams
 class Noise(Attack):
     """Draws once and looks at nothing."""
 
+    on_rows = True
+
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:

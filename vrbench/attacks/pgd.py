@@ -31,6 +31,8 @@ class PGD(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    on_rows = True
+
     def __init__(
         self,
         *,
@@ -60,7 +62,7 @@ class PGD(Attack):
             with torch.no_grad():
                 loss = goal.judge(x, items).loss
             better = loss < least
-            best = torch.where(better[:, None, None, None], x, best)
+            best = torch.where(better.reshape(-1, *[1] * (x.ndim - 1)), x, best)
             least = torch.where(better, loss, least)
         return best
 

@@ -32,6 +32,7 @@ class View:
     labels: Tensor  # (num_items,) int64 the category that the run counts each item under
     source: int  # the attacked category, an index into labels' names
     target: int  # the category it should be taken for
+    profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
 
 
 class Metric(Component, ABC):
@@ -58,6 +59,10 @@ class RankMetric(Metric):
     @abstractmethod
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         """Return one float32 value per user, ``(U,)``; NaN for users it is not defined for."""
+
+    def tested(self, view: View, dataset: Dataset) -> Tensor:
+        """Return the ``(U,)`` values that a paired test compares; those of ``measure``."""
+        return self.measure(view, dataset)
 
 
 class CutoffMetric(RankMetric):

@@ -19,9 +19,22 @@ class CHR(CutoffMetric):
     TAaMR (Di Noia et al., DSN-W 2020) and VAR (SIGIR 2021) define it with a factor ``1 / k`` and
     print it without (protocol 2.1); ``CHRShare`` has the factor. Counts every item of the source
     category, whether attacked or not, by the labels that decided what is attacked. In ``[0, k]``.
+
+    Args:
+        k: length of the lists.
+        binary_ttest: a fault of VAR's released code (protocol 2.3), to be measured: the paired
+            test compares whether a user was shown any such item, not how many.
     """
 
     better = "lower"
+
+    def __init__(self, *, k: int = 20, binary_ttest: bool = False) -> None:
+        super().__init__(k=k)
+        self.binary_ttest = binary_ttest
+
+    def tested(self, view: View, dataset: Dataset) -> Tensor:
+        counts = self.measure(view, dataset)
+        return (counts > 0).float() if self.binary_ttest else counts
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         return listed(view, self.k).sum(1).float()

@@ -31,6 +31,24 @@ class RankShift(ShiftMetric):
         return _mean_unseen((before.ranks - after.ranks).float(), before)
 
 
+class ProfileShift(ShiftMetric):
+    """How far a user's profile moved, relative to its length: ``|after - before| / |before|``.
+
+    For recommenders whose users are made of the pictures they own (ACF), where attacking an item
+    moves its owners. NaN for every other recommender. Like raw scores, profiles mean nothing
+    across a retraining.
+    """
+
+    name = "profile shift"
+    better = "lower"
+
+    def measure(self, before: View, after: View, dataset: Dataset) -> Tensor:
+        if before.profiles is None or after.profiles is None:
+            return torch.full((len(before.ranking),), torch.nan)
+        moved = (after.profiles - before.profiles).norm(dim=1)
+        return moved / before.profiles.norm(dim=1).clamp(min=1e-12)
+
+
 def _mean_unseen(values: Tensor, view: View) -> Tensor:
     """Return each user's mean over attacked items that they have not seen; NaN if none."""
     unseen = view.ranks > 0

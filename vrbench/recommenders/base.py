@@ -75,6 +75,10 @@ class Recommender(Component, nn.Module, ABC):
         Differentiable in the entries of the visuals, unless ``signal`` is None.
         """
 
+    def profile(self, users: Tensor, encoded: Any) -> Tensor | None:
+        """Return ``(len(users), K)`` user vectors where pictures are part of them; else None."""
+        return None
+
     @property
     def device(self) -> torch.device:
         """Where its parameters are."""

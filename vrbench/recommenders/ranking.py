@@ -21,6 +21,7 @@ class Ranked(NamedTuple):
     ranks: Tensor  # (U, n) int32 ranks of the targets; 0 where the user has seen the target
     relevant_ranks: Tensor  # (T,) int64 rank of each interaction of ``relevant``
     candidates: Tensor  # (U,) int64 number of items ranked
+    profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
 
 
 @torch.no_grad()
@@ -56,8 +57,12 @@ def rank(
     place = place.to(device)
     targets = targets.to(device)
     parts: list[tuple[Tensor, ...]] = []
+    profiles: list[Tensor] = []
     for users in torch.arange(seen.num_users).split(block):
         score = model.score(users.to(device), encoded).float()
+        profile = model.profile(users.to(device), encoded)
+        if profile is not None:
+            profiles.append(profile.float().cpu())
         least = torch.finfo(torch.float32).min  # above -inf, which is what is seen already
         score = score.nan_to_num(nan=least, neginf=least)
         row, item = (t.to(device) for t in seen.pairs_of(users))
@@ -76,7 +81,8 @@ def rank(
     if not parts:
         empty = torch.empty(0, dtype=torch.int64)
         return Ranked(empty.reshape(0, k), torch.empty(0, len(targets)), empty, empty, empty)
-    return Ranked(*(torch.cat(p).cpu() for p in zip(*parts, strict=True)))
+    made = Ranked(*(torch.cat(p).cpu() for p in zip(*parts, strict=True)))
+    return made._replace(profiles=torch.cat(profiles)) if profiles else made
 
 
 def _ranks(score: Tensor, place: Tensor, items: Tensor) -> Tensor:

@@ -24,6 +24,13 @@ def change(before: float | None, after: float | None) -> str:
     return f"{100 * (after - before) / abs(before):+.1f} %"
 
 
+def probability(p: float | None) -> str:
+    """Return a p-value with two significant digits; ``-`` where nothing was tested."""
+    if p is None:
+        return "-"
+    return "<.001" if p < 0.001 else f"{p:.2g}"
+
+
 def text(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Return a table for a terminal: the first column flush left, the others flush right."""
     table = [list(heads), *map(list, lines)]
@@ -58,7 +65,7 @@ def result_table(entry: dict[str, Any], title: str) -> str:
 
     An arrow marks the way that is bad for the shop: what an attack tries to do.
     """
-    heads = ["metric", "clean", "attacked", "change"]
+    heads = ["metric", "clean", "attacked", "change", "p"]
     has_control = any(row["control"] is not None for row in entry["rows"])
     heads += ["retrained"] if has_control else []
     heads += ["n"]
@@ -69,6 +76,7 @@ def result_table(entry: dict[str, Any], title: str) -> str:
             number(row["before"]),
             number(row["after"]),
             change(row["before"], row["after"]),
+            probability(row.get("p")),
         ]
         cells += [number(row["control"])] if has_control else []
         lines.append([*cells, str(row["n"])])

@@ -1,0 +1,44 @@
+"""Budgets for tables of numbers that are no pictures, such as feature vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from vrbench.attacks.budget import Budget
+from vrbench.core.seeds import Streams
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows(Budget):
+    """Every row changes by a Euclidean length of at most ``eps``; there is no grid and no range.
+
+    The norm of AMR's published test (Tang et al., TKDE 2020, sec. 4.4), where ``eps`` is measured
+    in features that were divided by the largest absolute value of their table.
+    """
+
+    @property
+    def radius(self) -> float:
+        """The radius, in the units of the rows."""
+        return self.eps
+
+    def spent(self, x: Tensor, clean: Tensor) -> Tensor:
+        return (x - clean).norm(dim=1)
+
+    def steepest(self, gradient: Tensor) -> Tensor:
+        return gradient / gradient.norm(dim=1, keepdim=True).clamp(min=1e-12)
+
+    def project(self, x: Tensor, clean: Tensor) -> Tensor:
+        length = (x - clean).norm(dim=1, keepdim=True).clamp(min=1e-12)
+        return clean + (x - clean) * (self.eps / length).clamp(max=1)
+
+    def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
+        """Return rows at distance ``eps``, each in a random direction."""
+        return clean + self.eps * self.steepest(rng.normal(items, *clean.shape[1:]))
+
+    def finish(self, x: Tensor, clean: Tensor) -> Tensor:
+        return self.project(x, clean)
+
+    def _round(self, x: Tensor, clean: Tensor) -> Tensor:
+        return x
