@@ -187,11 +187,18 @@ class ACF(ScaledFeatures):
         kept = torch.arange(len(row), device=row.device) - first < self.history
         return row[kept], item[kept]
 
+    def maps(self, items: Tensor, visuals: Visuals) -> Tensor:
+        """Return the ``(n, L, C)`` maps of ``items``, not scaled yet."""
+        return visuals[items]
+
     def _looks(self, items: Tensor, visuals: Visuals) -> Tensor:
         """Return ``(n, L, 2 H)`` projections of the maps of ``items``, read in blocks."""
+        # It is the small matrix that is scaled, not the maps.
+        weight = self.look.weight / self.unit
+        shift = weight @ self.centre
 
         def project(block: Tensor) -> Tensor:
-            return self.look(self.seen(block, visuals))
+            return self.maps(block, visuals) @ weight.T - shift
 
         blocks = items.split(max(1, CELLS // (4 * self._cells)))
         made = [_frugally(project, block) for block in blocks]

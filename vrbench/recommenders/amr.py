@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -106,7 +106,20 @@ class AMR(VBPR):
             seen: ``(n, D)`` scaled features of the batch's distinct items.
             yes, no: ``(B,)`` rows of ``seen`` that show ``liked`` and ``other``.
         """
-        leaf = seen.detach().requires_grad_()
-        margin, _ = self.compare_seen(users, liked, other, leaf[yes] - leaf[no])
-        (slope,) = torch.autograd.grad(F.softplus(-margin).sum(), leaf)
-        return self.eps * F.normalize(slope, dim=1)
+
+        def margin(leaf: Tensor) -> Tensor:
+            return self.compare_seen(users, liked, other, leaf[yes] - leaf[no])[0]
+
+        return self.eps * steepest_rows(margin, seen)
+
+
+def steepest_rows(margin: Callable[[Tensor], Tensor], seen: Tensor) -> Tensor:
+    """Return ``(n, D)`` rows of length one along which the ranking loss rises fastest.
+
+    Args:
+        margin: from features to the ``(B,)`` score differences of triples.
+        seen: ``(n, D)`` features at which it is asked; treated as constants.
+    """
+    leaf = seen.detach().requires_grad_()
+    (slope,) = torch.autograd.grad(F.softplus(-margin(leaf)).sum(), leaf)
+    return F.normalize(slope, dim=1)

@@ -27,7 +27,11 @@ class Bilinear(ScaledFeatures):
     user: nn.Embedding
 
     @abstractmethod
-    def encode(self, items: Tensor, visuals: Visuals) -> Side: ...
+    def side(self, items: Tensor, visuals: Visuals) -> Side:
+        """Return vectors and biases of ``items``."""
+
+    def encode(self, items: Tensor, visuals: Visuals) -> Side:
+        return self.side(items, visuals)
 
     @abstractmethod
     def rows(self, items: Tensor) -> list[Tensor]:
@@ -41,13 +45,13 @@ class Bilinear(ScaledFeatures):
         return self.user(users) @ encoded.vector.T + encoded.bias
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
-        side = self.encode(items, visuals)
+        side = self.side(items, visuals)
         return (self.user(users) * side.vector).sum(1) + side.bias
 
     def compare(
         self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals
     ) -> tuple[Tensor, Tensor]:
-        both = self.encode(torch.cat([liked, other]), visuals)
+        both = self.side(torch.cat([liked, other]), visuals)
         (yes, no), (plus, minus) = both.vector.chunk(2), both.bias.chunk(2)
         user = self.user(users)
         margin = (user * (yes - no)).sum(1) + plus - minus

@@ -76,7 +76,7 @@ class DeepStyle(Bilinear):
 
     category_of: Tensor
 
-    def encode(self, items: Tensor, visuals: Visuals) -> Side:
+    def side(self, items: Tensor, visuals: Visuals) -> Side:
         style = self.project(self.seen(items, visuals)) - self.category(self.category_of[items])
         vector = style + self.item(items)
         return Side(vector, torch.zeros(len(items), device=vector.device))

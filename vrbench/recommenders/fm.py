@@ -72,7 +72,7 @@ class FM(Bilinear):
         nn.init.zeros_(self.bias.weight)
         nn.init.zeros_(self.feature_bias.weight)
 
-    def encode(self, items: Tensor, visuals: Visuals) -> Side:
+    def side(self, items: Tensor, visuals: Visuals) -> Side:
         seen, own = self.seen(items, visuals), self.item(items)
         look = self.feature(seen)
         bias = (self.bias(items) + self.feature_bias(seen)).squeeze(1)

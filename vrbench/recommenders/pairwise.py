@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -52,6 +53,9 @@ class PairwiseRecommender(Recommender):
             )
         self.epochs, self.batch_size, self.lr, self.l2 = epochs, batch_size, lr, l2
         self.patience, self.eval_every = patience, eval_every
+
+    selects: ClassVar[bool] = True  # keep the epoch that validation likes best, and stop after it
+    drops_last: ClassVar[bool] = False  # leave out an epoch's last, partial batch
 
     @abstractmethod
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
@@ -116,7 +120,7 @@ class PairwiseRecommender(Recommender):
             began = time.perf_counter()
             entry = {"loss": self._epoch(train, visuals, optimisers, rng)}
             history.epochs.append(entry)
-            if len(valid) and (epoch % self.eval_every == 0 or epoch == epochs):
+            if self.selects and len(valid) and (epoch % self.eval_every == 0 or epoch == epochs):
                 score = entry["valid_ndcg"] = self._validate(train, valid, visuals)
                 if score > best:
                     best, bad = score, 0
@@ -155,6 +159,8 @@ class PairwiseRecommender(Recommender):
         order = order[train.counts[train.users[order]] < known]
         if not len(order):
             raise DataError("every user owns every item: there is nothing to learn")
+        if self.drops_last and len(order) >= self.batch_size:
+            order = order[: len(order) // self.batch_size * self.batch_size]
         users, liked = train.users[order], train.items[order]
         other = negatives(train, users, rng)
         triples = torch.stack([users, liked, other]).to(self.device)

@@ -1,0 +1,379 @@
+"""The recommenders as the code of TAaMR and VAR has them, faults included where asked for.
+
+Names, formulas and line references: shared notes on the protocol, sections 4.1 to 4.5. Each fault
+that changed published conclusions is a flag, off by default, so that its effect can be measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vrbench.core.visuals import Overlay, Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.recommenders.acf import ACF
+from vrbench.recommenders.amr import steepest_rows
+from vrbench.recommenders.base import History, Sizes
+from vrbench.recommenders.bilinear import Side
+from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.recommenders.fm import FM
+from vrbench.recommenders.vbpr import VBPR
+
+
+class VBPR2021(VBPR):
+    """VBPR as TAaMR, VAR and AMR's authors code it: ``x_ui = p_u . (q_i + Phi f_i)``.
+
+    Features are divided by the largest absolute value of the table. The loss is a *sum* over the
+    batch, ``softplus(-(x_ui - x_uj))`` plus ``l2_user |p_u|^2`` and ``l2_item |z|^2`` of both
+    items' ``z = q + Phi f``; three Adagrad optimisers; the last partial batch is dropped, and the
+    parameters of the last epoch are kept. Negatives are items that somebody has.
+
+    Args:
+        sizes: users, items, and the length D of a feature vector.
+        factors: length K.
+        epochs, batch_size: see ``PairwiseRecommender``.
+        lr_user, lr_item, lr_visual: learning rates of P, Q and Phi.
+        l2_user, l2_item: weights of the penalties.
+        linear_reg: the fault of TAaMR and VAR (protocol 4.1): values are summed where squares
+            were meant, a constant push of every number towards minus infinity.
+    """
+
+    selects = False
+    drops_last = True
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        factors: int = 64,
+        epochs: int = 4000,
+        batch_size: int = 512,
+        lr_user: float = 0.01,
+        lr_item: float = 0.0001,
+        lr_visual: float = 0.001,
+        l2_user: float = 0.1,
+        l2_item: float = 0.001,
+        linear_reg: bool = False,
+    ) -> None:
+        super().__init__(
+            sizes,
+            factors=factors,
+            visual_factors=factors,
+            tied=True,
+            scale="max",
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr_user,
+            visual_lr=lr_visual,
+            l2=0.0,
+            l2_visual=0.0,
+        )
+        self.lr_user, self.lr_item, self.lr_visual = lr_user, lr_item, lr_visual
+        self.l2_user, self.l2_item, self.linear_reg = l2_user, l2_item, linear_reg
+
+    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
+        super().begin(visuals, rng)
+        for weight in (self.user.weight, self.item.weight, self.project.weight):
+            nn.init.trunc_normal_(weight, std=0.01, a=-0.02, b=0.02, generator=rng)
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        weights = (self.user.weight, self.item.weight, self.project.weight)
+        rates = (self.lr_user, self.lr_item, self.lr_visual)
+        return [
+            torch.optim.Adagrad([weight], lr=lr, initial_accumulator_value=0.1)
+            for weight, lr in zip(weights, rates, strict=True)
+        ]
+
+    def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
+        return self._summed(users, liked, other, visuals, None)
+
+    def _summed(
+        self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals, eps: float | None
+    ) -> Tensor:
+        """Return the loss of a batch; with ``eps`` also a tenth of that on changed features."""
+        user, yes, no = self.user(users), self.item(liked), self.item(other)
+        items, where = torch.cat([liked, other]).unique(return_inverse=True)
+        seen = self.seen(items, visuals)
+
+        def looks(features: Tensor) -> tuple[Tensor, Tensor]:
+            look = self.project(features)[where]
+            return look[: len(users)] + yes, look[len(users) :] + no
+
+        def margin(features: Tensor) -> Tensor:
+            z_yes, z_no = looks(features)
+            return (user * (z_yes - z_no)).sum(1)
+
+        z_yes, z_no = looks(seen)
+        total = F.softplus(-margin(seen)).sum()
+        size = Tensor.sum if self.linear_reg else _squares
+        total = total + self.l2_user * size(user) + self.l2_item * (size(z_yes) + size(z_no))
+        if eps is not None:
+            changed = seen + eps * steepest_rows(margin, seen)
+            total = total + self.weight * F.softplus(-margin(changed)).sum()
+        return total
+
+    weight: float = 0.0
+
+
+def _squares(rows: Tensor) -> Tensor:
+    return rows.square().sum()
+
+
+class AMR2021(VBPR2021):
+    """AMR as coded in VAR: half of the epochs as VBPR, then as many with changed features.
+
+    The second half starts from the first one's parameters with new Adagrad states and adds
+    ``weight`` times the loss on features changed by ``eps`` (in units of scaled features) along
+    the gradient. (VAR trained nothing at all when asked for ``--model AMR``, and swallowed the
+    error of a missing first half; neither can happen here.)
+
+    Args:
+        sizes: users, items, and the length D of a feature vector.
+        eps: length of a change.
+        weight: of the loss on changed features.
+        factors, epochs, batch_size, lr_user, lr_item, lr_visual, l2_user, l2_item, linear_reg:
+            see ``VBPR2021``.
+    """
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        eps: float = 1.0,
+        weight: float = 0.1,
+        factors: int = 64,
+        epochs: int = 4000,
+        batch_size: int = 512,
+        lr_user: float = 0.01,
+        lr_item: float = 0.0001,
+        lr_visual: float = 0.001,
+        l2_user: float = 0.1,
+        l2_item: float = 0.001,
+        linear_reg: bool = False,
+    ) -> None:
+        super().__init__(
+            sizes,
+            factors=factors,
+            epochs=epochs,
+            batch_size=batch_size,
+            lr_user=lr_user,
+            lr_item=lr_item,
+            lr_visual=lr_visual,
+            l2_user=l2_user,
+            l2_item=l2_item,
+            linear_reg=linear_reg,
+        )
+        self.eps, self.weight = eps, weight
+        self._adversarial = False
+
+    def phases(self) -> Iterator[int]:
+        self._adversarial = False
+        yield self.epochs - self.epochs // 2
+        self._adversarial = True
+        yield max(1, self.epochs // 2)
+        self._adversarial = False
+
+    def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
+        eps = self.eps if self._adversarial else None
+        return self._summed(users, liked, other, visuals, eps)
+
+
+class FM2021(FM):
+    """FM as VAR calls LightFM: raw features, Adagrad, no penalty, no validation.
+
+    Trained here in batches, where LightFM goes triple by triple in four unlocked threads.
+
+    Args:
+        sizes: users, items, and the length D of a feature vector.
+        factors: length K.
+        epochs, batch_size: see ``PairwiseRecommender``.
+        lr: of Adagrad, for all parameters.
+        collide: a fault of VAR (protocol 4.3a): feature number ``j`` has the embedding and the
+            bias of item ``j``, because both are keys of one dictionary.
+        misfiled: a fault of VAR (protocol 4.3b): scores are filed in the order in which the items
+            first occur in the training data, not under the items' own numbers.
+    """
+
+    selects = False
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        factors: int = 64,
+        epochs: int = 100,
+        batch_size: int = 512,
+        lr: float = 0.01,
+        collide: bool = False,
+        misfiled: bool = False,
+    ) -> None:
+        super().__init__(
+            sizes,
+            factors=factors,
+            scale="none",
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            visual_lr=lr,
+            l2=0.0,
+            l2_visual=0.0,
+        )
+        self.collide, self.misfiled = collide, misfiled
+        if collide:  # one table for both
+            rows = max(sizes.num_items, *sizes.visual)
+            self.item, self.bias = nn.Embedding(rows, factors), nn.Embedding(rows, 1)
+            del self.feature, self.feature_bias
+        self.register_buffer("filed", torch.arange(sizes.num_items))
+
+    filed: Tensor
+
+    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
+        if self.collide:
+            self._collided(visuals)
+        else:
+            super().begin(visuals, rng)
+            nn.init.zeros_(self.feature_bias.weight)
+        nn.init.zeros_(self.bias.weight)
+        tables = [self.user, self.item] + ([] if self.collide else [self.feature])
+        for table in tables:
+            drawn = torch.rand(table.weight.shape, generator=rng)
+            table.weight.data.copy_((drawn - 0.5) / self.factors)
+
+    def _collided(self, visuals: Visuals) -> None:
+        self.centre.zero_()
+        self.unit.fill_(1.0)
+
+    def fit(
+        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
+    ) -> History:
+        if self.misfiled:
+            first = torch.full((train.num_items,), len(train))
+            first.scatter_reduce_(0, train.items, torch.arange(len(train)), "amin")
+            self.filed.copy_(first.argsort(stable=True))
+        return super().fit(train, valid, visuals, rng)
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        return [torch.optim.Adagrad([p], lr=self.lr) for p in self.parameters()]
+
+    def side(self, items: Tensor, visuals: Visuals) -> Side:
+        if not self.collide:
+            return super().side(items, visuals)
+        seen = self.seen(items, visuals)
+        dim = seen.shape[1]
+        vector = self.item(items) + seen @ self.item.weight[:dim]
+        bias = self.bias(items) + seen @ self.bias.weight[:dim]
+        return Side(vector, bias.squeeze(1))
+
+    def shared(self) -> list[Tensor]:
+        return [] if self.collide else super().shared()
+
+    def encode(self, items: Tensor, visuals: Visuals) -> Side:
+        return self.side(self.filed[items] if self.misfiled else items, visuals)
+
+
+class ACF2021(ACF):
+    """ACF with the faults of VAR's code (protocol 1.2 and 4.4), each behind a flag.
+
+    The liked item stays in its own history, as there; the penalty also covers the attention.
+
+    Args:
+        sizes: users, items, and the shape (L, C) of a feature map.
+        factors, attention, history: see ``ACF``.
+        epochs, batch_size, lr, l2: see ``PairwiseRecommender``; one rate and one weight for all.
+        cut_gradient: profiles are constants to the ranking loss, so that nothing but the items'
+            own vectors learns from it.
+        scrambled: maps are reshaped from channels first to cells first without moving a number:
+            a "cell" is a run of a few channels' whole maps.
+    """
+
+    selects = False
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        factors: int = 64,
+        attention: int = 64,
+        history: int = 1000,
+        epochs: int = 20,
+        batch_size: int = 32,
+        lr: float = 0.0001,
+        l2: float = 0.001,
+        cut_gradient: bool = False,
+        scrambled: bool = False,
+    ) -> None:
+        super().__init__(
+            sizes,
+            factors=factors,
+            attention=attention,
+            history=history,
+            exclude_target=False,
+            scale="none",
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            visual_lr=lr,
+            l2=l2,
+            l2_visual=l2,
+        )
+        self.cut_gradient, self.scrambled = cut_gradient, scrambled
+
+    def _profile(
+        self, users: Tensor, row: Tensor, item: Tensor, where: Tensor, looks: Tensor
+    ) -> Tensor:
+        made = super()._profile(users, row, item, where, looks)
+        return made.detach() if self.cut_gradient else made
+
+    def maps(self, items: Tensor, visuals: Visuals) -> Tensor:
+        shown = super().maps(items, visuals)
+        return shown.transpose(1, 2).reshape(shown.shape) if self.scrambled else shown
+
+
+class DVBPR2021(DVBPR):
+    """DVBPR with the fault of VAR's code (protocol 4.5) behind a flag.
+
+    Args:
+        sizes: users, items, and the shape of a picture.
+        network: the image network; ``CNNF`` there.
+        factors, epochs, batch_size, lr, network_lr, l2, l2_network: see ``DVBPR``.
+        clean_images: pictures are looked up by names that only clean files have: whatever was
+            attacked is trained on, and scored, as it was before.
+    """
+
+    selects = False
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        network: nn.Module,
+        *,
+        factors: int = 64,
+        epochs: int = 20,
+        batch_size: int = 32,
+        lr: float = 0.0001,
+        network_lr: float = 0.0001,
+        l2: float = 1.0,
+        l2_network: float = 0.001,
+        clean_images: bool = False,
+    ) -> None:
+        super().__init__(
+            sizes,
+            network,
+            factors=factors,
+            trains="all",
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            network_lr=network_lr,
+            l2=l2,
+            l2_network=l2_network,
+        )
+        self.clean_images = clean_images
+
+    def look(self, items: Tensor, visuals: Visuals) -> Tensor:
+        while self.clean_images and isinstance(visuals, Overlay):
+            visuals = visuals.base
+        return super().look(items, visuals)
