@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import Tensor
 
@@ -16,7 +17,13 @@ class Rows(Budget):
 
     The norm of AMR's published test (Tang et al., TKDE 2020, sec. 4.4), where ``eps`` is measured
     in features that were divided by the largest absolute value of their table.
+
+    Attributes:
+        eps: the radius, in units of the rows.
+        store: "float"; nothing is rounded.
     """
+
+    store: Literal["float"] = "float"
 
     @property
     def radius(self) -> float:

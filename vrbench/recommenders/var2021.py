@@ -87,6 +87,12 @@ class VBPR2021(VBPR):
             for weight, lr in zip(weights, rates, strict=True)
         ]
 
+    def fit(
+        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
+    ) -> History:
+        with quiet_adagrad():
+            return super().fit(train, valid, visuals, rng)
+
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
         return self._summed(users, liked, other, visuals, None)
 
@@ -116,6 +122,11 @@ class VBPR2021(VBPR):
         return total
 
     weight: float = 0.0
+
+
+def quiet_adagrad() -> torch.sparse.check_sparse_tensor_invariants:
+    """Return a context in which Adagrad's sparse states go unchecked, without a warning."""
+    return torch.sparse.check_sparse_tensor_invariants(enable=False)
 
 
 def _squares(rows: Tensor) -> Tensor:
@@ -253,7 +264,8 @@ class FM2021(FM):
             first = torch.full((train.num_items,), len(train))
             first.scatter_reduce_(0, train.items, torch.arange(len(train)), "amin")
             self.filed.copy_(first.argsort(stable=True))
-        return super().fit(train, valid, visuals, rng)
+        with quiet_adagrad():
+            return super().fit(train, valid, visuals, rng)
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
         return [torch.optim.Adagrad([p], lr=self.lr) for p in self.parameters()]
