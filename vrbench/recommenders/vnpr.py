@@ -13,7 +13,7 @@ from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.pairwise import half_square
 from vrbench.recommenders.scaled import Scale, ScaledFeatures
 
-MOST = 2**24  # hidden units held at once while scoring
+MOST = 2**20  # hidden units held at once while scoring: what a cache holds
 
 
 class VNPR(ScaledFeatures):
@@ -54,8 +54,8 @@ class VNPR(ScaledFeatures):
         visual_lr: float = 0.002,
         l2: float = 0.03,
         l2_visual: float = 0.001,
-        patience: int = 8,
-        eval_every: int = 2,
+        patience: int = 4,
+        eval_every: int = 5,
     ) -> None:
         (dim,) = sizes.visual
         super().__init__(
@@ -117,14 +117,16 @@ class VNPR(ScaledFeatures):
 
     def _score(self, users: Tensor, own: list[Tensor], look: Tensor) -> Tensor:
         user, eye = self.user(users), self.eye(users)
+        one = torch.ones(len(look), 1, device=look.device)
         total: list[Tensor] = []
         for n, item in enumerate(own):
             first, last = self._tower(n)
             latent, visual = first.weight.split([self.factors, look.shape[1]], 1)
+            bias = first.bias[:, None].expand(len(users), -1, 1)
             # The first layer is linear in the items: one product per user and hidden unit.
-            unit_UHI = (user[:, None] * latent) @ item.T + (eye[:, None] * visual) @ look.T
-            hidden = F.relu(unit_UHI + first.bias[:, None])
-            total.append(torch.einsum("uhi,h->ui", hidden, last.weight[0]))
+            unit_UHJ = torch.cat([user[:, None] * latent, eye[:, None] * visual, bias], 2)
+            hidden_UHI = (unit_UHJ @ torch.cat([item, look, one], 1).T).relu_()
+            total.append((last.weight @ hidden_UHI).squeeze(1))
         return torch.stack(total).mean(0)
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
