@@ -125,8 +125,11 @@ class VNPR(ScaledFeatures):
             bias = first.bias[:, None].expand(len(users), -1, 1)
             # The first layer is linear in the items: one product per user and hidden unit.
             unit_UHJ = torch.cat([user[:, None] * latent, eye[:, None] * visual, bias], 2)
-            hidden_UHI = (unit_UHJ @ torch.cat([item, look, one], 1).T).relu_()
-            total.append((last.weight @ hidden_UHI).squeeze(1))
+            # Flat, and then in batches: `@` would choose by whether a gradient is asked for.
+            flat = unit_UHJ.flatten(0, 1) @ torch.cat([item, look, one], 1).T
+            hidden_UHI = flat.relu_().unflatten(0, (len(users), -1))
+            weight = last.weight.expand(len(users), 1, -1)
+            total.append(torch.bmm(weight, hidden_UHI).squeeze(1))
         return torch.stack(total).mean(0)
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
