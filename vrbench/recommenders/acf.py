@@ -21,7 +21,7 @@ from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.pairwise import half_square
 from vrbench.recommenders.scaled import Scale, ScaledFeatures
 
-CELLS = 2**15  # cells of maps held at once: of those read, and of pairs attended to
+CELLS = 2**14  # cells of maps looked at at once; bounds the memory, changes nothing
 
 
 class Catalogue(NamedTuple):
@@ -146,7 +146,7 @@ class ACF(ScaledFeatures):
     def profile(self, users: Tensor, encoded: Catalogue) -> Tensor:
         """Return the ``(B, K)`` profiles ``gamma_u + sum_l a(u, l) p_l`` of ``users``."""
         row, item = self._owned_by(users)
-        return self._profile(users, row, item, encoded.row[item], encoded.looks)
+        return self._profile(users, row, item, lambda items: encoded.looks[encoded.row[items]])
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
         encoded = self.encode(items, visuals)
@@ -160,8 +160,13 @@ class ACF(ScaledFeatures):
             rest = item != liked[row]
             row, item = row[rest], item[rest]
         row, item = self._drawn(row, item)
-        known, where = item.unique(return_inverse=True)
-        profile = self._profile(users, row, item, where, self._looks(known, visuals))
+        look = self._looker(visuals)
+
+        def looks(items: Tensor) -> Tensor:
+            known, where = items.unique(return_inverse=True)
+            return look(known)[where]
+
+        profile = self._profile(users, row, item, looks)
         yes, no = self.item(liked), self.item(other)
         penalty = half_square(self.user(users), yes, no, self.taste(liked), self.taste(other))
         dense = [p for name, p in self.named_parameters() if ".weight" in name and "_" in name]
@@ -191,46 +196,51 @@ class ACF(ScaledFeatures):
         """Return the ``(n, L, C)`` maps of ``items``, not scaled yet."""
         return visuals[items]
 
-    def _looks(self, items: Tensor, visuals: Visuals) -> Tensor:
-        """Return ``(n, L, 2 H)`` projections of the maps of ``items``, read in blocks."""
+    def _looker(self, visuals: Visuals) -> Callable[[Tensor], Tensor]:
+        """Return what maps items to the ``(n, L, 2 H)`` projections of their maps."""
         # It is the small matrix that is scaled, not the maps.
         weight = self.look.weight / self.unit
         shift = weight @ self.centre
+        return lambda items: self.maps(items, visuals) @ weight.T - shift
 
-        def project(block: Tensor) -> Tensor:
-            return self.maps(block, visuals) @ weight.T - shift
-
-        blocks = items.split(max(1, CELLS // (4 * self._cells)))
-        made = [_frugally(project, block) for block in blocks]
-        return torch.cat(made) if made else self.look.weight.new_zeros(0, self._cells, 1)
+    def _looks(self, items: Tensor, visuals: Visuals) -> Tensor:
+        """Return the ``(n, L, 2 H)`` projections of the maps of ``items``, read in blocks."""
+        look = self._looker(visuals)
+        blocks = items.split(max(1, CELLS // self._cells))
+        if torch.is_grad_enabled():
+            return torch.cat([look(block) for block in blocks])
+        width = self.look.weight.shape[0]
+        made = torch.empty(len(items), self._cells, width, device=self.device)
+        for block, part in zip(blocks, made.split(len(blocks[0])), strict=True):
+            part.copy_(look(block))
+        return made
 
     def _profile(
-        self, users: Tensor, row: Tensor, item: Tensor, where: Tensor, looks: Tensor
+        self, users: Tensor, row: Tensor, item: Tensor, looks: Callable[[Tensor], Tensor]
     ) -> Tensor:
-        """Return ``(B, K)`` profiles, given pairs ``(row, item)`` and the items' ``looks``."""
+        """Return ``(B, K)`` profiles, given pairs ``(row, item)`` and what their maps look like."""
         user = self.user(users)
         if not len(row):
             return user
         cell_user, item_user = self.cell_user(user), self.item_user(user)
 
-        def attended(row: Tensor, where: Tensor) -> Tensor:
+        def attended(row: Tensor, item: Tensor) -> Tensor:
             """Return ``(n, H)``: W1x times what component attention makes of the maps."""
-            cell_NLH, seen_NLH = looks[where].chunk(2, 2)
+            cell_NLH, seen_NLH = looks(item).chunk(2, 2)
             hidden_NLH = F.relu(cell_NLH + cell_user[row][:, None])
             weight_NL = self.cell_out(hidden_NLH).squeeze(2).softmax(1)
             return torch.einsum("nl,nlh->nh", weight_NL, seen_NLH)
 
-        block = max(1, CELLS // self._cells)
-        seen = [
-            _frugally(attended, *pair)
-            for pair in zip(row.split(block), where.split(block), strict=True)
-        ]
+        # Pairs of one item stand together, so that its map is read once.
+        by_item = item.argsort(stable=True)
+        blocks = by_item.split(max(1, CELLS // self._cells))
+        seen = torch.cat([_frugally(attended, row[b], item[b]) for b in blocks])
         taste = self.taste(item)
         hidden_NH = F.relu(
             item_user[row]
             + self.item_latent(self.item(item))
             + self.item_taste(taste)
-            + torch.cat(seen)
+            + seen[by_item.argsort()]
         )
         weight_N = segment_softmax(self.item_out(hidden_NH).squeeze(1), row, len(users))
         return user.index_add(0, row, weight_N[:, None] * taste)

@@ -6,7 +6,7 @@ that changed published conclusions is a flag, off by default, so that its effect
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 import torch.nn.functional as F
@@ -334,9 +334,9 @@ class ACF2021(ACF):
         self.cut_gradient, self.scrambled = cut_gradient, scrambled
 
     def _profile(
-        self, users: Tensor, row: Tensor, item: Tensor, where: Tensor, looks: Tensor
+        self, users: Tensor, row: Tensor, item: Tensor, looks: Callable[[Tensor], Tensor]
     ) -> Tensor:
-        made = super()._profile(users, row, item, where, looks)
+        made = super()._profile(users, row, item, looks)
         return made.detach() if self.cut_gradient else made
 
     def maps(self, items: Tensor, visuals: Visuals) -> Tensor:
