@@ -83,7 +83,13 @@ def measure(chosen: argparse.Namespace, path: Path) -> None:
     step = min(seconds[1:])
     began = time.perf_counter()
     none = torch.empty(0, dtype=torch.int64)
-    rank(model.eval(), visuals, train, train, none, 20)
+    test = Interactions.of(
+        torch.arange(chosen.users),
+        torch.randint(chosen.items, (chosen.users,), generator=rng),
+        chosen.users,
+        chosen.items,
+    )
+    rank(model.eval(), visuals, train, test, none, 20)
     ranked = time.perf_counter() - began
     sys.stdout.write(
         f"{chosen.items} items, {chosen.history} history items, {CELLS} x {CHANNELS} maps "

@@ -75,7 +75,7 @@ def test_the_block_size_changes_nothing():
         rank(Given(scores), visuals, seen, test, torch.tensor([1]), 6, block=b) for b in (1, 5, 512)
     ]
     for other in results[1:]:
-        assert all(torch.equal(a, b) for a, b in zip(results[0], other, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(results[0][:5], other[:5], strict=True))
 
 
 def test_scores_of_targets_are_shown_even_to_owners():

@@ -12,6 +12,8 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Recommender
 
+MOST = 2**24  # scores compared at once; bounds the memory, changes nothing
+
 
 class Ranked(NamedTuple):
     """Lists and ranks of all users; ranks count from 1 over the items not seen."""
@@ -74,7 +76,10 @@ def rank(
         hidden[row, item] = True
         of_target = of_target.masked_fill(hidden[:, targets], 0)
         test_row, test_item = (t.to(device) for t in relevant.pairs_of(users))
-        of_test = _ranks(score[test_row], place, test_item[:, None])[:, 0]
+        pairs = zip(
+            *(t.split(max(1, MOST // num_items)) for t in (test_row, test_item)), strict=True
+        )
+        of_test = torch.cat([_ranks(score[r], place, i[:, None])[:, 0] for r, i in pairs])
         top = _top(score, place, k)
         top = top.masked_fill(torch.arange(k, device=device) >= count[:, None], -1)
         parts.append((top, shown, of_target.int(), of_test, count))
