@@ -77,7 +77,9 @@ class VBPR2021(VBPR):
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)
         for weight in (self.user.weight, self.item.weight, self.project.weight):
-            nn.init.trunc_normal_(weight, std=0.01, a=-0.02, b=0.02, generator=rng)
+            drawn = torch.empty(weight.shape)
+            nn.init.trunc_normal_(drawn, std=0.01, a=-0.02, b=0.02, generator=rng)
+            weight.data.copy_(drawn)
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
         weights = (self.user.weight, self.item.weight, self.project.weight)

@@ -1,0 +1,86 @@
+"""Everything runs unchanged on a CUDA device, and says the same within its rounding."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from vrbench.attacks.budget import Linf
+from vrbench.attacks.pgd import PGD
+from vrbench.attacks.rows import Rows
+from vrbench.bench.machine import Machine
+from vrbench.bench.run import run
+from vrbench.bench.store import Store
+from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.training.standard import Standard
+from vrbench.metrics.category import CHR
+from vrbench.metrics.ranking import AUC
+from vrbench.recommenders.acf import ACF
+from vrbench.recommenders.amr import AMR
+from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.deepstyle import DeepStyle
+from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.recommenders.fm import FM
+from vrbench.recommenders.var2021 import ACF2021, AMR2021, FM2021, VBPR2021
+from vrbench.recommenders.vbpr import VBPR
+from vrbench.recommenders.vnpr import VNPR
+from vrbench.threats.objectives import Misrank, TargetClass
+from vrbench.threats.scenario import Scenario, Threat
+
+LOOP = {"factors": 8, "epochs": 15, "batch_size": 64, "lr": 0.05, "l2": 0.01}
+VISUAL = LOOP | {"visual_lr": 0.05}
+SMALL = {"factors": 8, "epochs": 15, "batch_size": 32}
+MODELS = {
+    "BPRMF": partial(BPRMF, **LOOP),
+    "VBPR": partial(VBPR, **VISUAL),
+    "AMR": partial(AMR, **VISUAL, adversarial_epochs=5),
+    "FM": partial(FM, **VISUAL, second_order=True),
+    "DeepStyle": partial(DeepStyle, **VISUAL),
+    "VNPR": partial(VNPR, **VISUAL),
+    "ACF": partial(ACF, **VISUAL, attention=8),
+    "DVBPR": partial(DVBPR, **LOOP, trains="last"),
+    "DVBPR 32 px": partial(DVBPR, **LOOP, trains="all", network=SmallCNN(width=4)),
+    "VBPR2021": partial(VBPR2021, **SMALL),
+    "AMR2021": partial(AMR2021, **SMALL),
+    "FM2021": partial(FM2021, **SMALL),
+    "ACF2021": partial(ACF2021, **SMALL, attention=8),
+}
+
+
+def measured(world, folder, device, name, **changes):
+    result = run(
+        dataset=world,
+        extractor=Standard(SmallCNN(width=4), epochs=4, batch_size=8),
+        recommender=MODELS[name],
+        attack=PGD(steps=3),
+        scenario=Scenario(source="red", target="blue"),
+        metrics=[CHR(k=5), AUC()],
+        store=Store(folder / device),
+        machine=Machine(device=device, precision="bfloat16" if device == "cuda" else "float32"),
+        **{"budget": Linf(eps=16), "objective": partial(TargetClass), "threat": Threat()} | changes,
+    )
+    return {row.metric: row.before for row in result.rows}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", MODELS)
+def test_every_recommender_is_measured_alike(world, tmp_path, name):
+    cpu, gpu = (measured(world, tmp_path, device, name) for device in ("cpu", "cuda"))
+    assert gpu["AUC"] == pytest.approx(cpu["AUC"], abs=0.1)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_features_are_attacked_there_too(world, tmp_path):
+    threat = {"threat": Threat(surface="vector"), "budget": Rows(eps=0.1)}
+    cpu, gpu = (
+        measured(world, tmp_path, device, "VBPR", objective=partial(Misrank), **threat)
+        for device in ("cpu", "cuda")
+    )
+    assert gpu["AUC"] == pytest.approx(cpu["AUC"], abs=0.1)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_same_cells_run_on_the_processor(world, tmp_path, name):
+    assert 0 <= measured(world, tmp_path, "cpu", name)["AUC"] <= 1
