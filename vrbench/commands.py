@@ -29,4 +29,37 @@ def leaderboard(arguments: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"leaderboard": leaderboard}
+def curves(arguments: Sequence[str]) -> int:
+    """Print, and draw, a metric against the size of the change, beside printed numbers."""
+    parser = argparse.ArgumentParser(prog="vrbench curves", description=curves.__doc__)
+    parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
+    parser.add_argument("--metric", default="nDCG@10")
+    parser.add_argument("--reported", type=Path, help="a file of conf/reported")
+    parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
+    parser.add_argument("--out", type=Path, help="write the table to this file")
+    parser.add_argument("--picture", type=Path, help="draw a PNG, SVG or PDF")
+    chosen = parser.parse_args(arguments)
+    import sys
+
+    from vrbench.report import curves as report
+    from vrbench.report.leaderboard import load
+    from vrbench.report.tables import comma_separated, markdown, text
+
+    lines = report.curves(load(chosen.folders), chosen.metric)
+    if chosen.reported:
+        lines += report.reported(chosen.reported)
+    show = {"text": text, "markdown": markdown, "csv": comma_separated}[chosen.format]
+    table = show(*report.table(lines)) + "\n"
+    if chosen.out:
+        chosen.out.write_text(table)
+    else:
+        sys.stdout.write(table)
+    if chosen.picture:
+        report.draw(lines, chosen.metric, chosen.picture)
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "leaderboard": leaderboard,
+    "curves": curves,
+}

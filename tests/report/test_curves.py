@@ -1,0 +1,50 @@
+import pytest
+
+from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.report.curves import curves, draw, reported, table
+
+
+def entry(eps, before, after, recommender="vbpr", attack="fgsm"):
+    names = {"recommender": recommender, "attack": attack}
+    parts = {part: {"name": name} for part, name in names.items()}
+    row = {"metric": "nDCG@10", "before": before, "after": after}
+    return {"parts": parts | {"budget": {"name": "b", "eps": eps}}, "rows": [row]}
+
+
+def test_a_curve_is_the_mean_relative_change_over_seeds():
+    made = curves(
+        [
+            entry(0.2, 0.5, 0.25),
+            entry(0.1, 0.5, 0.4),
+            entry(0.1, 1.0, 0.6),
+            entry(0.1, 1, 1, "amr"),
+        ],
+        "nDCG@10",
+    )
+    assert [line.label for line in made] == ["amr, fgsm", "vbpr, fgsm"]
+    assert made[1].eps == (0.0, 0.1, 0.2)
+    assert made[1].change == pytest.approx((0, -30, -50))
+    assert made[1].spread == pytest.approx((0, 14.142, 0), abs=0.001)
+    heads, rows = table(made)
+    assert heads == ["curve", "eps 0.1", "eps 0.2"]
+    assert rows == [["amr, fgsm", "+0.0 %", "-"], ["vbpr, fgsm", "-30.0 % ± 14.1", "-50.0 %"]]
+
+
+def test_the_printed_numbers_of_amr_are_read(tmp_path):
+    from vrbench.cli import conf_dir
+
+    lines = reported(conf_dir() / "reported" / "amr_test.yaml")
+    assert lines[0].change == (0.0, -8.7, -30.4, -67.7)
+    assert all(line.reported for line in lines)
+    draw(lines, "nDCG@10", tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def test_mistakes_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="did you mean 'nDCG@10'"):
+        curves([entry(0.1, 1, 1)], "nDCG@1")
+    with pytest.raises(MissingDataError, match="no file"):
+        reported(tmp_path / "none.yaml")
+    (tmp_path / "bad.yaml").write_text("lines: [1, 2]")
+    with pytest.raises(DataError, match="is no file of printed numbers"):
+        reported(tmp_path / "bad.yaml")
