@@ -4,6 +4,7 @@ import torch
 
 from tests.metrics.world import dataset, view
 from vrbench.metrics.base import Crafted
+from vrbench.metrics.category import CHR
 from vrbench.metrics.shift import PredictionShift, RankShift
 from vrbench.metrics.success import AimReached, FeatureLoss, Queries, TargetedSuccess
 
@@ -50,3 +51,26 @@ def test_success_is_the_served_extractors_word():
     assert AimReached().measure(crafted()).tolist() == [1, 0, 1]
     assert FeatureLoss().measure(crafted()).tolist() == [1, 2, 0]
     assert Queries().measure(crafted()).tolist() == [5, 0, 7]
+
+
+def test_feature_loss_of_successes_alone_leaves_the_others_out():
+    from types import SimpleNamespace
+
+    crafted = SimpleNamespace(
+        vector_before=torch.zeros(3, 2),
+        vector_after=torch.tensor([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]]),
+        reached=torch.tensor([True, False, True]),
+    )
+    assert FeatureLoss().measure(crafted).tolist() == [1, 4, 9]
+    kept = FeatureLoss(successful_only=True).measure(crafted)
+    assert kept[[0, 2]].tolist() == [1, 9]
+    assert kept[1].isnan()
+
+
+def test_binary_tests_compare_whether_not_how_many():
+    ranking = [[0, 1, 2], [2, 3, 0]]
+    seen = view(ranking, labels=[0, 0, 1, 1])
+    for binary, expected in ((False, [2, 1]), (True, [1, 1])):
+        metric = CHR(k=3, binary_ttest=binary)
+        assert metric.measure(seen, None).tolist() == [2, 1]
+        assert metric.tested(seen, None).tolist() == expected

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrbench.core.errors import IncompatibleError
+from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.metrics.base import ImageMetric
 
 
@@ -26,21 +26,37 @@ class PSNR(ImageMetric):
 class SSIM(ImageMetric):
     """Structural similarity (Wang et al., 2004) of the three channels, at most 1.
 
-    Gaussian window of 11 pixels, sigma 1.5, constants for a data range of 1; windows that reach
-    over the border are left out, as in the authors' code.
+    Gaussian window of 11 pixels, sigma 1.5; windows that reach over the border are left out, as in
+    the authors' code.
+
+    Args:
+        data_range: what the constants are made for; pixels span 1. Published code left it to a
+            library that took 2, which makes every value too high (protocol 2.6).
     """
 
     better = "higher"
+
+    def __init__(self, *, data_range: float = 1.0) -> None:
+        if data_range <= 0:
+            raise ConfigError(f"expected data_range > 0, got {data_range}")
+        self.data_range = data_range
+
+    @property
+    def column(self) -> str:
+        return self.name if self.data_range == 1 else f"{self.name} (range {self.data_range:g})"
 
     def compare(self, clean: Tensor, attacked: Tensor) -> Tensor:
         if min(clean.shape[-2:]) < 11:
             raise IncompatibleError("SSIM needs pictures of at least 11 x 11 pixels")
         return torch.cat(
-            [_ssim(a, b) for a, b in zip(clean.split(64), attacked.split(64), strict=True)]
+            [
+                _ssim(a, b, self.data_range)
+                for a, b in zip(clean.split(64), attacked.split(64), strict=True)
+            ]
         )
 
 
-def _ssim(x: Tensor, y: Tensor) -> Tensor:
+def _ssim(x: Tensor, y: Tensor, data_range: float) -> Tensor:
     at = torch.arange(11, dtype=torch.float64, device=x.device) - 5
     bell = torch.exp(-at.square() / (2 * 1.5**2))
     window = torch.outer(bell, bell) / bell.sum() ** 2
@@ -53,7 +69,7 @@ def _ssim(x: Tensor, y: Tensor) -> Tensor:
     mean_x, mean_y = blur(x), blur(y)
     var_x, var_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
     shared = blur(x * y) - mean_x * mean_y
-    c1, c2 = 0.01**2, 0.03**2
+    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
     top = (2 * mean_x * mean_y + c1) * (2 * shared + c2)
     bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
     return (top / bottom).flatten(1).mean(1).float()

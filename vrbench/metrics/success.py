@@ -39,13 +39,26 @@ class AimReached(CraftMetric):
 
 
 class FeatureLoss(CraftMetric):
-    """Mean squared change of the served features, over all attacked items (VAR; protocol 2.5)."""
+    """Mean squared change of the served features, over all attacked items (VAR; protocol 2.5).
+
+    Args:
+        successful_only: as TAaMR reports it: pictures that did not reach the aim are left out,
+            which makes a weak attack look as small as its few successes.
+    """
 
     name = "feature loss"
     better = "lower"
 
+    def __init__(self, *, successful_only: bool = False) -> None:
+        self.successful_only = successful_only
+
+    @property
+    def column(self) -> str:
+        return f"{self.name} (successful)" if self.successful_only else self.name
+
     def measure(self, crafted: Crafted) -> Tensor:
-        return (crafted.vector_after - crafted.vector_before).square().mean(1)
+        loss = (crafted.vector_after - crafted.vector_before).square().mean(1)
+        return torch.where(crafted.reached, loss, torch.nan) if self.successful_only else loss
 
 
 class Queries(CraftMetric):
