@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple, Protocol, final
+from typing import Any, ClassVar, NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor
@@ -21,14 +21,43 @@ class Verdict(NamedTuple):
     margin: Tensor  # (B,) float32, negative once the goal is reached
 
 
+class Classes(NamedTuple):
+    """What a goal about classes is computed from."""
+
+    logits: Tensor  # (B, C) float32
+    towards: int | None  # the class wanted
+    away: int | None  # the class to get away from; the other one is None
+
+
 class Goal(Protocol):
-    """What the adversary wants of the images of some items."""
+    """What the adversary wants of the images of some items.
+
+    Some goals can say more, and some attacks need them to; ``able`` asks for it:
+
+    - ``classes(x, items) -> Classes``: the logits it is made of (DeepFool, JSMA);
+    - ``example(items) -> (B, 3, H, W)``: pictures that reach the aim, or come nearest to it, of
+      other items (HopSkipJump begins there);
+    - ``see(x) -> (B, D)``: features of ``x`` by a public extractor, differentiable.
+    """
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         """Return how near images ``x``, ``(B, 3, H, W)``, of ``items``, ``(B,)``, are.
 
         Row ``b`` of the answer depends on row ``b`` of the arguments only.
         """
+
+
+def able(goal: Goal, what: str) -> Any:
+    """Return the method ``what`` of a goal.
+
+    Raises:
+        IncompatibleError: if the goal has none.
+    """
+    found = getattr(goal, what, None)
+    if found is None:
+        name = getattr(goal, "name", type(goal).__name__)
+        raise IncompatibleError(f"{name} offers no {what}, which this attack needs")
+    return found
 
 
 class TwoSpeed:
@@ -39,7 +68,22 @@ class TwoSpeed:
     """
 
     def __init__(self, quick: Goal, exact: Goal) -> None:
-        self.judge, self._exact = quick.judge, exact
+        self.judge, self._quick, self._exact = quick.judge, quick, exact
+
+    def classes(self, x: Tensor, items: Tensor) -> Classes:
+        """Return what the quick judge is made of, if it is about classes."""
+        found: Classes = able(self._quick, "classes")(x, items)
+        return found
+
+    def example(self, items: Tensor) -> Tensor:
+        """Return pictures that reach the aim."""
+        found: Tensor = able(self._exact, "example")(items)
+        return found
+
+    def see(self, x: Tensor) -> Tensor:
+        """Return the features of ``x`` by a public extractor."""
+        found: Tensor = able(self._quick, "see")(x)
+        return found
 
     def confirm(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the exact verdicts; no gradient leads through them."""
@@ -84,7 +128,7 @@ class Attack(Component, ABC):
         if self.needs_radius and budget.eps == float("inf"):
             raise IncompatibleError(f"{self.name} needs a budget with a limit, such as linf_8")
         if isinstance(self, BlackBox) and not isinstance(goal, Oracle):
-            goal = Oracle(goal, limit=self.queries)
+            goal = Oracle(goal, limit=self.queries, decisions=self.decisions)
         found = self.search(clean.detach(), items, goal, budget, rng)
         return budget.finish(found.detach(), clean)
 
@@ -98,13 +142,17 @@ class Attack(Component, ABC):
 class Oracle:
     """A goal behind a counter: answers without gradients, and no more of them than agreed.
 
+    What needs no question, an example and a public extractor's features, passes freely.
+
     Args:
-        goal: what answers.
+        goal: what answers; anything with ``judge``, so a recommender behind somebody's own query
+            function can be audited too.
         limit: queries per item; None counts only.
+        decisions: answer yes (-1) or no (1) only, as loss and as margin.
     """
 
-    def __init__(self, goal: Goal, *, limit: int | None = None) -> None:
-        self._goal, self.limit = goal, limit
+    def __init__(self, goal: Goal, *, limit: int | None = None, decisions: bool = False) -> None:
+        self._goal, self.limit, self.decisions = goal, limit, decisions
         self._asked: dict[int, int] = {}
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
@@ -121,7 +169,19 @@ class Oracle:
         self._asked |= after
         with torch.no_grad():
             loss, margin = self._goal.judge(x.detach(), items)
+        if self.decisions:
+            loss = margin = torch.where(margin < 0, -1.0, 1.0)
         return Verdict(loss, margin)
+
+    def example(self, items: Tensor) -> Tensor:
+        """Return pictures that reach the aim; no question is asked."""
+        found: Tensor = able(self._goal, "example")(items)
+        return found
+
+    def see(self, x: Tensor) -> Tensor:
+        """Return the features of ``x`` by a public extractor, differentiable."""
+        found: Tensor = able(self._goal, "see")(x)
+        return found
 
     def asked(self, items: Tensor) -> Tensor:
         """Return the ``(B,)`` int64 queries used by ``items`` so far."""
@@ -142,9 +202,11 @@ class BlackBox(Attack):
 
     Attributes:
         queries: the most it may ask per item; every ``judge`` of one image is one query.
+        decisions: whether it is told only if the aim is reached, not how nearly.
     """
 
     queries: int
+    decisions: ClassVar[bool] = False
 
 
 def gradient(goal: Goal, x: Tensor, items: Tensor) -> tuple[Tensor, Verdict]:

@@ -39,11 +39,12 @@ class Metric(Component, ABC):
     """Numbers, one per user or image, whose mean is reported.
 
     ``better`` says which way is good *for the shop* and is read by leaderboards; ``per`` tells
-    what the average runs over.
+    what the average runs over; ``of_category`` whether it counts the source category.
     """
 
     better: ClassVar[Literal["higher", "lower"]]
     per: ClassVar[Literal["user", "image"]]
+    of_category: ClassVar[bool] = False
 
     @property
     def column(self) -> str:

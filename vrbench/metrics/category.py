@@ -27,6 +27,7 @@ class CHR(CutoffMetric):
     """
 
     better = "lower"
+    of_category = True
 
     def __init__(self, *, k: int = 20, binary_ttest: bool = False) -> None:
         super().__init__(k=k)
@@ -45,6 +46,7 @@ class CHRShare(CutoffMetric):
 
     name = "CHR share"
     better = "lower"
+    of_category = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         return listed(view, self.k).float().mean(1)
@@ -59,6 +61,7 @@ class NCDCG(CutoffMetric):
 
     name = "nCDCG"
     better = "lower"
+    of_category = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         hit = listed(view, self.k).float()
@@ -72,6 +75,7 @@ class AttackedHR(CutoffMetric):
 
     name = "attacked HR"
     better = "lower"
+    of_category = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         top = view.ranking[:, : self.k]

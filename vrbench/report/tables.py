@@ -65,6 +65,9 @@ def result_table(entry: dict[str, Any], title: str) -> str:
 
     An arrow marks the way that is bad for the shop: what an attack tries to do.
     """
+    if all(row["after"] is None for row in entry["rows"]):
+        lines = [[row["metric"], number(row["before"]), str(row["n"])] for row in entry["rows"]]
+        return f"{title}\n\n{text(['metric', 'value', 'n'], lines)}"
     heads = ["metric", "clean", "attacked", "change", "p"]
     has_control = any(row["control"] is not None for row in entry["rows"])
     heads += ["retrained"] if has_control else []
