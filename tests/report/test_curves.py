@@ -22,8 +22,8 @@ def test_a_curve_is_the_mean_relative_change_over_seeds():
         "nDCG@10",
     )
     assert [line.label for line in made] == ["amr, fgsm", "vbpr, fgsm"]
-    assert made[1].eps == (0.0, 0.1, 0.2)
-    assert made[1].change == pytest.approx((0, -30, -50))
+    assert made[1].x == (0.0, 0.1, 0.2)
+    assert made[1].y == pytest.approx((0, -30, -50))
     assert made[1].spread == pytest.approx((0, 14.142, 0), abs=0.001)
     heads, rows = table(made)
     assert heads == ["curve", "eps 0.1", "eps 0.2"]
@@ -34,10 +34,45 @@ def test_the_printed_numbers_of_amr_are_read(tmp_path):
     from vrbench.cli import conf_dir
 
     lines = reported(conf_dir() / "reported" / "amr_test.yaml")
-    assert lines[0].change == (0.0, -8.7, -30.4, -67.7)
+    assert lines[0].y == (0.0, -8.7, -30.4, -67.7)
     assert all(line.reported for line in lines)
     draw(lines, "nDCG@10", tmp_path / "curves.png")
     assert (tmp_path / "curves.png").stat().st_size > 5000
+
+
+def cell(attack, component, queries, success, seed=0):
+    made = entry(8.0, 0.5, 0.4, attack=attack)
+    made["parts"]["attack"]["component"] = component
+    for metric, value in (("queries", queries), ("success", success)):
+        made["rows"].append({"metric": metric, "before": None, "after": value})
+    return made
+
+
+def test_against_queries_a_line_is_one_attack_with_all_its_limits():
+    made = curves(
+        [
+            cell("nes_100", "NES", 100, 0.2),
+            cell("nes_100", "NES", 90, 0.4),
+            cell("nes_200", "NES", 180, 0.5),
+            cell("pgd", "PGD", 0, 1.0),
+        ],
+        "success",
+        "queries",
+        "value",
+    )
+    assert [line.label for line in made] == ["vbpr, NES"]
+    assert made[0].x == (95, 180)
+    assert made[0].y == pytest.approx((0.3, 0.5))
+    assert made[0].spread == pytest.approx((0.1414, 0), abs=1e-3)
+    heads, rows = table(made, "queries")
+    assert heads == ["curve", "queries", "value", "spread"]
+    assert rows[0] == ["vbpr, NES", "95", "0.3", "0.14"]
+
+
+def test_a_value_starts_at_the_clean_one():
+    (line,) = curves([entry(0.2, 0.5, 0.25), entry(0.1, 0.5, 0.4)], "nDCG@10", show="value")
+    assert (line.x, line.y) == ((0.0, 0.1, 0.2), (0.5, 0.4, 0.25))
+    assert table([line], show="value")[1] == [["vbpr, fgsm", "0.5", "0.4", "0.25"]]
 
 
 def test_mistakes_are_named(tmp_path):

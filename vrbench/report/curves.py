@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
 from vrbench.report.leaderboard import Entry, columns
+
+QUERIES = "queries"
+EPS = "eps"
+AXES = ("dataset", "threat", "objective", "extractor", "recommender")
 
 
 @dataclass(frozen=True)
@@ -21,42 +25,95 @@ class Curve:
 
     Attributes:
         label: what it shows.
-        eps: sizes of the change, ascending, in the units of the budget.
-        change: relative change of the metric in percent, a mean over seeds.
-        spread: its standard deviation over seeds; 0 for one seed.
+        x: ascending: sizes of the change in the units of the budget, or means of a metric.
+        y: relative change of the metric in percent, or its value; means over seeds.
+        spread: standard deviation of ``y`` over seeds; 0 for one seed.
         reported: whether it was printed elsewhere, not measured here.
     """
 
     label: str
-    eps: tuple[float, ...]
-    change: tuple[float, ...]
+    x: tuple[float, ...]
+    y: tuple[float, ...]
     spread: tuple[float, ...]
     reported: bool = False
 
 
-def curves(entries: Sequence[Entry], metric: str) -> list[Curve]:
-    """Return one curve per recommender and attack, through zero at no change.
+def curves(
+    entries: Sequence[Entry], metric: str, x: str = EPS, show: Literal["change", "value"] = "change"
+) -> list[Curve]:
+    """Return one curve per recommender and attack, and per whatever else differs.
+
+    Args:
+        entries: what runs left behind.
+        metric: what is drawn upwards.
+        x: "eps", the size of the budget; or a metric, such as "queries", "SSIM", "L2", "LPIPS":
+            then a point is a cell of the sweep, placed at its mean. Against queries one line is
+            all settings of one attack, else one choice of an attack at all budgets.
+        show: "change", relative to the clean value in percent; or "value", after the attack.
 
     Raises:
-        ConfigError: if no entry has the metric before and after an attack of known size.
+        ConfigError: if no entry has the metrics.
     """
-    points: dict[tuple[str, str], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    points: dict[tuple[str, ...], dict[tuple[Any, ...], list[tuple[float, float, float | None]]]]
+    points = defaultdict(lambda: defaultdict(list))
     for entry in entries:
-        eps = entry["parts"]["budget"].get("eps")
-        for row in entry.get("rows", []):
-            if row["metric"] == metric and row["before"] and eps is not None:
-                where = (entry["parts"]["recommender"]["name"], entry["parts"]["attack"]["name"])
-                points[where][eps].append(100 * (row["after"] / row["before"] - 1))
+        rows = {row["metric"]: row for row in entry.get("rows", [])}
+        row, across = rows.get(metric), _across(entry, rows, x)
+        value = None if row is None else _shown(row, show)
+        if value is None or across is None or row is None:
+            continue
+        parts = entry["parts"]
+        attack = parts["attack"]["name"]
+        family = parts["attack"].get("component") or attack if x == QUERIES else attack
+        line = (*(parts.get(axis, {}).get("name", "") for axis in AXES), family)
+        budget = across if x == EPS else parts["budget"]["name"]
+        points[line][attack, budget].append((across, value, row["before"]))
     if not points:
-        raise ConfigError(f"no curve of {metric!r}{nearest(metric, columns(entries))}")
+        known = columns(entries)
+        raise ConfigError(
+            f"no curve of {metric!r} against {x!r}{nearest(metric, known)}; there is eps, "
+            f"{', '.join(known)}; metrics without a clean value need --show value"
+        )
+    telling = [n for n in range(len(AXES)) if len({line[n] for line in points}) > 1]
+    if AXES.index("recommender") not in telling:
+        telling.append(AXES.index("recommender"))
     made = []
-    for (recommender, attack), by_eps in sorted(points.items()):
-        sizes = sorted(by_eps)
-        means = [fmean(by_eps[e]) for e in sizes]
-        spreads = [stdev(by_eps[e]) if len(by_eps[e]) > 1 else 0.0 for e in sizes]
-        label = f"{recommender}, {attack}"
-        made.append(Curve(label, (0.0, *sizes), (0.0, *means), (0.0, *spreads)))
+    for line, cells in sorted(points.items()):
+        label = ", ".join([line[n] for n in telling] + [line[-1]])
+        made.append(_curve(label, list(cells.values()), origin=x == EPS, show=show))
     return made
+
+
+def _across(entry: Entry, rows: dict[str, Any], x: str) -> float | None:
+    if x == EPS:
+        eps = entry["parts"]["budget"].get("eps")
+        return None if eps is None else float(eps)
+    found: float | None = rows[x]["after"] if x in rows else None
+    return None if found is None or (x == QUERIES and found == 0) else found
+
+
+def _shown(row: dict[str, Any], show: str) -> float | None:
+    if show == "value":
+        return None if row["after"] is None else float(row["after"])
+    if not row["before"] or row["after"] is None:
+        return None
+    return 100 * (row["after"] / row["before"] - 1)
+
+
+def _curve(
+    label: str, cells: list[list[tuple[float, float, float | None]]], origin: bool, show: str
+) -> Curve:
+    """Return a line through one point per cell; from the clean value, where that is at zero."""
+    found = []
+    for cell in cells:
+        across, values, _ = zip(*cell, strict=True)
+        found.append((fmean(across), fmean(values), stdev(values) if len(values) > 1 else 0.0))
+    before = [b for cell in cells for _, _, b in cell if b is not None]
+    if origin and show == "change":
+        found.append((0.0, 0.0, 0.0))
+    elif origin and before:
+        found.append((0.0, fmean(before), 0.0))
+    return Curve(label, *zip(*sorted(set(found)), strict=True))
 
 
 def reported(path: Path) -> list[Curve]:
@@ -84,23 +141,49 @@ def reported(path: Path) -> list[Curve]:
         raise DataError(f"{path} is no file of printed numbers: {error!r}") from error
 
 
-def table(lines: Sequence[Curve]) -> tuple[list[str], list[list[str]]]:
-    """Return heads and cells: one line per curve, one column per size."""
-    sizes = sorted({e for line in lines for e in line.eps if e > 0})
+def table(
+    lines: Sequence[Curve], x: str = EPS, show: Literal["change", "value"] = "change"
+) -> tuple[list[str], list[list[str]]]:
+    """Return heads and cells: one line per curve and one column per size, or one line per point."""
+    if x != EPS:
+        points = [
+            (line.label, *point)
+            for line in lines
+            for point in zip(line.x, line.y, line.spread, strict=True)
+        ]
+        return ["curve", x, "value", "spread"], [
+            [label, f"{across:.4g}", f"{y:.4g}", f"{spread:.2g}"]
+            for label, across, y, spread in points
+        ]
+    sizes = sorted({e for line in lines for e in line.x if e > 0 or show == "value"})
     rows = []
     for line in lines:
-        at = dict(zip(line.eps, zip(line.change, line.spread, strict=True), strict=True))
-        cells = [_cell(*at[e]) if e in at else "-" for e in sizes]
+        at = dict(zip(line.x, zip(line.y, line.spread, strict=True), strict=True))
+        cells = [_cell(*at[e], show) if e in at else "-" for e in sizes]
         rows.append([line.label, *cells])
     return ["curve", *(f"eps {e:g}" for e in sizes)], rows
 
 
-def _cell(change: float, spread: float) -> str:
-    return f"{change:+.1f} %" + (f" ± {spread:.1f}" if spread else "")
+def _cell(y: float, spread: float, show: str) -> str:
+    if show == "value":
+        return f"{y:.4g}" + (f" ± {spread:.2g}" if spread else "")
+    return f"{y:+.1f} %" + (f" ± {spread:.1f}" if spread else "")
 
 
-def draw(lines: Sequence[Curve], metric: str, path: Path) -> None:
+def draw(
+    lines: Sequence[Curve],
+    metric: str,
+    path: Path,
+    x: str = "eps, in the units of the budget",
+    y: str | None = None,
+) -> None:
     """Draw the curves into a picture.
+
+    Args:
+        lines: what is drawn.
+        metric: what is drawn upwards.
+        path: where to; the ending says the format.
+        x, y: what is written at the axes; without ``y``, that it is a change in percent.
 
     Raises:
         ConfigError: if matplotlib is not installed.
@@ -116,9 +199,9 @@ def draw(lines: Sequence[Curve], metric: str, path: Path) -> None:
     for n, line in enumerate(lines):
         style = "--" if line.reported else "-"
         axes.errorbar(
-            line.eps,
-            line.change,
-            yerr=None if line.reported else line.spread,
+            line.x,
+            line.y,
+            yerr=None if line.reported or not any(line.spread) else line.spread,
             fmt=f"o{style}",
             markersize=3,
             linewidth=1.2 if line.reported else 1.8,
@@ -127,8 +210,8 @@ def draw(lines: Sequence[Curve], metric: str, path: Path) -> None:
             label=line.label,
         )
     axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    axes.set_xlabel("eps: length of the change of an item's features, over their largest value")
-    axes.set_ylabel(f"change of {metric} (%)")
+    axes.set_xlabel(x)
+    axes.set_ylabel(y or f"change of {metric} (%)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
     figure.savefig(path)
