@@ -35,26 +35,34 @@ class Curve:
 
 
 def curves(entries: Sequence[Entry], metric: str) -> list[Curve]:
-    """Return one curve per recommender and attack, through zero at no change.
+    """Return one curve per recommender, attack and norm of the budget, through zero at no change.
+
+    Sizes in different norms are not comparable; the norm is named where there are several.
 
     Raises:
         ConfigError: if no entry has the metric before and after an attack of known size.
     """
-    points: dict[tuple[str, str], dict[float, list[float]]] = defaultdict(lambda: defaultdict(list))
+    points: dict[tuple[str, str, str], dict[float, list[float]]] = defaultdict(
+        lambda: defaultdict(list)
+    )
     for entry in entries:
-        eps = entry["parts"]["budget"].get("eps")
+        eps, norm = (entry["parts"]["budget"].get(key) for key in ("eps", "norm"))
         for row in entry.get("rows", []):
-            if row["metric"] == metric and row["before"] and eps is not None:
-                where = (entry["parts"]["recommender"]["name"], entry["parts"]["attack"]["name"])
+            measured = bool(row["before"]) and row["after"] is not None and eps is not None
+            if row["metric"] == metric and measured:
+                recommender, attack = (
+                    entry["parts"][part]["name"] for part in ("recommender", "attack")
+                )
+                where = (recommender, attack, norm or "")
                 points[where][eps].append(100 * (row["after"] / row["before"] - 1))
     if not points:
         raise ConfigError(f"no curve of {metric!r}{nearest(metric, columns(entries))}")
-    made = []
-    for (recommender, attack), by_eps in sorted(points.items()):
+    made, several = [], len({norm for _, _, norm in points}) > 1
+    for (recommender, attack, norm), by_eps in sorted(points.items()):
         sizes = sorted(by_eps)
         means = [fmean(by_eps[e]) for e in sizes]
         spreads = [stdev(by_eps[e]) if len(by_eps[e]) > 1 else 0.0 for e in sizes]
-        label = f"{recommender}, {attack}"
+        label = f"{recommender}, {attack}" + (f", {norm}" if several and norm else "")
         made.append(Curve(label, (0.0, *sizes), (0.0, *means), (0.0, *spreads)))
     return made
 
@@ -127,7 +135,7 @@ def draw(lines: Sequence[Curve], metric: str, path: Path) -> None:
             label=line.label,
         )
     axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    axes.set_xlabel("eps: length of the change of an item's features, over their largest value")
+    axes.set_xlabel("eps: size of the change, in units of its budget")
     axes.set_ylabel(f"change of {metric} (%)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
