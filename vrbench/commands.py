@@ -59,7 +59,48 @@ def curves(arguments: Sequence[str]) -> int:
     return 0
 
 
+def tune(arguments: Sequence[str]) -> int:
+    """Search a recommender's settings by nDCG@20 on the validation split, and by nothing else.
+
+    Started again, the same command goes on where it stopped.
+    """
+    parser = argparse.ArgumentParser(prog="vrbench tune", description=tune.__doc__)
+    parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
+    parser.add_argument("--space", required=True, help="a file of conf/tune, or a path")
+    parser.add_argument("--trials", type=int, help="how many in all (20; a grid: all of it)")
+    parser.add_argument("--sampler", choices=("grid", "random", "tpe", "gp"), default="tpe")
+    parser.add_argument("--pruner", choices=("median", "none"), default="median")
+    parser.add_argument("--seeds", default="0", help="of the trainings, with commas (0)")
+    parser.add_argument("--sampler-seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=Path("runs/tune"), help="of the journals")
+    parser.add_argument("--out", type=Path, help="write the best settings to this YAML file")
+    chosen = parser.parse_intermixed_args(arguments)
+    import logging
+    import sys
+
+    from vrbench.tuning import tuned
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    found = tuned(
+        chosen.overrides,
+        space=chosen.space,
+        trials=chosen.trials,
+        sampler=chosen.sampler,
+        pruner=chosen.pruner,
+        seeds=chosen.seeds,
+        sampler_seed=chosen.sampler_seed,
+        folder=chosen.folder,
+    )
+    if chosen.out:
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        chosen.out.write_text(found)
+    else:
+        sys.stdout.write(found)
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "leaderboard": leaderboard,
     "curves": curves,
+    "tune": tune,
 }
