@@ -99,8 +99,36 @@ def tune(arguments: Sequence[str]) -> int:
     return 0
 
 
+def compare(arguments: Sequence[str]) -> int:
+    """Test whether models differ by more than chance, paired over users, corrected for number."""
+    parser = argparse.ArgumentParser(prog="vrbench compare", description=compare.__doc__)
+    parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
+    parser.add_argument("--metric", default="nDCG@20")
+    parser.add_argument("--baseline", help="compare with this model; default: every pair")
+    parser.add_argument("--side", choices=("before", "after"), default="before", help="an attack")
+    parser.add_argument("--correction", choices=("holm", "fdr", "none"), default="holm")
+    parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
+    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
+    chosen = parser.parse_args(arguments)
+    import sys
+
+    from vrbench.report import significance as report
+    from vrbench.report.tables import comma_separated, markdown, text
+
+    models = report.samples(chosen.folders, chosen.metric, chosen.side)
+    found = report.compare(models, chosen.baseline, chosen.correction)
+    show = {"text": text, "markdown": markdown, "csv": comma_separated}[chosen.format]
+    made = show(*report.table(found, exact=chosen.format == "csv")) + "\n"
+    if chosen.out:
+        chosen.out.write_text(made)
+    else:
+        sys.stdout.write(made)
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "leaderboard": leaderboard,
     "curves": curves,
+    "compare": compare,
     "tune": tune,
 }

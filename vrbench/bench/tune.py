@@ -29,7 +29,7 @@ Score = Callable[[dict[str, Any], Watch], float]
 State = Literal["complete", "pruned", "failed"]
 
 STARTUP = 5  # complete trials before any is pruned
-WARMUP = 10  # steps of a trial before it is pruned
+WARMUP = 20  # steps of a trial before it is pruned
 
 
 @dataclass(frozen=True)
