@@ -63,7 +63,76 @@ def curves(arguments: Sequence[str]) -> int:
     return 0
 
 
+def tune(arguments: Sequence[str]) -> int:
+    """Search a recommender's settings by nDCG@20 on the validation split, and by nothing else.
+
+    Started again, the same command goes on where it stopped.
+    """
+    parser = argparse.ArgumentParser(prog="vrbench tune", description=tune.__doc__)
+    parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
+    parser.add_argument("--space", required=True, help="a file of conf/tune, or a path")
+    parser.add_argument("--trials", type=int, help="how many in all (20; a grid: all of it)")
+    parser.add_argument("--sampler", choices=("grid", "random", "tpe", "gp"), default="tpe")
+    parser.add_argument("--pruner", choices=("median", "none"), default="median")
+    parser.add_argument("--seeds", default="0", help="of the trainings, with commas (0)")
+    parser.add_argument("--sampler-seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=Path("runs/tune"), help="of the journals")
+    parser.add_argument("--out", type=Path, help="write the best settings to this YAML file")
+    chosen = parser.parse_intermixed_args(arguments)
+    import logging
+    import sys
+
+    from vrbench.tuning import tuned
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    found = tuned(
+        chosen.overrides,
+        space=chosen.space,
+        trials=chosen.trials,
+        sampler=chosen.sampler,
+        pruner=chosen.pruner,
+        seeds=chosen.seeds,
+        sampler_seed=chosen.sampler_seed,
+        folder=chosen.folder,
+    )
+    if chosen.out:
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        chosen.out.write_text(found)
+    else:
+        sys.stdout.write(found)
+    return 0
+
+
+def compare(arguments: Sequence[str]) -> int:
+    """Test whether models differ by more than chance, paired over users, corrected for number."""
+    parser = argparse.ArgumentParser(prog="vrbench compare", description=compare.__doc__)
+    parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
+    parser.add_argument("--metric", default="nDCG@20")
+    parser.add_argument("--baseline", help="compare with this model; default: every pair")
+    parser.add_argument("--side", choices=("before", "after"), default="before", help="an attack")
+    parser.add_argument("--correction", choices=("holm", "fdr", "none"), default="holm")
+    parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
+    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
+    chosen = parser.parse_args(arguments)
+    import sys
+
+    from vrbench.report import significance as report
+    from vrbench.report.tables import comma_separated, markdown, text
+
+    models = report.samples(chosen.folders, chosen.metric, chosen.side)
+    found = report.compare(models, chosen.baseline, chosen.correction)
+    show = {"text": text, "markdown": markdown, "csv": comma_separated}[chosen.format]
+    made = show(*report.table(found, exact=chosen.format == "csv")) + "\n"
+    if chosen.out:
+        chosen.out.write_text(made)
+    else:
+        sys.stdout.write(made)
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "leaderboard": leaderboard,
     "curves": curves,
+    "compare": compare,
+    "tune": tune,
 }

@@ -83,3 +83,31 @@ def test_mistakes_are_named(tmp_path):
     (tmp_path / "bad.yaml").write_text("lines: [1, 2]")
     with pytest.raises(DataError, match="is no file of printed numbers"):
         reported(tmp_path / "bad.yaml")
+
+
+def test_norms_are_kept_apart_and_named_where_there_are_several():
+    ball, box = entry(0.5, 1.0, 0.8), entry(0.5, 1.0, 0.6)
+    ball["parts"]["budget"]["norm"], box["parts"]["budget"]["norm"] = "row_l2", "box"
+    both = curves([ball, box], "nDCG@10")
+    assert [line.label for line in both] == ["vbpr, fgsm, box", "vbpr, fgsm, row_l2"]
+    assert [line.y[1] for line in both] == pytest.approx([-40, -20])
+    assert [line.label for line in curves([ball], "nDCG@10")] == ["vbpr, fgsm"]
+
+
+def test_what_nobody_attacked_is_no_point_of_a_curve():
+    (line,) = curves([entry(0.5, 1.0, 0.8), entry(0.5, 1.0, None)], "nDCG@10")
+    assert line.y == pytest.approx((0, -20))
+
+
+def test_the_printed_numbers_of_apr_are_read():
+    from vrbench.cli import conf_dir
+
+    lines = reported(conf_dir() / "reported" / "apr.yaml")
+    assert {line.label: line.y[1] for line in lines} == {
+        "BPR-MF, Yelp (printed)": -22.1,
+        "BPR-MF, Pinterest (printed)": -9.5,
+        "BPR-MF, Gowalla (printed)": -26.3,
+        "APR, Yelp (printed)": -4.7,
+        "APR, Pinterest (printed)": -2.6,
+        "APR, Gowalla (printed)": -2.9,
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import torch
@@ -56,6 +56,7 @@ class PairwiseRecommender(Recommender):
 
     selects: ClassVar[bool] = True  # keep the epoch that validation likes best, and stop after it
     drops_last: ClassVar[bool] = False  # leave out an epoch's last, partial batch
+    watch: Callable[[int, float], None] | None = None  # told every epoch evaluated, and its nDCG
 
     @abstractmethod
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
@@ -122,6 +123,8 @@ class PairwiseRecommender(Recommender):
             history.epochs.append(entry)
             if self.selects and len(valid) and (epoch % self.eval_every == 0 or epoch == epochs):
                 score = entry["valid_ndcg"] = self._validate(train, valid, visuals)
+                if self.watch is not None:
+                    self.watch(len(history.epochs), score)
                 if score > best:
                     best, bad = score, 0
                     history.best_epoch = len(history.epochs)

@@ -41,7 +41,9 @@ class Curve:
 def curves(
     entries: Sequence[Entry], metric: str, x: str = EPS, show: Literal["change", "value"] = "change"
 ) -> list[Curve]:
-    """Return one curve per recommender and attack, and per whatever else differs.
+    """Return one curve per recommender, attack and norm, and per whatever else differs.
+
+    Sizes in different norms are not comparable; the norm is named where there are several.
 
     Args:
         entries: what runs left behind.
@@ -65,7 +67,8 @@ def curves(
         parts = entry["parts"]
         attack = parts["attack"]["name"]
         family = parts["attack"].get("component") or attack if x == QUERIES else attack
-        line = (*(parts.get(axis, {}).get("name", "") for axis in AXES), family)
+        norm = parts["budget"].get("norm") or "" if x == EPS else ""
+        line = (*(parts.get(axis, {}).get("name", "") for axis in AXES), family, norm)
         budget = across if x == EPS else parts["budget"]["name"]
         points[line][attack, budget].append((across, value, row["before"]))
     if not points:
@@ -77,9 +80,10 @@ def curves(
     telling = [n for n in range(len(AXES)) if len({line[n] for line in points}) > 1]
     if AXES.index("recommender") not in telling:
         telling.append(AXES.index("recommender"))
-    made = []
+    made, several = [], len({line[-1] for line in points}) > 1
     for line, cells in sorted(points.items()):
-        label = ", ".join([line[n] for n in telling] + [line[-1]])
+        told = [line[n] for n in telling] + [line[-2]] + ([line[-1]] if several else [])
+        label = ", ".join(name for name in told if name)
         made.append(_curve(label, list(cells.values()), origin=x == EPS, show=show))
     return made
 

@@ -1,0 +1,229 @@
+"""Tuning: trials of settings, one after the other, kept in a journal that can be continued."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from filelock import FileLock, Timeout
+
+from vrbench.bench.space import Space
+from vrbench.bench.validation import Watch
+from vrbench.core.errors import ConfigError, IncompatibleError, VRBenchError
+from vrbench.core.spec import digest
+
+if TYPE_CHECKING:
+    from optuna import Study, Trial
+    from optuna.pruners import BasePruner
+    from optuna.samplers import BaseSampler
+
+log = logging.getLogger(__name__)
+Sampler = Literal["grid", "random", "tpe", "gp"]
+Pruner = Literal["median", "none"]
+Score = Callable[[dict[str, Any], Watch], float]
+State = Literal["complete", "pruned", "failed"]
+
+STARTUP = 5  # complete trials before any is pruned
+WARMUP = 20  # steps of a trial before it is pruned
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One trial.
+
+    Attributes:
+        number: its place in the journal, from 0.
+        state: "complete", "pruned" (worse than the median, or impossible), or "failed".
+        value: what was scored; None unless complete.
+        settings: by dotted key.
+        seconds: how long it took.
+        reason: why it was left or failed; else empty.
+    """
+
+    number: int
+    state: State
+    value: float | None
+    settings: dict[str, Any]
+    seconds: float
+    reason: str = ""
+
+
+def search(
+    score: Score,
+    space: Space,
+    journal: Path,
+    *,
+    trials: int,
+    sampler: Sampler = "tpe",
+    pruner: Pruner = "median",
+    seed: int = 0,
+) -> list[Tried]:
+    """Return all trials after there are ``trials`` of them, those in ``journal`` counted.
+
+    What a trial tries depends on the seed and on the trials settled before it, not on how many
+    processes it took to get there: a command that was interrupted ends like one that was not. A
+    trial that raises a mistake is recorded with its reason, and the search goes on.
+
+    Args:
+        score: from settings to a number, large is good; its second argument wants to hear of
+            every step, and raises to stop.
+        space: what may be tried.
+        journal: the file that remembers; one search each.
+        trials: how many; a grid ends when it is through.
+        sampler: "grid", "random", "tpe" (tree-structured Parzen estimators), "gp" (Gaussian
+            process).
+        pruner: "median" stops a trial whose best step is worse than the median of the others at
+            the same step; "none".
+        seed: of the sampler.
+
+    Raises:
+        ConfigError: if optuna is not installed, or another process is at this journal.
+    """
+    optuna = _optuna()
+    grid = {key: values.grid(key) for key, values in space.items()} if sampler == "grid" else {}
+    trials = min(trials, prod(map(len, grid.values()))) if grid else trials
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(f"{journal}.lock", timeout=0), warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study = _study(journal, _pruner(pruner))
+            while len(settled(study)) < trials:
+                study.sampler = _sampler(sampler, grid, seed, len(settled(study)))
+                study.optimize(
+                    lambda trial: _one(trial, score, space), n_trials=1, catch=(VRBenchError,)
+                )
+                _tell(settled(study))
+            return settled(study)
+    except Timeout:
+        raise ConfigError(f"another process is tuning into {journal}") from None
+
+
+def best(tried: Sequence[Tried]) -> Tried:
+    """Return the complete trial of the largest value; of equal ones the first.
+
+    Raises:
+        ConfigError: if none is complete; with the reason of the last one.
+    """
+    complete = [t for t in tried if t.value is not None]
+    if not complete:
+        why = next((t.reason for t in reversed(tried) if t.reason), "nothing was tried")
+        raise ConfigError(f"no trial was completed: {why}")
+    return max(complete, key=lambda t: (t.value, -t.number))
+
+
+def settled(study: Study) -> list[Tried]:
+    """Return the trials that ended, in their own way; those of a killed process did not."""
+    from optuna.trial import TrialState
+
+    states: dict[Any, State] = {
+        TrialState.COMPLETE: "complete",
+        TrialState.PRUNED: "pruned",
+        TrialState.FAIL: "failed",
+    }
+    return [
+        Tried(
+            number=t.number,
+            state=states[t.state],
+            value=t.value if t.state is TrialState.COMPLETE else None,
+            settings=t.user_attrs["settings"],
+            seconds=round(t.duration.total_seconds(), 3) if t.duration else 0.0,
+            reason=t.user_attrs.get("reason", ""),
+        )
+        for t in study.get_trials(deepcopy=False)
+        if t.state in states and (t.state is not TrialState.FAIL or "reason" in t.user_attrs)
+    ]
+
+
+def _one(trial: Trial, score: Score, space: Space) -> float:
+    """Return the value of one trial, or raise what settles it."""
+    from optuna import TrialPruned
+
+    settings = {key: values.suggest(trial, key) for key, values in space.items()}
+    trial.set_user_attr("settings", settings)
+
+    def watch(step: int, value: float) -> None:
+        trial.report(value, step)
+        if trial.should_prune():
+            trial.set_user_attr("reason", f"below the median at step {step}")
+            raise TrialPruned
+
+    try:
+        value = score(settings, watch)
+        if value != value:
+            raise ConfigError("the score is not a number")
+        return value
+    except IncompatibleError as error:
+        trial.set_user_attr("reason", str(error))
+        raise TrialPruned from None
+    except VRBenchError as error:
+        trial.set_user_attr("reason", str(error))
+        raise
+
+
+def _study(journal: Path, pruner: BasePruner) -> Study:
+    """Return the study of a journal, begun if need be; what a killed process left is closed."""
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+    from optuna.trial import TrialState
+
+    backend = JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal)))
+    study = optuna.create_study(
+        storage=JournalStorage(backend),
+        study_name=journal.stem,
+        direction="maximize",
+        pruner=pruner,
+        load_if_exists=True,
+    )
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+    return study
+
+
+def _sampler(name: Sampler, grid: dict[str, list[Any]], seed: int, settled: int) -> BaseSampler:
+    """Return a sampler whose draws depend on the seed and on how many trials are settled."""
+    from optuna import samplers
+
+    own = int(digest([seed, settled]), 16) % 2**31
+    if name == "grid":
+        return samplers.GridSampler(grid, seed=own)
+    if name == "random":
+        return samplers.RandomSampler(seed=own)
+    if name == "tpe":
+        return samplers.TPESampler(seed=own)
+    return samplers.GPSampler(seed=own)
+
+
+def _pruner(name: Pruner) -> BasePruner:
+    from optuna import pruners
+
+    if name == "none":
+        return pruners.NopPruner()
+    return pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP)
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError:
+        raise ConfigError("tuning needs optuna: pip install 'vrbench[tune]'") from None
+    optuna.logging.set_verbosity(optuna.logging.CRITICAL)
+    return optuna
+
+
+def _tell(tried: Sequence[Tried]) -> None:
+    last = tried[-1]
+    complete = [t.value for t in tried if t.value is not None]
+    log.info(
+        "trial %d: %s (best %s) %s%s",
+        last.number,
+        last.state if last.value is None else f"{last.value:.4f}",
+        f"{max(complete):.4f}" if complete else "none",
+        " ".join(f"{key}={value}" for key, value in last.settings.items()),
+        f"  {last.reason}" if last.reason else "",
+    )

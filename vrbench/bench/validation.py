@@ -1,0 +1,132 @@
+"""How good settings are by the validation split alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from statistics import fmean
+
+import torch
+
+from vrbench.bench import stages
+from vrbench.bench.machine import Machine
+from vrbench.bench.run import with_network
+from vrbench.bench.store import Store
+from vrbench.core.errors import ConfigError
+from vrbench.core.spec import inputs_of
+from vrbench.core.visuals import Signal, Visuals
+from vrbench.data.dataset import Dataset
+from vrbench.data.interactions import Interactions
+from vrbench.extractors.base import Extractor
+from vrbench.metrics.base import View
+from vrbench.metrics.ranking import NDCG
+from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes, class_of
+from vrbench.recommenders.pairwise import VALID_K, PairwiseRecommender
+from vrbench.recommenders.ranking import rank
+
+Watch = Callable[[int, float], None]  # told a step and the score there; may raise to stop
+
+SEED_STEPS = 1_000_000  # steps from here on count seeds, below it epochs of the first seed
+NONE = torch.empty(0, dtype=torch.int64)
+
+
+class Validation:
+    """Scores recommenders by nDCG@20 on the validation split, train masked, averaged over seeds.
+
+    The test split is thrown away before anything else is done: no score can depend on it.
+
+    Args:
+        dataset: what is trained and validated on.
+        extractor: what the shop's features are made with, if the recommender asks for any.
+        store: keeps models; a later run with the same settings finds them there.
+        machine: device.
+        seeds: of the trainings.
+        extractor_seed: of the extractor's training.
+
+    Raises:
+        ConfigError: if there is no validation feedback.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        extractor: Extractor,
+        store: Store,
+        machine: Machine,
+        *,
+        seeds: Sequence[int],
+        extractor_seed: int = 0,
+    ) -> None:
+        if not len(dataset.valid):
+            raise ConfigError("nothing to tune on: the dataset has no validation split")
+        sizes = dataset.train.num_users, dataset.train.num_items
+        self.data = replace(dataset, test=Interactions.of(NONE, NONE, *sizes, ["no test"]))
+        self.store, self.device, self.seeds = store, machine.device, tuple(seeds)
+        self._extractor = extractor
+        self._images = stages.develop(store, dataset.catalogue.images)
+        self._teach = partial(
+            stages.teach,
+            store,
+            catalogue=dataset.catalogue,
+            images=self._images,
+            seed=extractor_seed,
+            device=self.device,
+        )
+
+    def score(self, recommender: RecommenderFactory, watch: Watch) -> float:
+        """Return the mean over seeds of the validation nDCG@20 of what ``recommender`` makes.
+
+        ``watch`` hears the score after every evaluated epoch of the first seed, and the mean so far
+        after every seed; whether a model was in the store or not, it hears the same.
+        """
+        cls = class_of(recommender)
+        looks = cls.signal in (Signal.MAPS, Signal.VECTOR) or "network" in inputs_of(recommender)
+        served = self._teach(self._extractor)[0] if looks else self._extractor
+        clean: Visuals = self._images.to(self.device)
+        if looks:
+            clean = stages.look(self.store, self._images, served, cls.signal)
+        factory = with_network(recommender, served, self._teach, self.device)
+        found: list[float] = []
+        for n, seed in enumerate(self.seeds):
+            model = self._train(factory, clean, seed, watch if n == 0 else None)
+            found.append(self.ndcg(model, clean))
+            watch(SEED_STEPS + n, fmean(found))
+        return fmean(found)
+
+    def _train(
+        self, factory: RecommenderFactory, clean: Visuals, seed: int, watch: Watch | None
+    ) -> Recommender:
+        heard: set[int] = set()
+
+        def hear(epoch: int, score: float) -> None:
+            if watch is not None and epoch not in heard:
+                heard.add(epoch)
+                watch(epoch, score)
+
+        def watched(sizes: Sizes) -> Recommender:
+            model = factory(sizes)
+            if isinstance(model, PairwiseRecommender):
+                model.watch = hear
+            return model
+
+        model, notes = stages.trained(self.store, self.data, watched, clean, seed, self.device)
+        if isinstance(model, PairwiseRecommender):  # it may have been trained before
+            for epoch, entry in enumerate(notes["epochs"], 1):
+                if "valid_ndcg" in entry:
+                    hear(epoch, entry["valid_ndcg"])
+        return model
+
+    def ndcg(self, model: Recommender, visuals: Visuals) -> float:
+        """Return the mean nDCG@20 of the users with validation feedback."""
+        ranked = rank(model, visuals, self.data.train, self.data.valid, NONE, 1)
+        view = View(
+            **ranked._asdict(),
+            pixels=torch.empty(0),
+            items=NONE,
+            labels=self.data.catalogue.categories,
+            source=0,
+            target=0,
+        )
+        values = NDCG(k=VALID_K).measure(view, replace(self.data, test=self.data.valid))
+        return float(values.double().nanmean())

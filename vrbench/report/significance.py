@@ -1,0 +1,205 @@
+"""Is the difference between two models more than chance? Paired tests over users, corrected."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
+
+from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
+from vrbench.report.leaderboard import Entry, load
+from vrbench.report.tables import number, probability
+
+Values = NDArray[np.float64]
+Side = Literal["before", "after"]
+Correction = Literal["holm", "fdr", "none"]
+OF_MODEL = ("extractor", "recommender")  # what can move a number where nobody attacks
+OF_ATTACK = ("threat", "objective", "attack", "budget")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One model, as its users see it.
+
+    Attributes:
+        label: what tells it from the others.
+        values: ``(U,)`` one number per user, a mean over seeds; NaN where undefined.
+        seeds: which.
+    """
+
+    label: str
+    values: Values
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two models on the users for whom both are defined.
+
+    Attributes:
+        model, other: labels.
+        n: users.
+        mean, base: means of ``model`` and of ``other`` over them.
+        t, w: two-sided p-values of the paired t-test and of Wilcoxon's signed ranks (zeros kept,
+            after Pratt).
+        t_corrected, w_corrected: the same, corrected for all comparisons of the table.
+    """
+
+    model: str
+    other: str
+    n: int
+    mean: float
+    base: float
+    t: float
+    w: float
+    t_corrected: float
+    w_corrected: float
+
+
+def samples(folders: Iterable[str | Path], metric: str, side: Side) -> list[Sample]:
+    """Return one sample per model below ``folders``, averaged per user over seeds.
+
+    Args:
+        folders: where runs are.
+        metric: a column of theirs that has one number per user.
+        side: "before": on clean inputs, so that attacks tell nobody apart; "after": attacked.
+
+    Raises:
+        MissingDataError: if there are no runs, or no values beside their rows.
+        ConfigError: if the metric is unknown or not per user, or if the runs are of different
+            data, or split differently: their users cannot be paired.
+        DataError: if two runs of one model and seed disagree.
+    """
+    runs = _runs(folders, metric, side)
+    data = {(e["parts"]["dataset"]["name"], e["parts"]["dataset"].get("key")) for e, _ in runs}
+    if len(data) > 1:
+        names = " and ".join(sorted(f"{name} ({key})" for name, key in data))
+        raise ConfigError(f"users of different data or splits cannot be paired: {names}")
+    where = [_where(entry, side) for entry, _ in runs]
+    axes = [n for n in range(len(where[0])) if len({place[n] for place in where}) > 1]
+    found: dict[str, dict[int, Values]] = defaultdict(dict)
+    for (entry, values), place in zip(runs, where, strict=True):
+        label = " ".join(place[n] for n in axes) or entry["parts"]["recommender"]["name"]
+        known = found[label].setdefault(entry["seed"], values)
+        if not np.array_equal(known, values, equal_nan=True):
+            raise DataError(
+                f"two runs of {label}, seed {entry['seed']}, disagree: name the folders to read"
+            )
+    return [
+        Sample(label, np.mean([by[s] for s in sorted(by)], axis=0), tuple(sorted(by)))
+        for label, by in sorted(found.items())
+    ]
+
+
+def compare(
+    models: Sequence[Sample], baseline: str | None = None, correction: Correction = "holm"
+) -> list[Comparison]:
+    """Return every model beside ``baseline``, or every pair where none is named.
+
+    Raises:
+        ConfigError: if there is no such baseline, or nothing to compare.
+    """
+    by_label = {sample.label: sample for sample in models}
+    if baseline is not None and baseline not in by_label:
+        raise ConfigError(
+            f"no model {baseline!r}{nearest(baseline, by_label)} (there is: {', '.join(by_label)})"
+        )
+    if len(models) < 2:
+        raise ConfigError(f"one model, {', '.join(by_label)}: there is nothing to compare it with")
+    if baseline is None:
+        pairs = list(combinations(models, 2))
+    else:
+        pairs = [(s, by_label[baseline]) for s in models if s.label != baseline]
+    tested = [(a, b, *_tested(a, b)) for a, b in pairs]
+    t_corrected = corrected([t for *_, t, _ in tested], correction)
+    w_corrected = corrected([w for *_, w in tested], correction)
+    return [
+        Comparison(a.label, b.label, len(x), float(x.mean()), float(y.mean()), t, w, t_all, w_all)
+        for (a, b, x, y, t, w), t_all, w_all in zip(tested, t_corrected, w_corrected, strict=True)
+    ]
+
+
+def corrected(p: Sequence[float], correction: Correction) -> list[float]:
+    """Return p-values corrected for their number.
+
+    "holm" bounds the chance of a single false claim (Holm, 1979), under any dependence; "fdr" the
+    expected share of false claims (Benjamini and Hochberg, 1995).
+    """
+    if correction == "none" or not len(p):
+        return list(p)
+    if correction == "fdr":
+        return [float(v) for v in false_discovery_control(p, method="bh")]
+    order = np.argsort(p)
+    steps = np.asarray(p)[order] * np.arange(len(p), 0, -1)
+    made = np.empty(len(p))
+    made[order] = np.minimum(np.maximum.accumulate(steps), 1)
+    return [float(v) for v in made]
+
+
+def table(found: Sequence[Comparison], exact: bool = False) -> tuple[list[str], list[list[str]]]:
+    """Return heads and lines; ``exact`` for programs, not for people."""
+    value, p = (repr, repr) if exact else (number, probability)
+    heads = ["model", "against", "users", "mean", "its mean", "difference"]
+    heads += ["t-test p", "corrected", "Wilcoxon p", "corrected"]
+    return heads, [
+        [c.model, c.other, str(c.n), value(c.mean), value(c.base), value(c.mean - c.base)]
+        + [p(v) for v in (c.t, c.t_corrected, c.w, c.w_corrected)]
+        for c in found
+    ]
+
+
+def _runs(folders: Iterable[str | Path], metric: str, side: Side) -> list[tuple[Entry, Values]]:
+    """Return every run that has the metric's values on this side, and the values."""
+    folders = list(folders)
+    load(folders)  # one name must not stand for two things
+    found, known = [], set()
+    for path in sorted(p for folder in folders for p in Path(folder).rglob("rows.json")):
+        entry: dict[str, Any] = json.loads(path.read_text())
+        rows = {row["metric"]: row for row in entry.get("rows", []) if row["per"] == "user"}
+        known |= set(rows)
+        if metric not in rows or rows[metric][side] is None:
+            continue
+        file = path.parent / "values.safetensors"
+        if not file.is_file():
+            raise MissingDataError(f"no {file}: values per user lie beside rows.json; run it again")
+        found.append((entry, load_file(file)[f"{metric}/{side}"].astype(np.float64)))
+    if not found:
+        raise ConfigError(
+            f"no run has {metric!r} per user {side} an attack{nearest(metric, known)} "
+            f"(there is: {', '.join(sorted(known)) or 'nothing'})"
+        )
+    return found
+
+
+def _where(entry: Entry, side: Side) -> tuple[str, ...]:
+    """Return what tells this run from others, whatever its seed."""
+    parts = OF_MODEL if side == "before" else (*OF_MODEL, *OF_ATTACK)
+    case = entry.get("case") or {}
+    aim = f"{case.get('source')}>{case.get('target')} ({case.get('labels')})" if case else ""
+    return (*(entry["parts"][part]["name"] for part in parts), aim)
+
+
+def _tested(a: Sample, b: Sample) -> tuple[Values, Values, float, float]:
+    """Return both models' values where both are defined, and the p-values of both tests."""
+    if a.values.shape != b.values.shape:
+        raise DataError(f"{a.label} and {b.label} have different numbers of users")
+    both = ~(np.isnan(a.values) | np.isnan(b.values))
+    x, y = a.values[both], b.values[both]
+    if len(x) < 2:
+        raise ConfigError(f"{a.label} and {b.label} share {len(x)} users: too few for a test")
+    if np.array_equal(x, y):
+        return x, y, 1.0, 1.0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # the same difference for every user
+        t = float(ttest_rel(x, y).pvalue)
+    return x, y, t, float(wilcoxon(x, y, zero_method="pratt").pvalue)
