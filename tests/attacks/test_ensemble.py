@@ -91,7 +91,9 @@ def test_reached_comes_before_a_smaller_loss():
         return Verdict(value, 101 - value)  # the loss falls with darkness, the aim is light
 
     attacks = {"a": Shift(by=(-5.0, -5.0)), "b": Shift(by=(3.0, 0.0))}
-    x = Ensemble(attacks=attacks)(clean, items, SimpleNamespace(judge=judge), Linf(eps=9), Streams(0))
+    x = Ensemble(attacks=attacks)(
+        clean, items, SimpleNamespace(judge=judge), Linf(eps=9), Streams(0)
+    )
     assert (x[:, 0, 0, 0] * 255).round().tolist() == [103, 95]
 
 

@@ -224,9 +224,7 @@ def _leap(
     return moved
 
 
-def _landed(
-    x: Tensor, clean: Tensor, rows: Tensor, ask: _Questions, budget: Budget
-) -> Tensor:
+def _landed(x: Tensor, clean: Tensor, rows: Tensor, ask: _Questions, budget: Budget) -> Tensor:
     """Return ``x``, or points a little beyond, whose finished pictures reach the aim."""
     x, going = x.clone(), rows
     for share in BEYOND:

@@ -145,9 +145,7 @@ def _tiles(clean: Tensor, items: Tensor, budget: L2, rng: Streams) -> Tensor:
     return budget.project(clean + budget.eps * budget.steepest(change), clean)
 
 
-def _pulses(
-    x: Tensor, clean: Tensor, items: Tensor, side: int, budget: L2, rng: Streams
-) -> Tensor:
+def _pulses(x: Tensor, clean: Tensor, items: Tensor, side: int, budget: L2, rng: Streams) -> Tensor:
     """Return ``x`` with a new pulse in one window, paid for with the change in another.
 
     Per channel, the window is given the length that it has, that of the second window, which is
