@@ -96,7 +96,7 @@ def test_comes_near_it_in_linf_too():
 
 
 def test_a_step_is_as_long_in_company_as_alone():
-    """foolbox divides every slope by the length of the whole batch's."""
+    """In foolbox every slope is divided by the length of the whole batch's."""
     weight = torch.randn(3, 8, 8, generator=stream(0))
     clean = 0.4 + 0.2 * torch.rand(16, 3, 8, 8, generator=stream(1))
     goal, items = linear(weight, 2.0 - (clean * weight).flatten(1).sum(1).amin()), torch.arange(16)
