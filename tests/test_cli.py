@@ -144,3 +144,19 @@ def test_joblib_finds_the_same_rows(tmp_path):
         return {e["parts"]["attack"]["name"]: e["rows"] for e in entries(folder)}
 
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
+
+
+def test_pictures_can_be_taken_out_and_brought_back(tmp_path):
+    done = vrbench(*SMALL, "pictures=true", "hydra.run.dir=out", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    made = tmp_path / "out" / "pictures"
+    assert len(list((made / "clean").glob("*.png"))) == len(list((made / "attacked").glob("*.png")))
+    arguments = ["attack=imported", f"attack.path={made / 'attacked'}", "hydra.run.dir=back"]
+    done = vrbench(*SMALL[:-1], *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    out, back = (json.loads((tmp_path / f / "rows.json").read_text()) for f in ("out", "back"))
+    assert out["rows"] == back["rows"]
+    (made / "attacked" / "items.csv").write_text("position,item_id,file\n0,0,none.png\n")
+    done = vrbench(*SMALL[:-1], *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "vrbench: no pictures in" in done.stdout + done.stderr

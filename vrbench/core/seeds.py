@@ -27,6 +27,10 @@ class Streams:
         self._seed, self._names = seed, names
         self._made: dict[int, torch.Generator] = {}
 
+    def again(self) -> Streams:
+        """Return the same streams, from their beginning."""
+        return Streams(self._seed, *self._names)
+
     def uniform(self, items: Tensor, *shape: int) -> Tensor:
         """Return numbers uniform in ``[0, 1)``."""
         return self._stack(items, [torch.rand(shape, generator=g) for g in self._of(items)])

@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from tests.contracts import AttackContract, Redder
+from vrbench.attacks.budget import L2, Linf
+from vrbench.attacks.imported import Imported
+from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.seeds import Streams, stream
+from vrbench.core.spec import describe, digest
+from vrbench.report.pictures import export
+
+FREE = L2(eps=float("inf"))
+
+
+def pictures(n=40, size=16, seed=0):
+    return torch.randint(0, 256, (n, 3, size, size), generator=stream(seed)).float() / 255
+
+
+class TestImported(AttackContract):
+    beats_noise = False
+
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path):
+        export(pictures(), torch.arange(40), (), tmp_path)
+        self.make = lambda: Imported(path=str(tmp_path))
+
+
+def bring(path, items, clean=None, budget=FREE):
+    clean = torch.full((len(items), 3, 16, 16), 0.4) if clean is None else clean
+    return Imported(path=str(path))(clean, items, Redder(), budget, Streams(0))
+
+
+def test_what_is_exported_comes_back(tmp_path):
+    x, items = pictures(3), torch.tensor([7, 2, 30])
+    export(x, items, [f"shoe {n}" for n in range(40)], tmp_path)
+    assert (tmp_path / "items.csv").read_text().splitlines() == [
+        "position,item_id,file",
+        "7,shoe 7,7.png",
+        "2,shoe 2,2.png",
+        "30,shoe 30,30.png",
+    ]
+    assert torch.equal(bring(tmp_path, items), x)
+    assert torch.equal(bring(tmp_path, items[[2, 0]]), x[[2, 0]])
+
+
+def test_files_may_have_any_names_that_items_csv_gives_them(tmp_path):
+    x = pictures(2)
+    export(x, torch.tensor([4, 9]), (), tmp_path)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "4.png").rename(tmp_path / "deep" / "shoe.png")
+    (tmp_path / "items.csv").write_text("position,file\n4,deep/shoe.png\n9,9.png\n")
+    assert torch.equal(bring(tmp_path, torch.tensor([9, 4])), x[[1, 0]])
+    (tmp_path / "items.csv").unlink()
+    assert torch.equal(bring(tmp_path, torch.tensor([9])), x[[1]])
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "npz"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_tensors_come_back_too(tmp_path, kind, whole):
+    x, items, path = pictures(3), torch.tensor([7, 2, 30]), tmp_path / f"made.{kind}"
+    held = {"items": items, "pixels": (x * 255).round().byte() if whole else x}
+    if kind == "npz":
+        np.savez(path, **{name: value.numpy() for name, value in held.items()})
+    else:
+        save_file(held, path)
+    assert torch.equal(bring(path, items[[1, 2]]), x[[1, 2]])
+
+
+def test_pictures_are_brought_into_the_budget(tmp_path):
+    clean = torch.full((1, 3, 16, 16), 100 / 255)
+    export(torch.full((1, 3, 16, 16), 130 / 255), torch.tensor([5]), (), tmp_path)
+    x = bring(tmp_path, torch.tensor([5]), clean, Linf(eps=8))
+    assert (x * 255).round().unique().tolist() == [108]
+
+
+def test_its_key_holds_what_the_files_contain_not_where_they_lie(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        export(pictures(2, seed=seed), torch.arange(2), (), tmp_path / name)
+    keys = [digest(Imported(path=str(tmp_path / name))) for name in "abc"]
+    assert keys[0] == keys[1] != keys[2]
+    assert str(tmp_path) not in str(describe(Imported(path=str(tmp_path / "a"))))
+
+
+def test_mistakes_are_named(tmp_path):
+    items = torch.tensor([3])
+    with pytest.raises(MissingDataError, match="no file or folder"):
+        bring(tmp_path / "nowhere", items)
+    with pytest.raises(MissingDataError, match="no pictures in"):
+        bring(tmp_path, items)
+    export(pictures(1), torch.tensor([8]), (), tmp_path)
+    with pytest.raises(MissingDataError, match=r"item at position 3: put it at .*3\.png"):
+        bring(tmp_path, items)
+    (tmp_path / "items.csv").write_text("position,file\n3,three.png\n8,8.png\n")
+    with pytest.raises(MissingDataError, match=r"item at position 3: put it at .*three\.png"):
+        bring(tmp_path, items)
+    with pytest.raises(DataError, match="position 8 is 3 x 16 x 16, expected 3 x 20 x 20"):
+        bring(tmp_path, torch.tensor([8]), torch.zeros(1, 3, 20, 20))
+    Image.new("L", (16, 16)).save(tmp_path / "three.png")
+    with pytest.raises(DataError, match="expected an RGB picture, got L"):
+        bring(tmp_path, items)
+    (tmp_path / "three.png").write_bytes(b"not a picture")
+    with pytest.raises(DataError, match="cannot decode"):
+        bring(tmp_path, items)
+    (tmp_path / "items.csv").write_text("item,file\n3,three.png\n")
+    with pytest.raises(DataError, match="expected lines of position,item_id,file"):
+        bring(tmp_path, items)
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ({"items": np.arange(2)}, "no tensor 'pixels'"),
+        ({"items": np.arange(2), "pixels": np.zeros((3, 3, 4, 4))}, "2 items and 3 pictures"),
+        (
+            {"items": np.arange(2), "pixels": np.full((2, 3, 4, 4), 7.0)},
+            r"float pixels in \[0, 1\]",
+        ),
+        ({"items": np.arange(2), "pixels": np.zeros((2, 3, 4, 4), int)}, "as uint8 or float"),
+        ({"items": np.zeros(2, int), "pixels": np.zeros((2, 3, 4, 4))}, "stands twice"),
+        ({"items": np.array([{}, {}]), "pixels": np.zeros((2, 3, 4, 4))}, "cannot read"),
+    ],
+)
+def test_mistakes_in_tensors_are_named(tmp_path, held, message):
+    np.savez(tmp_path / "made.npz", **held)
+    with pytest.raises(DataError, match=message):
+        bring(tmp_path / "made.npz", torch.tensor([0]))
