@@ -14,7 +14,7 @@ from vrbench.attacks.nearest import Nearest, ascent
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
-BEYOND = 1e-4  # every step goes this much too far, as in the authors' code: no step ends in a tie
+BEYOND = 1e-5  # every step goes so much too far that none ends in a tie; 1e-4 in the authors' code
 
 
 class Boundary(NamedTuple):
@@ -84,9 +84,9 @@ class DeepFool(Attack):
             change = change + nearest.slope
             change = (anchor + change).clamp(0, 1) - anchor
             x = (anchor + (1 + self.overshoot) * change).clamp(0, 1)
-            row, x, change = row[going], x[going], change[going]
-            if not len(row):
+            if not going.any():
                 break
+            row, x, change = row[going], x[going], change[going]
         return best.x
 
     def _look(

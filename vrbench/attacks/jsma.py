@@ -78,9 +78,9 @@ class JSMA(Attack):
             a, b = self._moves(x, clean[row], toward, others)
             chosen = self._pairs(a, b) if self.pairs else _singles(a, b)
             going &= (chosen >= 0).all(1)
-            row, x = row[going], self._move(x[going], chosen[going], grid)
-            if not len(row):
+            if not going.any():
                 break
+            row, x = row[going], self._move(x[going], chosen[going], grid)
         return best.x
 
     def _moves(

@@ -15,7 +15,8 @@ from vrbench.core.seeds import Streams
 
 ENOUGH = 1e-4  # of the decrease that the slope promises, for a step to be taken (Armijo)
 SHORTEST = 2**-10  # of a step that is still tried
-WIDEN = 10.0  # between values of c before both a failure and a success are known
+WIDEN = 4.0  # between values of c before both a failure and a success are known
+FIRST = 1.01  # times the c that a flat boundary needs
 
 
 class LBFGS(Attack):
@@ -51,10 +52,10 @@ class LBFGS(Attack):
     def __init__(
         self,
         *,
-        search_steps: int = 8,
+        search_steps: int = 10,
         steps: int = 20,
         history: int = 5,
-        tolerance: float = 0.02,
+        tolerance: float = 0.01,
         confidence: float = 0.0,
     ) -> None:
         if min(search_steps, steps, history) < 1 or min(tolerance, confidence) < 0:
@@ -90,7 +91,7 @@ class _State:
         n, device = len(clean), clean.device
 
         def full(value: float, *shape: int) -> Tensor:
-            return torch.full((n, *shape), value, device=device)
+            return torch.full((n, *shape), float(value), device=device)
 
         self.row = torch.arange(n, device=device)
         self.clean, self.x = clean.flatten(1), clean.flatten(1)
@@ -121,7 +122,7 @@ class _State:
     def learn(self, trial: Tensor, margin: Tensor, slope: Tensor, short: Tensor) -> None:
         """Take the trials that descend enough, and remember how the gradient turned."""
         trial, slope, first = trial.flatten(1), slope.flatten(1), self.total.isinf()
-        flat = 2 * short.clamp(min=0) / _dot(slope, slope).clamp(min=1e-12)
+        flat = FIRST * 2 * short.clamp(min=0) / _dot(slope, slope).clamp(min=1e-12)
         self.c = torch.where(first, flat.clamp(min=1e-12), self.c)
         total = _dot(trial - self.clean, trial - self.clean) + self.c * margin
         move, pull = trial - self.x, self.pull()
@@ -139,7 +140,8 @@ class _State:
         self.margin = torch.where(taken, margin, self.margin)
         self.total = torch.where(taken, total, self.total)
         self.share = torch.where(taken, 1.0, self.share / 2)
-        self.step, self.won = self.step + 1, self.won | (short < 0)
+        # Whether c is enough is told by where it leads, not by what was passed on the way.
+        self.step, self.won = self.step + 1, torch.where(taken, short < 0, self.won)
 
     def settled(self, tolerance: float) -> Tensor:
         """Return ``(B,)`` bool: whether nothing is to be gained with this ``c``."""
@@ -157,7 +159,7 @@ class _State:
         away = self.x - self.clean
         self.total = torch.where(done, _dot(away, away) + self.c * self.margin, self.total)
         self.rho = self.rho.masked_fill(done[:, None], 0)
-        self.won, self.share = self.won & ~done, self.share.masked_fill(done, 1)
+        self.share = self.share.masked_fill(done, 1)
         self.step, self.phase = self.step.masked_fill(done, 0), self.phase + done
 
     def keep(self, going: Tensor) -> None:
