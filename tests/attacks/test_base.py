@@ -1,6 +1,7 @@
 """What the call of every attack, and the gradient they share, guarantee."""
 
 from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -19,6 +20,7 @@ from vrbench.attacks.mifgsm import MIFGSM
 from vrbench.attacks.pgd import PGD
 from vrbench.core.errors import DivergedError, VRBenchError
 from vrbench.core.seeds import Streams
+from vrbench.core.spec import describe
 
 WHITE_BOX = [CW, DDN, DeepFool, FMN, JSMA, LBFGS, MIFGSM, PGD]
 
@@ -120,3 +122,12 @@ def test_who_is_there_already_stays(make, store):
     once = 2 if store == "round" else 1
     assert (looks[there] <= once).all()
     assert (looks[~there] > once).all()
+
+
+@pytest.mark.parametrize("make", [DeepFool, JSMA, LBFGS, FMN, DDN])
+def test_yaml_and_python_make_the_same_attack(make):
+    from hydra.utils import instantiate
+    from omegaconf import OmegaConf
+
+    path = Path(__file__).parents[2] / "conf" / "attack" / f"{make.name.lower()}.yaml"
+    assert describe(instantiate(OmegaConf.load(path))) == describe(make())

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts import AttackContract, Redder, victim
-from vrbench.attacks.base import Classes, Verdict
+from tests.contracts import AttackContract, Classified, Redder, victim
+from vrbench.attacks.base import Verdict
 from vrbench.attacks.budget import L2
 from vrbench.attacks.jsma import JSMA
 from vrbench.core.errors import ConfigError
@@ -17,22 +17,6 @@ FREE = L2(eps=float("inf"))
 class TestJSMA(AttackContract):
     make = JSMA
     beats_noise = False  # moves few values, and stops at the first success
-
-
-class Classified:
-    """Any network's classes; ``towards`` one, or ``away`` from it."""
-
-    def __init__(self, network, *, towards=None, away=None):
-        self.network, self.towards, self.away = network, towards, away
-        self.forwards = 0
-
-    def classes(self, x, items):
-        self.forwards += 1
-        return Classes(self.network(x), self.towards, self.away)
-
-    def judge(self, x, items):
-        margin = self.classes(x, items).ahead()[1]
-        return Verdict(margin, margin)
 
 
 def linear_model(num_classes=5, values=3 * 4 * 4):

@@ -70,7 +70,11 @@ class DeepFool(Attack):
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
         best = Nearest(clean, goal, self.confidence, budget)
-        row, x, change = torch.arange(len(clean), device=clean.device), clean, torch.zeros_like(clean)
+        row, x, change = (
+            torch.arange(len(clean), device=clean.device),
+            clean,
+            torch.zeros_like(clean),
+        )
         for step in range(self.steps + 1):
             anchor = clean[row]
             margin, boundaries = self._look(x, items[row], goal)
@@ -89,9 +93,7 @@ class DeepFool(Attack):
             row, x, change = row[going], x[going], change[going]
         return best.x
 
-    def _look(
-        self, x: Tensor, items: Tensor, goal: Goal
-    ) -> tuple[Tensor, Iterator[Boundary]]:
+    def _look(self, x: Tensor, items: Tensor, goal: Goal) -> tuple[Tensor, Iterator[Boundary]]:
         """Return the ``(B,)`` margins, and the boundaries one after the other."""
         x = x.detach().requires_grad_()
         found = classes_of(goal, x, items)
@@ -132,7 +134,9 @@ class DeepFool(Attack):
         for lead, slope in boundaries:
             slope = slope.masked_fill(((x <= 0) & (slope > 0)) | ((x >= 1) & (slope < 0)), 0)
             unit, steepness = ascent(slope, budget)
-            length = torch.where(steepness > 0, (lead + missing).clamp(min=0) / steepness, torch.inf)
+            length = torch.where(
+                steepness > 0, (lead + missing).clamp(min=0) / steepness, torch.inf
+            )
             nearer = length < away
             away = torch.where(nearer, length, away)
             step = -(length + BEYOND)[:, None, None, None] * unit
