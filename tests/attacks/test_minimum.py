@@ -196,6 +196,20 @@ def test_no_longer_a_change_than_carlini_and_wagner_need(taught, aim, make):
 
 
 @pytest.mark.parametrize("aim", [{"away": 0}, {"towards": 2}])
+@pytest.mark.parametrize("make", [DeepFool, FMN])
+def test_success_survives_rounding_in_linf_too(taught, aim, make):
+    network, clean, items = taught
+    goal, budget = Classified(network, **aim), Linf(eps=INF)
+    x = make()(clean, items, goal, budget, Streams(0))
+    assert torch.equal(x, (x * 255).round() / 255)
+    assert (goal.judge(x, items).margin < 0).all()
+    found = budget.spent(x, clean)
+    assert torch.allclose(found, found.round(), atol=1e-3)
+    free = make()(clean, items, goal, FREE_LINF, Streams(0))
+    assert (found < budget.spent(free, clean) + 2).all()
+
+
+@pytest.mark.parametrize("aim", [{"away": 0}, {"towards": 2}])
 @pytest.mark.parametrize("make", KINDS)
 def test_success_survives_rounding(taught, aim, make):
     network, clean, items = taught
@@ -271,8 +285,12 @@ def test_company_changes_nothing_for_classes_either(taught, aim, make):
 
 @pytest.mark.parametrize(
     ("make", "wrong"),
-    [(DeepFool, {"candidates": 0}), (FMN, {"gamma": 1}), (DDN, {"initial": 0.0})]
-    + [(LBFGS, {"history": 0})],
+    [
+        (DeepFool, {"candidates": 0}),
+        (FMN, {"gamma": 1}),
+        (DDN, {"initial": 0.0}),
+        (LBFGS, {"history": 0}),
+    ],
 )
 def test_settings_out_of_range_are_named(make, wrong):
     with pytest.raises(ConfigError, match=f"{make.name}: expected"):
