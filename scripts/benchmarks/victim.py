@@ -28,10 +28,13 @@ def arguments(description: str) -> argparse.ArgumentParser:
     return parser
 
 
-def victim(chosen: argparse.Namespace) -> tuple[Extractor, Tensor, Tensor, int]:
+def victim(
+    chosen: argparse.Namespace, *, one_source: bool = False
+) -> tuple[Extractor, Tensor, Tensor, int]:
     """Return the network, held-out pictures it gets right, their items, and a target class.
 
-    The target is a category that none of the pictures shows.
+    The target is a category that none of the pictures shows; with ``one_source`` all of them show
+    the same one.
     """
     data = folder(path=chosen.data) if chosen.data else boutique()
     store, catalogue = Store(Path(chosen.store)), data.catalogue
@@ -40,7 +43,11 @@ def victim(chosen: argparse.Namespace) -> tuple[Extractor, Tensor, Tensor, int]:
     network, notes = stages.teach(store, lesson, catalogue, images, 0, chosen.device)
     counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
     target = int(counts.argmax())
-    items = torch.nonzero(catalogue.categories != target).squeeze(1)
+    among = catalogue.categories != target
+    if one_source:
+        source = int(counts.index_fill(0, torch.tensor([target]), 0).argmax())
+        among = catalogue.categories == source
+    items = torch.nonzero(among).squeeze(1)
     order = torch.randperm(len(items), generator=torch.Generator().manual_seed(0))
     kept = []
     for chunk in items[order].split(64):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple, Protocol, final
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, final
 
 import torch
 from torch import Tensor
 
 from vrbench.attacks.budget import Budget
-from vrbench.core.errors import IncompatibleError
+from vrbench.core.errors import DivergedError, IncompatibleError
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import Component
 
@@ -22,11 +22,29 @@ class Verdict(NamedTuple):
 
 
 class Classes(NamedTuple):
-    """What a goal about classes is computed from."""
+    """What a goal about classes is computed from; its margin is a difference of two logits."""
 
     logits: Tensor  # (B, C) float32
     towards: int | None  # the class wanted
     away: int | None  # the class to get away from; the other one is None
+
+    @property
+    def named(self) -> int:
+        """The one class that the goal names."""
+        found = self.away if self.towards is None else self.towards
+        assert found is not None
+        return found
+
+    def ahead(self) -> tuple[Tensor, Tensor]:
+        """Return, ``(B, C)``, the named class's logit minus each other's, and ``(B,)`` the margin.
+
+        The named class's own entry is infinite. The margin is the goal's: the least lead of a
+        class to get away from, or minus that of a class that is wanted.
+        """
+        lead = self.logits[:, self.named, None] - self.logits
+        own = torch.arange(lead.shape[1], device=lead.device) == self.named
+        lead = lead.masked_fill(own, torch.inf)
+        return lead, lead.amin(1) if self.towards is None else -lead.amin(1)
 
 
 class Goal(Protocol):
@@ -55,9 +73,22 @@ def able(goal: Goal, what: str) -> Any:
     """
     found = getattr(goal, what, None)
     if found is None:
-        name = getattr(goal, "name", type(goal).__name__)
-        raise IncompatibleError(f"{name} offers no {what}, which this attack needs")
+        raise IncompatibleError(f"{name_of(goal)} offers no {what}, which this attack needs")
     return found
+
+
+def classes_of(goal: Goal, x: Tensor, items: Tensor) -> Classes | None:
+    """Return what a goal is made of where it is about classes, and None where it is not."""
+    try:
+        found: Classes = able(goal, "classes")(x, items)
+    except IncompatibleError:
+        return None
+    return found
+
+
+def name_of(goal: Goal) -> str:
+    """Return what to call a goal in an error."""
+    return str(getattr(goal, "name", type(goal).__name__))
 
 
 class TwoSpeed:
@@ -69,6 +100,7 @@ class TwoSpeed:
 
     def __init__(self, quick: Goal, exact: Goal) -> None:
         self.judge, self._quick, self._exact = quick.judge, quick, exact
+        self.name = name_of(exact)
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:
         """Return what the quick judge is made of, if it is about classes."""
@@ -120,13 +152,16 @@ class Attack(Component, ABC):
 
         Returns:
             ``(B, 3, H, W)``, detached, with ``budget.spent(...) <= budget.eps``. Row ``b``
-            does not depend on which other rows it came with.
+            does not depend on which other rows it came with. Without items, or with a budget of
+            zero, nothing is searched and nobody is asked: what came in goes out.
 
         Raises:
             IncompatibleError: if the budget has no limit and the attack needs one.
         """
         if self.needs_radius and budget.eps == float("inf"):
             raise IncompatibleError(f"{self.name} needs a budget with a limit, such as linf_8")
+        if not len(clean) or budget.eps == 0:
+            return clean.detach().clone()
         if isinstance(self, BlackBox) and not isinstance(goal, Oracle):
             goal = Oracle(goal, limit=self.queries, decisions=self.decisions)
         found = self.search(clean.detach(), items, goal, budget, rng)
@@ -209,9 +244,43 @@ class BlackBox(Attack):
     decisions: ClassVar[bool] = False
 
 
-def gradient(goal: Goal, x: Tensor, items: Tensor) -> tuple[Tensor, Verdict]:
-    """Return the gradient of each image's loss in ``x``, and the verdict; leaves no graph."""
+def gradient(
+    goal: Goal, x: Tensor, items: Tensor, *, of: Literal["loss", "margin"] = "loss"
+) -> tuple[Tensor, Verdict]:
+    """Return the gradient in ``x`` of each image's loss, and the verdict; leaves no graph.
+
+    Args:
+        goal: what is differentiated.
+        x: ``(B, 3, H, W)`` images.
+        items: ``(B,)`` whose they are.
+        of: "loss", or "margin", which attacks that look for a boundary need.
+
+    Raises:
+        DivergedError: if a number is not finite.
+    """
     x = x.detach().requires_grad_()
     verdict = goal.judge(x, items)
-    (slope,) = torch.autograd.grad(verdict.loss.sum(), x)
+    value = verdict.loss if of == "loss" else verdict.margin
+    (slope,) = torch.autograd.grad(value.sum(), x)
+    check_finite(goal, items, slope, value)
     return slope, Verdict(verdict.loss.detach(), verdict.margin.detach())
+
+
+def check_finite(goal: Goal, items: Tensor, *found: Tensor) -> None:
+    """Raise if what a goal answered about ``items`` is not all finite.
+
+    Args:
+        goal: named in the error.
+        items: ``(B,)``; the first one in trouble is named too.
+        found: tensors of ``B`` rows.
+
+    Raises:
+        DivergedError: so that no picture is made out of it.
+    """
+    fine = torch.stack([f.detach().reshape(len(items), -1).isfinite().all(1) for f in found]).all(0)
+    if not fine.all():
+        item = items[~fine][0].item()
+        raise DivergedError(
+            f"{name_of(goal)} gives item {item} a loss or a gradient that is not finite: "
+            "what answers it has diverged, or needs float32"
+        )

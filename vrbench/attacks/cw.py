@@ -7,15 +7,15 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, TwoSpeed
+from vrbench.attacks.base import Attack, Goal, check_finite
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.nearest import Nearest
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
 SHRINK = 0.999999  # keeps pure black and pure white inside tanh's range
 LOOKS = 20  # per search step, at whether an item still makes progress
 UPPER = 1e10
-NEAR = 0.1  # a quick margin below this is worth an exact look
 
 
 class CW(Attack):
@@ -74,7 +74,7 @@ class CW(Attack):
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
-        best = _Best(clean, goal, self.confidence)
+        best = Nearest(clean, goal, self.confidence)
         state = _State(clean, self.initial_c or 1.0)
         look_every = max(1, self.steps // LOOKS)
         while len(state.row):
@@ -88,6 +88,7 @@ class CW(Attack):
             distance = (x - anchor).square().flatten(1).sum(1)
             loss = distance + state.c * (margin + self.confidence).clamp(min=0)
             (slope,) = torch.autograd.grad(loss.sum(), w)
+            check_finite(goal, item, loss, slope)
             reached = best.update(state.row, item, x, distance, margin)
             state.won |= reached
             state.descend(slope, self.lr)
@@ -156,41 +157,3 @@ class _State:
             for name, value in vars(self).items():
                 if isinstance(value, Tensor):
                     setattr(self, name, value[going])
-
-
-class _Best:
-    """The nearest successful picture of each item; before the first, that of smallest margin.
-
-    Where the goal has a quick and an exact judge, every picture that would be kept is looked at
-    exactly, and ``bias`` remembers by how much the quick one was off.
-    """
-
-    def __init__(self, clean: Tensor, goal: Goal, confidence: float) -> None:
-        self.x, n, device = clean.clone(), len(clean), clean.device
-        self.distance = torch.full((n,), torch.inf, device=device)
-        self.margin = torch.full((n,), torch.inf, device=device)
-        self.bias = torch.zeros(n, device=device)
-        self.confirm = goal.confirm if isinstance(goal, TwoSpeed) else None
-        self.confidence = confidence
-
-    @torch.no_grad()
-    def update(
-        self, row: Tensor, item: Tensor, x: Tensor, distance: Tensor, margin: Tensor
-    ) -> Tensor:
-        """Keep what is better among ``x``; return ``(B,)`` bool, which of them succeed."""
-        known = margin.clone()
-        if self.confirm is not None:
-            near = (known < NEAR - self.confidence) & (distance < self.distance[row])
-            if near.any():
-                known[near] = self.confirm(x[near], item[near]).margin
-                self.bias[row[near]] += known[near] - margin[near]
-            # Without an exact look nothing counts as a success.
-            known = torch.where(near, known, known.clamp(min=-self.confidence))
-        reached = known < -self.confidence
-        nearer = reached & (distance < self.distance[row])
-        closer = ~reached & self.distance[row].isinf() & (known < self.margin[row])
-        kept = nearer | closer
-        self.x[row[kept]] = x[kept]
-        self.distance[row[nearer]] = distance[nearer]
-        self.margin[row] = torch.minimum(self.margin[row], known)
-        return reached

@@ -33,7 +33,7 @@ class StorageError(VRBenchError, OSError):
 
 
 class DivergedError(VRBenchError, ArithmeticError):
-    """A training left the finite numbers; nothing of it was kept."""
+    """A training or an attack left the finite numbers; nothing of it was kept."""
 
 
 class IncompatibleError(VRBenchError):

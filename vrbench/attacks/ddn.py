@@ -1,0 +1,90 @@
+"""DDN: the direction and the length of a change, each found by itself."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.base import Attack, Goal, gradient
+from vrbench.attacks.budget import L2, Budget
+from vrbench.attacks.fmn import SLOWEST, cosine
+from vrbench.attacks.nearest import Nearest, ascent
+from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import Streams
+
+
+class DDN(Attack):
+    """Decoupled direction and norm, L2 (Rony et al., CVPR 2019, alg. 1).
+
+    Every step turns the change down the normalised gradient, by a rate that decays along a cosine,
+    and gives it the item's own length, which shrinks by the share ``gamma`` where the goal is
+    reached and grows by it where it is not.
+
+    Differences. What is descended is the goal's margin, which does not saturate as the paper's
+    cross-entropy does. The first length is, by default, the distance to the boundary as it looks
+    from the clean picture; ``initial=1.0`` is the paper's. An item whose clean picture reaches the
+    goal, or whose margin has no gradient, leaves the batch. An item that never succeeds returns its
+    picture of smallest margin. Where the budget rounds, as in the paper's quantised form, success
+    is what is left after rounding. A budget of another norm is applied at the end.
+
+    Args:
+        steps: gradient steps per item.
+        step: L2 length of the first turn, on the ``[0, 1]`` scale of pixels.
+        gamma: share by which the length changes.
+        initial: first L2 length of the change, on that scale; None estimates it.
+        confidence: by how much the margin is to be passed.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+    """
+
+    needs_radius: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        steps: int = 100,
+        step: float = 1.0,
+        gamma: float = 0.05,
+        initial: float | None = None,
+        confidence: float = 0.0,
+    ) -> None:
+        if steps < 1 or step <= 0 or not 0 < gamma < 1 or confidence < 0:
+            raise ConfigError(
+                "DDN: expected steps >= 1, step > 0, 0 < gamma < 1 and confidence >= 0, "
+                f"got {self.spec}"
+            )
+        if initial is not None and initial <= 0:
+            raise ConfigError(f"DDN: expected initial > 0 or null, got {initial}")
+        self.steps, self.step, self.gamma = steps, step, gamma
+        self.initial, self.confidence = initial, confidence
+
+    def search(
+        self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
+    ) -> Tensor:
+        norm = L2(eps=float("inf"), store=budget.store)
+        best = Nearest(clean, goal, self.confidence, norm)
+        row, x = torch.arange(len(clean), device=clean.device), clean
+        length = torch.zeros(len(clean), device=clean.device)
+        for n in range(self.steps + 1):
+            anchor = clean[row]
+            slope, verdict = gradient(goal, x, items[row], of="margin")
+            known = verdict.margin + best.bias[row]
+            best.update(row, items[row], x, norm.spent(x, anchor), known)
+            unit, steepness = ascent(slope, norm)
+            going = (best.distance[row] > 0) & (steepness > 0)
+            if n == self.steps or not going.any():
+                break
+            short = best.short(row, verdict.margin)
+            if n == 0:
+                longest = clean[0].numel() ** 0.5
+                first = (short / steepness.clamp(min=1e-12)).clamp(max=longest)
+                length = first if self.initial is None else torch.full_like(first, self.initial)
+            length = length * torch.where(short < 0, 1 - self.gamma, 1 + self.gamma)
+            change = x - anchor - cosine(n / self.steps, self.step, SLOWEST * self.step) * unit
+            share = length / change.flatten(1).norm(dim=1).clamp(min=1e-12)
+            x = (anchor + share[:, None, None, None] * change).clamp(0, 1)
+            row, x, length = row[going], x[going], length[going]
+        return best.x
