@@ -35,4 +35,4 @@ def test_an_item_ahead_pushes_the_test_item_out():
 
 def test_without_two_stages_there_is_nothing_to_say():
     with pytest.raises(AssertionError, match="metrics of two stages"):
-        InjectedHR(k=5).measure(view([[0, 1]], data=DATA), DATA)
+        InjectedHR(k=5).measure(replace(VIEW, injected_ranks=None), DATA)
