@@ -82,7 +82,10 @@ def test_ranks_are_those_of_lists(case, n):
     tables, cold, seen, test = case
     first, second = (Given(t) for t in tables)
     offered = candidates(first, None, feedback(seen), cold, n)
-    made = inject(second, None, offered, feedback(test), cold, block=4)
+    made = inject(second, None, offered, feedback(test), cold, cold, block=4)
+    fewer = inject(second, None, offered, feedback(test), cold[1:], cold)
+    assert torch.equal(fewer.injected_ranks, made.injected_ranks[:, 1:])
+    assert torch.equal(fewer.offered, made.offered)
     assert offered.shape == (USERS, n)
     for user, (pool, ranks, best, count) in enumerate(by_hand(*case, n)):
         assert [i for i in offered[user].tolist() if i >= 0] == pool
@@ -99,7 +102,7 @@ def test_a_test_item_is_offered_once(case):
     test = torch.zeros(USERS, ITEMS, dtype=torch.bool)
     some = offered[:, 0] >= 0
     test[some, offered[some, 0]] = True
-    made = inject(model, None, offered, feedback(test), cold)
+    made = inject(model, None, offered, feedback(test), cold, cold)
     assert torch.equal(made.offered, (offered >= 0).sum(1))
     assert (made.offered_ranks[some] == 1).all()
 
@@ -112,7 +115,7 @@ def test_a_constant_score_puts_an_item_anywhere():
     rng = stream(3)
     offered = torch.stack([torch.randperm(4000, generator=rng)[:19] for _ in range(users)])
     none = feedback(torch.zeros(users, items, dtype=torch.bool))
-    ranks = inject(model, None, offered, none, cold).injected_ranks
+    ranks = inject(model, None, offered, none, cold, cold).injected_ranks
     assert int(ranks.min()) == 1
     assert int(ranks.max()) == 20
     for k in (1, 5, 10):

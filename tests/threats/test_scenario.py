@@ -66,7 +66,7 @@ def test_new_items_are_attacked_whatever_their_category():
 def test_a_cold_start_needs_cold_items():
     with pytest.raises(IncompatibleError, match="no item is cold: take dataset=boutique_injected"):
         ColdStart().choose(CHR, LABELS, NAMES, LABELS[:0])
-    with pytest.raises(ConfigError, match="leave scenario.source"):
+    with pytest.raises(ConfigError, match=r"leave scenario\.source"):
         ColdStart(source="hat")
     with pytest.raises(ConfigError, match="candidates >= 1"):
         ColdStart(candidates=0)

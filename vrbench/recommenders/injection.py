@@ -52,20 +52,22 @@ def inject(
     offered: Tensor,
     relevant: Interactions,
     items: Tensor,
+    cold: Tensor,
     block: int = 512,
 ) -> Injected:
     """Return where each of ``items`` stands when it alone joins a user's candidates.
 
-    A user's test items join the candidates, if they are not among them already and are none of
-    ``items``. Equal scores are ordered by the fixed random permutation of ``ranking.rank``. The
-    candidates are sorted once per user, and every item finds its place by bisection.
+    A user's test items join the candidates, if they are known and not among them already. Equal
+    scores are ordered by the fixed random permutation of ``ranking.rank``. The candidates are
+    sorted once per user, and every item finds its place by bisection.
 
     Args:
         model: the second stage, which is attacked.
         visuals: what the items look like to it.
         offered: ``(U, N)`` candidates, -1 where a user has fewer.
         relevant: the test items.
-        items: ``(n,)`` items to inject.
+        items: ``(n,)`` items to inject, all of them cold.
+        cold: ``(m,)`` items that are no candidates even if they are tested.
         block: users scored at once; bounds the memory, changes nothing.
     """
     device, num_items = model.device, relevant.num_items
@@ -77,7 +79,7 @@ def inject(
     for users in torch.arange(len(offered)).split(block):
         score = model.score(users.to(device), encoded).float()
         pool = offered[users].to(device)
-        tested = _padded(relevant, users, items.cpu()).to(device)
+        tested = _padded(relevant, users, cold).to(device)
         again = (tested[:, :, None] == pool[:, None]).any(2)
         pool = torch.cat([pool, tested.masked_fill(again, -1)], 1)
         line = _keys(score, pool, place).sort(dim=1).values
