@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
-from vrbench.data.splits import hold_out, leave_one_out, ratio
+from vrbench.data.splits import hold_out, inject, leave_one_out, ratio
+from vrbench.recommenders.sampling import negatives
 
 
 def test_the_last_item_is_tested_and_the_one_before_validates():
@@ -38,3 +39,29 @@ def test_cold_items_have_no_training_and_all_of_their_feedback_is_tested(world):
     assert cold.spec != world.spec
     with pytest.raises(ConfigError, match="0 < share < 1"):
         hold_out(world, share=1.0)
+
+
+def test_new_items_have_no_feedback_and_the_rest_stays_where_it_was(world):
+    new = inject(world, share=0.25, seed=1)
+    assert len(new.cold_items) == 9
+    gone = torch.zeros(36, dtype=torch.bool)
+    gone[new.cold_items] = True
+    for name in ("train", "valid", "test"):
+        was, now = (getattr(d, name).matrix() for d in (world, new))
+        assert torch.equal(now, was & ~gone)
+        assert now.any()
+    assert new.spec != world.spec
+    assert new.spec != inject(world, share=0.25, seed=2).spec
+    assert not torch.equal(new.cold_items, inject(world, share=0.25, seed=2).cold_items)
+    with pytest.raises(ConfigError, match="0 < share < 1"):
+        inject(world, share=0.0)
+    with pytest.raises(DataError, match="leaves nothing"):
+        inject(world, share=0.01)
+
+
+def test_new_items_are_never_drawn_as_negatives(world):
+    new = inject(world, share=0.25)
+    users = torch.arange(30).repeat(200)
+    drawn = negatives(new.train, users, stream(0))
+    assert not torch.isin(drawn, new.cold_items).any()
+    assert len(drawn.unique()) == 27

@@ -77,6 +77,22 @@ class RecommenderContract:
         assert few.shape == (3, 3)
         assert torch.allclose(few, self.scores(model, users, visuals)[:, items], atol=1e-5)
 
+    def test_the_crowd_is_the_mean_over_all_users(self, world, visuals):
+        """Whatever short cut a model takes, in value and in gradient."""
+        model, items = self.fitted(world, visuals), torch.tensor([35, 1, 2, 8])
+        values = (1 - visuals[items]).requires_grad_()
+        shown = visuals.overlay(items, values)
+        crowd = model.crowd(30)(model.encode(items, shown))
+        mean = model.score(torch.arange(30), model.encode(items, shown)).mean(0)
+        assert crowd.shape == (4,)
+        assert torch.allclose(crowd, mean, atol=1e-5)
+        if model.signal is not None and model.own_picture:
+            found, wanted = (
+                torch.autograd.grad(m.square().sum(), values)[0] for m in (crowd, mean)
+            )
+            assert wanted.abs().sum() > 0
+            assert torch.allclose(found, wanted, atol=1e-5)
+
     def test_state_survives_a_round_trip(self, world, visuals):
         model, users = self.fitted(world, visuals), torch.arange(30)
         copy = self.model(world, visuals.shape)

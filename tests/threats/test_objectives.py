@@ -1,3 +1,4 @@
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -5,11 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vrbench.core.errors import IncompatibleError
-from vrbench.core.seeds import stream
+from vrbench.attacks.adam import AdamPGD
+from vrbench.attacks.budget import Linf
+from vrbench.attacks.pgd import PGD
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.extractors.base import Extractor, Features
-from vrbench.recommenders.base import Recommender
+from vrbench.recommenders.base import Recommender, Sizes
+from vrbench.recommenders.vbpr import VBPR
 from vrbench.threats.objectives import MatchFeatures, Promote, TargetClass, Untargeted
 from vrbench.threats.scenario import Scenario
 
@@ -84,11 +89,51 @@ def test_match_features_hooks_on_the_most_popular_item_of_the_target(case, world
     goal = MatchFeatures(case, Means(), world.catalogue.images, world.train)
     popularity = world.train.popularity.clone()
     popularity[world.catalogue.categories != 2] = -1
-    assert goal.hook_item == int(popularity.argmax())
-    hook = world.catalogue.images[torch.tensor([goal.hook_item])]
+    assert goal.hooked == int(popularity.argmax())
+    hook = world.catalogue.images[torch.tensor([goal.hooked])]
     verdict = goal.judge(torch.cat([hook, 1 - hook]), torch.arange(2))
     assert verdict.loss[0] == pytest.approx(0, abs=1e-6)
     assert verdict.margin[0] < 0 < verdict.margin[1]
+
+
+def test_a_hook_can_be_named(case, world):
+    """By row, or by the name it has outside; the distance is that to its features."""
+    named = replace(case, item_ids=tuple(f"product {n}" for n in range(36)))
+    for item in (7, "product 7"):
+        goal = MatchFeatures(
+            named, Means(), world.catalogue.images, world.train, hook="item", hook_item=item
+        )
+        hook = world.catalogue.images[torch.tensor([7])]
+        assert torch.equal(goal.example(torch.arange(2)), hook.expand(2, -1, -1, -1))
+        x = torch.rand(2, 3, 16, 16, generator=stream(0, "pictures"))
+        aim = 10 * hook.mean((2, 3))
+        away = (10 * x.mean((2, 3)) - aim).square().sum(1) / aim.square().sum()
+        assert torch.allclose(goal.judge(x, torch.arange(2)).loss, away, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"hook": "item", "hook_item": 36}, r"expected a row in 0\.\.35, got 36"),
+        ({"hook": "item", "hook_item": -1}, "got -1"),
+        ({"hook": "item", "hook_item": "product 3x"}, "no item 'product 3x'; did you mean"),
+        ({"hook": "item", "hook_item": 0}, "item 0 is to be attacked itself"),
+        ({"hook": "item"}, "goes with objective.hook=item"),
+        ({"hook_item": 3}, "goes with objective.hook=item"),
+        ({"hook": "popular"}, "'category', 'shop' or 'item'"),
+    ],
+)
+def test_a_hook_that_cannot_be_is_refused(case, world, settings, message):
+    named = replace(case, item_ids=tuple(f"product {n}" for n in range(36)))
+    with pytest.raises(ConfigError, match=message):
+        MatchFeatures(named, Means(), world.catalogue.images, world.train, **settings)
+
+
+def test_expa_brings_the_features_to_the_hook(case, world):
+    goal = MatchFeatures(case, Means(), world.catalogue.images, world.train)
+    clean = world.catalogue.images[case.items]
+    x = AdamPGD(steps=100)(clean, case.items, goal, Linf(eps=255), Streams(0))
+    assert goal.judge(x, case.items).loss.max() < 0.01 * goal.judge(clean, case.items).loss.max()
 
 
 def world_of(num_users=5, num_items=6):
@@ -124,6 +169,38 @@ def test_promote_has_a_gradient_in_the_pixels():
     Promote(train, Means(), model, visuals).judge(x, torch.tensor([0, 1])).loss.sum().backward()
     expected = -model.users.mean(0) * 10 / 64
     assert torch.allclose(x.grad[0, :, 0, 0], expected, atol=1e-6)
+
+
+def test_insa_reaches_the_optimum_of_a_linear_scorer():
+    """Every pixel goes where the mean user likes it; no picture of the budget is scored higher."""
+    model, visuals, train = world_of()
+    items = torch.arange(4)
+    clean = (pictures() * 255).round() / 255
+    goal, budget = Promote(train, Means(), model, visuals), Linf(eps=8)
+    way = model.users.detach().mean(0).sign()[:, None, None]
+    best = (clean + 8 / 255 * way).clamp(0, 1)
+    for attack in (PGD(steps=20), AdamPGD(steps=40, start="random")):
+        x = attack(clean, items, goal, budget, Streams(0))
+        assert torch.allclose(x, best, atol=1e-6)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_promotion_by_the_mean_user_is_the_loop_over_users(world, tied):
+    """Of VBPR: in value and in gradient."""
+    images = world.catalogue.images
+    visuals = Table(Signal.VECTOR, 10 * images[torch.arange(36)].mean((2, 3)), None)
+    model = VBPR(Sizes(30, 36, (3,)), tied=tied, epochs=5, lr=0.05, visual_lr=0.05)
+    model.fit(world.train, world.valid, visuals, stream(0))
+    model.eval().requires_grad_(False)
+    x, items = pictures().requires_grad_(), torch.arange(4)
+    loss = Promote(world.train, Means(), model, visuals).judge(x, items).loss
+    shown = visuals.overlay(items, 10 * x.mean((2, 3)))
+    encoded = model.encode(items, shown)
+    loop = -sum(model.score(torch.tensor([u]), encoded)[0] for u in range(30)) / 30
+    assert torch.allclose(loss, loop, atol=1e-5)
+    found, wanted = (torch.autograd.grad(v.sum(), x, retain_graph=True)[0] for v in (loss, loop))
+    assert torch.allclose(found, wanted, atol=1e-5)
+    assert wanted.abs().max() > 1e-3
 
 
 def test_what_sees_no_picture_cannot_be_promoted():

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.threats.scenario import Scenario
+from vrbench.threats.scenario import ColdStart, Scenario
 
 NAMES = ("hat", "bag", "sock", "rare")
 LABELS = torch.tensor([0] * 12 + [1] * 15 + [2] * 20 + [3] * 2)
@@ -46,3 +46,27 @@ def test_impossible_scenarios_are_refused():
         Scenario(min_items=18).choose(CHR, LABELS, NAMES)
     with pytest.raises(IncompatibleError, match="no item of category 'none'"):
         Scenario(source="none", target="bag").choose(CHR, LABELS, (*NAMES, "none"))
+
+
+def test_new_items_are_attacked_whatever_their_category():
+    cold = torch.tensor([3, 14, 30, 48])
+    case = ColdStart(min_items=10).choose(CHR, LABELS, NAMES, cold)
+    assert (case.source, case.target) == ("new items", "bag")
+    assert torch.equal(case.items, cold)
+    assert torch.equal((case.labels == case.names.index(case.source)).nonzero()[:, 0], cold)
+    rest = torch.ones(len(LABELS), dtype=torch.bool)
+    rest[cold] = False
+    assert torch.equal(case.labels[rest], LABELS[rest])
+    few = ColdStart(min_items=10, max_items=2, target="hat").choose(CHR, LABELS, NAMES, cold)
+    assert len(few.items) == 2
+    assert set(few.items.tolist()) < set(cold.tolist())
+    assert few.target == "hat"
+
+
+def test_a_cold_start_needs_cold_items():
+    with pytest.raises(IncompatibleError, match="no item is cold: take dataset=boutique_injected"):
+        ColdStart().choose(CHR, LABELS, NAMES, LABELS[:0])
+    with pytest.raises(ConfigError, match=r"leave scenario\.source"):
+        ColdStart(source="hat")
+    with pytest.raises(ConfigError, match="candidates >= 1"):
+        ColdStart(candidates=0)

@@ -119,5 +119,43 @@ def hold_out(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
     )
 
 
+def inject(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
+    """Return ``dataset`` with a random share of its items new: nobody has any feedback on them.
+
+    What feedback there was is dropped from every split, and the rest stays where it is: the test
+    asks for items that are known, and new ones can be tried among them (as the cold items of Liu
+    and Larson, WWW 2021, 1000 items that are in no split). Users whose test item became new have
+    no test. ``hold_out`` tests new items instead.
+
+    Args:
+        dataset: what is split again.
+        share: of all items, in (0, 1).
+        seed: of the choice.
+
+    Raises:
+        ConfigError: if ``share`` is out of range.
+        DataError: if no item becomes new, or nothing is left to train on, or to test.
+    """
+    if not 0 < share < 1:
+        raise ConfigError(f"expected 0 < share < 1, got {share}")
+    num_items = dataset.train.num_items
+    order = torch.randperm(num_items, generator=stream(seed, "new items"))
+    cold = order[: round(share * num_items)].sort().values
+    is_cold = torch.zeros(num_items, dtype=torch.bool)
+    is_cold[cold] = True
+
+    def kept(part: Interactions, name: str) -> Interactions:
+        keep = ~is_cold[part.items]
+        spec = ["inject", share, seed, name, part.spec]
+        return _of(part.users[keep], part.items[keep], part, spec)
+
+    train, test = kept(dataset.train, "train"), kept(dataset.test, "test")
+    if not len(cold) or not len(train) or not len(test):
+        raise DataError(
+            f"{share:g} of {num_items} items as new ones leaves nothing to train on, test or inject"
+        )
+    return replace(dataset, train=train, valid=kept(dataset.valid, "valid"), test=test, cold=cold)
+
+
 def _of(users: Tensor, items: Tensor, like: Interactions, spec: object) -> Interactions:
     return Interactions.of(users, items, like.num_users, like.num_items, spec)

@@ -33,18 +33,24 @@ class View:
     source: int  # the attacked category, an index into labels' names
     target: int  # the category it should be taken for
     profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
+    # Of two stages: the attacked items, each alone among a user's candidates.
+    injected_ranks: Tensor | None = None  # (U, n) int32
+    offered_ranks: Tensor | None = None  # (U,) int64 the best test item's, nothing injected; or 0
+    offered: Tensor | None = None  # (U,) int64 number of candidates
 
 
 class Metric(Component, ABC):
     """Numbers, one per user or image, whose mean is reported.
 
     ``better`` says which way is good *for the shop* and is read by leaderboards; ``per`` tells
-    what the average runs over; ``of_category`` whether it counts the source category.
+    what the average runs over; ``of_category`` whether it counts the source category;
+    ``two_stage`` whether it looks at new items among candidates, which a run makes only then.
     """
 
     better: ClassVar[Literal["higher", "lower"]]
     per: ClassVar[Literal["user", "image"]]
     of_category: ClassVar[bool] = False
+    two_stage: ClassVar[bool] = False
 
     @property
     def column(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol
@@ -75,6 +76,20 @@ class Recommender(Component, nn.Module, ABC):
         Differentiable in the entries of the visuals, unless ``signal`` is None.
         """
 
+    def crowd(self, num_users: int) -> Callable[[Any], Tensor]:
+        """Return a function from ``n`` encoded items to their ``(n,)`` mean scores over all users.
+
+        Made once, of a model that no longer changes; differentiable like ``score``. Override it
+        where users enter linearly: their mean is then all there is to know of them.
+        """
+        blocks = torch.arange(num_users, device=self.device).split(8192)
+
+        def mean(encoded: Any) -> Tensor:
+            total = [self.score(users, encoded).sum(0) for users in blocks]
+            return torch.stack(total).sum(0) / num_users
+
+        return mean
+
     def profile(self, users: Tensor, encoded: Any) -> Tensor | None:
         """Return ``(len(users), K)`` user vectors where pictures are part of them; else None."""
         return None
@@ -84,6 +99,11 @@ class Recommender(Component, nn.Module, ABC):
         """Where its parameters are."""
         found = next(self.parameters(), None)
         return torch.device("cpu") if found is None else found.device
+
+
+def mean_row(table: nn.Embedding) -> Tensor:
+    """Return the mean of the rows of ``table``, a constant."""
+    return table.weight.detach().double().mean(0).float()
 
 
 class RecommenderFactory(Protocol):

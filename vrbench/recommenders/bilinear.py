@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vrbench.core.visuals import Signal, Visuals
+from vrbench.recommenders.base import mean_row
 from vrbench.recommenders.pairwise import half_square
 from vrbench.recommenders.scaled import ScaledFeatures
 
@@ -43,6 +45,10 @@ class Bilinear(ScaledFeatures):
 
     def score(self, users: Tensor, encoded: Side) -> Tensor:
         return self.user(users) @ encoded.vector.T + encoded.bias
+
+    def crowd(self, num_users: int) -> Callable[[Side], Tensor]:
+        user = mean_row(self.user)
+        return lambda side: (side.vector * user).sum(1) + side.bias
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
         side = self.side(items, visuals)

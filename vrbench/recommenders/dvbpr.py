@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Literal, Protocol, cast, get_args
 
 import torch
@@ -12,7 +13,7 @@ from vrbench.core.dropout import seed_dropout
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.visuals import Signal, Table, Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import History, Sizes
+from vrbench.recommenders.base import History, Sizes, mean_row
 from vrbench.recommenders.pairwise import PairwiseRecommender, half_square
 
 PICTURES = 128  # that go through the network at once, in training only those of one batch
@@ -179,6 +180,10 @@ class DVBPR(PairwiseRecommender):
 
     def score(self, users: Tensor, encoded: Tensor) -> Tensor:
         return self.user(users) @ encoded.T
+
+    def crowd(self, num_users: int) -> Callable[[Tensor], Tensor]:
+        user = mean_row(self.user)
+        return lambda look: (look * user).sum(1)
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
         distinct, where = items.unique(return_inverse=True)

@@ -1,0 +1,86 @@
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from tests.contracts import AttackContract, Redder
+from vrbench.attacks.adam import AdamPGD
+from vrbench.attacks.base import Verdict
+from vrbench.attacks.budget import Linf
+from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import Streams, stream
+
+
+class TestAdamPGD(AttackContract):
+    make = partial(AdamPGD, steps=20)
+
+
+class TestAdamPGDFromNoise(AttackContract):
+    make = partial(AdamPGD, steps=20, start="random", enough=0.05)
+
+
+def test_reaches_the_optimum_of_a_linear_loss(world):
+    items = torch.arange(6)
+    clean = world.catalogue.images[items]
+    for start in ("clean", "random"):
+        x = AdamPGD(steps=20, start=start)(clean, items, Redder(), Linf(eps=8), Streams(0))
+        assert torch.allclose(x[:, 0], (clean[:, 0] - 8 / 255).clamp(min=0), atol=1e-6)
+
+
+def test_steps_are_those_of_adam():
+    """Against torch's own, on a loss with curvature, where the budget binds nowhere."""
+    clean = torch.full((2, 3, 4, 4), 0.5)
+    aim = clean + 0.3 * torch.rand(clean.shape, generator=stream(0)) - 0.15
+
+    def judge(x, items):
+        loss = (x - aim[items]).square().flatten(1).sum(1)
+        return Verdict(loss, loss)
+
+    goal, items = SimpleNamespace(judge=judge), torch.arange(2)
+    found = AdamPGD(steps=7, lr=0.02).search(clean, items, goal, Linf(eps=255), Streams(0))
+    change = torch.zeros_like(clean, requires_grad=True)
+    optimiser = torch.optim.Adam([change], lr=0.02)
+    for _ in range(7):
+        optimiser.zero_grad()
+        judge(clean + change, items).loss.sum().backward()
+        optimiser.step()
+    assert torch.allclose(found, clean + change, atol=1e-6)
+
+
+def test_the_published_start_is_a_bright_corner():
+    """From [0, 1) nearly every entry begins at +eps, and few small steps never leave it."""
+    clean, items = torch.full((1, 3, 32, 32), 128 / 255), torch.tensor([0])
+    brighter = SimpleNamespace(judge=lambda x, i: Verdict(*[x.flatten(1).mean(1)] * 2))
+    budget = Linf(eps=32)
+
+    def run(**settings):
+        return AdamPGD(**settings)(clean, items, brighter, budget, Streams(0))
+
+    published = run(steps=670, lr=1e-4, start="unit")
+    assert ((published - clean) > 0).float().mean() > 0.85  # though the loss wants it dark
+    for start in ("clean", "random"):
+        assert torch.allclose(run(steps=40, start=start), clean - 32 / 255, atol=1e-6)
+
+
+def test_items_that_are_done_leave_with_what_they_have(world):
+    seen = []
+
+    class Watched(Redder):
+        def judge(self, x, items):
+            seen.append(len(x))
+            return super().judge(x, items)
+
+    items = torch.arange(6)
+    clean = world.catalogue.images[items]
+    AdamPGD(steps=30, enough=0.0)(clean, items, Watched(), Linf(eps=64), Streams(0))
+    assert seen[0] == 6
+    assert sorted(seen, reverse=True) == seen
+    assert seen[-1] < 6
+
+
+def test_settings_out_of_range_are_refused():
+    with pytest.raises(ConfigError, match="steps >= 1"):
+        AdamPGD(steps=0)
+    with pytest.raises(ConfigError, match="clean, random or unit"):
+        AdamPGD(start="white")

@@ -1,0 +1,62 @@
+"""Two stages: how new items do among a user's candidates, one at a time (Liu and Larson, 2021)."""
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.base import CutoffMetric, RankMetric, View
+
+
+def ranks(view: View) -> Tensor:
+    """Return the ``(U, n)`` ranks of the injected items."""
+    assert view.injected_ranks is not None, "a run makes them for metrics of two stages"
+    return view.injected_ranks
+
+
+class InjectedHR(CutoffMetric):
+    """Share of the attacked items that would enter the user's top ``k``, each injected alone.
+
+    HR of the adversarial item; on clean pictures, that of the cooperative one. The mean over users
+    of the mean over items, which is the authors' mean over items of the mean over users.
+    """
+
+    name = "injected HR"
+    better = "lower"
+    of_category = True
+    two_stage = True
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        return (ranks(view) <= self.k).float().mean(1)
+
+
+class InjectedRank(RankMetric):
+    """Mean rank of the attacked items, each injected alone among the user's candidates."""
+
+    name = "injected rank"
+    better = "higher"
+    of_category = True
+    two_stage = True
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        return ranks(view).float().mean(1)
+
+
+class TwoStageHR(CutoffMetric):
+    """Share of the injections that leave a test item of the user in the top ``k``.
+
+    What the shop is for, beside each injected item. NaN for users without a test item that is
+    known: they may be new, see ``splits.hold_out``.
+    """
+
+    name = "two-stage HR"
+    better = "higher"
+    of_category = True
+    two_stage = True
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        injected, alone = ranks(view), view.offered_ranks
+        assert alone is not None
+        # Ranks have no ties, so an injected item that ranks as the test item did is ahead of it.
+        beside = alone[:, None] + (injected <= alone[:, None])
+        hits = (beside <= self.k).float().mean(1)
+        return torch.where(alone > 0, hits, torch.nan)
