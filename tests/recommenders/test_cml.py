@@ -16,13 +16,15 @@ SIZES = Sizes(30, 36, ())
 
 
 class TestCML(RecommenderContract):
-    make = partial(CML, **FAST, covariance=1.0)
+    make = partial(CML, **FAST, covariance=1.0, eval_every=1)
 
 
 @pytest.fixture
 def begun():
     model = CML(SIZES, **FAST)
     model.begin(None, stream(0))
+    for table in (model.user, model.item):  # away from the centre, where all distances are equal
+        table.weight.data.copy_(0.35 * torch.randn(table.weight.shape, generator=stream(1)))
     return model
 
 
@@ -86,7 +88,7 @@ def test_covariances_are_those_of_different_dimensions():
 def test_the_covariance_term_spreads_the_dimensions(world):
     none = Interactions.of(NONE, NONE, 30, 36)
     spread = []
-    for weight in (0.0, 100.0):
+    for weight in (0.0, 1000.0):
         model = CML(SIZES, **FAST | {"epochs": 20}, covariance=weight)
         model.fit(world.train, none, None, stream(0))
         spread.append(off_diagonal(torch.cat([model.user.weight, model.item.weight])))

@@ -12,7 +12,7 @@ from vrbench.recommenders import neumf
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.neumf import NeuMF
 
-FAST = {"factors": 8, "layers": (16, 8), "epochs": 60, "batch_size": 64, "lr": 0.01}
+FAST = {"factors": 8, "hidden": 16, "depth": 2, "epochs": 60, "batch_size": 64, "lr": 0.01}
 SIZES = Sizes(30, 36, ())
 
 

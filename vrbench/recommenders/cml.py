@@ -11,7 +11,7 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.epochs import EpochRecommender, normal
+from vrbench.recommenders.epochs import EpochRecommender
 from vrbench.recommenders.sampling import learnable, negatives
 
 
@@ -25,7 +25,8 @@ class CML(EpochRecommender):
     point is brought back into the unit ball. The covariance term is the mean square of the
     off-diagonal covariances of the batch's points. Scores are ``-d``.
 
-    Stepped by lazy Adam, where the paper takes AdaGrad. (Elliot's hinge compares every user of a
+    Stepped by lazy Adam, where the paper takes AdaGrad; points start near the centre, where theirs
+    start near the sphere and little of what is learnt is shared. (Elliot's hinge compares every user of a
     batch with every other's item, and has neither rank weights, covariances, nor the ball.)
 
     Args:
@@ -65,11 +66,6 @@ class CML(EpochRecommender):
         self.candidates, self.covariance = candidates, covariance
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
         self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
-
-    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
-        for table in (self.user, self.item):
-            table.weight.data.copy_(normal(table.weight, self.factors**-0.5, rng))
-            into_ball(table, torch.arange(table.num_embeddings, device=self.device))
 
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         """Yield ``(B,)`` users, ``(B,)`` liked items and ``(B, candidates)`` others."""

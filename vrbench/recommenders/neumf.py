@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -41,7 +41,8 @@ class NeuMF(EpochRecommender):
     Args:
         sizes: users and items.
         factors: length K of the product's rows.
-        layers: widths of the network's layers; its rows are half as long as the first.
+        hidden: width H of the network's first layer; its rows of users and items have half of it.
+        depth: layers, each half as wide as the one before.
         negatives: pairs drawn for each interaction.
         dropout: share of a layer's inputs left out in training.
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; a batch is counted
@@ -56,7 +57,8 @@ class NeuMF(EpochRecommender):
         sizes: Sizes,
         *,
         factors: int = 32,
-        layers: Sequence[int] = (64, 32, 16),
+        hidden: int = 64,
+        depth: int = 3,
         negatives: int = 4,
         dropout: float = 0.1,
         epochs: int = 100,
@@ -69,21 +71,22 @@ class NeuMF(EpochRecommender):
         super().__init__(
             epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
         )
-        if factors < 1 or not layers or min(layers) < 2 or negatives < 1 or l2 < 0:
+        if min(factors, depth, negatives) < 1 or hidden < 2**depth or l2 < 0:
             raise ConfigError(
-                "NeuMF: expected factors and negatives >= 1 (without negatives, everything is "
-                f"liked), layers of width >= 2, l2 >= 0, got {self.spec}"
+                "NeuMF: expected factors, depth, negatives >= 1 (without negatives, everything is "
+                f"liked), hidden >= 2 ** depth, l2 >= 0, got {self.spec}"
             )
-        self.factors, self.layers, self.negatives, self.l2 = factors, layers, negatives, l2
-        half = layers[0] // 2
+        self.factors, self.hidden, self.depth = factors, hidden, depth
+        self.negatives, self.l2 = negatives, l2
+        half, widths = hidden // 2, [hidden // 2**n for n in range(depth)]
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
         self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
         self.user_deep = nn.Embedding(sizes.num_users, half, sparse=True)
         self.item_deep = nn.Embedding(sizes.num_items, half, sparse=True)
-        self.first_user = nn.Linear(half, layers[0])  # both halves of one layer
-        self.first_item = nn.Linear(half, layers[0], bias=False)
-        self.deep = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(layers))
-        self.out = nn.Linear(factors + layers[-1], 1)
+        self.first_user = nn.Linear(half, hidden)  # both halves of one layer
+        self.first_item = nn.Linear(half, hidden, bias=False)
+        self.deep = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(widths))
+        self.out = nn.Linear(factors + widths[-1], 1)
         self.drop = Dropout(dropout)
         self.dropout = dropout
 
@@ -141,7 +144,7 @@ class NeuMF(EpochRecommender):
         return Sides(self.item(items), self.first_item(self.item_deep(items)))
 
     def score(self, users: Tensor, encoded: Sides) -> Tensor:
-        block = max(1, MOST // (max(self.layers) * max(1, len(encoded.product))))
+        block = max(1, MOST // (self.hidden * max(1, len(encoded.product))))
         return torch.cat([self._score(u, encoded) for u in users.split(block)])
 
     def _score(self, users: Tensor, item: Sides) -> Tensor:
