@@ -152,7 +152,7 @@ def test_wrmf_stands_where_its_own_equations_hold(feedback):
 
 
 def test_wrmf_without_confidence_is_a_plain_factorisation(feedback):
-    """alpha = 0 and no penalty to speak of: the best matrix of rank 3, which is the SVD's."""
+    """With alpha 0 and no penalty to speak of: the best matrix of rank 3, which is the SVD's."""
     u, s, v = np.linalg.svd(feedback.matrix().double().numpy(), full_matrices=False)
     settings = {"factors": 3, "alpha": 0.0, "l2": 1e-4, "iterations": 500}
     found = scores(fitted(partial(WRMF, **settings), feedback))

@@ -103,9 +103,7 @@ def test_users_without_feedback_are_not_taught_and_are_scored():
     assert sorted(batch[0].tolist()) == [4, 9]
     model.fit(train, none, None, stream(0))
     assert torch.isfinite(model.eval().score(torch.arange(30), model.encode(NONE, None))).all()
-    assert torch.isfinite(
-        model.score(torch.arange(30), model.encode(torch.arange(36), None))
-    ).all()
+    assert torch.isfinite(model.score(torch.arange(30), model.encode(torch.arange(36), None))).all()
     with pytest.raises(DataError, match="nothing to learn"):
         model.fit(none, none, None, stream(0))
 

@@ -26,8 +26,9 @@ class CML(EpochRecommender):
     off-diagonal covariances of the batch's points. Scores are ``-d``.
 
     Stepped by lazy Adam, where the paper takes AdaGrad; points start near the centre, where theirs
-    start near the sphere and little of what is learnt is shared. (Elliot's hinge compares every user of a
-    batch with every other's item, and has neither rank weights, covariances, nor the ball.)
+    start near the sphere and little of what is learnt is shared. (Elliot's hinge compares every
+    user of a batch with every other's item, and has neither rank weights, covariances, nor the
+    ball.)
 
     Args:
         sizes: users and items.

@@ -28,9 +28,9 @@ class Nodes(NamedTuple):
 class LightGCN(PairwiseRecommender):
     """Light graph convolution (He et al., SIGIR 2020, eq. 3-15), trained by BPR.
 
-    ``E^(k+1) = D^-1/2 A D^-1/2 E^k`` over the graph ``A`` of train, the final rows are the *mean* of
-    ``E^0 .. E^layers``, and ``x_ui`` is the product of the final rows. Only ``E^0`` is learnt, by
-    Adam, through the propagation; the penalty is on the ``E^0`` rows of a triple. (In Elliot
+    ``E^(k+1) = D^-1/2 A D^-1/2 E^k`` over the graph ``A`` of train, the final rows are the *mean*
+    of ``E^0 .. E^layers``, and ``x_ui`` is the product of the final rows. Only ``E^0`` is learnt,
+    by Adam, through the propagation; the penalty is on the ``E^0`` rows of a triple. (In Elliot
     ``E^0`` is zero and the propagated rows are assigned, so nothing can ever be learnt.)
 
     Args:
