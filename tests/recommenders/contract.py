@@ -17,6 +17,7 @@ NONE = torch.empty(0, dtype=torch.int64)
 class RecommenderContract:
     make: ClassVar  # (sizes) -> a recommender, with settings that suit a small world
     ranks_well = True  # of 12 items of a colour it finds those a user has not seen
+    seeded = True  # another seed is another model; False: a problem with one solution
 
     @pytest.fixture
     def visuals(self, world, extractor):
@@ -67,7 +68,9 @@ class RecommenderContract:
     def test_another_seed_is_another_model(self, world, visuals):
         a, b = (self.fitted(world, visuals, seed=s) for s in (0, 1))
         users = torch.arange(30)
-        if self.ranks_well or type(a).name == "Random":
+        if not self.seeded:
+            assert torch.allclose(*(self.scores(m, users, visuals) for m in (a, b)), atol=1e-4)
+        elif self.ranks_well or type(a).name == "Random":
             assert not torch.equal(self.scores(a, users, visuals), self.scores(b, users, visuals))
 
     def test_scores_of_few_items_are_those_of_all(self, world, visuals):

@@ -22,7 +22,7 @@ from vrbench.extractors.base import Extractor
 from vrbench.metrics.base import View
 from vrbench.metrics.ranking import NDCG
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes, class_of
-from vrbench.recommenders.pairwise import VALID_K, PairwiseRecommender
+from vrbench.recommenders.epochs import VALID_K, EpochRecommender
 from vrbench.recommenders.ranking import rank
 
 Watch = Callable[[int, float], None]  # told a step and the score there; may raise to stop
@@ -106,12 +106,12 @@ class Validation:
 
         def watched(sizes: Sizes) -> Recommender:
             model = factory(sizes)
-            if isinstance(model, PairwiseRecommender):
+            if isinstance(model, EpochRecommender):
                 model.watch = hear
             return model
 
         model, notes = stages.trained(self.store, self.data, watched, clean, seed, self.device)
-        if isinstance(model, PairwiseRecommender):  # it may have been trained before
+        if isinstance(model, EpochRecommender):  # it may have been trained before
             for epoch, entry in enumerate(notes["epochs"], 1):
                 if "valid_ndcg" in entry:
                     hear(epoch, entry["valid_ndcg"])

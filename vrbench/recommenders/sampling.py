@@ -5,9 +5,24 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vrbench.core.errors import DataError
 from vrbench.data.interactions import Interactions
 
 ROUNDS = 20  # of rejection; whoever is left then owns nearly everything and is drawn exactly
+
+
+def learnable(train: Interactions, rng: torch.Generator) -> Tensor:
+    """Return, shuffled, the positions of interactions whose user lacks an item others have.
+
+    Raises:
+        DataError: if there is none.
+    """
+    order = torch.randperm(len(train), generator=rng)
+    known = int((train.popularity > 0).sum())
+    order = order[train.counts[train.users[order]] < known]
+    if not len(order):
+        raise DataError("every user owns every item: there is nothing to learn")
+    return order
 
 
 def negatives(train: Interactions, users: Tensor, rng: torch.Generator) -> Tensor:

@@ -1,0 +1,28 @@
+"""Libraries that only some components need."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from vrbench.core.errors import ConfigError
+
+
+def extra(module: str, *, needed_by: str, group: str) -> Any:
+    """Return the imported ``module`` of a library that is not always installed.
+
+    Args:
+        module: its full name.
+        needed_by: the component that asks for it.
+        group: the extra of vrbench that brings it.
+
+    Raises:
+        ConfigError: if it is not there; says how to get it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        library = module.partition(".")[0]
+        raise ConfigError(
+            f"{needed_by} needs the library {library} ({error}): pip install 'vrbench[{group}]'"
+        ) from error

@@ -1,0 +1,179 @@
+"""Training in epochs of batches, until validation has seen enough."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from vrbench.core.errors import ConfigError, DataError, DivergedError
+from vrbench.core.progress import progress
+from vrbench.core.visuals import Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.recommenders.base import History, Recommender
+from vrbench.recommenders.ranking import rank
+
+VALID_K = 20  # validation is nDCG@20 over the full catalogue
+
+
+class EpochRecommender(Recommender):
+    """A recommender that descends the mean loss of batches.
+
+    An epoch is one pass over ``batches``, the last partial one included. Embeddings made with
+    ``sparse=True`` are stepped by Adam only where a batch touches them (lazy Adam).
+
+    Args:
+        epochs: most epochs of training.
+        batch_size: rows of a step.
+        lr: of Adam.
+        patience: evaluations without a better validation nDCG@20 after which training stops;
+            the parameters of the best are kept. Without validation data, all epochs are run.
+        eval_every: epochs between evaluations.
+    """
+
+    def __init__(
+        self, *, epochs: int, batch_size: int, lr: float, patience: int, eval_every: int
+    ) -> None:
+        super().__init__()
+        if min(epochs, batch_size, patience, eval_every) < 1 or lr <= 0:
+            raise ConfigError(
+                f"{self.name}: expected epochs, batch_size, patience, eval_every >= 1 and lr > 0, "
+                f"got {self.spec}"
+            )
+        self.epochs, self.batch_size, self.lr = epochs, batch_size, lr
+        self.patience, self.eval_every = patience, eval_every
+
+    selects: ClassVar[bool] = True  # keep the epoch that validation likes best, and stop after it
+    watch: Callable[[int, float], None] | None = None  # told every epoch evaluated, and its nDCG
+
+    @abstractmethod
+    def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the batches of an epoch, each tensors of one first length, on any device."""
+
+    @abstractmethod
+    def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
+        """Return the mean loss of a batch, a scalar."""
+
+    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
+        """Draw the first parameters; override to prepare more, such as feature scales."""
+        for module in self.modules():
+            if isinstance(module, nn.Embedding):
+                module.weight.data.copy_(normal(module.weight, 0.01, rng))
+            elif isinstance(module, nn.Linear):
+                scale = (2 / sum(module.weight.shape)) ** 0.5
+                module.weight.data.copy_(normal(module.weight, scale, rng))
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
+    def dense_lr(self) -> float:
+        """Return the learning rate of what every batch touches, such as projections."""
+        return self.lr
+
+    def phases(self) -> Iterator[int]:
+        """Yield the most epochs of each phase of training; each starts from the last one's best."""
+        yield self.epochs
+
+    def stepped(self, batch: tuple[Tensor, ...]) -> None:
+        """Do what a model wants done after each step; nothing unless overridden."""
+
+    def fit(
+        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
+    ) -> History:
+        self.begin(visuals, rng)
+        history = History()
+        for epochs in self.phases():
+            self._phase(epochs, train, valid, visuals, rng, history)
+        return history
+
+    def _phase(
+        self,
+        epochs: int,
+        train: Interactions,
+        valid: Interactions,
+        visuals: Visuals,
+        rng: torch.Generator,
+        history: History,
+    ) -> None:
+        optimisers = self._optimisers()
+        best, best_state, bad = -1.0, None, 0
+        for epoch in progress(range(1, epochs + 1), f"training {self.name}"):
+            began = time.perf_counter()
+            entry = {"loss": self._epoch(train, visuals, optimisers, rng)}
+            history.epochs.append(entry)
+            if self.selects and len(valid) and (epoch % self.eval_every == 0 or epoch == epochs):
+                score = entry["valid_ndcg"] = self._validate(train, valid, visuals)
+                if self.watch is not None:
+                    self.watch(len(history.epochs), score)
+                if score > best:
+                    best, bad = score, 0
+                    history.best_epoch = len(history.epochs)
+                    best_state = {k: v.clone() for k, v in self.state_dict().items()}
+                else:
+                    bad += 1
+            entry["seconds"] = time.perf_counter() - began
+            if bad >= self.patience:
+                break
+        if best_state is None:
+            history.best_epoch = len(history.epochs)
+        else:
+            self.load_state_dict(best_state)
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        rows = [m.weight for m in self.modules() if isinstance(m, nn.Embedding) and m.sparse]
+        known = {id(p) for p in rows}
+        dense = [p for p in self.parameters() if id(p) not in known and p.requires_grad]
+        made: list[torch.optim.Optimizer] = []
+        if rows:
+            made.append(torch.optim.SparseAdam(rows, lr=self.lr))
+        if dense:
+            made.append(torch.optim.Adam(dense, lr=self.dense_lr(), foreach=True))
+        return made
+
+    def _epoch(
+        self,
+        train: Interactions,
+        visuals: Visuals,
+        optimisers: list[torch.optim.Optimizer],
+        rng: torch.Generator,
+    ) -> float:
+        total, count = torch.zeros((), device=self.device), 0
+        self.train()
+        for batch in self.batches(train, rng):
+            loss = self.batch_loss(batch, visuals)
+            for optimiser in optimisers:
+                optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            for optimiser in optimisers:
+                optimiser.step()
+            self.stepped(batch)
+            total += loss.detach() * len(batch[0])
+            count += len(batch[0])
+        if not count:
+            raise DataError("no user has any item: there is nothing to learn")
+        mean = total.item() / count
+        if mean != mean or mean == float("inf"):
+            raise DivergedError(
+                f"{self.name}: the loss is no longer a number; lower recommender.lr (now {self.lr})"
+            )
+        return mean
+
+    def _validate(self, train: Interactions, valid: Interactions, visuals: Visuals) -> float:
+        """Return the mean nDCG@20 of the users of ``valid``, train items masked."""
+        self.eval()
+        none = torch.empty(0, dtype=torch.int64)
+        found = rank(self, visuals, train, valid, none, 1).relevant_ranks.double()
+        gain = torch.where(found <= VALID_K, 1 / torch.log2(found + 1), 0.0)
+        discount = 1 / torch.log2(torch.arange(VALID_K, dtype=torch.float64) + 2)
+        ideal = discount.cumsum(0)[valid.counts.clamp(1, VALID_K) - 1]
+        summed = torch.zeros(valid.num_users, dtype=torch.float64)
+        summed.index_add_(0, valid.users, gain)
+        return float((summed / ideal)[valid.counts > 0].mean())
+
+
+def normal(like: Tensor, scale: float, rng: torch.Generator) -> Tensor:
+    """Return normal numbers of standard deviation ``scale`` in the shape of ``like``."""
+    return scale * torch.randn(like.shape, generator=rng)

@@ -1,0 +1,107 @@
+"""FISM: a user is the sum of what they have; an item is told by its factors' likeness to it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.visuals import Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.recommenders.base import History, Sizes
+from vrbench.recommenders.epochs import normal
+from vrbench.recommenders.pairwise import PairwiseRecommender, half_square
+from vrbench.recommenders.rows import SparseRows, matrix_of, weighted_sums
+
+
+class FISM(PairwiseRecommender):
+    """Factored item similarity (Kabbur et al., KDD 2013, sec. 4.2), trained by BPR.
+
+    ``x_ui = b_i + |R_u|^-alpha (sum of p_j over the items j of R_u) . q_i``. In training the liked
+    item is not in its own user's ``R_u``, where it would speak for itself. The paper's FISMauc
+    takes the square of the score difference's distance to one; here it is softplus. The penalty
+    covers ``p``, ``q`` and ``b`` of both items of a triple. Histories are ragged: there is no
+    padding that could leak into a sum. A user without history is scored by the biases.
+
+    Args:
+        sizes: users and items.
+        factors: length of ``p`` and ``q``.
+        alpha: 0 sums over the history, 1 takes its mean.
+        exclude_target: take the liked item out of the history in training.
+        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+    """
+
+    signal = None
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        factors: int = 64,
+        alpha: float = 0.5,
+        exclude_target: bool = True,
+        epochs: int = 200,
+        batch_size: int = 512,
+        lr: float = 0.002,
+        l2: float = 0.01,
+        patience: int = 8,
+        eval_every: int = 2,
+    ) -> None:
+        super().__init__(
+            epochs=epochs,
+            batch_size=batch_size,
+            lr=lr,
+            l2=l2,
+            patience=patience,
+            eval_every=eval_every,
+        )
+        if factors < 1 or not 0 <= alpha <= 1:
+            raise ConfigError(f"FISM: expected factors >= 1, alpha in [0, 1], got {self.spec}")
+        self.factors, self.alpha, self.exclude_target = factors, alpha, exclude_target
+        self.taste = nn.Embedding(sizes.num_items, factors)  # p_j; every batch touches most
+        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)  # q_i
+        self.bias = nn.Embedding(sizes.num_items, 1, sparse=True)
+        self.history = SparseRows(sizes.num_users, sizes.num_items)
+
+    def fit(
+        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
+    ) -> History:
+        self.history.hold(matrix_of(train))
+        return super().fit(train, valid, visuals, rng)
+
+    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
+        for table in (self.taste, self.item):
+            table.weight.data.copy_(normal(table.weight, 0.1, rng))
+        nn.init.zeros_(self.bias.weight)
+
+    def history_of(self, users: Tensor, without: Tensor | None = None) -> Tensor:
+        """Return the ``(B, K)`` sums over what ``users`` have, each but ``without[b]``."""
+        place, entry = self.history.select(users)
+        item = self.history.column[entry]
+        if without is not None:
+            rest = item != without[place]
+            place, item = place[rest], item[rest]
+        count = torch.bincount(place, minlength=len(users))
+        weight = count.clamp(min=1).float().pow(-self.alpha)[place]
+        return weighted_sums(self.taste.weight, item, weight, count.cumsum(0) - count)
+
+    def encode(self, items: Tensor, visuals: Visuals) -> tuple[Tensor, Tensor]:
+        return self.item(items), self.bias(items)
+
+    def score(self, users: Tensor, encoded: tuple[Tensor, Tensor]) -> Tensor:
+        item_IK, bias_I1 = encoded
+        return self.history_of(users) @ item_IK.T + bias_I1.T
+
+    def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
+        own = self.history_of(users)
+        return (own * self.item(items)).sum(1) + self.bias(items).squeeze(1)
+
+    def compare(
+        self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals
+    ) -> tuple[Tensor, Tensor]:
+        own = self.history_of(users, liked if self.exclude_target else None)
+        yes, no = self.item(liked), self.item(other)
+        yes_bias, no_bias = self.bias(liked), self.bias(other)
+        rows = [yes, no, yes_bias, no_bias, self.taste(liked), self.taste(other)]
+        margin = (own * (yes - no)).sum(1) + (yes_bias - no_bias).squeeze(1)
+        return margin, self.l2 * half_square(*rows)

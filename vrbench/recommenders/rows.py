@@ -1,0 +1,98 @@
+"""A sparse matrix inside a model's state, such as what every user has in train."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy import sparse
+from torch import Tensor, nn
+
+from vrbench.data.interactions import Interactions
+
+
+class SparseRows(nn.Module):
+    """A sparse matrix of float32, by rows; empty until ``hold`` fills it.
+
+    Three dense buffers, so that the state can be stored anywhere; how many entries there are is
+    part of the state, not of the shape.
+
+    Args:
+        rows, columns: of the matrix.
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        super().__init__()
+        self.shape = (rows, columns)
+        self.register_buffer("start", torch.zeros(rows + 1, dtype=torch.int64))
+        self.register_buffer("column", torch.zeros(0, dtype=torch.int64))
+        self.register_buffer("value", torch.zeros(0))
+
+    start: Tensor
+    column: Tensor
+    value: Tensor
+
+    def hold(self, matrix: sparse.csr_matrix) -> None:
+        """Take over the entries of ``matrix``, columns ascending within a row."""
+        assert matrix.shape == self.shape
+        made = sparse.csr_matrix(matrix)
+        made.sort_indices()
+        device = self.start.device
+        self.start.copy_(torch.from_numpy(made.indptr.astype(np.int64)))
+        self.column = torch.from_numpy(made.indices.astype(np.int64)).to(device)
+        self.value = torch.from_numpy(made.data.astype(np.float32)).to(device)
+
+    def select(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return ``(place, entry)`` of the entries of ``rows``; place indexes ``rows``."""
+        count = self.start[rows + 1] - self.start[rows]
+        place = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
+        nth = torch.arange(len(place), device=rows.device) - (count.cumsum(0) - count)[place]
+        return place, self.start[rows][place] + nth
+
+    def times(self, table: Tensor, rows: Tensor) -> Tensor:
+        """Return ``(len(rows), K)``: these rows of the matrix times ``table``, ``(columns, K)``.
+
+        Differentiable in ``table``; a row without entries gives zeros.
+        """
+        _, entry = self.select(rows)
+        count = self.start[rows + 1] - self.start[rows]
+        return weighted_sums(table, self.column[entry], self.value[entry], count.cumsum(0) - count)
+
+    def times_all(self, table: Tensor) -> Tensor:
+        """Return ``(rows, K)``: the whole matrix times ``table``, ``(columns, K)``."""
+        return weighted_sums(table, self.column, self.value, self.start[:-1])
+
+    def dense(self, rows: Tensor) -> Tensor:
+        """Return these rows of the matrix with their zeros, ``(len(rows), columns)``."""
+        place, entry = self.select(rows)
+        made = torch.zeros(len(rows), self.shape[1], device=rows.device)
+        made[place, self.column[entry]] = self.value[entry]
+        return made
+
+    def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+        for name in ("column", "value"):  # as long as what is loaded
+            if prefix + name in state:
+                like = torch.empty_like(state[prefix + name], device=self.start.device)
+                setattr(self, name, like)
+        super()._load_from_state_dict(state, prefix, *rest)
+
+
+def weighted_sums(table: Tensor, index: Tensor, weight: Tensor, start: Tensor) -> Tensor:
+    """Return for each row ``r`` the sum of ``weight[n] * table[index[n]]`` over its ``n``.
+
+    The ``n`` of row ``r`` are those from ``start[r]`` up to the next row's start.
+    """
+    if not len(index):  # nobody has anything; the sum still depends on the table
+        return table[:1].expand(len(start), -1) * 0
+    return F.embedding_bag(index, table, start, mode="sum", per_sample_weights=weight)
+
+
+def matrix_of(feedback: Interactions) -> sparse.csr_matrix:
+    """Return the zeros and ones of ``feedback``, ``(num_users, num_items)`` float64."""
+    ones = np.ones(len(feedback))
+    return sparse.csr_matrix(
+        (ones, feedback.items.numpy(), feedback.indptr.numpy()),
+        (feedback.num_users, feedback.num_items),
+    )
