@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -21,21 +19,21 @@ class Denoised(Purified):
 
     It learns that clean, noisy and attacked pictures all look to the extractor as the clean one
     does: the loss is the mean absolute difference of feature vectors, relative to their size,
-    and of pixels, in units of ``eps``. Attacked pictures are made anew for every batch by PGD on
-    the distance of features; each has a radius of its own between 0 and ``eps``.
+    and of pixels, in units of ``eps``. Half of every batch is attacked anew by PGD on the
+    distance of features, half is noisy, all of it is also given clean; each picture has a radius
+    of its own between 0 and ``eps``. The attack in training knows the network and not the
+    denoiser, as the paper's.
 
     Differences: the paper learns from 160 pictures that the attack under test has changed, with
     a term for the recommender's scores; this one is made before any recommender, on all training
     pictures, and against an adversary who only wants features to move. Its U-Net has 64 to 256
-    channels and five resolutions, this one ``width`` and two.
+    channels and five resolutions, this one ``width`` and half the picture's.
 
     Args:
         inner: the extractor; its weights stay.
-        width: channels of the denoiser at full resolution.
+        width: channels of the denoiser.
         eps: largest change that is learnt from (L-infinity), in grey levels.
         steps: of the attack in training.
-        against: what that attack looks through: the "network" alone, as the paper's, or "both",
-            the denoiser of the moment too, which prepares for an adversary who knows of it.
         pixels: weight of the difference of pixels; that of features has 1.
         epochs, batch_size: passes over the training pictures, and pictures of a step.
         lr: of Adam, at first; it falls to zero along a cosine.
@@ -51,22 +49,19 @@ class Denoised(Purified):
         width: int = 16,
         eps: float = 8.0,
         steps: int = 3,
-        against: Literal["network", "both"] = "network",
         pixels: float = 0.1,
-        epochs: int = 15,
+        epochs: int = 10,
         batch_size: int = 32,
-        lr: float = 0.002,
+        lr: float = 0.005,
     ) -> None:
         if min(width, steps, epochs, batch_size) < 1 or min(eps, lr) <= 0 or pixels < 0:
             raise ConfigError(
                 f"Denoised: expected width, steps, epochs, batch_size >= 1, eps, lr > 0 and "
                 f"pixels >= 0, got {self.spec}"
             )
-        if against not in ("network", "both"):
-            raise ConfigError(f"Denoised.against: expected network or both, got {against!r}")
         super().__init__(inner, _Denoiser(width))
         self.learns = True
-        self.width, self.eps, self.steps, self.against = width, eps, steps, against
+        self.width, self.eps, self.steps = width, eps, steps
         self.pixels, self.epochs, self.batch_size, self.lr = pixels, epochs, batch_size, lr
 
     @property
@@ -116,12 +111,12 @@ class Denoised(Purified):
             aim = self.inner(x).vector
         radius = self.eps / 255 * torch.rand(len(x), 1, 1, 1, generator=rng).to(x)
         noise = radius * (2 * torch.rand(x.shape, generator=rng).to(x) - 1)
-        seen = self.inner if self.against == "network" else self
-        attacked = depart(seen, x, aim, noise, radius, self.steps)
-        given = torch.cat([x, (x + noise).clamp(0, 1), attacked])
-        cleaned = self.front(given)
-        features = (self.inner(cleaned).vector - aim.repeat(3, 1)).abs().mean()
-        pixels = (cleaned - x.repeat(3, 1, 1, 1)).abs().mean() * 255 / self.eps
+        some = slice(len(x) // 2)  # are attacked, the others are noisy
+        changed = (x + noise).clamp(0, 1)
+        changed[some] = depart(self.inner, x[some], aim[some], noise[some], radius[some], self.steps)
+        cleaned = self.front(torch.cat([x, changed]))
+        features = (self.inner(cleaned).vector - aim.repeat(2, 1)).abs().mean()
+        pixels = (cleaned - x.repeat(2, 1, 1, 1)).abs().mean() * 255 / self.eps
         return features / aim.abs().mean().clamp(min=1e-12) + self.pixels * pixels
 
     def recovered(self, lesson: Lesson, most: int = 256) -> float:
@@ -170,22 +165,30 @@ def depart(
 
 
 class _Denoiser(Front):
-    """What to add to a picture, from a residual network of two resolutions."""
+    """What to add to a picture: a small convolutional network at half its resolution.
+
+    Squares of two by two pixels become channels and channels pixels again, as in FFDNet (Zhang
+    et al., TIP 2018), which sees twice as far at a quarter of the cost.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(3, width, 3, 1, 1)
-        self.down = nn.Conv2d(width, 2 * width, 3, 2, 1)
-        self.first = nn.Conv2d(2 * width, 2 * width, 3, 1, 1)
-        self.second = nn.Conv2d(2 * width, 2 * width, 3, 1, 1)
-        self.up = nn.Conv2d(2 * width, width, 3, 1, 1)
-        self.leave = nn.Conv2d(width, 3, 3, 1, 1)
+        self.body = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(12, width, 3, 1, 1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(width, width, 3, 1, 1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(width, width, 3, 1, 1),
+            nn.LeakyReLU(0.1),
+        )
+        self.leave = nn.Conv2d(width, 12, 3, 1, 1)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        fine = F.relu(self.enter(pixels))
-        coarse = F.relu(self.down(fine))
-        coarse = F.relu(coarse + self.second(F.relu(self.first(coarse))))
-        back = F.interpolate(self.up(coarse), pixels.shape[-2:], mode="nearest")
-        cleaned = pixels + self.leave(F.relu(fine + back))
+        height, width = pixels.shape[2:]
+        even = F.pad(pixels, (0, width % 2, 0, height % 2), mode="replicate")
+        # Flat pictures kill plain ReLUs that were drawn for zero mean.
+        change = F.pixel_shuffle(self.leave(self.body(even - 0.5)), 2)[:, :, :height, :width]
+        cleaned = pixels + change
         # A clamp would hide the slope of every white background.
         return straight_through(cleaned, cleaned.detach().clamp(0, 1))

@@ -70,9 +70,13 @@ class Purified(Extractor):
         other.front, other.inner = front, inner
         return other
 
+    @property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What the inner one's logits stand for."""
+        return self.inner.classes
+
     def build(self, names: tuple[str, ...]) -> None:
         self.inner.build(names)
-        self.classes = self.inner.classes
 
     def head_module(self) -> nn.Module:
         return self.inner.head_module()
