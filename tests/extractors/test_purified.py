@@ -98,7 +98,9 @@ def test_the_network_sees_purified_pictures_row_by_row(name):
     assert torch.equal(made.see(PIXELS, Signal.VECTOR), inner(seen).vector)
     alone = torch.cat([made.front(p[None]) for p in PIXELS])
     together = made.front(PIXELS)
-    assert torch.allclose(alone, together, atol=1e-6) if name == "denoised" else alone.equal(together)
+    assert (
+        torch.allclose(alone, together, atol=1e-6) if name == "denoised" else alone.equal(together)
+    )
 
 
 @pytest.mark.parametrize("name", ["jpeg", "bits", "both"])
