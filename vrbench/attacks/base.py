@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, final
 
 import torch
@@ -55,7 +56,9 @@ class Goal(Protocol):
     - ``classes(x, items) -> Classes``: the logits it is made of (DeepFool, JSMA);
     - ``example(items) -> (B, 3, H, W)``: pictures that reach the aim, or come nearest to it, of
       other items (HopSkipJump begins there);
-    - ``see(x) -> (B, D)``: features of ``x`` by a public extractor, differentiable.
+    - ``see(x) -> (B, D)``: features of ``x`` by a public extractor, differentiable;
+    - ``redrawn(salt) -> Goal``: the same aim under other draws of a defence that draws lots, and
+      the goal itself where nothing is drawn (``Expected``).
     """
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
@@ -101,6 +104,10 @@ class TwoSpeed:
     def __init__(self, quick: Goal, exact: Goal) -> None:
         self.judge, self._quick, self._exact = quick.judge, quick, exact
         self.name = name_of(exact)
+
+    def each(self, change: Callable[[Goal], Goal]) -> TwoSpeed:
+        """Return the goal whose two judges are those of this one, changed."""
+        return TwoSpeed(change(self._quick), change(self._exact))
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:
         """Return what the quick judge is made of, if it is about classes."""

@@ -93,6 +93,26 @@ class Extractor(Component, nn.Module, ABC):
         """Whether it must be taught and nothing around it says how."""
         return self.learns and type(self).fit is Extractor.fit
 
+    @property
+    def undefended(self) -> Extractor:
+        """The network behind every step that purifies pictures in front of it.
+
+        Raises:
+            IncompatibleError: if there is no such step.
+        """
+        raise IncompatibleError(
+            f"no step stands in front of {self.name}, so nobody can be unaware of it: "
+            "threat.aware=false goes with JPEG, BitDepth, Denoised and RandomResize"
+        )
+
+    def redrawn(self, salt: int) -> Extractor:
+        """Return the same extractor under other draws of chance; itself if it draws nothing.
+
+        Args:
+            salt: 0 for the draws that the shop makes, any other number for draws of one's own.
+        """
+        return self
+
     def redraw(self, rng: torch.Generator) -> None:
         """Draw all parameters anew."""
         redraw(self, rng)

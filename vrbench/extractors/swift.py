@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor, Features
+from vrbench.extractors.purified import Front, Purified
 
 log = logging.getLogger(__name__)
 
@@ -19,18 +21,32 @@ class Swift(nn.Module):
     """An extractor in evaluation mode, batch norm folded into convolutions, frozen.
 
     Answers like the extractor it was made from, with float32 in and out; inside it computes in
-    ``dtype``, channels last. It is no ``Extractor``: it has no settings and no place in keys.
+    ``dtype``, channels last. Steps that purify pictures in front of a network stay in float32:
+    half the bits cannot tell one grey level from the next. It is no ``Extractor``: it has no
+    settings and no place in keys.
+
+    Args:
+        fronts: what pictures pass through first.
+        inner: the network, prepared.
+        dtype: what the network computes in.
+        classes, name: the extractor's own.
     """
 
-    def __init__(self, extractor: Extractor, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        fronts: Sequence[Front],
+        inner: nn.Module,
+        dtype: torch.dtype,
+        classes: tuple[str, ...],
+        name: str,
+    ) -> None:
         super().__init__()
-        inner = copy.deepcopy(extractor).eval().requires_grad_(False)
-        _fold(inner)
-        self.inner = inner.to(dtype).to(memory_format=torch.channels_last)
-        self.dtype = dtype
-        self.classes, self.name = extractor.classes, extractor.name
+        self.fronts, self.inner = nn.ModuleList(fronts), inner
+        self.dtype, self.classes, self.name = dtype, classes, name
 
     def forward(self, pixels: Tensor) -> Features:
+        for front in self.fronts:
+            pixels = front(pixels)
         x = pixels.to(self.dtype, memory_format=torch.channels_last)
         vector, maps, logits = self.inner(x)
         return Features(vector.float(), maps.float(), logits.float())
@@ -39,15 +55,31 @@ class Swift(nn.Module):
         """Return what a model that asks for ``signal`` is shown of ``pixels``; differentiable."""
         return pixels if signal is Signal.PIXELS else getattr(self(pixels), signal.value)
 
+    def redrawn(self, salt: int) -> Swift:
+        """Return the same under other draws of chance; itself if nothing is drawn."""
+        old = [front for front in self.fronts if isinstance(front, Front)]
+        fronts = [front.redrawn(salt) for front in old]
+        if all(a is b for a, b in zip(fronts, old, strict=True)):
+            return self
+        return Swift(fronts, self.inner, self.dtype, self.classes, self.name)
+
     @property
     def device(self) -> torch.device:
         """Where its parameters are."""
-        return self.inner.device
+        found = next(self.inner.parameters(), None)
+        return torch.device("cpu") if found is None else found.device
 
 
 def swift(extractor: Extractor, *, dtype: torch.dtype = torch.float32) -> Swift:
     """Return a quicker, frozen copy of ``extractor`` that computes in ``dtype``."""
-    return Swift(extractor, dtype)
+    fronts, network = [], extractor
+    while isinstance(network, Purified):
+        fronts.append(copy.deepcopy(network.front).eval().requires_grad_(False))
+        network = network.inner
+    inner = copy.deepcopy(network).eval().requires_grad_(False)
+    _fold(inner)
+    inner = inner.to(dtype).to(memory_format=torch.channels_last)
+    return Swift(fronts, inner, dtype, extractor.classes, extractor.name)
 
 
 def _fold(module: nn.Module) -> int:

@@ -1,0 +1,84 @@
+"""Expectation over transformations: the answer to defences that draw lots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.base import Attack, BlackBox, Classes, Goal, TwoSpeed, Verdict, able
+from vrbench.attacks.budget import Budget
+from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import Streams
+
+
+class Expected(Attack):
+    """Another attack, on the mean loss over draws of the defence (EOT).
+
+    Athalye et al. (Synthesizing robust adversarial examples, ICML 2018; Obfuscated gradients,
+    ICML 2018, sec. 4.2). The adversary draws for himself: the shop's own draw for a picture is
+    not known before it is uploaded. Draws depend on the picture, so every step of the search
+    makes new ones, and no picture's draws depend on its company. Where nothing is drawn this is
+    the inner attack.
+
+    Args:
+        inner: the attack; it must see gradients.
+        samples: draws to average over, at least 1; the cost is as many times higher.
+
+    Raises:
+        ConfigError: if a setting is out of range, or the inner attack only asks questions.
+    """
+
+    def __init__(self, inner: Attack, *, samples: int = 8) -> None:
+        if samples < 1:
+            raise ConfigError(f"Expected.samples: expected 1 or more, got {samples}")
+        if isinstance(inner, BlackBox):
+            raise ConfigError(f"Expected averages gradients, and {inner.name} sees none")
+        self.inner, self.samples = inner, samples
+        # The answer is the inner attack's, object by object, not this class's.
+        vars(self)["needs_radius"] = inner.needs_radius
+
+    def search(
+        self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
+    ) -> Tensor:
+        return self.inner.search(clean, items, self._averaged(goal), budget, rng)
+
+    def _averaged(self, goal: Goal) -> Goal:
+        if isinstance(goal, TwoSpeed):
+            return goal.each(self._averaged)
+        redrawn = getattr(goal, "redrawn", None)
+        if redrawn is None or redrawn(1) is goal:  # it knows no chance
+            return goal
+        return Mean(goal, [redrawn(salt) for salt in range(1, self.samples + 1)])
+
+
+class Mean:
+    """A goal that is the mean of several, draw by draw of the same aim.
+
+    Args:
+        goal: the aim, for what no draw changes.
+        draws: the same aim, each under draws of its own.
+    """
+
+    def __init__(self, goal: Goal, draws: list[Any]) -> None:
+        self._goal, self._draws = goal, draws
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        """Return the mean loss and the mean margin."""
+        loss, margin = zip(*[draw.judge(x, items) for draw in self._draws], strict=True)
+        return Verdict(torch.stack(loss).mean(0), torch.stack(margin).mean(0))
+
+    def classes(self, x: Tensor, items: Tensor) -> Classes:
+        """Return the mean logits."""
+        found = [able(draw, "classes")(x, items) for draw in self._draws]
+        return found[0]._replace(logits=torch.stack([f.logits for f in found]).mean(0))
+
+    def see(self, x: Tensor) -> Tensor:
+        """Return the mean features."""
+        return torch.stack([able(draw, "see")(x) for draw in self._draws]).mean(0)
+
+    def example(self, items: Tensor) -> Tensor:
+        """Return pictures that reach the aim, draws or no draws."""
+        found: Tensor = able(self._goal, "example")(items)
+        return found
