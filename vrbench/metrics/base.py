@@ -33,6 +33,7 @@ class View:
     source: int  # the attacked category, an index into labels' names
     target: int  # the category it should be taken for
     profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
+    audience: Tensor | None = None  # (U, n) bool: whom each item is to reach, where that is said
 
 
 class Metric(Component, ABC):

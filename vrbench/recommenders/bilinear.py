@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
 from vrbench.core.visuals import Signal, Visuals
+from vrbench.recommenders.base import Side
 from vrbench.recommenders.pairwise import half_square
 from vrbench.recommenders.scaled import ScaledFeatures
-
-
-class Side(NamedTuple):
-    """What a score needs of ``n`` items."""
-
-    vector: Tensor  # (n, K)
-    bias: Tensor  # (n,)
 
 
 class Bilinear(ScaledFeatures):
@@ -43,6 +35,9 @@ class Bilinear(ScaledFeatures):
 
     def score(self, users: Tensor, encoded: Side) -> Tensor:
         return self.user(users) @ encoded.vector.T + encoded.bias
+
+    def product(self, encoded: Side) -> Side:
+        return encoded
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
         side = self.side(items, visuals)

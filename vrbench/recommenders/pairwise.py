@@ -11,11 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vrbench.core.errors import ConfigError, DataError, DivergedError
+from vrbench.core.errors import ConfigError, DataError, DivergedError, IncompatibleError
 from vrbench.core.progress import progress
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender
+from vrbench.recommenders.folding import folded
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.sampling import negatives
 
@@ -76,6 +77,14 @@ class PairwiseRecommender(Recommender):
         margin, penalty = self.compare(users, liked, other, visuals)
         assert margin.shape == penalty.shape == users.shape, "a broadcast would mix users"
         return (F.softplus(-margin) + penalty).mean()
+
+    def fold_in(self, histories: Interactions, visuals: Visuals, others: Tensor) -> Tensor:
+        if self.l2 <= 0:
+            raise IncompatibleError(f"{self.name}: folding users in needs a penalty, l2 > 0")
+        with torch.no_grad():
+            items = torch.arange(histories.num_items, device=self.device)
+            side = self.product(self.encode(items, visuals))
+        return folded(histories, side, others, self.l2)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         """Draw the first parameters; override to prepare more, such as feature scales."""
