@@ -42,9 +42,7 @@ def folded(histories: Interactions, side: Side, others: Tensor, l2: float) -> Te
     return torch.cat(rows).float() if rows else side.vector[:0]
 
 
-def _padded(
-    histories: Interactions, users: Tensor, device: torch.device
-) -> tuple[Tensor, Tensor]:
+def _padded(histories: Interactions, users: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return ``(n, h)`` owned items, and which of these places are taken."""
     counts = histories.counts[users]
     taken = torch.arange(max(1, int(counts.max()))) < counts[:, None]
@@ -58,8 +56,10 @@ def _solve(
 ) -> Tensor:
     own_nhk, own_bias, rest_mk, rest_bias = vector[owned], bias[owned], vector[others], bias[others]
     is_own = torch.zeros(len(owned), len(vector), dtype=torch.bool, device=vector.device)
-    is_own[torch.arange(len(owned), device=vector.device)[:, None].expand_as(owned)[taken],
-           owned[taken]] = True
+    is_own[
+        torch.arange(len(owned), device=vector.device)[:, None].expand_as(owned)[taken],
+        owned[taken],
+    ] = True
     pair_nhm = (taken[:, :, None] & ~is_own[:, others][:, None]).double()
     pair_nhm /= pair_nhm.sum((1, 2), keepdim=True).clamp(min=1)
     ridge = l2 * torch.eye(vector.shape[1], dtype=vector.dtype, device=vector.device)

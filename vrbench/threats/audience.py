@@ -142,14 +142,14 @@ def seed_items(train: Interactions, items: Tensor, owners: int, seed: int) -> Te
     return _draw(known, items, lambda item: known == item, seed)
 
 
-def _draw(
-    pool: Tensor, items: Tensor, banned: Callable[[Tensor], Tensor], seed: int
-) -> Tensor:
+def _draw(pool: Tensor, items: Tensor, banned: Callable[[Tensor], Tensor], seed: int) -> Tensor:
     found = []
     for item in items:
         left = pool[~banned(item)]
         if not len(left):
-            raise IncompatibleError(f"everybody owns item {int(item)}: nobody is left to promote to")
+            raise IncompatibleError(
+                f"everybody owns item {int(item)}: nobody is left to promote to"
+            )
         rng = stream(seed, "audience", int(item))
         found.append(left[torch.randint(len(left), (), generator=rng)])
     return torch.stack(found)

@@ -87,9 +87,12 @@ class Audit(Objective):
             found = self.answer(pictures, items)
         except Exception as error:
             told = " ".join(f"{type(error).__name__}: {error}".split())
-            raise DataError(f"the query function failed on {len(items)} pictures: {told}") from error
+            raise DataError(
+                f"the query function failed on {len(items)} pictures: {told}"
+            ) from error
         try:
-            numbers = np.array(found.cpu() if isinstance(found, Tensor) else found, np.float64)
+            plain = found.detach().cpu().numpy() if isinstance(found, Tensor) else found
+            numbers = np.array(plain, np.float64)
         except (TypeError, ValueError):
             raise DataError(
                 f"the query function must return numbers, got {type(found).__name__}"
