@@ -31,17 +31,17 @@ class Averaging(Dot):
         return rows / histories.counts[:, None]
 
 
-def small(bias=True):
+def small(bias=True, num_items=ITEMS):
     """A model, what it saw, and who owns what: user u owns items u, u + 1, u + 2, and item 0."""
     rng = stream(2, "audience")
     weights = torch.randn(USERS, 3, generator=rng)
-    offsets = 0.3 * torch.randn(ITEMS, generator=rng) if bias else torch.zeros(ITEMS)
+    offsets = 0.3 * torch.randn(num_items, generator=rng) if bias else torch.zeros(num_items)
     model = Averaging(weights, offsets).requires_grad_(False)
-    visuals = Table(Signal.VECTOR, 10 * torch.rand(ITEMS, 3, generator=rng), None)
+    visuals = Table(Signal.VECTOR, 10 * torch.rand(num_items, 3, generator=rng), None)
     users = torch.arange(USERS).repeat_interleave(4)
-    items = (torch.arange(USERS)[:, None] + torch.tensor([1, 2, 3])) % ITEMS
+    items = (torch.arange(USERS)[:, None] + torch.tensor([1, 2, 3])) % num_items
     items = torch.cat([items, torch.zeros(USERS, 1).long()], 1).flatten()
-    return model, visuals, Interactions.of(users, items, USERS, ITEMS)
+    return model, visuals, Interactions.of(users, items, USERS, num_items)
 
 
 def goal(bias=True, **settings):
@@ -83,7 +83,7 @@ def test_ranks_are_counted_without_the_items_own_clean_self(scale):
 
 def test_an_untouched_picture_stands_where_its_item_stood():
     """With x as on the clean page, the rank is that of the clean list."""
-    model, visuals, train = small()
+    _, visuals, _ = small()
     items = torch.tensor([25, 31])
     x = (visuals.rows[items] / 10)[:, :, None, None].expand(-1, -1, 8, 8)
     for kind in ("user", "segment"):
@@ -116,7 +116,7 @@ def test_scores_are_standardised_and_measured_against_the_entry():
 def test_scores_have_a_gradient_and_ranks_say_they_have_none():
     x, items = pictures(2).requires_grad_(), torch.tensor([30, 20])
     goal(user=3).judge(x, items).loss.sum().backward()
-    model, visuals, _ = small()
+    model, _, _ = small()
     expected = -model.users[3]
     assert torch.cosine_similarity(x.grad[0, :, 0, 0], expected, dim=0) > 0.9999
     with pytest.raises(IncompatibleError, match="ranks have no gradient"):
@@ -150,7 +150,7 @@ def test_the_segment_is_asked_through_a_newcomer_who_owns_what_it_owns():
 
 def test_the_population_is_the_fake_user_below_whom_a_share_stands():
     aim = goal(audience="population", feedback="rank", fakes=8, quantile=0.25, k=5)
-    model, visuals, train = small()
+    model, visuals, _ = small()
     items, x = torch.tensor([30, 20, 30]), pictures(3)
     verdict = aim.judge(x, items)
     assert aim.aimed_at(items).all()
@@ -238,28 +238,33 @@ def test_a_hidden_rank_is_never_read_and_kinds_of_answers_are_ordered():
 
 
 def test_the_attack_lifts_items_whose_ranks_are_hidden():
-    """Only helpers are heard at first; the user's own list is what moves."""
-    model, visuals, train = small(bias=False)
+    """Helpers alone are heard at first; it is the user's own list that moves."""
+    model, visuals, train = small(bias=False, num_items=2000)
     model.users.copy_(model.fold_in(train, visuals, None))  # users are what they own
     aim, told = (
-        PromoteTo(train, Means(), model, visuals, user=3, feedback="rank", visible=v, k=2)
-        for v in (0.4, None)
+        PromoteTo(train, Means(), model, visuals, user=3, feedback="rank", visible=v, k=20)
+        for v in (0.2, None)
     )
-    items = torch.tensor([30, 20, 35, 38, 25, 27, 33, 22])
-    x = (pictures(8, seed=9) * 255).round() / 255
-    before = told.judge(x, items).loss
-    hidden = before > -norm.ppf(1 - 0.4)
-    assert hidden.sum() >= 3
-    # ranks of 40 items are coarse: what is nearer is not told apart
-    attack = FeatureRegression(queries=640, directions=7, reach=60)
-    found = attack(x, items, Oracle(aim, limit=640), Linf(eps=80), Streams(0))
-    gain = before - told.judge(found, items).loss
-    assert gain[hidden].mean() > 0.5, gain
-    assert (gain[hidden] > 0).float().mean() > 0.6, gain
+    items = torch.arange(100, 200)
+    x = (visuals.rows[items] / 10 * 255).round()[:, :, None, None].expand(-1, -1, 8, 8) / 255
+    who = aim._asked(items)
+    rank = who.asked.rank(aim._scores(who.asked, items, 10 * x.mean((2, 3))), items)
+    column = torch.arange(100)
+    own, helped = rank[who.place[:, 0], column], rank[who.helpers[:, 0], column]
+    hidden = (own > 400) & (helped < 380)
+    assert hidden.sum() >= 5
+    x, items = x[hidden], items[hidden]
+    attack = FeatureRegression(queries=640)
+    found = attack(x, items, Oracle(aim, limit=640), Linf(eps=20), Streams(0))
+    gain = told.judge(x, items).loss - told.judge(found, items).loss
+    assert (gain > 0.1).all(), gain
+    # as much as half of what is had where every rank is told
+    best = attack(x, items, Oracle(told, limit=640), Linf(eps=20), Streams(0))
+    assert gain.mean() > 0.5 * (told.judge(x, items).loss - told.judge(best, items).loss).mean()
 
 
 def test_users_are_strangers_to_the_item_and_drawn_by_it():
-    model, visuals, train = small()
+    _, _, train = small()
     aim = goal()
     items = torch.arange(1, ITEMS)
     users = aim._users(items)
@@ -293,7 +298,7 @@ def test_impossible_audiences_say_so():
         goal(audience="segment", seed_item=4).judge(x, item)
     with pytest.raises(IncompatibleError, match="everybody owns item 0"):
         goal().judge(x, torch.tensor([0]))
-    with pytest.raises(ConfigError, match="lower objective.owners"):
+    with pytest.raises(ConfigError, match=r"lower objective\.owners"):
         goal(audience="segment", owners=99).judge(x, item)
     model, visuals, train = small()
     plain = Dot(model.users, model.bias)

@@ -147,9 +147,7 @@ def _draw(pool: Tensor, items: Tensor, banned: Callable[[Tensor], Tensor], seed:
     for item in items:
         left = pool[~banned(item)]
         if not len(left):
-            raise IncompatibleError(
-                f"everybody owns item {int(item)}: nobody is left to promote to"
-            )
+            raise IncompatibleError(f"everybody owns item {int(item)}: nobody is left")
         rng = stream(seed, "audience", int(item))
         found.append(left[torch.randint(len(left), (), generator=rng)])
     return torch.stack(found)
