@@ -105,25 +105,23 @@ class PromoteTo(Objective):
         seed: int = 0,
     ) -> None:
         check_promotable(recommender)
-        for name, value, known in (
-            ("audience", audience, get_args(Audience)),
-            ("feedback", feedback, get_args(Feedback)),
-            ("scale", scale, get_args(Scale)),
-        ):
-            if value not in known:
-                raise ConfigError(f"PromoteTo.{name}: expected {', '.join(known)}, got {value!r}")
+        for choice, known in ((audience, Audience), (feedback, Feedback), (scale, Scale)):
+            if choice not in get_args(known):
+                raise ConfigError(
+                    f"PromoteTo: expected {', '.join(get_args(known))}, got {choice!r}"
+                )
         if min(k, owners, fakes) < 1 or not 0 < quantile <= 1:
             raise ConfigError("PromoteTo: expected k, owners, fakes >= 1 and 0 < quantile <= 1")
         if visible is not None and (feedback == "score" or audience == "population"):
             raise ConfigError("PromoteTo.visible goes with feedback=rank and one user or segment")
         if visible is not None and not 0 < visible <= 1:
             raise ConfigError(f"PromoteTo.visible: expected a share in (0, 1], got {visible}")
-        for name, value, most in (
+        for name, given, most in (
             ("user", user, train.num_users),
             ("seed_item", seed_item, train.num_items),
         ):
-            if value is not None and not 0 <= value < most:
-                raise ConfigError(f"PromoteTo.{name}: expected 0..{most - 1}, got {value}")
+            if given is not None and not 0 <= given < most:
+                raise ConfigError(f"PromoteTo.{name}: expected 0..{most - 1}, got {given}")
         assert recommender.signal is not None
         self.train, self.extractor, self.recommender = train, extractor, recommender
         self.visuals, self.images, self.signal = visuals, images, recommender.signal
