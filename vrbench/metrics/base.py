@@ -37,6 +37,7 @@ class View:
     injected_ranks: Tensor | None = None  # (U, n) int32
     offered_ranks: Tensor | None = None  # (U,) int64 the best test item's, nothing injected; or 0
     offered: Tensor | None = None  # (U,) int64 number of candidates
+    audience: Tensor | None = None  # (U, n) bool: whom each item is to reach, where that is said
 
 
 class Metric(Component, ABC):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import torch
 from torch import Tensor, nn
 
+from vrbench.core.errors import IncompatibleError
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
@@ -23,6 +24,13 @@ class Sizes(NamedTuple):
     num_items: int
     visual: tuple[int, ...]  # the shape of one entry of the visuals; () if it uses none
     categories: Tensor | None = None  # (num_items,) int64, where the catalogue has any
+
+
+class Side(NamedTuple):
+    """What a score that is one product, ``row . vector + bias``, needs of ``n`` items."""
+
+    vector: Tensor  # (n, K)
+    bias: Tensor  # (n,)
 
 
 @dataclass
@@ -93,6 +101,27 @@ class Recommender(Component, nn.Module, ABC):
     def profile(self, users: Tensor, encoded: Any) -> Tensor | None:
         """Return ``(len(users), K)`` user vectors where pictures are part of them; else None."""
         return None
+
+    def product(self, encoded: Any) -> Side:
+        """Return vectors and biases: a user's scores are ``row @ vector.T + bias``.
+
+        Raises:
+            IncompatibleError: if scores are no such product of a row per user.
+        """
+        raise IncompatibleError(f"the score of {self.name} is no product with a row per user")
+
+    def fold_in(self, histories: Interactions, visuals: Visuals, others: Tensor) -> Tensor:
+        """Return ``(num_users, K)`` rows for users the model was not trained on.
+
+        Args:
+            histories: what each of them owns.
+            visuals: what the items look like.
+            others: ``(m,)`` items that an owned one is compared with.
+
+        Raises:
+            IncompatibleError: if the model takes in nobody it was not trained on.
+        """
+        raise IncompatibleError(f"{self.name} takes in no user it was not trained on")
 
     @property
     def device(self) -> torch.device:

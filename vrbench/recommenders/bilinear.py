@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from vrbench.core.visuals import Signal, Visuals
-from vrbench.recommenders.base import mean_row
+from vrbench.recommenders.base import Side, mean_row
 from vrbench.recommenders.pairwise import half_square
 from vrbench.recommenders.scaled import ScaledFeatures
-
-
-class Side(NamedTuple):
-    """What a score needs of ``n`` items."""
-
-    vector: Tensor  # (n, K)
-    bias: Tensor  # (n,)
 
 
 class Bilinear(ScaledFeatures):
@@ -49,6 +41,9 @@ class Bilinear(ScaledFeatures):
     def crowd(self, num_users: int) -> Callable[[Side], Tensor]:
         user = mean_row(self.user)
         return lambda side: (side.vector * user).sum(1) + side.bias
+
+    def product(self, encoded: Side) -> Side:
+        return encoded
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
         side = self.side(items, visuals)

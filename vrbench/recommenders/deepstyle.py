@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Visuals
-from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.bilinear import Bilinear, Side
+from vrbench.recommenders.base import Side, Sizes
+from vrbench.recommenders.bilinear import Bilinear
 from vrbench.recommenders.scaled import Scale
 
 

@@ -13,7 +13,7 @@ from vrbench.core.dropout import seed_dropout
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.visuals import Signal, Table, Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import History, Sizes, mean_row
+from vrbench.recommenders.base import History, Side, Sizes, mean_row
 from vrbench.recommenders.pairwise import PairwiseRecommender, half_square
 
 PICTURES = 128  # that go through the network at once, in training only those of one batch
@@ -184,6 +184,9 @@ class DVBPR(PairwiseRecommender):
     def crowd(self, num_users: int) -> Callable[[Tensor], Tensor]:
         user = mean_row(self.user)
         return lambda look: (look * user).sum(1)
+
+    def product(self, encoded: Tensor) -> Side:
+        return Side(encoded, torch.zeros(len(encoded), device=encoded.device))
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
         distinct, where = items.unique(return_inverse=True)

@@ -10,10 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.epochs import EpochRecommender
+from vrbench.recommenders.folding import folded
 from vrbench.recommenders.sampling import learnable, negatives
 
 
@@ -72,6 +73,14 @@ class PairwiseRecommender(EpochRecommender):
     def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
         users, liked, other = batch
         return self.loss(users, liked, other, visuals)
+
+    def fold_in(self, histories: Interactions, visuals: Visuals, others: Tensor) -> Tensor:
+        if self.l2 <= 0:
+            raise IncompatibleError(f"{self.name}: folding users in needs a penalty, l2 > 0")
+        with torch.no_grad():
+            items = torch.arange(histories.num_items, device=self.device)
+            side = self.product(self.encode(items, visuals))
+        return folded(histories, side, others, self.l2)
 
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         order = learnable(train, rng)

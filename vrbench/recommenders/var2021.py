@@ -16,8 +16,7 @@ from vrbench.core.visuals import Overlay, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.acf import ACF
 from vrbench.recommenders.amr import steepest_rows
-from vrbench.recommenders.base import History, Sizes
-from vrbench.recommenders.bilinear import Side
+from vrbench.recommenders.base import History, Side, Sizes
 from vrbench.recommenders.dvbpr import DVBPR
 from vrbench.recommenders.fm import FM
 from vrbench.recommenders.vbpr import VBPR

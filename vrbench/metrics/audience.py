@@ -1,0 +1,83 @@
+"""Where the attacked items stand with those whom the adversary wants, and with the others."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.base import CutoffMetric, RankMetric, View
+
+Who = Literal["everyone", "audience", "others"]
+
+
+class ItemHR(CutoffMetric):
+    """Share of the attacked items that are in a user's top ``k`` (Cohen et al., WSDM 2021).
+
+    Over the items that the user has not seen and that count for them: all; those the user is in the
+    audience of ("audience": whom the objective aims at); those they are not ("others", the
+    comparison of the paper). NaN where none counts; for all users if the aim names no audience.
+
+    Args:
+        k: length of the lists.
+        who: "everyone", "audience" or "others".
+    """
+
+    name = "item HR"
+    better = "lower"
+
+    def __init__(self, *, k: int = 20, who: Who = "everyone") -> None:
+        super().__init__(k=k)
+        self.who = _checked(who)
+
+    @property
+    def column(self) -> str:
+        return _column(super().column, self.who)
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        return _mean((view.ranks <= self.k).float(), view, self.who)
+
+
+class ItemRank(RankMetric):
+    """Mean rank of the attacked items; over which and for whom, see ``ItemHR``.
+
+    Args:
+        who: "everyone", "audience" or "others".
+    """
+
+    name = "item rank"
+    better = "higher"
+
+    def __init__(self, *, who: Who = "everyone") -> None:
+        self.who = _checked(who)
+
+    @property
+    def column(self) -> str:
+        return _column(self.name, self.who)
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        return _mean(view.ranks.float(), view, self.who)
+
+
+def _mean(values: Tensor, view: View, who: Who) -> Tensor:
+    """Return each user's mean over the items that count."""
+    counts = view.ranks > 0
+    if who != "everyone":
+        if view.audience is None:
+            return torch.full((len(values),), torch.nan)
+        assert view.audience.shape == values.shape
+        counts = counts & (view.audience if who == "audience" else ~view.audience)
+    return torch.where(counts, values, torch.nan).nanmean(1)
+
+
+def _column(name: str, who: Who) -> str:
+    return name if who == "everyone" else f"{name} ({who})"
+
+
+def _checked(who: Who) -> Who:
+    if who not in get_args(Who):
+        raise ConfigError(f"who: expected everyone, audience or others, got {who!r}")
+    return who
