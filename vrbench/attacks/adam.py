@@ -42,7 +42,7 @@ class AdamPGD(Attack):
     def __init__(
         self,
         *,
-        steps: int = 200,
+        steps: int = 100,
         lr: float = 0.01,
         start: Start = "clean",
         enough: float | None = None,
