@@ -160,3 +160,41 @@ def test_pictures_can_be_taken_out_and_brought_back(tmp_path):
     done = vrbench(*SMALL[:-1], *arguments, cwd=tmp_path)
     assert done.returncode == 2
     assert "vrbench: no pictures in" in done.stdout + done.stderr
+
+
+def test_parameters_are_attacked_measured_and_compared_from_the_command_line(tmp_path):
+    small = [*SMALL[:2], "recommender=bprmf", "recommender.epochs=8", "recommender.lr=0.02"]
+    small += ["threat=parameters", "metrics=handson", "machine.threads=1", "scenario.min_items=3"]
+    done = vrbench("-m", *small, "attack=embedding_fgsm,embedding_noise", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "bprmf | embedding_fgsm embedding_05 | parameters" in done.stdout
+    found = entries(tmp_path)
+    assert [e["parts"]["budget"]["eps"] for e in found] == [0.5, 0.5]
+    assert {e["parts"]["budget"]["norm"] for e in found} == {"row_l2"}
+    assert {e["parts"]["objective"]["name"] for e in found} == {"misrank"}
+    assert not list(tmp_path.rglob("extractors/*")), "an extractor was taught for nothing"
+    rows = {e["parts"]["attack"]["name"]: e["rows"] for e in found}
+    auc = {name: next(r for r in of if r["metric"] == "AUC") for name, of in rows.items()}
+    assert auc["embedding_fgsm"]["before"] == auc["embedding_noise"]["before"]
+    assert auc["embedding_fgsm"]["after"] < auc["embedding_noise"]["after"]
+
+    drawn = vrbench("curves", "--metric", "AUC", cwd=tmp_path)
+    assert drawn.returncode == 0
+    assert "bprmf, embedding_fgsm" in drawn.stdout
+    tested = vrbench("compare", "--metric", "AUC", "--side", "after", cwd=tmp_path)
+    assert tested.returncode == 0, tested.stderr
+    assert "embedding_fgsm" in tested.stdout
+    wrong = vrbench(*small, "attack=pgd", cwd=tmp_path)
+    assert "skipped: threat=parameters goes with" in wrong.stdout
+
+
+def test_a_search_of_settings_from_the_command_line(tmp_path):
+    pytest.importorskip("optuna")
+    command = ["tune", *SMALL[:2], "recommender=bprmf", "recommender.epochs=2", "threat=none"]
+    command += ["machine.threads=1", "--space", "bprmf", "--trials", "2", "--out", "best.yaml"]
+    done = vrbench(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "_target_: vrbench.recommenders.bpr.BPRMF" in (tmp_path / "best.yaml").read_text()
+    wrong = vrbench(*[a.replace("bprmf", "bprmff") for a in command], cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert wrong.stderr.strip().count("\n") == 0

@@ -150,6 +150,8 @@ class EmbeddingNoise(ParameterAttack):
 
     APR's control changes every row, while the gradient reaches only some: of ``rows="all"`` it is
     more than the attack had. ``rows="reached"`` changes those that the loss depends on, no other.
+    Of a row's ball this is as far as an attack goes; a corner of the box is farther than an attack
+    of a few steps gets, and may do more harm than it.
     (Directions are uniform; APR's code drew them from a normal distribution cut at two
     deviations.)
 

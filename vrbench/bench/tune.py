@@ -89,7 +89,7 @@ def search(
     trials = min(trials, prod(map(len, grid.values()))) if grid else trials
     journal.parent.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(f"{journal}.lock", timeout=0), warnings.catch_warnings():
+        with FileLock(f"{journal}.busy", timeout=0), warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study = _study(journal, _pruner(pruner))
             while len(settled(study)) < trials:
@@ -190,8 +190,8 @@ def _sampler(name: Sampler, grid: dict[str, list[Any]], seed: int, settled: int)
     from optuna import samplers
 
     own = int(digest([seed, settled]), 16) % 2**31
-    if name == "grid":
-        return samplers.GridSampler(grid, seed=own)
+    if name == "grid":  # the seed orders the grid, and what was visited is known by its place
+        return samplers.GridSampler(grid, seed=seed)
     if name == "random":
         return samplers.RandomSampler(seed=own)
     if name == "tpe":
