@@ -80,6 +80,19 @@ def read_feedback(path: Path) -> Feedback:
     )
 
 
+def read_pairs(path: Path, holds: str) -> tuple[list[str], list[str]]:
+    """Return the two columns of a header-less tab-separated file.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if it has other than two columns, or a value is missing.
+    """
+    table = _read(path, holds, header=False)
+    if table.shape[1] != 2 or table.isna().any(axis=None):
+        raise DataError(f"{path}: expected two columns, {holds}")
+    return table[0].str.strip().tolist(), table[1].str.strip().tolist()
+
+
 def index_of(names: list[str], known: dict[str, int], path: Path, what: str) -> Tensor:
     """Return the ``(N,)`` indices of ``names``.
 

@@ -130,13 +130,15 @@ def _sorted(score: Tensor) -> Tensor:
 
 def _ranks_of_pairs(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:
     """Return the ``(P,)`` ranks, from 1, of ``item[p]`` among all ``score[row[p]]``."""
+    if not len(row):
+        return row
     width = max(1, COMPARED // score.shape[1])
     counted = score.new_empty(min(width, len(row)), score.shape[1])
     ranks = []
     for r, i in zip(row.split(width), item.split(width), strict=True):
         own, out = score[r, i][:, None], counted[: len(r)]
         # Consecutive rows need no copy: the usual case of one test item per user.
-        first, last = int(r[0]), int(r[-1]) if len(r) else 0
+        first, last = int(r[0]), int(r[-1])
         whole = last - first == len(r) - 1 and bool((r[1:] > r[:-1]).all())
         rows = score[first : last + 1] if whole else score[r]
         more = torch.gt(rows, own, out=out).sum(1).long()
