@@ -9,7 +9,7 @@ from vrbench.data.dataset import Dataset
 from vrbench.metrics.base import SystemMetric, View
 
 
-class _RatingError(SystemMetric):
+class _Difference(SystemMetric):
     """A mean over all test items; NaN without ratings. Ties and ranks play no part."""
 
     better = "lower"
@@ -25,21 +25,21 @@ class _RatingError(SystemMetric):
         """Return one number of ``(T,)`` differences."""
 
 
-class MAE(_RatingError):
+class MAE(_Difference):
     """Mean absolute error of the scores of the test items."""
 
     def average(self, error: Tensor) -> Tensor:
         return error.abs().mean()
 
 
-class MSE(_RatingError):
+class MSE(_Difference):
     """Mean squared error of the scores of the test items."""
 
     def average(self, error: Tensor) -> Tensor:
         return error.square().mean()
 
 
-class RMSE(_RatingError):
+class RMSE(_Difference):
     """Root of the mean squared error over all test items, not a mean of roots."""
 
     def average(self, error: Tensor) -> Tensor:
