@@ -137,7 +137,10 @@ def discovery(novel, worth=lambda c, u, i: 1.0):
     def value(c, u, k):
         top = c.full[u][:k]
         disc = [1 / math.log2(n + 2) for n in range(len(top))]
-        hit = [d * worth(c, u, i) * novel(c, i) * (i in c.rel[u]) for d, i in zip(disc, top)]
+        hit = [
+            d * worth(c, u, i) * novel(c, i) * (i in c.rel[u])
+            for d, i in zip(disc, top, strict=True)
+        ]
         return sum(hit) / sum(disc)
 
     return value

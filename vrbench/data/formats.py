@@ -103,7 +103,7 @@ def hierarchy(root: Path, fold: int, valid_fold: int) -> Parts:
 
 
 def benchmark(folder: Path) -> Parts:
-    """Return RecBole's pre-split files, ``NAME.train.inter``, ``NAME.valid.inter``, ``NAME.test.inter``.
+    """Return RecBole's pre-split ``NAME.train.inter``, ``NAME.valid.inter``, ``NAME.test.inter``.
 
     The validation may be missing.
 

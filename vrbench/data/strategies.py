@@ -21,9 +21,6 @@ from vrbench.data.ratings import Ratings
 class Strategy(ABC):
     """A way to hold out ratings; of random ones there are ``folds`` different splits."""
 
-    def __post_init__(self) -> None:
-        """Check the settings."""
-
     @property
     def count(self) -> int:
         """How many splits there are."""
@@ -86,8 +83,8 @@ class FixedTimestamp(Strategy):
     min_over: int = 1
 
     def __post_init__(self) -> None:
-        if self.min_below < 1 or self.min_over < 1:
-            raise ConfigError("expected min_below and min_over >= 1")
+        _at_least("min_below", self.min_below, 1)
+        _at_least("min_over", self.min_over, 1)
 
     def held_out(self, table: Ratings, fold: int) -> Tensor:
         times = table.timed("a split by timestamp")
@@ -138,8 +135,7 @@ class _ByCount(Strategy):
     n: int = 1
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise ConfigError(f"expected n >= 1, got {self.n}")
+        _at_least("n", self.n, 1)
 
     def _kept(self, count: Tensor) -> Tensor:
         return torch.where(count > self.n, count - self.n, count)
@@ -164,23 +160,19 @@ class TemporalLeaveOut(_ByCount):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Drawn(Strategy):
+class RandomHoldOut(_ByRatio):
+    """Holds out a random share ``ratio`` of each user's, drawn anew for each of the folds."""
+
     folds: int = 1
     seed: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.folds < 1:
-            raise ConfigError(f"expected folds >= 1, got {self.folds}")
+        _at_least("folds", self.folds, 1)
 
     @property
     def count(self) -> int:
         return self.folds
-
-
-@dataclass(frozen=True, kw_only=True)
-class RandomHoldOut(_Drawn, _ByRatio):
-    """Holds out a random share ``ratio`` of each user's, drawn anew for each of the folds."""
 
     def held_out(self, table: Ratings, fold: int) -> Tensor:
         nth, count = _position(table.users, _lot(table, self.seed, "hold out", fold))
@@ -188,8 +180,19 @@ class RandomHoldOut(_Drawn, _ByRatio):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomLeaveOut(_Drawn, _ByCount):
+class RandomLeaveOut(_ByCount):
     """Holds out ``n`` random ratings of each user, drawn anew for each of the folds."""
+
+    folds: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least("folds", self.folds, 1)
+
+    @property
+    def count(self) -> int:
+        return self.folds
 
     def held_out(self, table: Ratings, fold: int) -> Tensor:
         nth, count = _position(table.users, _lot(table, self.seed, "leave out", fold))
@@ -208,8 +211,7 @@ class KFold(Strategy):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.folds < 2:
-            raise ConfigError(f"expected folds >= 2, got {self.folds}")
+        _at_least("folds", self.folds, 2)
 
     @property
     def count(self) -> int:
@@ -221,6 +223,11 @@ class KFold(Strategy):
         rng = stream(self.seed, "first fold")
         first = torch.randint(self.folds, (len(table.user_ids),), generator=rng)
         return ((nth + first[table.users]) % self.folds == fold) & (count > 1)
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"expected {name} >= {least}, got {value}")
 
 
 def _lot(table: Ratings, seed: int, *names: object) -> Tensor:

@@ -116,9 +116,8 @@ def numbers(table: pd.DataFrame, column: str, path: Path, *, header: bool = Fals
     values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
-        raise DataError(
-            f"{path}, line {bad[0] + 1 + header}: {column} {table[column].iloc[bad[0]]!r} is not a number"
-        )
+        line, wrong = bad[0] + 1 + header, table[column].iloc[bad[0]]
+        raise DataError(f"{path}, line {line}: {column} {wrong!r} is not a number")
     return torch.from_numpy(values.copy())
 
 

@@ -41,7 +41,8 @@ class Metric(Component, ABC):
     """Numbers, one per user or image, whose mean is reported.
 
     ``better`` says which way is good *for the shop* and is read by leaderboards; ``per`` tells
-    what the average runs over, "system" that there is none; ``of_category`` whether it counts the source category.
+    what the average runs over, "system" that there is none; ``of_category`` whether it counts the
+    source category.
     """
 
     better: ClassVar[Literal["higher", "lower"]]
