@@ -89,8 +89,8 @@ def statistical_parity(top: Tensor, dataset: Dataset, groups: Groups) -> float:
 
 
 def _spread(share: Tensor) -> float:
-    """Return standard deviation (of a population) over mean; groups without any are left out."""
+    """Return standard deviation (of a population) over mean; NaN with one group."""
     share = share[share.isfinite()]
-    if not len(share) or not share.any():
+    if len(share) < 2 or not share.any():
         return float("nan")
     return float(share.std(correction=0) / share.mean())

@@ -1,5 +1,7 @@
 """How evenly items, and how many categories, are recommended."""
 
+from typing import ClassVar, Literal
+
 import torch
 from torch import Tensor
 
@@ -16,7 +18,7 @@ class Gini(CutoffSystemMetric):
     Recommender Systems Handbook, 2011).
     """
 
-    better = "lower"
+    better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def measure(self, view: View, dataset: Dataset) -> float:
         n = dataset.train.num_items

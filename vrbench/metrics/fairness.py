@@ -133,8 +133,8 @@ class _Disparity(CutoffSystemMetric):
         source = _preference(of, towards, dataset.train.users, dataset.train.items)
         shown = _preference(of, towards, rows[top >= 0], top[top >= 0])
         value = self.combine(source, shown)
-        value = value if self.of is None else value[of.index(self.of), None]
-        value = value if self.towards is None else value[:, towards.index(self.towards), None]
+        value = value if self.of is None else value[of.number(self.of), None]
+        value = value if self.towards is None else value[:, towards.number(self.towards), None]
         if value.numel() == 1:
             return float(value)
         return float(value[value.isfinite()].abs().mean())

@@ -29,7 +29,7 @@ class Groups(NamedTuple):
         """Return the ``(groups,)`` number of ``which`` in each."""
         return self.sums(torch.ones(len(which)), which)
 
-    def index(self, name: str) -> int:
+    def number(self, name: str) -> int:
         """Return the number of the group called ``name``."""
         if name not in self.names:
             raise ConfigError(f"no group {name!r}; have {', '.join(self.names[:40])}")

@@ -91,8 +91,11 @@ def rank(
         none = torch.empty(0, len(targets))
         lists = empty.reshape(0, k)
         return Ranked(lists, none, none.int(), empty, empty, None, empty.float(), lists.float())
-    *five, of_tests, of_lists = (torch.cat(p).cpu() for p in zip(*parts, strict=True))
-    return Ranked(*five, torch.cat(profiles) if profiles else None, of_tests, of_lists)
+    top, shown, ranks, of_test, count, shown_test, value = (
+        torch.cat(part).cpu() for part in zip(*parts, strict=True)
+    )
+    made = Ranked(top, shown, ranks, of_test, count, None, shown_test, value)
+    return made._replace(profiles=torch.cat(profiles)) if profiles else made
 
 
 def _finite(score: Tensor, space: Tensor) -> Tensor:
