@@ -6,7 +6,7 @@
 FOLDER is what ``pip install --target FOLDER implicit cornac ranx`` made. Everyone gets the same
 random factors, the same training pairs to leave out and the same test pairs, and as many threads;
 everyone runs in a process of its own, one after the other, and the fastest of the repetitions
-counts. "bare" is the product of the factors, the mask and the top k alone, in torch. vrbench
+counts; on a machine that is not idle compare processor time at ``--threads 1``. "bare" is the product of the factors, the mask and the top k alone, in torch. vrbench
 measures every accuracy metric it has; implicit its four, cornac and ranx nDCG and recall; the last
 two numbers must agree wherever two codes mean the same by them (cornac's nDCG@k cuts the ideal list
 elsewhere and is not compared).
@@ -63,10 +63,11 @@ def main() -> None:
 
 def say(name, found, k) -> None:
     """Print seconds, memory, the ratio to the bare ranking, and the metrics of one code."""
-    one, bare = found[name], found["bare"]["seconds"]
+    one, bare = found[name], found["bare"]
     values = "  ".join(f"{m}@{k} {v:.6f}" for m, v in one["metrics"].items())
     sys.stdout.write(
-        f"{name:10} {one['seconds']:8.2f} s  {one['seconds'] / bare:6.2f} x bare  "
+        f"{name:10} {one['seconds']:8.2f} s ({one['seconds'] / bare['seconds']:.2f} x bare)  "
+        f"{one['busy']:8.2f} s of processors ({one['busy'] / bare['busy']:.2f} x bare)  "
         f"peak {one['peak']:6.0f} MiB  {values}\n"
     )
     sys.stdout.flush()
@@ -85,7 +86,8 @@ def measured(chosen) -> dict:
     run = globals()[f"run_{chosen.only}"]
     seconds, metrics = run(chosen, *world(chosen))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"seconds": min(seconds), "peak": peak, "metrics": metrics}
+    wall, busy = (min(s) for s in zip(*seconds, strict=True))
+    return {"seconds": wall, "busy": busy, "peak": peak, "metrics": metrics}
 
 
 def world(chosen):
@@ -104,12 +106,12 @@ def world(chosen):
 
 
 def timed(chosen, run):
-    """Return the seconds of each repetition, and what the last one returned."""
+    """Return the seconds, by the clock and of processors, of each repetition, and what the last one returned."""
     seconds = []
     for _ in range(chosen.repeat):
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         result = run()
-        seconds.append(time.perf_counter() - began)
+        seconds.append((time.perf_counter() - began, time.process_time() - busy))
     return seconds, result
 
 
@@ -183,7 +185,7 @@ def run_vrbench(chosen, user, item, train, test):
 
 
 def run_implicit(chosen, user, item, train, test):
-    """What implicit has, ``ranking_metrics_at_k``: precision (of its own kind), MAP, nDCG, AUC@k."""
+    """What implicit has, ``ranking_metrics_at_k``: precision (its own kind), MAP, nDCG, AUC@k."""
     from implicit.cpu.als import AlternatingLeastSquares
     from implicit.evaluation import ranking_metrics_at_k
     from scipy.sparse import csr_matrix
