@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["dataset.num_items=120", "dataset.num_users=80", "metrics=fast", "recommender.epochs=2"]
@@ -68,6 +69,31 @@ def test_one_run_leaves_a_table_rows_values_and_a_picture(tmp_path):
     assert "missing  attacks/" in plan.stdout
     assert "cached   extractors/" in plan.stdout
     assert len(entries(tmp_path)) == 2
+
+
+def test_lists_model_and_splits_are_saved_when_asked_for(tmp_path):
+    """And the lists are those that the metrics were taken from."""
+    rows = [(u, i, 1 + (u + i) % 5, 50 * i) for u in range(12) for i in range(u % 5, u % 5 + 9)]
+    (tmp_path / "mine.tsv").write_text("".join("\t".join(map(str, r)) + "\n" for r in rows))
+    own = ["dataset=ratings", f"dataset.path={tmp_path / 'mine.tsv'}", "threat=none"]
+    own += ["split@dataset.split=temporal_leave_out", "+filter@dataset.filters.a=user_core"]
+    own += ["recommender=popular", "metrics=elliot", "machine.threads=1"]
+    done = vrbench(*own, "save=[lists,model,splits]", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = {p.parent for p in tmp_path.rglob("rows.json")}
+    lists = [line.split("\t") for line in (folder / "lists_before.tsv").read_text().splitlines()]
+    held_out = (folder / "splits/0/test.tsv").read_text().splitlines()
+    test = {tuple(line.split("\t")[:2]) for line in held_out}
+    hits = {u for u, i, _, place in lists if int(place) <= 10 and (u, i) in test}
+    (entry,) = entries(tmp_path)
+    found = {row["metric"]: row["before"] for row in entry["rows"]}
+    assert found["HR@10"] == pytest.approx(len(hits) / 12)
+    assert found["item coverage@10"] == len({i for _, i, _, place in lists if int(place) <= 10})
+    assert load_file(folder / "model_before.safetensors")["count"].sum() == 12 * 7
+    assert not list(folder.glob("*after*"))
+    done = vrbench(*own, "save=[list]", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "save: expected some of lists, model, splits, got 'list'; did you" in done.stderr
 
 
 @pytest.mark.parametrize(

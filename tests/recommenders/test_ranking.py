@@ -5,6 +5,7 @@ import torch
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
+from vrbench.recommenders import ranking
 from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.ranking import rank
 
@@ -83,3 +84,61 @@ def test_scores_of_targets_are_shown_even_to_owners():
     visuals = Table(Signal.VECTOR, torch.zeros(ITEMS, 1), None)
     found = rank(Given(scores), visuals, seen, test, torch.tensor([7, 1]), 3)
     assert torch.equal(found.scores, scores[:, [7, 1]])
+
+
+@pytest.mark.parametrize("kind", ["plain", "ties", "constant", "nan", "endless"])
+def test_many_targets_are_ranked_as_few_are(kind):
+    """Sorted or counted one by one, and in whatever pieces: the same ranks."""
+    scores, _, _, seen, test = setting(kind)
+    if kind == "endless":
+        scores[:, ::3], scores[:, 1::5] = torch.inf, -torch.inf
+    visuals = Table(Signal.VECTOR, torch.zeros(ITEMS, 1), None)
+    everything = torch.arange(ITEMS)
+    assert len(everything) > ranking.FEW
+    many = rank(Given(scores), visuals, seen, test, everything, 5)
+    few = [rank(Given(scores), visuals, seen, test, i, 5) for i in everything.split(3)]
+    assert torch.equal(many.ranks, torch.cat([f.ranks for f in few], 1))
+    assert torch.equal(many.ranks[test.users, test.items].long(), many.relevant_ranks)
+
+
+@pytest.mark.parametrize("kind", ["plain", "ties"])
+def test_bounds_on_memory_change_nothing(kind, monkeypatch):
+    scores, _, _, seen, test = setting(kind)
+    visuals = Table(Signal.VECTOR, torch.zeros(ITEMS, 1), None)
+    targets = torch.tensor([4, 2])
+    whole = rank(Given(scores), visuals, seen, test, targets, 6)
+    monkeypatch.setattr(ranking, "MOST", 3 * ITEMS)
+    monkeypatch.setattr(ranking, "COMPARED", 2 * ITEMS)
+    for part, other in zip(
+        whole, rank(Given(scores), visuals, seen, test, targets, 6), strict=True
+    ):
+        assert (part is None) == (other is None)
+        assert part is None or torch.equal(part.nan_to_num(-1.0), other.nan_to_num(-1.0))
+
+
+def test_scores_of_lists_and_test_items_are_those_of_the_model():
+    scores, _, _, seen, test = setting("ties")
+    given = scores.clone()
+    visuals = Table(Signal.VECTOR, torch.zeros(ITEMS, 1), None)
+    found = rank(Given(scores), visuals, seen, test, torch.tensor([7]), 8)
+    assert torch.equal(scores, given), "nothing of the model's is written to"
+    assert torch.equal(found.relevant_scores, scores[test.users, test.items])
+    past = found.ranking < 0
+    assert past.any()
+    assert found.ranking_scores[past].isnan().all()
+    own = scores.gather(1, found.ranking.clamp(min=0))
+    assert torch.equal(found.ranking_scores[~past], own[~past])
+
+
+def test_a_model_that_hands_out_its_own_table_keeps_it():
+    class Shared(Given):
+        name = "test.Shared"
+
+        def score(self, users, encoded):
+            return self.scores[: len(users)]
+
+    scores, _, _, seen, test = setting("plain")
+    given = scores.clone()
+    visuals = Table(Signal.VECTOR, torch.zeros(ITEMS, 1), None)
+    rank(Shared(scores), visuals, seen, test, torch.tensor([7]), 8)
+    assert torch.equal(scores, given)

@@ -74,10 +74,23 @@ def read_feedback(path: Path) -> Feedback:
     return Feedback(
         users=table["user"].str.strip().tolist(),
         items=table["item"].str.strip().tolist(),
-        ratings=_numbers(table, "rating", path),
-        timestamps=_numbers(table, "timestamp", path),
+        ratings=numbers(table, "rating", path),
+        timestamps=numbers(table, "timestamp", path),
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )
+
+
+def read_pairs(path: Path, holds: str) -> tuple[list[str], list[str]]:
+    """Return the two columns of a header-less tab-separated file.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if it has other than two columns, or a value is missing.
+    """
+    table = _read(path, holds, header=False)
+    if table.shape[1] != 2 or table.isna().any(axis=None):
+        raise DataError(f"{path}: expected two columns, {holds}")
+    return table[0].str.strip().tolist(), table[1].str.strip().tolist()
 
 
 def index_of(names: list[str], known: dict[str, int], path: Path, what: str) -> Tensor:
@@ -92,25 +105,45 @@ def index_of(names: list[str], known: dict[str, int], path: Path, what: str) -> 
         raise DataError(f"{path}: unknown {what} {error.args[0]!r}") from None
 
 
-def _numbers(table: pd.DataFrame, column: str, path: Path) -> Tensor | None:
+def numbers(table: pd.DataFrame, column: str, path: Path, *, header: bool = False) -> Tensor | None:
+    """Return a column as ``(N,)`` float64; None if there is none.
+
+    Raises:
+        DataError: at the first value that is no finite number, by its line.
+    """
     if column not in table.columns:
         return None
     values = pd.to_numeric(table[column], errors="coerce").to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
-        raise DataError(
-            f"{path}, line {bad[0] + 1}: {column} {table[column].iloc[bad[0]]!r} is not a number"
-        )
+        line, wrong = bad[0] + 1 + header, table[column].iloc[bad[0]]
+        raise DataError(f"{path}, line {line}: {column} {wrong!r} is not a number")
     return torch.from_numpy(values.copy())
 
 
 def _read(path: Path, holds: str, header: bool) -> pd.DataFrame:
+    return read_raw(path, holds, "," if header else "\t", header)
+
+
+def read_raw(path: Path, holds: str, separator: str, header: bool) -> pd.DataFrame:
+    """Return a table of strings.
+
+    Args:
+        path: the file.
+        holds: what it should hold, for the message if it is missing.
+        separator: of columns.
+        header: whether the first line names the columns.
+
+    Raises:
+        MissingDataError: if there is no such file.
+        DataError: if it cannot be read.
+    """
     if not path.is_file():
         raise MissingDataError(f"no file {path}: put one there that holds {holds}")
     try:
         return pd.read_csv(
             path,
-            sep="," if header else "\t",
+            sep=separator,
             header=0 if header else None,
             dtype=str,
             keep_default_na=False,

@@ -38,18 +38,21 @@ class View:
     offered_ranks: Tensor | None = None  # (U,) int64 the best test item's, nothing injected; or 0
     offered: Tensor | None = None  # (U,) int64 number of candidates
     audience: Tensor | None = None  # (U, n) bool: whom each item is to reach, where that is said
+    relevant_scores: Tensor | None = None  # (T,) float32 score of each test item for its user
+    ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
 
 
 class Metric(Component, ABC):
     """Numbers, one per user or image, whose mean is reported.
 
     ``better`` says which way is good *for the shop* and is read by leaderboards; ``per`` tells
-    what the average runs over; ``of_category`` whether it counts the source category;
-    ``two_stage`` whether it looks at new items among candidates, which a run makes only then.
+    what the average runs over, "system" that there is none; ``of_category`` whether it counts the
+    source category; ``two_stage`` whether it looks at new items among candidates, which a run makes
+    only then.
     """
 
     better: ClassVar[Literal["higher", "lower"]]
-    per: ClassVar[Literal["user", "image"]]
+    per: ClassVar[Literal["user", "image", "system"]]
     of_category: ClassVar[bool] = False
     two_stage: ClassVar[bool] = False
 
@@ -73,8 +76,18 @@ class RankMetric(Metric):
         return self.measure(view, dataset)
 
 
-class CutoffMetric(RankMetric):
-    """A metric of the first ``k`` places of a list."""
+class SystemMetric(Metric):
+    """One number of all lists together; reported before and after the attack, without a test."""
+
+    per = "system"
+
+    @abstractmethod
+    def measure(self, view: View, dataset: Dataset) -> float:
+        """Return the number; NaN where it is not defined."""
+
+
+class Cutoff(Metric):
+    """A metric of the first ``k`` places of the lists."""
 
     def __init__(self, *, k: int = 20) -> None:
         if k < 1:
@@ -84,6 +97,25 @@ class CutoffMetric(RankMetric):
     @property
     def column(self) -> str:
         return f"{self.name}@{self.k}"
+
+    def top(self, view: View, dataset: Dataset) -> Tensor:
+        """Return the first ``k`` places, ``(U, k)``, fewer only where the catalogue is smaller.
+
+        Raises:
+            ConfigError: if longer lists are asked for than were kept.
+        """
+        kept = view.ranking.shape[1]
+        if self.k > kept and kept < dataset.train.num_items:
+            raise ConfigError(f"{self.column}: lists of {kept} are kept; take k <= {kept}")
+        return view.ranking[:, : self.k]
+
+
+class CutoffMetric(Cutoff, RankMetric):
+    """A metric of each user's first ``k`` places."""
+
+
+class CutoffSystemMetric(Cutoff, SystemMetric):
+    """One number of everyone's first ``k`` places."""
 
 
 class ShiftMetric(Metric):

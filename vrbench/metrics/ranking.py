@@ -13,7 +13,7 @@ def per_user(values: Tensor, dataset: Dataset) -> Tensor:
     return torch.zeros(test.num_users, dtype=values.dtype).index_add_(0, test.users, values)
 
 
-def _defined(values: Tensor, dataset: Dataset) -> Tensor:
+def defined(values: Tensor, dataset: Dataset) -> Tensor:
     """Return ``values`` as float32, NaN for users without test items."""
     return torch.where(dataset.test.counts > 0, values.float(), torch.nan)
 
@@ -25,7 +25,7 @@ class HR(CutoffMetric):
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         hits = per_user((view.relevant_ranks <= self.k).float(), dataset)
-        return _defined(hits.clamp(max=1), dataset)
+        return defined(hits.clamp(max=1), dataset)
 
 
 class Recall(CutoffMetric):
@@ -35,7 +35,7 @@ class Recall(CutoffMetric):
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         hits = per_user((view.relevant_ranks <= self.k).float(), dataset)
-        return _defined(hits / dataset.test.counts, dataset)
+        return defined(hits / dataset.test.counts, dataset)
 
 
 class NDCG(CutoffMetric):
@@ -52,7 +52,7 @@ class NDCG(CutoffMetric):
         gain = torch.where(rank <= self.k, 1 / torch.log2(rank + 1), 0.0)
         discount = 1 / torch.log2(torch.arange(self.k, dtype=torch.float64) + 2)
         ideal = discount.cumsum(0)[dataset.test.counts.clamp(1, self.k) - 1]
-        return _defined(per_user(gain, dataset) / ideal, dataset)
+        return defined(per_user(gain, dataset) / ideal, dataset)
 
 
 class MRR(CutoffMetric):
@@ -65,7 +65,7 @@ class MRR(CutoffMetric):
         inverse = torch.where(view.relevant_ranks <= self.k, 1 / view.relevant_ranks.double(), 0.0)
         best = torch.zeros(test.num_users, dtype=torch.float64)
         best = best.scatter_reduce(0, test.users, inverse, "amax")
-        return _defined(best, dataset)
+        return defined(best, dataset)
 
 
 class AUC(RankMetric):
@@ -83,4 +83,4 @@ class AUC(RankMetric):
         # Ranks sum to n(n+1)/2 if nothing else is ahead; each pair (other, test) ahead adds one.
         ahead = per_user(view.relevant_ranks.double(), dataset) - count * (count + 1) / 2
         value = 1 - ahead / (count * others)
-        return _defined(torch.where(others > 0, value, torch.nan), dataset)
+        return defined(torch.where(others > 0, value, torch.nan), dataset)

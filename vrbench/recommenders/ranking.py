@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +13,10 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Recommender
 
-MOST = 2**24  # scores compared at once; bounds the memory, changes nothing
+MOST = 2**25  # scores held at once (128 MiB); bounds the memory
+COMPARED = 2**22  # scores compared at once: what stays in a cache; changes nothing
+FEW = 16  # targets whose ranks are counted one by one; of more, all at once; changes nothing
+SEEN = float("-inf")
 
 
 class Ranked(NamedTuple):
@@ -24,6 +28,8 @@ class Ranked(NamedTuple):
     relevant_ranks: Tensor  # (T,) int64 rank of each interaction of ``relevant``
     candidates: Tensor  # (U,) int64 number of items ranked
     profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
+    relevant_scores: Tensor | None = None  # (T,) float32 score of each interaction of ``relevant``
+    ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
 
 
 @torch.no_grad()
@@ -49,70 +55,137 @@ def rank(
         relevant: test interactions whose ranks are wanted.
         targets: ``(n,)`` items whose scores and ranks are wanted for every user.
         k: length of the lists, at most ``num_items``.
-        block: users scored at once; bounds the memory, changes nothing.
+        block: users scored at once, fewer where the catalogue is large; bounds the memory.
     """
     num_items, device = seen.num_items, model.device
+    assert num_items < 2**24, "counts are kept as float32"
     encoded = model.encode(torch.arange(num_items, device=device), visuals)
     shuffled = torch.randperm(num_items, generator=stream(0, "ties", num_items))
     place = torch.empty_like(shuffled)
     place[shuffled] = torch.arange(num_items)
-    place = place.to(device)
+    place, shuffled = place.int().to(device), shuffled.to(device)
     targets = targets.to(device)
+    block = max(1, min(block, MOST // max(1, num_items)))
+    space = torch.empty(min(block, seen.num_users), num_items, device=device)
     parts: list[tuple[Tensor, ...]] = []
     profiles: list[Tensor] = []
     for users in torch.arange(seen.num_users).split(block):
-        score = model.score(users.to(device), encoded).float()
         profile = model.profile(users.to(device), encoded)
         if profile is not None:
             profiles.append(profile.float().cpu())
-        least = torch.finfo(torch.float32).min  # above -inf, which is what is seen already
-        score = score.nan_to_num(nan=least, neginf=least)
-        row, item = (t.to(device) for t in seen.pairs_of(users))
-        shown = score[:, targets].clone()
-        score[row, item] = -torch.inf
-        count = num_items - seen.counts[users].to(device)
-        of_target = _ranks(score, place, targets.expand(len(users), -1))
-        hidden = torch.zeros_like(score, dtype=torch.bool)
-        hidden[row, item] = True
-        of_target = of_target.masked_fill(hidden[:, targets], 0)
+        score = _finite(model.score(users.to(device), encoded), space[: len(users)])
         test_row, test_item = (t.to(device) for t in relevant.pairs_of(users))
-        pairs = zip(
-            *(t.split(max(1, MOST // num_items)) for t in (test_row, test_item)), strict=True
-        )
-        of_test = torch.cat([_ranks(score[r], place, i[:, None])[:, 0] for r, i in pairs])
-        top = _top(score, place, k)
-        top = top.masked_fill(torch.arange(k, device=device) >= count[:, None], -1)
-        parts.append((top, shown, of_target.int(), of_test, count))
+        shown, shown_test = score[:, targets], score[test_row, test_item]
+        row, item = (t.to(device) for t in seen.pairs_of(users))
+        score[row, item] = SEEN
+        count = num_items - seen.counts[users].to(device)
+        of_target = _ranks(score, place, targets)
+        of_target = of_target.masked_fill(score[:, targets] == SEEN, 0)
+        of_test = _ranks_of_pairs(score, place, test_row, test_item)
+        top = _top(score, place, shuffled, k)
+        value, past = score.gather(1, top), torch.arange(k, device=device) >= count[:, None]
+        top, value = top.masked_fill(past, -1), value.masked_fill(past, torch.nan)
+        parts.append((top, shown, of_target.int(), of_test, count, shown_test, value))
     if not parts:
         empty = torch.empty(0, dtype=torch.int64)
-        return Ranked(empty.reshape(0, k), torch.empty(0, len(targets)), empty, empty, empty)
-    made = Ranked(*(torch.cat(p).cpu() for p in zip(*parts, strict=True)))
+        none = torch.empty(0, len(targets))
+        lists = empty.reshape(0, k)
+        return Ranked(lists, none, none.int(), empty, empty, None, empty.float(), lists.float())
+    top, shown, ranks, of_test, count, shown_test, value = (
+        torch.cat(part).cpu() for part in zip(*parts, strict=True)
+    )
+    made = Ranked(top, shown, ranks, of_test, count, None, shown_test, value)
     return made._replace(profiles=torch.cat(profiles)) if profiles else made
 
 
+def _finite(score: Tensor, space: Tensor) -> Tensor:
+    """Return ``score`` in ``space``, with the least finite number where it is no number.
+
+    ``SEEN`` is thereby free for what is not ranked, and nothing of the model's is written to.
+    """
+    least = torch.finfo(torch.float32).min
+    return torch.nan_to_num(score.float(), nan=least, neginf=least, out=space)
+
+
 def _ranks(score: Tensor, place: Tensor, items: Tensor) -> Tensor:
-    """Return the ranks, from 1, of ``items[b]`` among all ``score[b]``."""
-    ranks = torch.empty_like(items)
-    for n in range(items.shape[1]):
-        item = items[:, n, None]
-        own = score.gather(1, item)
-        ahead = (score > own) | ((score == own) & (place < place[item]))
-        ranks[:, n] = 1 + ahead.sum(1)
-    return ranks
+    """Return the ``(B, n)`` ranks, from 1, of ``items``, ``(n,)``, among all ``score[b]``."""
+    if len(items) <= FEW:
+        rows = torch.arange(len(score), device=score.device)
+        columns = [_ranks_of_pairs(score, place, rows, i.expand(len(rows))) for i in items]
+        return torch.stack(columns, 1) if columns else rows.new_empty(len(rows), 0)
+    own, total = score[:, items].contiguous(), score.shape[1]
+    ascending = _sorted(score)
+    more = total - torch.searchsorted(ascending, own, right=True)
+    as_much = total - torch.searchsorted(ascending, own)
+    tied = as_much > more + 1
+    if tied.any():
+        row, column = tied.nonzero(as_tuple=True)
+        more[row, column] += _tied_ahead(score, place, row, items[column])
+    return more + 1
 
 
-def _top(score: Tensor, place: Tensor, k: int) -> Tensor:
+def _sorted(score: Tensor) -> Tensor:
+    """Return each row ascending; NumPy sorts plain numbers several times faster than torch."""
+    if score.device.type != "cpu":
+        return score.sort(dim=1).values
+    return torch.from_numpy(np.sort(score.numpy(), axis=1))
+
+
+def _ranks_of_pairs(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:
+    """Return the ``(P,)`` ranks, from 1, of ``item[p]`` among all ``score[row[p]]``."""
+    if not len(row):
+        return row
+    width = max(1, COMPARED // score.shape[1])
+    counted = score.new_empty(min(width, len(row)), score.shape[1])
+    ranks = []
+    for r, i in zip(row.split(width), item.split(width), strict=True):
+        own, out = score[r, i][:, None], counted[: len(r)]
+        # Consecutive rows need no copy: the usual case of one test item per user.
+        first, last = int(r[0]), int(r[-1])
+        whole = last - first == len(r) - 1 and bool((r[1:] > r[:-1]).all())
+        rows = score[first : last + 1] if whole else score[r]
+        more = torch.gt(rows, own, out=out).sum(1).long()
+        as_much = torch.ge(rows, own, out=out).sum(1).long()
+        tied = (as_much > more + 1).nonzero().squeeze(1)
+        if len(tied):
+            more[tied] += _tied_ahead(score, place, r[tied], i[tied])
+        ranks.append(more + 1)
+    return torch.cat(ranks)
+
+
+def _tied_ahead(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:
+    """Return ``(P,)``: how many items with the score of ``item[p]`` stand before it by place."""
+    width = max(1, COMPARED // score.shape[1])
+    pairs = zip(row.split(width), item.split(width), strict=True)
+    ahead = [
+        ((score[r] == score[r, i][:, None]) & (place < place[i][:, None])).sum(1) for r, i in pairs
+    ]
+    return torch.cat(ahead)
+
+
+def _top(score: Tensor, place: Tensor, shuffled: Tensor, k: int) -> Tensor:
     """Return the ``k`` best of each row, ties in the order of ``place``."""
     value, found = score.topk(min(k + 1, score.shape[1]), dim=1)
-    tied_at_edge = value[:, k - 1] == value[:, -1] if found.shape[1] > k else None
+    edge = value[:, k - 1 : k]
+    at_edge = (value[:, k:] == edge).any(1) & (edge[:, 0] > SEEN)
     value, found = value[:, :k], found[:, :k]
-    # Inside the list: sort by place first, then stably by value.
-    order = place[found].argsort(dim=1)
-    value, found = value.gather(1, order), found.gather(1, order)
-    found = found.gather(1, value.argsort(dim=1, descending=True, stable=True))
-    if tied_at_edge is not None and tied_at_edge.any():
-        rows = tied_at_edge.nonzero().squeeze(1)
-        by_place = place.argsort()
-        exact = score[rows][:, by_place].sort(dim=1, descending=True, stable=True).indices
-        found[rows] = by_place[exact[:, :k]]
+    inside = ((value[:, 1:] == value[:, :-1]) & (value[:, 1:] > SEEN)).any(1)
+    if inside.any():
+        # Sort by place first, then stably by value.
+        rows = inside.nonzero().squeeze(1)
+        some, items = value[rows], found[rows]
+        order = place[items].argsort(dim=1)
+        some, items = some.gather(1, order), items.gather(1, order)
+        order = some.argsort(dim=1, descending=True, stable=True)
+        found[rows] = items.gather(1, order)
+    if at_edge.any():
+        # Which of those with the last score are in the list: the first by place.
+        rows = at_edge.nonzero().squeeze(1)
+        last = edge[rows]
+        places = place.masked_fill(score[rows] != last, len(place))
+        first = places.topk(k, dim=1, largest=False).values.long()
+        better = (value[rows] > last).sum(1, keepdim=True)
+        nth = torch.arange(k, device=score.device) - better
+        tied = shuffled[first.gather(1, nth.clamp(min=0)).clamp(max=len(place) - 1)]
+        found[rows] = torch.where(nth >= 0, tied, found[rows])
     return found

@@ -1,0 +1,66 @@
+"""Lists and splits as plain files that others read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.data.interactions import Interactions
+
+
+def write_lists(path: Path, ranking: Tensor, scores: Tensor, dataset: Dataset) -> None:
+    """Write lists as lines of user, item, score, rank, tab-separated, best first, without header.
+
+    Args:
+        path: the file.
+        ranking: ``(U, k)`` int64 items, -1 past the end of a list.
+        scores: ``(U, k)`` float32.
+        dataset: names the users and items; numbers stand for names where it has none.
+    """
+    user, place = (ranking >= 0).nonzero(as_tuple=True)
+    table = pd.DataFrame(
+        {
+            "user": _named(user, dataset.user_ids),
+            "item": _named(ranking[user, place], dataset.item_ids),
+            "score": scores[user, place].numpy(),
+            "rank": place.numpy() + 1,
+        }
+    )
+    table.to_csv(path, sep="\t", header=False, index=False)
+
+
+def write_splits(folder: Path, dataset: Dataset) -> None:
+    """Write one fold in Elliot's layout, which ``prepared(format="hierarchy")`` reads.
+
+    ``0/test.tsv``, and ``0/0/train.tsv`` and ``0/0/val.tsv``; without validation feedback
+    ``0/train.tsv``. Lines hold user, item, rating (1 where there are none), and timestamp where
+    there are any.
+    """
+    outer = folder / "0"
+    inner = outer / "0" if len(dataset.valid) else outer
+    inner.mkdir(parents=True, exist_ok=True)
+    _write(outer / "test.tsv", dataset.test, dataset)
+    _write(inner / "train.tsv", dataset.train, dataset)
+    if len(dataset.valid):
+        _write(inner / "val.tsv", dataset.valid, dataset)
+
+
+def _write(path: Path, part: Interactions, dataset: Dataset) -> None:
+    rating = torch.ones(len(part)) if part.ratings is None else part.ratings
+    columns = {
+        "user": _named(part.users, dataset.user_ids),
+        "item": _named(part.items, dataset.item_ids),
+        "rating": rating.numpy(),
+    }
+    if part.timestamps is not None:
+        columns["timestamp"] = part.timestamps.numpy()
+    pd.DataFrame(columns).to_csv(path, sep="\t", header=False, index=False)
+
+
+def _named(numbers: Tensor, names: tuple[str, ...]) -> pd.Series:
+    found = pd.Series(numbers.numpy())
+    return pd.Series(names)[found].reset_index(drop=True) if names else found

@@ -1,0 +1,158 @@
+"""What is left out of ratings before they are split: Elliot's prefilters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError, DataError
+from vrbench.data.ratings import Ratings
+
+
+class Filter(ABC):
+    """A choice of rows, a pure function of them all."""
+
+    @abstractmethod
+    def keep(self, table: Ratings) -> Tensor:
+        """Return the ``(N,)`` bool mask of the rows that stay."""
+
+
+def filtered(table: Ratings, filters: Mapping[str, Filter] | None) -> Ratings:
+    """Return what is left after all ``filters``, in the order given, numbered anew.
+
+    Raises:
+        DataError: naming the filter after which nothing is left.
+    """
+    for name, step in (filters or {}).items():
+        before = len(table)
+        table = table.keep(step.keep(table))
+        if not len(table):
+            raise DataError(
+                f"{table.source}: filter {name!r} ({step}) leaves none of {before} ratings; "
+                "loosen it, or take it out"
+            )
+    return table.compact()
+
+
+def _positive(name: str, value: int) -> None:
+    if value < 1:
+        raise ConfigError(f"expected {name} >= 1, got {value}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GlobalThreshold(Filter):
+    """Keeps ratings of at least ``threshold``: a number, or the "average" of all ratings."""
+
+    threshold: float | Literal["average"]
+
+    def keep(self, table: Ratings) -> Tensor:
+        ratings = table.starred("a threshold is to be applied")
+        least = ratings.mean() if self.threshold == "average" else self.threshold
+        return ratings >= least
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserAverage(Filter):
+    """Keeps ratings of at least their user's average."""
+
+    def keep(self, table: Ratings) -> Tensor:
+        ratings = table.starred("users' averages are to be taken")
+        total = torch.zeros(len(table.user_ids), dtype=torch.float64)
+        total.index_add_(0, table.users, ratings)
+        # Not ratings >= total / count: five ratings of 0.1 do not sum to 0.5.
+        count = _count(table.users)
+        return ratings - total[table.users] / count[table.users] >= -1e-9
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserCore(Filter):
+    """Keeps users with at least ``core`` ratings, once."""
+
+    core: int
+
+    def __post_init__(self) -> None:
+        _positive("core", self.core)
+
+    def keep(self, table: Ratings) -> Tensor:
+        return _count(table.users)[table.users] >= self.core
+
+
+@dataclass(frozen=True, kw_only=True)
+class ItemCore(Filter):
+    """Keeps items with at least ``core`` ratings, once."""
+
+    core: int
+
+    def __post_init__(self) -> None:
+        _positive("core", self.core)
+
+    def keep(self, table: Ratings) -> Tensor:
+        return _count(table.items)[table.items] >= self.core
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoundsCore(Filter):
+    """Keeps users, then items, with at least ``core`` ratings, ``rounds`` times."""
+
+    core: int
+    rounds: int = 2
+
+    def __post_init__(self) -> None:
+        _positive("core", self.core)
+        _positive("rounds", self.rounds)
+
+    def keep(self, table: Ratings) -> Tensor:
+        return _core(table, self.core, self.rounds)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IterativeCore(Filter):
+    """Keeps the largest part in which every user and item has at least ``core`` ratings."""
+
+    core: int
+
+    def __post_init__(self) -> None:
+        _positive("core", self.core)
+
+    def keep(self, table: Ratings) -> Tensor:
+        return _core(table, self.core, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColdUsers(Filter):
+    """Keeps users with at most ``most`` ratings: those who are hard to serve."""
+
+    most: int
+
+    def __post_init__(self) -> None:
+        _positive("most", self.most)
+
+    def keep(self, table: Ratings) -> Tensor:
+        return _count(table.users)[table.users] <= self.most
+
+
+def _count(ids: Tensor) -> Tensor:
+    return torch.bincount(ids)
+
+
+def _core(table: Ratings, core: int, rounds: int | None) -> Tensor:
+    """Return the rows left after so many rounds; None goes on until nothing changes."""
+    rows = torch.arange(len(table))
+    done = 0
+    while len(rows) and (rounds is None or done < rounds):
+        before = len(rows)
+        for ids in (table.users, table.items):
+            rows = rows[_count(ids[rows])[ids[rows]] >= core]
+            if not len(rows):
+                break
+        done += 1
+        if len(rows) == before:
+            break
+    mask = torch.zeros(len(table), dtype=torch.bool)
+    mask[rows] = True
+    return mask

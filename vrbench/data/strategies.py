@@ -1,0 +1,248 @@
+"""Which ratings are held out, for the test and again for validation: Elliot's splits.
+
+Everything is per user unless said otherwise, and every user keeps at least one rating in what is
+left (Elliot sends the only rating of a user to the test, where nobody can have learnt of them).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.seeds import stream
+from vrbench.data.ratings import Ratings
+
+
+class Strategy(ABC):
+    """A way to hold out ratings; of random ones there are ``folds`` different splits."""
+
+    @property
+    def count(self) -> int:
+        """How many splits there are."""
+        return 1
+
+    @abstractmethod
+    def held_out(self, table: Ratings, fold: int) -> Tensor:
+        """Return the ``(N,)`` bool mask of the rows that are held out in split ``fold``."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Split:
+    """How ratings are split: ``test`` of all of them, then ``valid`` of what is left, if any."""
+
+    test: Strategy
+    valid: Strategy | None = None
+
+    def parts(self, table: Ratings, fold: int = 0, valid_fold: int = 0) -> Tensor:
+        """Return ``(N,)`` int64: 0 train, 1 validation, 2 test.
+
+        Raises:
+            ConfigError: if there is no such fold.
+            DataError: if a part that was asked for, or the train, is empty.
+        """
+        part = torch.zeros(len(table), dtype=torch.int64)
+        part[_held_out(self.test, table, fold, "fold")] = 2
+        if self.valid is not None:
+            rest = part == 0
+            inner = torch.zeros_like(part)
+            inner[rest] = _held_out(self.valid, table.keep(rest), valid_fold, "valid_fold").long()
+            part[inner == 1] = 1
+        for which, name in ((0, "train"), (1, "validation"), (2, "test")):
+            if not (part == which).any() and (which != 1 or self.valid is not None):
+                raise DataError(
+                    f"{table.source}: the split leaves nothing for {name} of {len(table)} ratings"
+                )
+        return part
+
+
+def _held_out(strategy: Strategy, table: Ratings, fold: int, name: str) -> Tensor:
+    if not 0 <= fold < strategy.count:
+        raise ConfigError(f"expected {name} in 0..{strategy.count - 1}, got {fold}")
+    return strategy.held_out(table, fold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FixedTimestamp(Strategy):
+    """Holds out what happened at ``timestamp`` or later; for everyone the same moment.
+
+    Users may be left with nothing before it, or nothing after it.
+
+    Attributes:
+        timestamp: the moment; "best" takes the one with which the most users have ratings on
+            both sides (Anelli et al., 2019), the latest of them if there are several.
+        min_below, min_over: fewest ratings of such a user before, and from then on.
+    """
+
+    timestamp: int | Literal["best"] = "best"
+    min_below: int = 1
+    min_over: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least("min_below", self.min_below, 1)
+        _at_least("min_over", self.min_over, 1)
+
+    def held_out(self, table: Ratings, fold: int) -> Tensor:
+        times = table.timed("a split by timestamp")
+        moment = self._best(table, times) if self.timestamp == "best" else self.timestamp
+        return times >= moment
+
+    def _best(self, table: Ratings, times: Tensor) -> int:
+        nth, count = _position(table.users, times)
+        # A moment t serves a user if (min_below)th time < t <= (min_over)th time from the end.
+        after = torch.full((len(table.user_ids),), -1, dtype=torch.int64)
+        until = after.clone()
+        is_after, is_until = nth == self.min_below - 1, nth == count - self.min_over
+        after[table.users[is_after]] = times[is_after]
+        until[table.users[is_until]] = times[is_until]
+        has = torch.bincount(table.users, minlength=len(after)) >= self.min_below + self.min_over
+        able = has & (after < until)
+        if not able.any():
+            raise DataError(
+                f"{table.source}: at no moment has any user {self.min_below} ratings before and "
+                f"{self.min_over} after it; lower min_below or min_over"
+            )
+        moments = times.unique()
+        served = torch.searchsorted(after[able].sort().values, moments) - torch.searchsorted(
+            until[able].sort().values, moments
+        )
+        return int(moments[(served == served.max()).nonzero().max()])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ByRatio(Strategy):
+    """Holds out a share: the train keeps ``floor(n (1 - ratio))`` of ``n``, at least one."""
+
+    ratio: float = 0.2
+
+    def __post_init__(self) -> None:
+        if not 0 < self.ratio < 1:
+            raise ConfigError(f"expected 0 < ratio < 1, got {self.ratio}")
+
+    def _kept(self, count: Tensor) -> Tensor:
+        # 10 * (1 - 0.9) is a little less than 1.
+        return (count.double() * (1 - self.ratio) + 1e-9).floor().long().clamp(min=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ByCount(Strategy):
+    """Holds out ``n`` ratings; users with ``n`` or fewer keep them all."""
+
+    n: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least("n", self.n, 1)
+
+    def _kept(self, count: Tensor) -> Tensor:
+        return torch.where(count > self.n, count - self.n, count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemporalHoldOut(_ByRatio):
+    """Holds out each user's last share ``ratio``; equal times keep the order of the file."""
+
+    def held_out(self, table: Ratings, fold: int) -> Tensor:
+        nth, count = _position(table.users, table.timed("a temporal split"))
+        return nth >= self._kept(count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemporalLeaveOut(_ByCount):
+    """Holds out each user's last ``n``; equal times keep the order of the file."""
+
+    def held_out(self, table: Ratings, fold: int) -> Tensor:
+        nth, count = _position(table.users, table.timed("a temporal split"))
+        return nth >= self._kept(count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomHoldOut(_ByRatio):
+    """Holds out a random share ``ratio`` of each user's, drawn anew for each of the folds."""
+
+    folds: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least("folds", self.folds, 1)
+
+    @property
+    def count(self) -> int:
+        return self.folds
+
+    def held_out(self, table: Ratings, fold: int) -> Tensor:
+        nth, count = _position(table.users, _lot(table, self.seed, "hold out", fold))
+        return nth >= self._kept(count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RandomLeaveOut(_ByCount):
+    """Holds out ``n`` random ratings of each user, drawn anew for each of the folds."""
+
+    folds: int = 1
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least("folds", self.folds, 1)
+
+    @property
+    def count(self) -> int:
+        return self.folds
+
+    def held_out(self, table: Ratings, fold: int) -> Tensor:
+        nth, count = _position(table.users, _lot(table, self.seed, "leave out", fold))
+        return nth >= self._kept(count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KFold(Strategy):
+    """Deals each user's ratings into ``folds`` at random; fold ``f`` is held out.
+
+    Every rating is held out exactly once, and a user's folds differ in size by one at most
+    (Elliot deals in the order of the file). Of a user with one rating it is never held out.
+    """
+
+    folds: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        _at_least("folds", self.folds, 2)
+
+    @property
+    def count(self) -> int:
+        return self.folds
+
+    def held_out(self, table: Ratings, fold: int) -> Tensor:
+        nth, count = _position(table.users, _lot(table, self.seed, "folds"))
+        # Where a user's deal begins is random, or the first folds would be larger.
+        rng = stream(self.seed, "first fold")
+        first = torch.randint(self.folds, (len(table.user_ids),), generator=rng)
+        return ((nth + first[table.users]) % self.folds == fold) & (count > 1)
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise ConfigError(f"expected {name} >= {least}, got {value}")
+
+
+def _lot(table: Ratings, seed: int, *names: object) -> Tensor:
+    """Return ``(N,)`` random int64, no two alike, that do not depend on the order of the rows."""
+    order = (table.users * len(table.item_ids) + table.items).argsort()
+    lot = torch.empty(len(table), dtype=torch.int64)
+    lot[order] = torch.randperm(len(table), generator=stream(seed, *names))
+    return lot
+
+
+def _position(users: Tensor, key: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``(N,)``: each row's place, from 0, among its user's by ``key``, and their number."""
+    order = key.argsort(stable=True)
+    order = order[users[order].argsort(stable=True)]
+    counts = torch.bincount(users)
+    nth = torch.empty_like(order)
+    nth[order] = torch.arange(len(users)) - (counts.cumsum(0) - counts)[users[order]]
+    return nth, counts[users]

@@ -1,0 +1,62 @@
+"""How much of the catalogue, and how many users, the lists reach."""
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.base import CutoffMetric, CutoffSystemMetric, View
+
+
+def times_listed(top: Tensor, num_items: int) -> Tensor:
+    """Return the ``(num_items,)`` number of lists, ``(U, k)`` padded with -1, each item is in."""
+    return torch.bincount(top[top >= 0], minlength=num_items)
+
+
+class ItemCoverage(CutoffSystemMetric):
+    """How many different items are in any top ``k``."""
+
+    name = "item coverage"
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> float:
+        listed = times_listed(self.top(view, dataset), dataset.train.num_items)
+        return float((listed > 0).sum())
+
+
+class ItemCoverageShare(ItemCoverage):
+    """Share of the catalogue that is in any top ``k``."""
+
+    name = "item coverage share"
+
+    def measure(self, view: View, dataset: Dataset) -> float:
+        return super().measure(view, dataset) / dataset.train.num_items
+
+
+class UserCoverage(CutoffSystemMetric):
+    """How many users get any item."""
+
+    name = "user coverage"
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> float:
+        return float((self.top(view, dataset) >= 0).any(1).sum())
+
+
+class UserCoverageAtN(CutoffSystemMetric):
+    """How many users get all ``k`` items."""
+
+    name = "user coverage at N"
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> float:
+        return float(((self.top(view, dataset) >= 0).sum(1) >= self.k).sum())
+
+
+class NumRetrieved(CutoffMetric):
+    """How many items a user gets, at most ``k``."""
+
+    name = "retrieved"
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        return (self.top(view, dataset) >= 0).sum(1).float()

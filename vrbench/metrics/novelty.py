@@ -1,0 +1,74 @@
+"""How little known the liked items of a list are (Vargas and Castells, RecSys 2011)."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.accuracy import gains
+from vrbench.metrics.base import CutoffMetric, View
+from vrbench.metrics.ranking import defined, per_user
+
+
+class _Novelty(CutoffMetric):
+    """``sum of rel(i) novelty(i) / log2(rank + 1)`` over ``sum of 1 / log2(rank + 1)``, top k."""
+
+    better = "higher"
+
+    @abstractmethod
+    def novelty(self, dataset: Dataset) -> Tensor:
+        """Return ``(num_items,)`` float64."""
+
+    def relevance(self, dataset: Dataset) -> Tensor:
+        """Return ``(T,)`` float64: what each test item is worth."""
+        return torch.ones(len(dataset.test), dtype=torch.float64)
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        rank = view.relevant_ranks.double()
+        worth = self.relevance(dataset) * self.novelty(dataset)[dataset.test.items]
+        found = per_user(torch.where(rank <= self.k, worth / torch.log2(rank + 1), 0.0), dataset)
+        discount = 1 / torch.log2(torch.arange(self.k, dtype=torch.float64) + 2)
+        length = view.candidates.clamp(1, self.k)
+        return defined(found / discount.cumsum(0)[length - 1], dataset)
+
+
+class EFD(_Novelty):
+    """Expected free discovery: novelty is ``-log2`` of an item's share of the training feedback.
+
+    Items that nobody has count as if one user had, the most novel there can be.
+    """
+
+    def novelty(self, dataset: Dataset) -> Tensor:
+        count = dataset.train.popularity.double()
+        return -torch.log2(count.clamp(min=1) / count.sum())
+
+
+class EPC(_Novelty):
+    """Expected popularity complement: novelty is the share of users who do not have an item."""
+
+    def novelty(self, dataset: Dataset) -> Tensor:
+        return 1 - dataset.train.popularity.double() / dataset.train.num_users
+
+
+class _Graded(_Novelty):
+    """With exponential gains of the ratings in place of 1, see ``accuracy.gains``."""
+
+    def __init__(self, *, k: int = 20, threshold: float = 1.0) -> None:
+        super().__init__(k=k)
+        self.threshold = threshold
+
+    def relevance(self, dataset: Dataset) -> Tensor:
+        return gains(dataset, self.threshold)
+
+
+class ExtendedEFD(_Graded, EFD):
+    """Expected free discovery with graded relevance."""
+
+    name = "extended EFD"
+
+
+class ExtendedEPC(_Graded, EPC):
+    """Expected popularity complement with graded relevance."""
+
+    name = "extended EPC"

@@ -1,0 +1,46 @@
+"""How far scores are from the ratings they predict; for models that score in stars."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.base import SystemMetric, View
+
+
+class _Difference(SystemMetric):
+    """A mean over all test items; NaN without ratings. Ties and ranks play no part."""
+
+    better = "lower"
+
+    def measure(self, view: View, dataset: Dataset) -> float:
+        rating, score = dataset.test.ratings, view.relevant_scores
+        if rating is None or score is None or not len(rating):
+            return float("nan")
+        return float(self.average(score.double() - rating.double()))
+
+    @abstractmethod
+    def average(self, error: Tensor) -> Tensor:
+        """Return one number of ``(T,)`` differences."""
+
+
+class MAE(_Difference):
+    """Mean absolute error of the scores of the test items."""
+
+    def average(self, error: Tensor) -> Tensor:
+        return error.abs().mean()
+
+
+class MSE(_Difference):
+    """Mean squared error of the scores of the test items."""
+
+    def average(self, error: Tensor) -> Tensor:
+        return error.square().mean()
+
+
+class RMSE(_Difference):
+    """Root of the mean squared error over all test items, not a mean of roots."""
+
+    def average(self, error: Tensor) -> Tensor:
+        return torch.sqrt(error.square().mean())
