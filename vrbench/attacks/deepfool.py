@@ -34,9 +34,9 @@ class DeepFool(Attack):
 
     Differences. The norm is the budget's, L2 or Linf. A goal that is not to get away from a class
     has one boundary, its margin's; the paper knows untargeted classes only. Pixels that are black
-    or white and would have to be more so take no part in a step. Where the budget rounds, a picture
-    that reaches the goal is looked at rounded; if it falls back, its overshoot grows by half, to
-    0.015 at least, and the search goes on. An item
+    or white and would have to be more so take no part in a step. Where the budget rounds, or
+    the goal has a quick and an exact judge, a picture that seems there is looked at once more; if
+    it falls back, its overshoot grows by half, to 0.015 at least, and the search goes on. An item
     that never succeeds returns its picture of smallest margin.
 
     Args:
@@ -78,8 +78,7 @@ class DeepFool(Attack):
             margin, boundaries = self._look(x, items[row], goal)
             known = margin + best.bias[row]
             going = ~best.update(row, items[row], x, budget.spent(x, anchor), known)
-            fell = going & (known < -self.confidence)
-            beyond = torch.where(fell, 1.5 * beyond.clamp(min=0.01), beyond)
+            beyond = torch.where(going & best.looked, 1.5 * beyond.clamp(min=0.01), beyond)
             if step == self.steps or not going.any():
                 break
             missing = best.short(row, margin) - margin
