@@ -24,7 +24,7 @@ FREE, FREE_LINF = L2(eps=INF, store="float"), Linf(eps=INF, store="float")
 EXACT = partial(DeepFool, overshoot=0.0)
 # What finds how near a nearest point, and in which norm.
 FINDS = [(EXACT, FREE), (EXACT, FREE_LINF), (FMN, FREE), (FMN, FREE_LINF), (DDN, FREE)]
-FINDS += [(LBFGS, FREE)]
+FINDS += [(partial(LBFGS, tolerance=0.005), FREE)]
 KINDS = [DeepFool, FMN, DDN, LBFGS]
 
 
@@ -155,6 +155,22 @@ def test_deepfool_goes_to_the_nearest_of_all_boundaries(budget, num_classes):
     assert goal.forwards == 2  # and one of them told the slopes of all classes
     few = DeepFool(overshoot=0.0, candidates=1)(clean, torch.arange(12), goal, budget, Streams(0))
     assert (distance(few, clean, budget) > 1.01 * nearest).any()
+
+
+@pytest.mark.parametrize("budget", [FREE, FREE_LINF])
+def test_the_overshoot_lengthens_the_sum_of_all_steps(budget):
+    """Not each step from where the last one overshot to (as torchattacks does)."""
+    clean = pictures(1)
+    goal = goal_of(lambda x: (x - 0.5).flatten(1).square().sum(1) - 0.2**2)
+    total, x, steps = torch.zeros_like(clean), clean, 0
+    while goal.judge(x, None).margin >= 0:
+        slope = 2 * (x - 0.5)
+        unit = slope / slope.norm() if isinstance(budget, L2) else slope.sign()
+        total = total - goal.judge(x, None).margin / (slope * unit).sum() * unit
+        x, steps = clean + 1.1 * total, steps + 1
+    assert steps > 1
+    found = DeepFool(overshoot=0.1)(clean, torch.arange(1), goal, budget, Streams(0))
+    assert torch.allclose(found, x, atol=1e-4)
 
 
 @pytest.fixture(scope="module")

@@ -22,10 +22,12 @@ class DDN(Attack):
     and gives it the item's own length, which shrinks by the share ``gamma`` where the goal is
     reached and grows by it where it is not.
 
-    Differences. What is descended is the goal's margin, which does not saturate as the paper's
-    cross-entropy does. The first length is, by default, the distance to the boundary as it looks
-    from the clean picture; ``initial=1.0`` is the paper's. An item whose clean picture reaches the
-    goal, or whose margin has no gradient, leaves the batch. An item that never succeeds returns its
+    What is descended is the goal's loss, for classes the paper's cross-entropy.
+
+    Differences. The first length is, by default, the distance to the boundary as it looks from the
+    clean picture, along the margin, which also makes the first direction; ``initial=1.0`` is the
+    paper's length. An item whose clean picture reaches the goal, or that has no gradient, leaves
+    the batch. An item that never succeeds returns its
     picture of smallest margin. Where the budget rounds, as in the paper's quantised form, success
     is what is left after rounding. A budget of another norm is applied at the end.
 
@@ -70,7 +72,8 @@ class DDN(Attack):
         length = torch.zeros(len(clean), device=clean.device)
         for n in range(self.steps + 1):
             anchor = clean[row]
-            slope, verdict = gradient(goal, x, items[row], of="margin")
+            # At first the margin's, which tells how far it is to the boundary.
+            slope, verdict = gradient(goal, x, items[row], of="loss" if n else "margin")
             known = verdict.margin + best.bias[row]
             best.update(row, items[row], x, norm.spent(x, anchor), known)
             unit, steepness = ascent(slope, norm)

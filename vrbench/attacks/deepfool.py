@@ -34,8 +34,9 @@ class DeepFool(Attack):
 
     Differences. The norm is the budget's, L2 or Linf. A goal that is not to get away from a class
     has one boundary, its margin's; the paper knows untargeted classes only. Pixels that are black
-    or white and would have to be more so take no part in a step. Where the budget rounds, a picture
-    that reaches the goal is looked at rounded, and the search goes on if it falls back. An item
+    or white and would have to be more so take no part in a step. Where the budget rounds, or
+    the goal has a quick and an exact judge, a picture that seems there is looked at once more; if
+    it falls back, its overshoot grows by half, to 0.015 at least, and the search goes on. An item
     that never succeeds returns its picture of smallest margin.
 
     Args:
@@ -70,16 +71,14 @@ class DeepFool(Attack):
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
         best = Nearest(clean, goal, self.confidence, budget)
-        row, x, change = (
-            torch.arange(len(clean), device=clean.device),
-            clean,
-            torch.zeros_like(clean),
-        )
+        row, x, change = torch.arange(len(clean), device=clean.device), clean, clean - clean
+        beyond = torch.full((len(clean),), self.overshoot, device=clean.device)
         for step in range(self.steps + 1):
             anchor = clean[row]
             margin, boundaries = self._look(x, items[row], goal)
             known = margin + best.bias[row]
             going = ~best.update(row, items[row], x, budget.spent(x, anchor), known)
+            beyond = torch.where(going & best.looked, 1.5 * beyond.clamp(min=0.01), beyond)
             if step == self.steps or not going.any():
                 break
             missing = best.short(row, margin) - margin
@@ -87,10 +86,10 @@ class DeepFool(Attack):
             going &= nearest.lead.isfinite()
             change = change + nearest.slope
             change = (anchor + change).clamp(0, 1) - anchor
-            x = (anchor + (1 + self.overshoot) * change).clamp(0, 1)
+            x = (anchor + (1 + beyond)[:, None, None, None] * change).clamp(0, 1)
             if not going.any():
                 break
-            row, x, change = row[going], x[going], change[going]
+            row, x, change, beyond = row[going], x[going], change[going], beyond[going]
         return best.x
 
     def _look(self, x: Tensor, items: Tensor, goal: Goal) -> tuple[Tensor, Iterator[Boundary]]:

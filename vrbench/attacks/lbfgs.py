@@ -55,7 +55,7 @@ class LBFGS(Attack):
         search_steps: int = 10,
         steps: int = 20,
         history: int = 5,
-        tolerance: float = 0.01,
+        tolerance: float = 0.1,
         confidence: float = 0.0,
     ) -> None:
         if min(search_steps, steps, history) < 1 or min(tolerance, confidence) < 0:

@@ -30,6 +30,7 @@ class Nearest:
         x: ``(B, 3, H, W)``, the answer.
         distance: ``(B,)`` of the nearest successes; infinite before.
         bias: ``(B,)``, exact minus quick margins at the last look.
+        looked: ``(B,)`` bool, which of the last update's pictures were looked at once more.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Nearest:
         self.distance = torch.full((n,), torch.inf, device=device)
         self.margin = torch.full((n,), torch.inf, device=device)
         self.bias = torch.zeros(n, device=device)
+        self.looked = torch.zeros(n, dtype=torch.bool, device=device)
         self.confidence, self.budget = confidence, budget
         self.rounds = budget is not None and budget.store == "round"
         self._exact = goal.confirm if isinstance(goal, TwoSpeed) else goal.judge
@@ -50,8 +52,8 @@ class Nearest:
     ) -> Tensor:
         """Keep what is better among ``x``; return ``(B,)`` bool, which of them succeed.
 
-        Where nothing would become the nearest nobody looks, and the answer is no; whether such a
-        picture has crossed the boundary is ``self.short(row, margin, ...) < 0``'s to say.
+        A picture that would not become the nearest is not looked at once more, and the answer is
+        no unless there is but one judge and nothing is rounded; ``short`` tells more.
 
         Args:
             row: ``(B,)`` their places among all items of the search.
@@ -66,8 +68,9 @@ class Nearest:
             distance = self.budget.spent(x, self._clean[row])
         line = torch.where(distance == 0, 0.0, -self.confidence)
         known, nearer = margin.clone(), distance < self.distance[row]
+        self.looked = torch.zeros_like(nearer)
         if self._quick or self.rounds:
-            near = nearer & (known < line + (NEAR if self._quick else 0.0))
+            self.looked = near = nearer & (known < line + (NEAR if self._quick else 0.0))
             if near.any():
                 known[near] = self._exact(x[near], item[near]).margin
                 self.bias[row[near]] += known[near] - margin[near]
