@@ -93,7 +93,7 @@ def test_lists_model_and_splits_are_saved_when_asked_for(tmp_path):
     assert not list(folder.glob("*after*"))
     done = vrbench(*own, "save=[list]", cwd=tmp_path)
     assert done.returncode == 2
-    assert "save: expected some of lists, model, splits, got 'list'; did you" in done.stderr
+    assert "save: expected some of lists, model, splits, got 'list'; did you" in done.stdout
 
 
 @pytest.mark.parametrize(

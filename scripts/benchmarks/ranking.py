@@ -6,10 +6,10 @@
 FOLDER is what ``pip install --target FOLDER implicit cornac ranx`` made. Everyone gets the same
 random factors, the same training pairs to leave out and the same test pairs, and as many threads;
 everyone runs in a process of its own, one after the other, and the fastest of the repetitions
-counts; on a machine that is not idle compare processor time at ``--threads 1``. "bare" is the product of the factors, the mask and the top k alone, in torch. vrbench
-measures every accuracy metric it has; implicit its four, cornac and ranx nDCG and recall; the last
-two numbers must agree wherever two codes mean the same by them (cornac's nDCG@k cuts the ideal list
-elsewhere and is not compared).
+counts; on a machine that is not idle compare processor time at ``--threads 1``. "bare" is the
+product of the factors, the mask and the top k alone, in torch. vrbench measures every accuracy
+metric it has; implicit its four, cornac precision and recall, ranx these and nDCG. Where two codes
+mean the same by a number they must agree on it, or the script stops.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def world(chosen):
 
 
 def timed(chosen, run):
-    """Return the seconds, by the clock and of processors, of each repetition, and what the last one returned."""
+    """Return seconds, by the clock and of processors, of each repetition, and the last result."""
     seconds = []
     for _ in range(chosen.repeat):
         began, busy = time.perf_counter(), time.process_time()
