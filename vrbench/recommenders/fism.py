@@ -11,7 +11,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.epochs import normal
 from vrbench.recommenders.pairwise import PairwiseRecommender, half_square
-from vrbench.recommenders.rows import SparseRows, matrix_of, weighted_sums
+from vrbench.recommenders.rows import SparseRows, matrix_of
 
 
 class FISM(PairwiseRecommender):
@@ -76,14 +76,16 @@ class FISM(PairwiseRecommender):
 
     def history_of(self, users: Tensor, without: Tensor | None = None) -> Tensor:
         """Return the ``(B, K)`` sums over what ``users`` have, each but ``without[b]``."""
-        place, entry = self.history.select(users)
-        item = self.history.column[entry]
+        # Summed once per user, however many rows are theirs; one item is taken out afterwards.
+        known, where = users.unique(return_inverse=True)
+        total = self.history.times(self.taste.weight, known)[where]
+        count = self.history.count(users)
         if without is not None:
-            rest = item != without[place]
-            place, item = place[rest], item[rest]
-        count = torch.bincount(place, minlength=len(users))
-        weight = count.clamp(min=1).float().pow(-self.alpha)[place]
-        return weighted_sums(self.taste.weight, item, weight, count.cumsum(0) - count)
+            owned = self.history.contains(users, without)
+            total = total - owned[:, None] * self.taste(without)
+            count = count - owned.long()
+            total = total * (count > 0)[:, None]  # what is left of one item is rounding
+        return total * count.clamp(min=1).float().pow(-self.alpha)[:, None]
 
     def encode(self, items: Tensor, visuals: Visuals) -> tuple[Tensor, Tensor]:
         return self.item(items), self.bias(items)

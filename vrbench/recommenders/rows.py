@@ -44,9 +44,22 @@ class SparseRows(nn.Module):
         self.column = torch.from_numpy(made.indices.astype(np.int64)).to(device)
         self.value = torch.from_numpy(made.data.astype(np.float32)).to(device)
 
+    def count(self, rows: Tensor) -> Tensor:
+        """Return the number of entries of each of ``rows``."""
+        return self.start[rows + 1] - self.start[rows]
+
+    def contains(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Return, for pairs, whether the matrix has an entry at ``(rows[b], columns[b])``."""
+        if not len(self.column):
+            return torch.zeros_like(rows, dtype=torch.bool)
+        every = torch.arange(self.shape[0], device=rows.device)
+        key = every.repeat_interleave(self.start.diff()) * self.shape[1] + self.column
+        wanted = rows * self.shape[1] + columns
+        return key[torch.searchsorted(key, wanted).clamp_(max=len(key) - 1)] == wanted
+
     def select(self, rows: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(place, entry)`` of the entries of ``rows``; place indexes ``rows``."""
-        count = self.start[rows + 1] - self.start[rows]
+        count = self.count(rows)
         place = torch.arange(len(rows), device=rows.device).repeat_interleave(count)
         nth = torch.arange(len(place), device=rows.device) - (count.cumsum(0) - count)[place]
         return place, self.start[rows][place] + nth
@@ -57,7 +70,7 @@ class SparseRows(nn.Module):
         Differentiable in ``table``; a row without entries gives zeros.
         """
         _, entry = self.select(rows)
-        count = self.start[rows + 1] - self.start[rows]
+        count = self.count(rows)
         return weighted_sums(table, self.column[entry], self.value[entry], count.cumsum(0) - count)
 
     def times_all(self, table: Tensor) -> Tensor:
