@@ -14,7 +14,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Recommender
 
 MOST = 2**25  # scores held at once (128 MiB); bounds the memory
-COMPARED = 2**22  # scores compared at once: what stays in a cache; changes nothing
+COMPARED = 2**20  # scores compared at once: what stays in a cache; changes nothing
 FEW = 16  # targets whose ranks are counted one by one; of more, all at once; changes nothing
 SEEN = float("-inf")
 
@@ -132,25 +132,42 @@ def _sorted(score: Tensor) -> Tensor:
 
 
 def _ranks_of_pairs(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:
-    """Return the ``(P,)`` ranks, from 1, of ``item[p]`` among all ``score[row[p]]``."""
-    if not len(row):
-        return row
+    """Return the ``(P,)`` ranks, from 1, of ``item[p]`` among all ``score[row[p]]``.
+
+    ``row`` ascends. The first items of all rows are counted for the whole block at once, without
+    a copy of the scores, then the second ones, as long as most rows have one; the rest pair by
+    pair.
+    """
+    own = score[row, item]
+    more, as_much = torch.empty_like(row), torch.empty_like(row)
+    count = torch.bincount(row, minlength=len(score))
+    nth = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
+    common = int(count.median()) if len(row) else 0
+    for n in range(common):
+        mine = nth == n
+        padded = score.new_full((len(score),), torch.inf)
+        padded[row[mine]] = own[mine]
+        above, level = _counts(score, padded)
+        more[mine], as_much[mine] = above[row[mine]], level[row[mine]]
     width = max(1, COMPARED // score.shape[1])
-    counted = score.new_empty(min(width, len(row)), score.shape[1])
-    ranks = []
-    for r, i in zip(row.split(width), item.split(width), strict=True):
-        own, out = score[r, i][:, None], counted[: len(r)]
-        # Consecutive rows need no copy: the usual case of one test item per user.
-        first, last = int(r[0]), int(r[-1])
-        whole = last - first == len(r) - 1 and bool((r[1:] > r[:-1]).all())
-        rows = score[first : last + 1] if whole else score[r]
-        more = torch.gt(rows, own, out=out).sum(1).long()
-        as_much = torch.ge(rows, own, out=out).sum(1).long()
-        tied = (as_much > more + 1).nonzero().squeeze(1)
-        if len(tied):
-            more[tied] += _tied_ahead(score, place, r[tied], i[tied])
-        ranks.append(more + 1)
-    return torch.cat(ranks)
+    for rest in (nth >= common).nonzero().squeeze(1).split(width):
+        more[rest], as_much[rest] = _counts(score[row[rest]], own[rest])
+    tied = (as_much > more + 1).nonzero().squeeze(1)
+    if len(tied):
+        more[tied] += _tied_ahead(score, place, row[tied], item[tied])
+    return more + 1
+
+
+def _counts(score: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``(B,)``: how many of a row's scores exceed its ``own``; and how many reach it."""
+    width = max(1, COMPARED // score.shape[1])
+    out = score.new_empty(min(width, len(score)), score.shape[1])
+    more, as_much = [], []
+    for some, limit in zip(score.split(width), own[:, None].split(width), strict=True):
+        # Counted as numbers in place: summing bools takes several times longer.
+        more.append(torch.gt(some, limit, out=out[: len(some)]).sum(1))
+        as_much.append(torch.ge(some, limit, out=out[: len(some)]).sum(1))
+    return torch.cat(more).long(), torch.cat(as_much).long()
 
 
 def _tied_ahead(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:
