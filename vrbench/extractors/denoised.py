@@ -46,13 +46,13 @@ class Denoised(Purified):
         self,
         inner: Extractor,
         *,
-        width: int = 16,
+        width: int = 24,
         eps: float = 8.0,
         steps: int = 3,
         pixels: float = 0.1,
-        epochs: int = 10,
+        epochs: int = 40,
         batch_size: int = 32,
-        lr: float = 0.003,
+        lr: float = 0.005,
     ) -> None:
         if min(width, steps, epochs, batch_size) < 1 or min(eps, lr) <= 0 or pixels < 0:
             raise ConfigError(
