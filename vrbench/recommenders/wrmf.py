@@ -60,17 +60,17 @@ class WRMF(Recommender):
     ) -> History:
         als = extra("implicit.cpu.als", needed_by="WRMF", group="collaborative")
         threads = extra("threadpoolctl", needed_by="WRMF", group="collaborative")
-        model = als.AlternatingLeastSquares(
-            factors=self.factors,
-            regularization=self.l2,
-            alpha=1.0,
-            iterations=self.iterations,
-            use_cg=False,
-            num_threads=1,
-            random_state=int(torch.randint(2**31, (1,), generator=rng)),
-        )
         confidence = (matrix_of(train) * (1 + self.alpha)).astype("float32")
-        with threads.threadpool_limits(1, "blas"):
+        with threads.threadpool_limits(1, "blas"):  # the library asks for it, and warns without
+            model = als.AlternatingLeastSquares(
+                factors=self.factors,
+                regularization=self.l2,
+                alpha=1.0,
+                iterations=self.iterations,
+                use_cg=False,
+                num_threads=1,
+                random_state=int(torch.randint(2**31, (1,), generator=rng)),
+            )
             model.fit(confidence, show_progress=False)
         self.user.copy_(torch.from_numpy(model.user_factors))
         self.item.copy_(torch.from_numpy(model.item_factors))
