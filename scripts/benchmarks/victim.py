@@ -1,4 +1,7 @@
-"""The network that attack benchmarks are run on: ResNet-18 at 64 px, taught on real pictures."""
+"""The network that attack benchmarks are run on: ResNet-18 at 64 px, taught on real pictures.
+
+``--network small`` takes that of ``extractor=photos_standard`` instead, which is soon taught.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from vrbench.data.boutique import boutique
 from vrbench.data.folder import folder
 from vrbench.extractors.base import Extractor
 from vrbench.extractors.pretrained import Torchvision
+from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
 
 
@@ -24,6 +28,9 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--store", default="store", help="where the taught network is kept")
     parser.add_argument("--images", type=int, default=64)
     parser.add_argument("--epochs", type=int, default=20, help="of the network's training")
+    parser.add_argument(
+        "--network", choices=("resnet18", "small"), default="resnet18", help="small: SmallCNN"
+    )
     parser.add_argument("--device", default="cpu")
     return parser
 
@@ -39,7 +46,8 @@ def victim(
     data = folder(path=chosen.data) if chosen.data else boutique()
     store, catalogue = Store(Path(chosen.store)), data.catalogue
     images = stages.develop(store, catalogue.images)
-    lesson = Standard(Torchvision(arch="resnet18"), batch_size=64, epochs=chosen.epochs)
+    made = SmallCNN(width=24) if chosen.network == "small" else Torchvision(arch="resnet18")
+    lesson = Standard(made, batch_size=64, epochs=chosen.epochs)
     network, notes = stages.teach(store, lesson, catalogue, images, 0, chosen.device)
     counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
     target = int(counts.argmax())
