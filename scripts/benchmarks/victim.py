@@ -46,8 +46,10 @@ def victim(
     data = folder(path=chosen.data) if chosen.data else boutique()
     store, catalogue = Store(Path(chosen.store)), data.catalogue
     images = stages.develop(store, catalogue.images)
-    made = SmallCNN(width=24) if chosen.network == "small" else Torchvision(arch="resnet18")
-    lesson = Standard(made, batch_size=64, epochs=chosen.epochs)
+    if chosen.network == "small":
+        lesson = Standard(SmallCNN(width=24), batch_size=64, epochs=chosen.epochs, lr=0.1)
+    else:
+        lesson = Standard(Torchvision(arch="resnet18"), batch_size=64, epochs=chosen.epochs)
     network, notes = stages.teach(store, lesson, catalogue, images, 0, chosen.device)
     counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
     target = int(counts.argmax())
