@@ -7,55 +7,58 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
-def leaderboard(arguments: Sequence[str]) -> int:
-    """Print what is in ``rows.json`` files below some folders as one table."""
-    parser = argparse.ArgumentParser(prog="vrbench leaderboard", description=leaderboard.__doc__)
+def _with_table(parser: argparse.ArgumentParser) -> None:
+    """Add what every command that prints a table takes."""
     parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
     parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
-    parser.add_argument("--metrics", nargs="+", metavar="COLUMN", help="columns; default: a few")
     parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
-    chosen = parser.parse_args(arguments)
-    from vrbench.report.leaderboard import board, load
+
+
+def _write(
+    chosen: argparse.Namespace, heads: Sequence[str], lines: Sequence[Sequence[str]]
+) -> None:
+    """Print a table, or write it to ``--out``, in the format asked for."""
+    import sys
+
     from vrbench.report.tables import comma_separated, markdown, text
 
     show = {"text": text, "markdown": markdown, "csv": comma_separated}[chosen.format]
-    table = show(*board(load(chosen.folders), chosen.metrics)) + "\n"
+    table = show(heads, lines) + "\n"
     if chosen.out:
         chosen.out.write_text(table)
     else:
-        import sys
-
         sys.stdout.write(table)
+
+
+def leaderboard(arguments: Sequence[str]) -> int:
+    """Print what is in ``rows.json`` files below some folders as one table."""
+    parser = argparse.ArgumentParser(prog="vrbench leaderboard", description=leaderboard.__doc__)
+    _with_table(parser)
+    parser.add_argument("--metrics", nargs="+", metavar="COLUMN", help="columns; default: a few")
+    chosen = parser.parse_args(arguments)
+    from vrbench.report.leaderboard import board, load
+
+    _write(chosen, *board(load(chosen.folders), chosen.metrics))
     return 0
 
 
 def curves(arguments: Sequence[str]) -> int:
     """Print, and draw, a metric against the size of the change, or against another metric."""
     parser = argparse.ArgumentParser(prog="vrbench curves", description=curves.__doc__)
-    parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
+    _with_table(parser)
     parser.add_argument("--metric", default="nDCG@10")
     parser.add_argument("--x", default="eps", help="eps (default), queries, SSIM, L2, LPIPS, ...")
     parser.add_argument("--show", choices=("change", "value"), default="change")
     parser.add_argument("--reported", type=Path, help="a file of conf/reported")
-    parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
-    parser.add_argument("--out", type=Path, help="write the table to this file")
     parser.add_argument("--picture", type=Path, help="draw a PNG, SVG or PDF")
     chosen = parser.parse_args(arguments)
-    import sys
-
     from vrbench.report import curves as report
     from vrbench.report.leaderboard import load
-    from vrbench.report.tables import comma_separated, markdown, text
 
     lines = report.curves(load(chosen.folders), chosen.metric, chosen.x, chosen.show)
     if chosen.reported:
         lines += report.reported(chosen.reported)
-    show = {"text": text, "markdown": markdown, "csv": comma_separated}[chosen.format]
-    table = show(*report.table(lines, chosen.x, chosen.show)) + "\n"
-    if chosen.out:
-        chosen.out.write_text(table)
-    else:
-        sys.stdout.write(table)
+    _write(chosen, *report.table(lines, chosen.x, chosen.show))
     if chosen.picture:
         across = "eps, in the units of the budget" if chosen.x == report.EPS else chosen.x
         upwards = chosen.metric if chosen.show == "value" else None
@@ -106,27 +109,17 @@ def tune(arguments: Sequence[str]) -> int:
 def compare(arguments: Sequence[str]) -> int:
     """Test whether models differ by more than chance, paired over users, corrected for number."""
     parser = argparse.ArgumentParser(prog="vrbench compare", description=compare.__doc__)
-    parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
+    _with_table(parser)
     parser.add_argument("--metric", default="nDCG@20")
     parser.add_argument("--baseline", help="compare with this model; default: every pair")
     parser.add_argument("--side", choices=("before", "after"), default="before", help="an attack")
     parser.add_argument("--correction", choices=("holm", "fdr", "none"), default="holm")
-    parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
-    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
     chosen = parser.parse_args(arguments)
-    import sys
-
     from vrbench.report import significance as report
-    from vrbench.report.tables import comma_separated, markdown, text
 
     models = report.samples(chosen.folders, chosen.metric, chosen.side)
     found = report.compare(models, chosen.baseline, chosen.correction)
-    show = {"text": text, "markdown": markdown, "csv": comma_separated}[chosen.format]
-    made = show(*report.table(found, exact=chosen.format == "csv")) + "\n"
-    if chosen.out:
-        chosen.out.write_text(made)
-    else:
-        sys.stdout.write(made)
+    _write(chosen, *report.table(found, exact=chosen.format == "csv"))
     return 0
 
 

@@ -11,11 +11,10 @@ import torch
 
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
-from vrbench.bench.run import with_network
+from vrbench.bench.run import looks_through, with_network
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError
-from vrbench.core.spec import inputs_of
-from vrbench.core.visuals import Signal, Visuals
+from vrbench.core.visuals import Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
@@ -80,12 +79,12 @@ class Validation:
         ``watch`` hears the score after every evaluated epoch of the first seed, and the mean so far
         after every seed; whether a model was in the store or not, it hears the same.
         """
-        cls = class_of(recommender)
-        looks = cls.signal in (Signal.MAPS, Signal.VECTOR) or "network" in inputs_of(recommender)
+        looks = looks_through(recommender)
         served = self._teach(self._extractor)[0] if looks else self._extractor
         clean: Visuals = self._images.to(self.device)
         if looks:
-            clean = stages.look(self.store, self._images, served, cls.signal)
+            signal = class_of(recommender).signal
+            clean = stages.look(self.store, self._images, served, signal)
         factory = with_network(recommender, served, self._teach, self.device)
         found: list[float] = []
         for n, seed in enumerate(self.seeds):

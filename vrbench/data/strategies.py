@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -113,8 +113,26 @@ class FixedTimestamp(Strategy):
         return int(moments[(served == served.max()).nonzero().max()])
 
 
+class _PerUser(Strategy):
+    """Puts each user's ratings in an order and holds out those after the ones to keep."""
+
+    def __post_init__(self) -> None: ...
+
+    @abstractmethod
+    def _kept(self, count: Tensor) -> Tensor:
+        """Return, of ``count`` ratings of a user, how many stay; for tensors of one shape."""
+
+    @abstractmethod
+    def _order(self, table: Ratings, fold: int) -> Tensor:
+        """Return the ``(N,)`` numbers that ratings are put in order by."""
+
+    def held_out(self, table: Ratings, fold: int) -> Tensor:
+        nth, count = _position(table.users, self._order(table, fold))
+        return nth >= self._kept(count)
+
+
 @dataclass(frozen=True, kw_only=True)
-class _ByRatio(Strategy):
+class _ByRatio(_PerUser):
     """Holds out a share: the train keeps ``floor(n (1 - ratio))`` of ``n``, at least one."""
 
     ratio: float = 0.2
@@ -129,7 +147,7 @@ class _ByRatio(Strategy):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _ByCount(Strategy):
+class _ByCount(_PerUser):
     """Holds out ``n`` ratings; users with ``n`` or fewer keep them all."""
 
     n: int = 1
@@ -141,62 +159,55 @@ class _ByCount(Strategy):
         return torch.where(count > self.n, count - self.n, count)
 
 
+class _InTime(_PerUser):
+    """Keeps what came first."""
+
+    def _order(self, table: Ratings, fold: int) -> Tensor:
+        return table.timed("a temporal split")
+
+
 @dataclass(frozen=True, kw_only=True)
-class TemporalHoldOut(_ByRatio):
+class _AtRandom(_PerUser):
+    """Keeps what is drawn first, anew for each of the folds."""
+
+    folds: int = 1
+    seed: int = 0
+    lot: ClassVar[str]  # names the draws
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _at_least("folds", self.folds, 1)
+
+    @property
+    def count(self) -> int:
+        return self.folds
+
+    def _order(self, table: Ratings, fold: int) -> Tensor:
+        return _lot(table, self.seed, self.lot, fold)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemporalHoldOut(_InTime, _ByRatio):
     """Holds out each user's last share ``ratio``; equal times keep the order of the file."""
 
-    def held_out(self, table: Ratings, fold: int) -> Tensor:
-        nth, count = _position(table.users, table.timed("a temporal split"))
-        return nth >= self._kept(count)
-
 
 @dataclass(frozen=True, kw_only=True)
-class TemporalLeaveOut(_ByCount):
+class TemporalLeaveOut(_InTime, _ByCount):
     """Holds out each user's last ``n``; equal times keep the order of the file."""
 
-    def held_out(self, table: Ratings, fold: int) -> Tensor:
-        nth, count = _position(table.users, table.timed("a temporal split"))
-        return nth >= self._kept(count)
-
 
 @dataclass(frozen=True, kw_only=True)
-class RandomHoldOut(_ByRatio):
+class RandomHoldOut(_AtRandom, _ByRatio):
     """Holds out a random share ``ratio`` of each user's, drawn anew for each of the folds."""
 
-    folds: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _at_least("folds", self.folds, 1)
-
-    @property
-    def count(self) -> int:
-        return self.folds
-
-    def held_out(self, table: Ratings, fold: int) -> Tensor:
-        nth, count = _position(table.users, _lot(table, self.seed, "hold out", fold))
-        return nth >= self._kept(count)
+    lot = "hold out"
 
 
 @dataclass(frozen=True, kw_only=True)
-class RandomLeaveOut(_ByCount):
+class RandomLeaveOut(_AtRandom, _ByCount):
     """Holds out ``n`` random ratings of each user, drawn anew for each of the folds."""
 
-    folds: int = 1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        _at_least("folds", self.folds, 1)
-
-    @property
-    def count(self) -> int:
-        return self.folds
-
-    def held_out(self, table: Ratings, fold: int) -> Tensor:
-        nth, count = _position(table.users, _lot(table, self.seed, "leave out", fold))
-        return nth >= self._kept(count)
+    lot = "leave out"
 
 
 @dataclass(frozen=True, kw_only=True)

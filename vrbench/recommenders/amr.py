@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.phases import AdversarialPhase
 from vrbench.recommenders.scaled import Scale
 from vrbench.recommenders.vbpr import VBPR
 
 
-class AMR(VBPR):
+class AMR(AdversarialPhase, VBPR):
     """Adversarial multimedia recommendation (Tang et al., TKDE 2020, sec. 3).
 
     First VBPR as it is; then, from its best parameters, with the loss
@@ -68,20 +68,7 @@ class AMR(VBPR):
             patience=patience,
             eval_every=eval_every,
         )
-        if eps < 0 or weight < 0 or adversarial_epochs < 1:
-            raise ConfigError(
-                f"AMR: expected eps, weight >= 0 and adversarial_epochs >= 1, got {self.spec}"
-            )
-        self.eps, self.weight, self.adversarial_epochs = eps, weight, adversarial_epochs
-        self._adversarial = False
-
-    def phases(self) -> Iterator[int]:
-        self._adversarial = False
-        yield self.epochs
-        if self.weight > 0:
-            self._adversarial = True
-            yield self.adversarial_epochs
-            self._adversarial = False
+        self._second_phase(eps, weight, adversarial_epochs)
 
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
         if not self._adversarial:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.phases import AdversarialPhase
 
 
 class Change(NamedTuple):
@@ -23,7 +22,7 @@ class Change(NamedTuple):
     other: Tensor
 
 
-class APR(BPRMF):
+class APR(AdversarialPhase, BPRMF):
     """Adversarial personalised ranking (He et al., SIGIR 2018, sec. 3), also known as AMF.
 
     First BPR-MF as it is; then, from its best parameters, with the loss
@@ -67,20 +66,7 @@ class APR(BPRMF):
             patience=patience,
             eval_every=eval_every,
         )
-        if eps < 0 or weight < 0 or adversarial_epochs < 1:
-            raise ConfigError(
-                f"APR: expected eps, weight >= 0 and adversarial_epochs >= 1, got {self.spec}"
-            )
-        self.eps, self.weight, self.adversarial_epochs = eps, weight, adversarial_epochs
-        self._adversarial = False
-
-    def phases(self) -> Iterator[int]:
-        self._adversarial = False
-        yield self.epochs
-        if self.weight > 0:
-            self._adversarial = True
-            yield self.adversarial_epochs
-            self._adversarial = False
+        self._second_phase(eps, weight, adversarial_epochs)
 
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
         if not self._adversarial:

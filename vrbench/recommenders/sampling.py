@@ -25,6 +25,16 @@ def learnable(train: Interactions, rng: torch.Generator) -> Tensor:
     return order
 
 
+def triples(train: Interactions, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """Return users, liked items and one other item each: a triple per purchase, in order.
+
+    Purchases of users who own all that anybody has are left out.
+    """
+    able = train.counts[train.users] < int((train.popularity > 0).sum())
+    users = train.users[able]
+    return users, train.items[able], negatives(train, users, rng)
+
+
 def negatives(train: Interactions, users: Tensor, rng: torch.Generator) -> Tensor:
     """Return for each of ``users``, ``(N,)``, an item drawn uniformly from those not in train.
 

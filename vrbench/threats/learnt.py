@@ -15,7 +15,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.pairwise import PairwiseRecommender
-from vrbench.recommenders.sampling import negatives
+from vrbench.recommenders.sampling import triples
 
 BLOCK = 8192  # triples differentiated at once; bounds the memory
 
@@ -54,19 +54,17 @@ class Learnt:
         if not self._weights:
             raise IncompatibleError(f"{recommender.name} has no embeddings to change")
         self.tables: Tables = {n: w.detach().clone() for n, w in self._weights.items()}
-        able = train.counts[train.users] < int((train.popularity > 0).sum())
-        users, liked = train.users[able], train.items[able]
-        other = negatives(train, users, stream(0, "learnt"))
-        self._triples = torch.stack([users, liked, other]).to(recommender.device)
+        drawn = triples(train, stream(0, "learnt"))
+        self._triples = torch.stack(drawn).to(recommender.device)
 
     def slope(self, change: Tables) -> Tables:
         """Return the gradient of the loss in every table, at the model so changed."""
         self._move(change)
         total = {name: torch.zeros_like(table) for name, table in self.tables.items()}
         weights = list(self._weights.values())
-        for triples in self._triples.split(BLOCK, dim=1):
+        for block in self._triples.split(BLOCK, dim=1):
             with torch.enable_grad():
-                loss = self._loss(triples)
+                loss = self._loss(block)
             slopes = torch.autograd.grad(loss, weights, allow_unused=True)
             for name, found in zip(total, slopes, strict=True):
                 if found is not None:
@@ -79,8 +77,8 @@ class Learnt:
         self._move(change)
         return sum(float(self._loss(t).double()) for t in self._triples.split(BLOCK, dim=1))
 
-    def _loss(self, triples: Tensor) -> Tensor:
-        margin, _ = self._model.compare(triples[0], triples[1], triples[2], self._visuals)
+    def _loss(self, block: Tensor) -> Tensor:
+        margin, _ = self._model.compare(block[0], block[1], block[2], self._visuals)
         return F.softplus(-margin).sum()
 
     @torch.no_grad()
