@@ -6,11 +6,13 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+TABLES = ("text", "markdown", "csv", "latex")
 
-def _with_table(parser: argparse.ArgumentParser) -> None:
-    """Add what every command that prints a table takes."""
+
+def _with_table(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Add what every command that prints a table takes; ``more`` formats."""
     parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
-    parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
+    parser.add_argument("--format", choices=(*TABLES, *more), default="text")
     parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
 
 
@@ -18,27 +20,44 @@ def _write(
     chosen: argparse.Namespace, heads: Sequence[str], lines: Sequence[Sequence[str]]
 ) -> None:
     """Print a table, or write it to ``--out``, in the format asked for."""
+    from vrbench.report.tables import comma_separated, latex, markdown, text
+
+    shows = dict(zip(TABLES, (text, markdown, comma_separated, latex), strict=True))
+    _say(chosen, shows[chosen.format](heads, lines) + "\n")
+
+
+def _say(chosen: argparse.Namespace, told: str) -> None:
+    """Print what was made, or write it to ``--out``."""
     import sys
 
-    from vrbench.report.tables import comma_separated, markdown, text
-
-    show = {"text": text, "markdown": markdown, "csv": comma_separated}[chosen.format]
-    table = show(heads, lines) + "\n"
     if chosen.out:
-        chosen.out.write_text(table)
+        chosen.out.parent.mkdir(parents=True, exist_ok=True)
+        chosen.out.write_text(told, encoding="utf-8")
+        sys.stdout.write(f"{chosen.out}\n")
     else:
-        sys.stdout.write(table)
+        sys.stdout.write(told)
 
 
 def leaderboard(arguments: Sequence[str]) -> int:
-    """Print what is in ``rows.json`` files below some folders as one table."""
+    """Print what is in ``rows.json`` files below some folders as one table, or write a page."""
     parser = argparse.ArgumentParser(prog="vrbench leaderboard", description=leaderboard.__doc__)
-    _with_table(parser)
+    _with_table(parser, "json", "html")
     parser.add_argument("--metrics", nargs="+", metavar="COLUMN", help="columns; default: a few")
+    parser.add_argument("--headline", default="CHR@20", help="by what a page ranks (CHR@20)")
     chosen = parser.parse_args(arguments)
-    from vrbench.report.leaderboard import board, load
+    import json
 
-    _write(chosen, *board(load(chosen.folders), chosen.metrics))
+    from vrbench.report.leaderboard import board, load, record
+    from vrbench.report.leaderboard_page import page
+
+    entries = load(chosen.folders)
+    if chosen.format == "html":
+        chosen.out = chosen.out or Path("leaderboard.html")
+        _say(chosen, page(entries, chosen.metrics, chosen.headline))
+    elif chosen.format == "json":
+        _say(chosen, json.dumps(record(entries, chosen.metrics), indent=1) + "\n")
+    else:
+        _write(chosen, *board(entries, chosen.metrics))
     return 0
 
 

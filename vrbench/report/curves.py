@@ -188,16 +188,9 @@ def draw(
         metric: what is drawn upwards.
         path: where to; the ending says the format.
         x, y: what is written at the axes; without ``y``, that it is a change in percent.
-
-    Raises:
-        ConfigError: if matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ConfigError(
-            "pictures of curves need matplotlib: pip install 'vrbench[plots]'"
-        ) from None
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(7, 4.2), layout="constrained", dpi=150)
     axes = figure.subplots()
     for n, line in enumerate(lines):

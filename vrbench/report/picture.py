@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-CELL, GAP, HEAD, MARGIN = 160, 12, 34, 16
+CELL, GAP, HEAD, MARGIN, NOTE = 160, 12, 34, 16, 14
 PAPER, INK, FAINT = (252, 252, 250), (30, 30, 34), (120, 120, 126)
 
 
@@ -32,7 +32,7 @@ def sheet(
     """
     shown = np.linspace(0, len(clean) - 1, min(rows, len(clean))).round().astype(int).tolist()
     width = 2 * MARGIN + 3 * CELL + 2 * GAP
-    height = 2 * MARGIN + HEAD + len(shown) * (CELL + GAP + 14)
+    height = height_of(len(shown)) + MARGIN
     page = Image.new("RGB", (width, height), PAPER)
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(15)
     small = ImageFont.load_default(11)
@@ -40,7 +40,7 @@ def sheet(
         x = MARGIN + n * (CELL + GAP) + CELL / 2
         pen.text((x, MARGIN + 6), head, INK, font, anchor="mt")
     for line, item in enumerate(shown):
-        top = MARGIN + HEAD + line * (CELL + GAP + 14)
+        top = MARGIN + HEAD + line * (CELL + GAP + NOTE)
         before, after = clean[item], attacked[item]
         difference = ((after - before) * gain / 2 + 0.5).clamp(0, 1)
         for n, pixels in enumerate((before, after, difference)):
@@ -50,6 +50,11 @@ def sheet(
         note = f"at most {most:.0f} of 255 grey levels, {length:.1f} on average (root mean square)"
         pen.text((MARGIN, top + CELL + 4), note, FAINT, small)
     page.save(path)
+
+
+def height_of(rows: int) -> int:
+    """Return how many pixels of a sheet, from above, show ``rows`` lines."""
+    return MARGIN + HEAD + rows * (CELL + GAP + NOTE)
 
 
 def _tile(pixels: Tensor) -> Image.Image:

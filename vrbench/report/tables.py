@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -58,6 +59,34 @@ def comma_separated(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str
     writer.writerow(heads)
     writer.writerows(lines)
     return out.getvalue().rstrip("\n")
+
+
+def latex(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    r"""Return the table for LaTeX, which needs ``\usepackage{booktabs}``."""
+    rows = [" & ".join(map(_escaped, row)) + r" \\" for row in (heads, *lines)]
+    body = [rows[0], r"\midrule", *rows[1:]]
+    columns = "l" + "r" * (len(heads) - 1)
+    return "\n".join(
+        [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *body, r"\bottomrule", r"\end{tabular}"]
+    )
+
+
+_LATEX = {c: rf"\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": "$<$",
+    ">": "$>$",
+    "|": r"$\vert$",
+    "±": r"$\pm$",
+    MINUS: "$-$",
+}
+
+
+def _escaped(cell: str) -> str:
+    """Return ``cell`` as LaTeX text; a minus sign before a digit is set as one."""
+    told = "".join(_LATEX.get(c, c) for c in cell)
+    return re.sub(r"(?<![\w.])-(?=\d)", "$-$", told)
 
 
 def result_table(entry: dict[str, Any], title: str) -> str:

@@ -1,0 +1,261 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.numpy import save_file
+from scipy.stats import ttest_rel, wilcoxon
+
+from vrbench.commands import leaderboard
+from vrbench.core.errors import ConfigError
+from vrbench.report.leaderboard import AXES, cells, load, record, worst
+from vrbench.report.leaderboard_page import page
+from vrbench.report.significance import corrected, of_attacks
+from vrbench.report.tables import latex
+
+BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
+CHR, SHIFT, NDCG = "CHR@20", "prediction shift", "nDCG@20"
+
+
+def run(folder, chr_after, *, seed=0, eps=8, control=None, users=None, picture=True, **parts):
+    """Leave behind what a run leaves behind."""
+    folder.mkdir(parents=True)
+    named = {axis: {"name": axis, "key": axis} for axis in AXES}
+    named |= {part: {"name": name, "key": name} for part, name in parts.items()}
+    named["budget"] |= {"eps": eps, "norm": "Linf"}
+
+    def row(metric, before, after, better="lower", control=None):
+        told = {"metric": metric, "better": better, "per": "user", "n": 9, "std": None, "p": None}
+        return told | {"before": before, "after": after, "control": control}
+
+    entry = {
+        "schema": 1,
+        "seed": seed,
+        "parts": named,
+        "overrides": [f"seed={seed}"],
+        "versions": {"torch": "2"},
+        "case": {"source": "<b>hat</b>", "target": "bag", "labels": "catalogue", "items": 3},
+        "rows": [
+            row(CHR, 0.5, chr_after, control=control),
+            row(NDCG, 0.1 + seed / 100, 0.1, better="higher"),
+            row(SHIFT, None, chr_after - 0.5),
+            row("SSIM", None, 0.9 + eps / 1000, better="higher"),
+        ],
+    }
+    (folder / "rows.json").write_text(json.dumps(entry))
+    if users is not None:
+        before, after = (np.asarray(v, np.float32) for v in users)
+        save_file({f"{CHR}/before": before, f"{CHR}/after": after}, folder / "values.safetensors")
+    if picture:
+        Image.new("RGB", (536, 1100), "teal").save(folder / "picture.png")
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Two recommenders, three attacks, two budgets; <i>amr</i> is less exposed."""
+    for recommender, strength in (("vbpr", 1.0), ("<i>amr</i>", 0.25)):
+        for attack, gain in (("noise", 0.0), ("pgd", 0.5), ("adam", 0.75)):
+            for eps in (4, 8):
+                where = tmp_path / "runs" / f"{strength}{attack}{eps}"
+                after = 0.5 + strength * gain * eps / 8
+                parts = {"recommender": recommender, "attack": attack, "budget": f"linf_{eps}"}
+                run(where, after, eps=eps, control=0.46, **parts)
+    return tmp_path / "runs"
+
+
+def test_the_worst_attack_of_each_shop_and_budget_stands_first_where_it_harms_least(runs):
+    found = worst(cells(load([runs])), CHR)
+    told = [(w.cell.where["budget"], w.cell.where["recommender"]) for w in found]
+    assert told == [(b, r) for b in ("linf_4", "linf_8") for r in ("<i>amr</i>", "vbpr")]
+    assert {w.cell.where["attack"] for w in found} == {"adam"}
+    assert [w.of for w in found] == [3] * 4
+    assert [w.floor for w in found] == pytest.approx([0.04] * 4)
+    assert found[-1].cell.change(CHR) == pytest.approx(0.75)
+
+
+def test_harm_follows_what_is_good_for_the_shop(tmp_path):
+    for attack, loss in (("weak", 0.01), ("strong", 0.05)):
+        run(tmp_path / attack, 0.5, attack=attack)
+        entry = json.loads((tmp_path / attack / "rows.json").read_text())
+        entry["rows"][1]["after"] = 0.1 - loss
+        (tmp_path / attack / "rows.json").write_text(json.dumps(entry))
+    (found,) = worst(cells(load([tmp_path])), NDCG)
+    assert found.cell.where["attack"] == "strong"
+
+
+def test_stars_are_for_what_chance_does_not_explain(tmp_path):
+    rng = np.random.default_rng(0)
+    before = rng.random(200)
+    after = {"strong": before + 0.1 + rng.normal(0, 0.1, 200), "none": rng.permutation(before)}
+    for attack, values in after.items():
+        run(
+            tmp_path / attack,
+            0.5 + (attack == "strong") / 10,
+            attack=attack,
+            users=(before, values),
+        )
+    run(tmp_path / "silent", 0.5, attack="silent")
+    grid = cells(load([tmp_path]))
+    found = dict(zip((c.where["attack"] for c in grid), of_attacks(grid, CHR), strict=True))
+    assert found.pop("silent") is None
+    pairs = [[v.astype(np.float32).astype(float) for v in (after[n], before)] for n in found]
+    t = corrected([ttest_rel(*pair).pvalue for pair in pairs], "holm")
+    w = corrected([wilcoxon(*pair, zero_method="pratt").pvalue for pair in pairs], "holm")
+    assert list(found.values()) == [pytest.approx(both) for both in zip(t, w, strict=True)]
+    told = page(load([tmp_path]), None, CHR)
+    (line,) = re.findall(r">strong</td>\s+<td[^>]*>3</td>.*?</tr>", told, re.DOTALL)
+    assert "+0.1 *</td>" in line
+
+
+class Outside(HTMLParser):
+    """Collects whatever a page would fetch, and the tags it has."""
+
+    def __init__(self):
+        super().__init__()
+        self.fetched, self.tags = [], set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        for name, value in attrs:
+            if name in ("src", "href") and not value.startswith(("data:", "#")):
+                self.fetched.append(value)
+
+
+def test_the_page_stands_alone_and_names_are_text(runs):
+    told = page(load([runs]), None, CHR)
+    reader = Outside()
+    reader.feed(told)
+    assert reader.fetched == []
+    assert not {"i", "b"} & reader.tags
+    assert "&lt;i&gt;amr&lt;/i&gt;" in told
+    assert "&lt;b&gt;hat&lt;/b&gt;" in told
+    assert "@import" not in told
+    assert "url(" not in told.replace("url(#", "")
+
+
+def test_the_same_runs_give_the_same_page(runs):
+    assert page(load([runs]), None, CHR) == page(load([runs]), None, CHR)
+
+
+def test_curves_and_the_trade_off_are_drawn(runs):
+    told = page(load([runs]), None, CHR)
+    captions = re.findall(r"<figcaption>([^<]*)</figcaption>", told)
+    assert "Change of CHR@20 against eps, dataset, threat" in captions
+    assert "Change of prediction shift against SSIM, dataset, threat" in captions
+    assert [caption for caption in captions if caption.startswith("nDCG@20")] == [
+        f"nDCG@20 of the clean shop against what the worst attack does: dataset, threat, {budget}"
+        for budget in ("linf_4", "linf_8")
+    ]
+
+
+def test_a_broken_picture_is_named_and_the_rest_still_works(runs):
+    for path in runs.rglob("picture.png"):
+        path.write_bytes(b"no picture")
+    told = page(load([runs]), None, CHR)
+    assert "is not a picture: run that cell again" in told
+    assert "<img" not in told
+    assert "vbpr" in told
+
+
+def test_a_headline_that_nobody_measured_names_the_nearest(runs):
+    with pytest.raises(ConfigError, match="did you mean 'CHR@20'"):
+        page(load([runs]), None, "CHR@2")
+
+
+def test_without_an_attack_there_is_no_page(tmp_path):
+    run(tmp_path / "a", 0.5)
+    entry = json.loads((tmp_path / "a" / "rows.json").read_text())
+    for row in entry["rows"]:
+        row["after"] = None
+    (tmp_path / "a" / "rows.json").write_text(json.dumps(entry))
+    with pytest.raises(ConfigError, match="needs runs under attack"):
+        page(load([tmp_path]), None, CHR)
+
+
+def test_json_is_for_programs(runs, capsys):
+    assert leaderboard([str(runs), "--format", "json", "--metrics", CHR]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told == json.loads(json.dumps(record(load([runs]), [CHR])))
+    cell = next(c for c in told["cells"] if c["attack"] == "adam" and c["budget"] == "linf_8")
+    assert cell["metrics"] == {CHR: {"clean": [0.5], "attacked": [0.6875], "retrained": [0.46]}}
+
+
+def test_latex_is_escaped():
+    told = latex(["model_name", "CHR@20"], [["a & b", "-0.5 ± 1"], ["50 %", "linf_8"]])
+    assert told.splitlines() == [
+        r"\begin{tabular}{lr}",
+        r"\toprule",
+        r"model\_name & CHR@20 \\",
+        r"\midrule",
+        r"a \& b & $-$0.5 $\pm$ 1 \\",
+        r"50 \% & linf\_8 \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
+
+
+@pytest.fixture
+def opened(runs, tmp_path):
+    """The page in a real browser, and what it complained about."""
+    api = pytest.importorskip("playwright.sync_api")
+    if BROWSER is None:
+        pytest.skip("needs chromium-headless-shell")
+    file = tmp_path / "board.html"
+    leaderboard([str(runs), "--format", "html", "--out", str(file)])
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        tab, complaints = browser.new_page(viewport={"width": 390, "height": 844}), []
+        tab.on("console", lambda message: complaints.append(message.text))
+        tab.on("pageerror", lambda error: complaints.append(str(error)))
+        tab.on("request", lambda asked: complaints.append(asked.url))
+        tab.goto(file.as_uri())
+        yield tab, complaints
+        assert complaints == [file.as_uri()]
+        browser.close()
+
+
+def column(tab, table, name):
+    heads = tab.locator(f"#{table} thead th").all_inner_texts()
+    at = [head.strip() for head in heads].index(name)
+    return [
+        row.locator("td").nth(at).inner_text()
+        for row in tab.locator(f"#{table} tbody tr").all()
+        if row.is_visible()
+    ]
+
+
+def test_in_a_browser_tables_sort_by_number_and_by_keyboard(opened):
+    tab, _ = opened
+    head = tab.locator("#worst-table thead th", has_text="change")
+    head.locator("button").click()
+    tab.wait_for_function("document.querySelector('#worst-table th[aria-sort=descending]')")
+    tab.wait_for_timeout(50)
+    assert column(tab, "worst-table", "change") == ["+0.75", "+0.375", "+0.188", "+0.0938"]
+    head.locator("button").focus()
+    tab.keyboard.press("Enter")
+    tab.wait_for_timeout(50)
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert column(tab, "worst-table", "change") == ["+0.0938", "+0.188", "+0.375", "+0.75"]
+
+
+def test_in_a_browser_filters_hold_for_both_tables(opened):
+    tab, _ = opened
+    assert tab.locator("#told").inner_text() == "16 of 16 rows"
+    tab.select_option("select[name=recommender]", "vbpr")
+    tab.select_option("select[name=budget]", "linf_8")
+    assert tab.locator("#told").inner_text() == "4 of 16 rows"
+    assert set(column(tab, "cells-table", "recommender")) == {"vbpr"}
+    tab.fill("input[name=words]", "noise")
+    assert column(tab, "cells-table", "attack") == ["noise"]
+    assert column(tab, "worst-table", "worst attack") == []
+    tab.click("button[type=reset]")
+    tab.wait_for_function("told.textContent === '16 of 16 rows'")
+
+
+def test_on_a_telephone_nothing_is_wider_than_the_screen(opened):
+    tab, _ = opened
+    assert tab.evaluate("document.documentElement.scrollWidth") == 390
+    assert tab.locator("img").first.bounding_box()["width"] <= 390

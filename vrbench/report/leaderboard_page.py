@@ -1,0 +1,212 @@
+"""The leaderboard as a page that opens from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from vrbench.core.errors import ConfigError
+from vrbench.report import plots
+from vrbench.report.leaderboard import (
+    AXES,
+    SHOP,
+    Cell,
+    Entry,
+    Worst,
+    cells,
+    chosen,
+    columns,
+    left_out,
+    mean,
+    sides,
+    telling,
+    worst,
+)
+from vrbench.report.page import Head, Picture, Table, Value, measured, picture, render
+from vrbench.report.picture import height_of
+from vrbench.report.significance import of_attacks
+from vrbench.report.tables import probability
+
+SECTIONS = (("worst", "Worst attack"), ("cells", "Every attack"), ("made", "How it was made"))
+ACROSS = (plots.EPS, "SSIM", "LPIPS", "LPIPS_untrained")
+SHIFT = "prediction shift"
+ACCURACY = "nDCG@"
+ROWS = 2  # pictures of a sheet that a page shows
+
+
+def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str) -> str:
+    """Return the leaderboard as one HTML document without links to anything outside it.
+
+    Args:
+        entries: what runs left behind.
+        metrics: columns of the second table; None: a few.
+        headline: the metric by which attacks are ranked.
+
+    Raises:
+        ConfigError: if no run has a metric that is asked for, or none was attacked.
+    """
+    grid = [cell for cell in cells(entries) if not cell.skipped]
+    found = worst(grid, *chosen(entries, [headline]))
+    if not found:
+        raise ConfigError(f"no run changes {headline}: a page needs runs under attack")
+    axes = telling(grid) or list(SHOP)
+    same = ", ".join(f"{a} {grid[0].where[a]}" for a in AXES if a not in axes)
+    tested = dict(zip(map(id, grid), of_attacks(grid, headline), strict=True))
+    drawn = _plots(grid, found, headline, _accuracy(entries))
+    seen, broken = _pictures(grid)
+    more = [("curves", "Curves")] * bool(drawn) + [("pictures", "Pictures")] * bool(seen)
+    return render(
+        "leaderboard.html",
+        ("sortable.min.js", "filter.js"),
+        title=f"vrbench: {headline} under attack",
+        sections=[*SECTIONS[:2], *more, *SECTIONS[2:]],
+        filters=[(a, list(dict.fromkeys(c.where[a] for c in grid))) for a in axes],
+        worst=_worst_table(found, axes, headline, _accuracy(entries), tested),
+        worst_caption=(
+            f"The attack and aim that change {headline} most, per shop and budget; least exposed "
+            "first. Means over seeds, ± standard deviation. By chance: mean distance between two "
+            "clean trainings. p: t-test and Wilcoxon over users, attacked against clean, Holm over "
+            f"all {len(grid)} cells of the page; * where both are below .05."
+        ),
+        cells=_cells_table(grid, axes, chosen(entries, metrics), tested, headline),
+        cells_caption="Means over seeds, ± standard deviation; * as above.",
+        same=f"On all lines: {same}." if same else "",
+        whose=" / ".join(dict.fromkeys(cell.pictures for cell in grid if cell.pictures)),
+        plots=drawn,
+        pictures=seen,
+        left_out=[*left_out(entries), *broken],
+        made=_made(entries),
+    )
+
+
+def _worst_table(
+    found: Sequence[Worst],
+    axes: Sequence[str],
+    headline: str,
+    accuracy: str | None,
+    tested: dict[int, Any],
+) -> Table:
+    named = {"attack": "worst attack", "objective": "its aim"}
+    heads = [Head(named.get(axis, axis), axis) for axis in axes] + [Head("of")]
+    floored = any(w.floor is not None for w in found)
+    heads += [Head(f"{headline} clean"), Head("attacked"), Head("change")]
+    heads += [Head("by chance")] * floored
+    heads += [Head("p"), Head("seeds"), *([Head(f"{accuracy} clean")] if accuracy else [])]
+    lines = []
+    for w in found:
+        change = w.cell.change(headline)
+        lines.append(
+            [Value(w.cell.where[axis], kind="name") for axis in axes]
+            + [Value(str(w.of), w.of), _mean(w.cell, headline, "before")]
+            + [_mean(w.cell, headline, "after")]
+            + [measured(change, _signed(change) + _mark(tested[id(w.cell)]), "headline")]
+            + [measured(w.floor)] * floored
+            + [_p(tested[id(w.cell)]), Value(str(len(w.cell.seeds)))]
+            + ([_mean(w.cell, accuracy, "before")] if accuracy else [])
+        )
+    return Table(heads, lines)
+
+
+def _cells_table(
+    grid: Sequence[Cell],
+    axes: Sequence[str],
+    metrics: Sequence[str],
+    tested: dict[int, Any],
+    headline: str,
+) -> Table:
+    shown = [(m, side, head) for m in metrics for side, head in sides(grid, m)]
+    heads = [Head(axis, axis) for axis in axes]
+    heads += [Head("seeds"), *(Head(head) for *_, head in shown)]
+    lines = []
+    for cell in grid:
+        line = [Value(cell.where[axis], kind="name") for axis in axes]
+        line.append(Value(str(len(cell.seeds))))
+        for metric, side, _ in shown:
+            mark = _mark(tested[id(cell)]) if (metric, side) == (headline, "after") else ""
+            line.append(_mean(cell, metric, side, mark))
+        lines.append(line)
+    return Table(heads, lines)
+
+
+def _plots(
+    grid: Sequence[Cell], found: Sequence[Worst], headline: str, accuracy: str | None
+) -> list[dict[str, str]]:
+    """Return the curves of every dataset and timing, and the trade-off of every budget."""
+    drawn = []
+
+    def add(figure: Any, caption: str) -> None:
+        if figure is not None:
+            drawn.append({"svg": plots.svg(figure, caption), "caption": caption})
+
+    def place(cell: Cell) -> tuple[str, str]:
+        return cell.where["dataset"], cell.where["threat"]
+
+    for (dataset, threat), group in groupby(sorted(grid, key=place), place):
+        some = list(group)
+        for metric in dict.fromkeys((headline, SHIFT)):
+            for x in ACROSS:
+                what = f"Change of {metric} against {x}, {dataset}, {threat}"
+                add(plots.against(some, metric, x), what)
+    for where, worsts in groupby(found, lambda w: (*place(w.cell), w.cell.where["budget"])):
+        if accuracy:
+            what = f"{accuracy} of the clean shop against what the worst attack does: "
+            what += ", ".join(where)
+            add(plots.trade_off(list(worsts), headline, accuracy), what)
+    return drawn
+
+
+def _pictures(grid: Sequence[Cell]) -> tuple[list[Picture], list[str]]:
+    """Return one sheet per dataset, attack, aim and budget, and which files cannot be read."""
+    found: dict[tuple[str, ...], Picture] = {}
+    broken: list[str] = []
+    for cell in grid:
+        names = tuple(cell.where[axis] for axis in ("dataset", "attack", "objective", "budget"))
+        path = Path(cell.entries[0]["folder"]) / "picture.png"
+        if names in found or not path.is_file():
+            continue
+        what = f"{names[1]} within {names[3]}, aim {names[2]}, seen by {cell.where['extractor']}"
+        alt = f"Clean pictures, the same attacked, and the difference: {what}"
+        try:
+            found[names] = picture(path, alt, f"{names[0]}: {what}", height_of(ROWS))
+        except OSError:
+            broken.append(f"{path} is not a picture: run that cell again")
+    return list(found.values()), broken
+
+
+def _made(entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    told = [("runs", str(len(entries)))]
+    told.append(("seeds", ", ".join(map(str, sorted({e["seed"] for e in entries})))))
+    for versions in dict.fromkeys(
+        ", ".join(f"{name} {v}" for name, v in e.get("versions", {}).items()) for e in entries
+    ):
+        told.append(("versions", versions))
+    overrides = dict.fromkeys(" ".join(e.get("overrides", [])) for e in entries)
+    told += [("settings", f"python -m vrbench {line}") for line in list(overrides)[:20]]
+    if len(overrides) > 20:
+        told.append(("settings", f"and {len(overrides) - 20} more, in each run's rows.json"))
+    return told
+
+
+def _accuracy(entries: Sequence[Entry]) -> str | None:
+    return next((metric for metric in columns(entries) if metric.startswith(ACCURACY)), None)
+
+
+def _mean(cell: Cell, metric: str, side: Any, mark: str = "") -> Value:
+    values = cell.values(metric, side)
+    return measured(cell.mean(metric, side), mean(values) + mark if values else None)
+
+
+def _signed(change: float | None) -> str:
+    return "-" if change is None else f"{change:+.3g}"
+
+
+def _mark(p: tuple[float, float] | None) -> str:
+    return " *" if p is not None and max(p) < 0.05 else ""
+
+
+def _p(p: tuple[float, float] | None) -> Value:
+    if p is None:
+        return measured(None)
+    return measured(max(p), " / ".join(probability(v) for v in p))

@@ -1,0 +1,115 @@
+"""Pages that stand alone: one HTML file with its style, scripts and pictures inside."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from vrbench.report.tables import number
+
+
+@dataclass(frozen=True)
+class Head:
+    """A column's head: its name, the axis that a filter knows it by, and a hint."""
+
+    name: str
+    axis: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class Value:
+    """A table's value: what is read, what it is sorted by (None: the text), and its CSS class."""
+
+    text: str
+    sort: float | str | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """Heads and lines."""
+
+    heads: Sequence[Head]
+    lines: Sequence[Sequence[Value]]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture inside the page."""
+
+    uri: str
+    alt: str
+    caption: str
+    width: int
+    height: int
+
+
+def measured(value: float | None, told: str | None = None, kind: str = "") -> Value:
+    """Return a number as a value that sorts as one, and last where there is none."""
+    if value is None:
+        return Value(told or "-", "", kind)
+    return Value(told or number(value), value, kind)
+
+
+def picture(path: Path, alt: str, caption: str, height: int | None = None) -> Picture:
+    """Return the file's picture, cut off below ``height`` pixels.
+
+    Raises:
+        OSError: if it is missing, or not a picture.
+    """
+    with Image.open(path) as image:
+        image.load()
+    whole = image.convert("RGB")
+    shown = whole.crop((0, 0, whole.width, min(height or whole.height, whole.height)))
+    out = io.BytesIO()
+    shown.save(out, "PNG", optimize=True)
+    uri = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    return Picture(uri, alt, caption, *shown.size)
+
+
+def render(template: str, scripts: Sequence[str], **context: Any) -> str:
+    """Return the page; whatever the context says is escaped.
+
+    Args:
+        template: a file of ``report/templates``.
+        scripts: other files there, put into the page.
+        **context: what the template asks for; a name it asks for in vain is an error.
+    """
+    import vrbench
+
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            css=_read("page.css"),
+            scripts=[_read(name) for name in scripts],
+            version=vrbench.__version__,
+            **context,
+        )
+    )
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FunctionLoader, StrictUndefined
+
+    return Environment(
+        loader=FunctionLoader(_read),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _read(name: str) -> str:
+    return (files("vrbench.report") / "templates" / name).read_text(encoding="utf-8")
