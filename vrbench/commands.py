@@ -142,9 +142,44 @@ def compare(arguments: Sequence[str]) -> int:
     return 0
 
 
+def audit(arguments: Sequence[str]) -> int:
+    """Find which categories and items of a shop can be pushed, by whom, and what helps.
+
+    Started again, the same command goes on where it stopped.
+    """
+    parser = argparse.ArgumentParser(prog="vrbench audit", description=audit.__doc__)
+    parser.add_argument(
+        "overrides", nargs="*", help="as for a run: dataset=folder dataset.path=..."
+    )
+    parser.add_argument("--categories", type=int, default=8, help="how many to try (8)")
+    parser.add_argument("--items", type=int, default=8, help="pictures to attack in each (8)")
+    parser.add_argument("--defences", nargs="*", metavar="EXTRACTOR", help="default: those known")
+    parser.add_argument("--folder", type=Path, default=Path("runs/audit"), help="of the runs")
+    parser.add_argument("--out", type=Path, default=Path("audit.html"), help="the report")
+    chosen = parser.parse_intermixed_args(arguments)
+    import logging
+    import shlex
+
+    from vrbench.auditing import audited
+    from vrbench.report.audit_page import page
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    found = audited(
+        chosen.overrides,
+        folder=chosen.folder,
+        categories=chosen.categories,
+        items=chosen.items,
+        defences=chosen.defences,
+    )
+    command = f"python -m vrbench audit {shlex.join(arguments)}"
+    _say(chosen, page(found, "How exposed is this shop?", command))
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "leaderboard": leaderboard,
     "curves": curves,
     "compare": compare,
+    "audit": audit,
     "tune": tune,
 }

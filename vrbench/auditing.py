@@ -1,0 +1,105 @@
+"""How exposed is a shop? From one command line to three sweeps and the entries of a report."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from vrbench.cli import conf_dir
+from vrbench.config import Composition
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.report.audit_page import Findings, gain
+from vrbench.sweeps import quoted, sweep
+
+log = logging.getLogger(__name__)
+SETTINGS = ("metrics=attacks", "pictures=true", "threat=evasion")
+WHITE = ("attack=adam", "objective=promote")
+ADVERSARIES = {
+    "knows everything": WHITE,
+    "knows the extractor, sees scores": ("attack=regression", "objective=promote"),
+    "sees scores": ("attack=square", "objective=promote"),
+    "knows the extractor only": ("attack=pgd", "objective=target_class"),
+    "knows nothing (noise)": ("attack=noise", "objective=promote"),
+}
+OWN = ("attack", "objective", "metrics", "scenario.source", "scenario.max_items")
+FRONTS = ("jpeg_75", "bits_4")  # go before any extractor
+FAMILY = ("denoised", "adversarial")  # are extractors of a family, such as photos_*
+
+
+def audited(
+    overrides: Sequence[str],
+    *,
+    folder: Path,
+    categories: int,
+    items: int,
+    defences: Sequence[str] | None,
+) -> Findings:
+    """Run the audit's sweeps and return what they left behind.
+
+    Args:
+        overrides: as for a run; a dataset at least.
+        folder: of the runs; started again, what the store has is not made again.
+        categories: most categories to try, those with most items first.
+        items: most pictures to attack in each.
+        defences: extractors to compare; None: what there is for the shop's.
+
+    Raises:
+        ConfigError: if the command is wrong.
+        IncompatibleError: if the shop has no two categories with enough items.
+    """
+    clash = [o for o in overrides if o.partition("=")[0] in OWN]
+    if clash:
+        raise ConfigError(f"an audit tries several adversaries: leave out {', '.join(clash)}")
+    composition = Composition(list(overrides), conf_dir())
+    dataset = composition.make("dataset")
+    smallest = composition.make("scenario").min_items
+    names = _largest(dataset.catalogue.names, dataset.catalogue.categories, smallest, categories)
+    if len(names) < 2:
+        raise IncompatibleError(
+            f"fewer than two categories have {smallest} items or more; lower scenario.min_items"
+        )
+    whole = [*SETTINGS, *overrides, f"scenario.max_items={items}"]
+    log.info("which of %d categories can be pushed?", len(names))
+    listed = ",".join(map(quoted, names))
+    every = sweep([*whole, *WHITE, f"scenario.source={listed}"], folder / "categories")
+    source = max((e for e in every if "rows" in e), key=gain)["case"]["source"]
+    chosen = [*whole, f"scenario.source={quoted(source)}"]
+    log.info("by whom can %s be pushed?", source)
+    whom = [
+        entry | {"adversary": name}
+        for n, (name, settings) in enumerate(ADVERSARIES.items())
+        for entry in sweep([*chosen, *settings], folder / "adversaries" / str(n))
+    ]
+    log.info("which defence helps?")
+    shop = str(every[0]["parts"]["extractor"]["name"])
+    named = _defences(shop) if defences is None else [[name] for name in defences]
+    bare = [o for o in chosen if not o.startswith("extractor=")] + list(WHITE)
+    helped = [
+        entry
+        for n, (name, *more) in enumerate(named)
+        for entry in sweep([*bare, f"extractor={name}", *more], folder / "defences" / str(n))
+    ]
+    return Findings(every, whom, helped, source)
+
+
+def _largest(names: Sequence[str], labels: torch.Tensor, smallest: int, most: int) -> list[str]:
+    """Return the categories with most items, the largest first."""
+    counts = torch.bincount(labels, minlength=len(names)).tolist()
+    large = sorted((-count, name) for count, name in zip(counts, names, strict=True) if count)
+    return [name for count, name in large if -count >= smallest][:most]
+
+
+def _defences(shop: str) -> list[list[str]]:
+    """Return the settings of every defence there is for the extractor ``shop``."""
+    there = {path.stem for path in (conf_dir() / "extractor").glob("*.yaml")}
+    family = shop.removesuffix("standard")
+    found = [
+        [f"{family}{front}"]
+        if f"{family}{front}" in there
+        else [front, f"extractor@extractor.inner={shop}"]
+        for front in FRONTS
+    ]
+    return found + [[f"{family}{name}"] for name in FAMILY if f"{family}{name}" in there]

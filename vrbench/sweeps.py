@@ -1,0 +1,36 @@
+"""A sweep started from inside: the same command line, in a process of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vrbench.report.leaderboard import Entry, load
+
+
+def quoted(value: str) -> str:
+    """Return ``value`` as one string of Hydra's grammar, whatever is in it."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
+    """Run ``python -m vrbench -m`` and return what its cells left behind below ``folder``.
+
+    Cells that fail say so and leave the others alone; what is in the store is not made again.
+
+    Args:
+        overrides: as on the command line.
+        folder: emptied of earlier cells, which the same sweep would write again.
+
+    Raises:
+        MissingDataError: if no cell left anything.
+        ConfigError: if one name stands for two things.
+    """
+    for old in folder.rglob("rows.json"):
+        old.unlink()
+    command = [sys.executable, "-m", "vrbench", "-m", *overrides]
+    subprocess.run([*command, f"hydra.sweep.dir={quoted(str(folder.resolve()))}"], check=False)
+    return load([folder])
