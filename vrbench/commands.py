@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 TABLES = ("text", "markdown", "csv", "latex")
+PUBLISHED = 5  # seeds of a published table
 
 
 def _with_table(parser: argparse.ArgumentParser, *more: str) -> None:
@@ -39,26 +40,65 @@ def _say(chosen: argparse.Namespace, told: str) -> None:
 
 
 def leaderboard(arguments: Sequence[str]) -> int:
-    """Print what is in ``rows.json`` files below some folders as one table, or write a page."""
+    """Print what is in ``rows.json`` files below some folders as a table or page, or check it."""
     parser = argparse.ArgumentParser(prog="vrbench leaderboard", description=leaderboard.__doc__)
     _with_table(parser, "json", "html")
     parser.add_argument("--metrics", nargs="+", metavar="COLUMN", help="columns; default: a few")
     parser.add_argument("--headline", default="CHR@20", help="by what a page ranks (CHR@20)")
+    parser.add_argument(
+        "--record", type=Path, help="also write the cells, with settings and seeds, to this .jsonl"
+    )
+    checks = parser.add_argument_group(
+        "checks", "of keys, names and seeds; some cells are run again. Exit code 2 on any fault"
+    )
+    checks.add_argument("--check", action="store_true", help="check, instead of printing a table")
+    checks.add_argument("--seeds", type=int, default=3, help="the least number per cell (3)")
+    checks.add_argument("--published", action="store_true", help="5 seeds, as for published tables")
+    checks.add_argument("--sample", type=int, default=1, help="how many cells to run again (1)")
+    checks.add_argument("--sample-seed", type=int, default=0, help="which (0)")
+    checks.add_argument("--tolerance", type=float, default=1e-3, help="relative (0.001)")
     chosen = parser.parse_args(arguments)
+    if chosen.check:
+        return _check(chosen)
     import json
 
-    from vrbench.report.leaderboard import board, load, record
+    from vrbench.report.entries import record
+    from vrbench.report.leaderboard import board, load, unrounded
     from vrbench.report.leaderboard_page import page
 
     entries = load(chosen.folders)
+    if chosen.record:
+        chosen.record.write_text(record(entries))
     if chosen.format == "html":
         chosen.out = chosen.out or Path("leaderboard.html")
         _say(chosen, page(entries, chosen.metrics, chosen.headline))
     elif chosen.format == "json":
-        _say(chosen, json.dumps(record(entries, chosen.metrics), indent=1) + "\n")
+        _say(chosen, json.dumps(unrounded(entries, chosen.metrics), indent=1) + "\n")
     else:
         _write(chosen, *board(entries, chosen.metrics))
     return 0
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    """Say what is wrong with the rows, if anything; return the exit code."""
+    import sys
+
+    from vrbench.checking import check
+    from vrbench.report.entries import read
+
+    result = check(
+        read(chosen.folders),
+        seeds=PUBLISHED if chosen.published else chosen.seeds,
+        sample=chosen.sample,
+        sample_seed=chosen.sample_seed,
+        tolerance=chosen.tolerance,
+    )
+    lines = [
+        *(f"checked: {line}" for line in result.done),
+        *(f"refused: {f}" for f in result.faults),
+    ]
+    sys.stdout.write("\n".join([*lines, "" if result.faults else "no fault found\n"]))
+    return 2 if result.faults else 0
 
 
 def curves(arguments: Sequence[str]) -> int:

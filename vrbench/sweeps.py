@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vrbench.report.leaderboard import Entry, load
+from vrbench.report.entries import Entry, read
 
 
 def quoted(value: str) -> str:
@@ -27,10 +27,9 @@ def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
 
     Raises:
         MissingDataError: if no cell left anything.
-        ConfigError: if one name stands for two things.
     """
     for old in folder.rglob("rows.json"):
         old.unlink()
     command = [sys.executable, "-m", "vrbench", "-m", *overrides]
     subprocess.run([*command, f"hydra.sweep.dir={quoted(str(folder.resolve()))}"], check=False)
-    return load([folder])
+    return [entry | {"folder": str(path.parent)} for path, entry in read([folder])]

@@ -11,7 +11,7 @@ from scipy.stats import ttest_rel, wilcoxon
 
 from vrbench.commands import leaderboard
 from vrbench.core.errors import ConfigError
-from vrbench.report.leaderboard import AXES, cells, load, record, worst
+from vrbench.report.leaderboard import AXES, cells, load, unrounded, worst
 from vrbench.report.leaderboard_page import page
 from vrbench.report.significance import corrected, of_attacks
 from vrbench.report.tables import latex
@@ -178,7 +178,7 @@ def test_without_an_attack_there_is_no_page(tmp_path):
 def test_json_is_for_programs(runs, capsys):
     assert leaderboard([str(runs), "--format", "json", "--metrics", CHR]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert told == json.loads(json.dumps(record(load([runs]), [CHR])))
+    assert told == json.loads(json.dumps(unrounded(load([runs]), [CHR])))
     cell = next(c for c in told["cells"] if c["attack"] == "adam" and c["budget"] == "linf_8")
     assert cell["metrics"] == {CHR: {"clean": [0.5], "attacked": [0.6875], "retrained": [0.46]}}
 

@@ -25,7 +25,7 @@ def write(folder, before, after=None, *, seed=0, per="user", data="k", values=Tr
         kept["after"] = np.asarray(after, dtype=np.float32)
     means = {side: float(np.nanmean(v)) for side, v in kept.items()}
     row = {"metric": "nDCG@20", "per": per, "before": means["before"], "after": means.get("after")}
-    entry = {"seed": seed, "parts": parts, "rows": [row]}
+    entry = {"schema": 1, "seed": seed, "parts": parts, "rows": [row]}
     (folder / "rows.json").write_text(json.dumps(entry))
     if values:
         save_file({f"nDCG@20/{s}": v for s, v in kept.items()}, folder / "values.safetensors")

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vrbench.report.leaderboard import Entry, left_out
+from vrbench.report.entries import Entry
+from vrbench.report.leaderboard import left_out
 from vrbench.report.page import Head, Picture, Table, Value, measured, render
 from vrbench.report.tables import change, number
 

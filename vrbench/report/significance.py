@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,8 @@ from safetensors.numpy import load_file
 from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
-from vrbench.report.leaderboard import Cell, Entry, load
+from vrbench.report.entries import Entry, read
+from vrbench.report.leaderboard import Cell, load
 from vrbench.report.tables import number, probability
 
 Values = NDArray[np.float64]
@@ -179,8 +179,7 @@ def _runs(folders: Iterable[str | Path], metric: str, side: Side) -> list[tuple[
     folders = list(folders)
     load(folders)  # one name must not stand for two things
     found, known = [], set()
-    for path in sorted(p for folder in folders for p in Path(folder).rglob("rows.json")):
-        entry: dict[str, Any] = json.loads(path.read_text())
+    for path, entry in read(folders):
         rows = {row["metric"]: row for row in entry.get("rows", []) if row["per"] == "user"}
         known |= set(rows)
         if metric not in rows or rows[metric][side] is None:

@@ -1,0 +1,178 @@
+"""Are published rows what their settings give? Recomposes every cell, and makes some again."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from vrbench.bench.run import run
+from vrbench.bench.store import Store
+from vrbench.cli import PARTS, conf_dir, name_of
+from vrbench.config import Composition, make
+from vrbench.core.errors import VRBenchError
+from vrbench.core.spec import digest
+from vrbench.report.entries import Entry, ambiguous
+
+SIDES = ("before", "after", "control", "std", "p")
+SCALE = 1e-9  # of a difference from zero
+
+
+@dataclass
+class Check:
+    """What was looked at, and one line per fault."""
+
+    faults: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+
+def check(
+    found: list[tuple[Path, Entry]],
+    *,
+    seeds: int = 3,
+    sample: int = 1,
+    sample_seed: int = 0,
+    tolerance: float = 1e-3,
+) -> Check:
+    """Return what is wrong with rows that somebody wants to publish.
+
+    Every part of every cell must have the key that its overrides give; a name must stand for one
+    thing; every cell must have been run under enough seeds; and ``sample`` cells, drawn by
+    ``sample_seed``, are run again in an empty store and must come out the same.
+
+    Args:
+        found: cells and where they stand.
+        seeds: the least number per cell.
+        sample: how many cells are run again; as many as there are, at most.
+        sample_seed: which.
+        tolerance: how far a number may be from the published one, relative to the larger of both.
+    """
+    result, keys = Check(), _Keys()
+    for path, entry in found:
+        result.faults += [f"{_label(path, entry)}: {fault}" for fault in keys.faults(entry)]
+    result.faults += ambiguous(entry for _, entry in found)
+    result.faults += _few_seeds(found, seeds)
+    told = sorted((c for c in found if "rows" in c[1]), key=lambda c: _label(*c))
+    result.done.append(
+        f"{len(found)} cells, {len(told)} with rows; keys, names, at least {seeds} seeds"
+    )
+    for path, entry in random.Random(sample_seed).sample(told, min(sample, len(told))):
+        result.done.append(f"run again, within {tolerance:g}: {_label(path, entry)}")
+        result.faults += [f"{_label(path, entry)}: {fault}" for fault in _again(entry, tolerance)]
+    return result
+
+
+def _label(path: Path, entry: Entry) -> str:
+    """Return where a cell stands and what it is."""
+    names = " ".join(str(entry["parts"].get(part, {}).get("name")) for part in PARTS)
+    return f"{path} ({names}, seed {entry.get('seed')})"
+
+
+class _Keys:
+    """Recomposes cells; a part that many cells share is made once."""
+
+    def __init__(self) -> None:
+        self._digests: dict[tuple[str, str], str] = {}
+
+    def faults(self, entry: Entry) -> Iterator[str]:
+        """Yield what does not follow from the overrides of a cell."""
+        try:
+            composed = _composed(entry)
+        except VRBenchError as error:
+            yield f"cannot be composed again: {error}"
+            return
+        for name in ("seed", "extractor_seed"):
+            if entry.get(name) != composed.cfg[name]:
+                yield f"{name} {entry.get(name)}, and its overrides say {composed.cfg[name]}"
+        for part in PARTS:
+            told = entry["parts"].get(part, {})
+            name = name_of(part, composed.choices)
+            if told.get("name") != name:
+                yield f"{part}={told.get('name')}, and its overrides say {part}={name}"
+            elif "key" not in told and "rows" in entry:
+                yield f"{part}={name} has no key"
+            elif "key" in told:
+                try:
+                    key = self._digest(composed, part)
+                except VRBenchError as error:
+                    yield f"{part}={name} cannot be made: {error}"
+                    continue
+                if key != told["key"]:
+                    yield (
+                        f"{part}={name} has the key {told['key']}, and its settings give {key}: "
+                        "edited, or of another version"
+                    )
+
+    def _digest(self, composed: Composition, part: str) -> str:
+        known = part, composed.yaml(part, {})
+        if known not in self._digests:
+            self._digests[known] = digest(composed.make(part))
+        return self._digests[known]
+
+
+def _composed(entry: Entry) -> Composition:
+    return _composition(tuple(str(o) for o in entry.get("overrides", [])))
+
+
+@cache
+def _composition(overrides: tuple[str, ...]) -> Composition:
+    return Composition(list(overrides), conf_dir())
+
+
+def _few_seeds(found: Iterable[tuple[Path, Entry]], least: int) -> list[str]:
+    """Return one line per cell with fewer than ``least`` pairs of seeds."""
+    cells: dict[str, set[tuple[Any, Any]]] = defaultdict(set)
+    for _, entry in found:
+        if "rows" in entry:
+            names = " ".join(str(entry["parts"].get(part, {}).get("name")) for part in PARTS)
+            cells[names].add((entry.get("seed"), entry.get("extractor_seed")))
+    return [
+        f"{names}: {len(seeds)} of {least} seeds: {', '.join(str(s) for s, _ in sorted(seeds))}"
+        for names, seeds in sorted(cells.items())
+        if len(seeds) < least
+    ]
+
+
+def _again(entry: Entry, tolerance: float) -> list[str]:
+    """Run a cell in an empty store and return where its rows differ from what is told."""
+    import torch
+
+    try:
+        composed = _composed(entry)
+        cfg, machine = composed.cfg, composed.make("machine")
+        if machine.threads is not None:
+            torch.set_num_threads(machine.threads)
+        with tempfile.TemporaryDirectory() as folder:
+            result = run(
+                **{part: composed.make(part) for part in PARTS},
+                metrics=list(make(cfg.metrics).values()),
+                store=Store(Path(folder)),
+                machine=machine,
+                seed=cfg.seed,
+                extractor_seed=cfg.extractor_seed,
+                control=cfg.control,
+            )
+    except VRBenchError as error:
+        return [f"cannot be run again: {error}"]
+    assert result is not None
+    made = {row.metric: row for row in result.rows}
+    told = {row["metric"]: row for row in entry["rows"]}
+    faults = [f"{name} is not measured by its settings" for name in told if name not in made]
+    faults += [f"{name} is measured by its settings, and left out" for name in made.keys() - told]
+    for name in made.keys() & told:
+        for side in SIDES:
+            old, new = told[name].get(side), getattr(made[name], side)
+            if not _near(old, new, tolerance):
+                faults.append(f"{name}, {side}: {old}, and run again {new}")
+    return sorted(faults)
+
+
+def _near(old: float | None, new: float | None, tolerance: float) -> bool:
+    if old is None or new is None:
+        return old is new
+    return abs(old - new) <= tolerance * max(abs(old), abs(new)) + SCALE

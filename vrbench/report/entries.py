@@ -1,0 +1,93 @@
+"""What runs left: reading it, and writing it down for others to check."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from vrbench.core.errors import DataError, MissingDataError
+
+log = logging.getLogger(__name__)
+Entry = dict[str, Any]
+SCHEMA = 1
+AXES = ("dataset", "threat", "objective", "extractor", "recommender", "attack", "budget")
+OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=")  # overrides that move no number
+
+
+def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
+    """Return what runs left, each with the file it stands in.
+
+    What cannot be read (half written, of another schema, somebody else's) is left out, with a
+    warning of one line each.
+
+    Args:
+        folders: folders, searched for ``rows.json``; or files that ``record`` wrote.
+
+    Raises:
+        MissingDataError: if nothing is left.
+    """
+    folders, found = [Path(folder) for folder in folders], []
+    for path in sorted(p for f in folders for p in ([f] if f.is_file() else f.rglob("rows.json"))):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        for told in text.splitlines() if path.suffix == ".jsonl" else [text]:
+            try:
+                found.append((path, _entry(told)))
+            except DataError as reason:
+                log.warning("left out: %s: %s", path, reason)
+    if not found:
+        raise MissingDataError(
+            f"no readable rows.json below {', '.join(map(str, folders))}: run `python -m vrbench` "
+            "first, or name the folder of your runs"
+        )
+    return found
+
+
+def _entry(text: str) -> Entry:
+    try:
+        told = json.loads(text)
+    except ValueError as error:
+        raise DataError(f"half written, or no JSON ({error}): run that cell again") from None
+    parts = told.get("parts") if isinstance(told, dict) else None
+    if not isinstance(parts, dict):
+        raise DataError("no rows of vrbench")
+    if told.get("schema") != SCHEMA:
+        raise DataError(
+            f"rows of schema {told.get('schema')}, and this version reads {SCHEMA}: run that cell "
+            "again"
+        )
+    if not all(isinstance(parts.get(axis), dict) and "name" in parts[axis] for axis in AXES):
+        raise DataError(f"does not name its {', '.join(AXES)}")
+    return dict(told)
+
+
+def ambiguous(entries: Iterable[Entry]) -> list[str]:
+    """Return one line per name that stands for several settings."""
+    keys: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for entry in entries:
+        for part, made in entry["parts"].items():
+            if "key" in made:
+                keys[part, made["name"]].add(made["key"])
+    return [
+        f"{part}={name} stands for {len(found)} different settings: give each variant a YAML file "
+        "and a name of its own, or name the folders to read"
+        for (part, name), found in keys.items()
+        if len(found) > 1
+    ]
+
+
+def record(entries: Sequence[Entry]) -> str:
+    """Return entries as JSON lines to be committed beside a table made of them.
+
+    Each line has what a cell needs to be made and judged again: overrides, keys, seeds, machine,
+    versions, rows. What only the place knew (store, folders, time) is left out.
+    """
+    kept = []
+    for entry in entries:
+        told = {k: v for k, v in entry.items() if k not in ("stages", "seconds", "folder")}
+        told["overrides"] = [o for o in entry["overrides"] if not o.startswith(OF_THE_PLACE)]
+        kept.append(json.dumps(told))
+    return "\n".join(sorted(kept)) + "\n"
