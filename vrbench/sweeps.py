@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -12,8 +13,8 @@ from vrbench.report.entries import Entry, read
 
 def quoted(value: str) -> str:
     """Return ``value`` as one string of Hydra's grammar, whatever is in it."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + (r"\'" if m[2] else ""), value)
+    return f"'{escaped}'"  # backslashes count before quotes only
 
 
 def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:

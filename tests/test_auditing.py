@@ -1,0 +1,109 @@
+import pytest
+import torch
+
+from vrbench import auditing
+from vrbench.auditing import _defences, _largest, audited
+from vrbench.bench.result import moved
+from vrbench.cli import conf_dir
+from vrbench.commands import audit
+from vrbench.config import Composition
+from vrbench.core.errors import ConfigError
+from vrbench.metrics.base import View
+from vrbench.sweeps import quoted
+
+
+def view(ranks):
+    empty = torch.zeros(0)
+    ranks = torch.tensor(ranks)
+    items = torch.tensor([4, 9])
+    return View(empty, ranks.float(), ranks, empty, empty, empty, items, empty, 0, 1)
+
+
+def test_what_became_of_an_item_counts_users_who_do_not_have_it():
+    before = view([[30, 0], [10, 50], [20, 0]])
+    after = view([[21, 0], [1, 20], [2, 0]])
+    first, second = moved(before, after, [f"item {n}" for n in range(10)])
+    assert (first.item, first.position) == ("item 4", 4)
+    assert (first.rank_before, first.rank_after) == (20, 8)
+    assert (first.top_before, first.top_after) == (pytest.approx(2 / 3), pytest.approx(2 / 3))
+    assert (second.rank_before, second.rank_after) == (50, 20)
+    assert (second.top_before, second.top_after) == (0, 1)
+
+
+def test_an_item_that_everybody_has_has_no_rank():
+    _, second = moved(view([[3, 0]]), view([[1, 0]]), [])
+    assert (second.item, second.rank_before, second.top_after) == ("9", None, None)
+
+
+def test_the_largest_categories_come_first():
+    labels = torch.tensor([0, 1, 1, 2, 2, 2, 3])
+    assert _largest("abcd", labels, 1, 3) == ["c", "b", "a"]
+    assert _largest("abcde", labels, 2, 9) == ["c", "b"]
+
+
+def test_defences_are_of_the_family_of_the_shop_and_exist():
+    assert _defences("standard") == [["jpeg_75"], ["bits_4"], ["denoised"], ["adversarial"]]
+    assert ["photos_adversarial"] in _defences("photos_standard")
+    inner = _defences("resnet50_imagenet")
+    assert inner == [
+        ["jpeg_75", "extractor@extractor.inner=resnet50_imagenet"],
+        ["bits_4", "extractor@extractor.inner=resnet50_imagenet"],
+    ]
+    for name, *more in [*inner, *_defences("photos_standard")]:
+        cfg = Composition([f"extractor={name}", *more], conf_dir()).cfg
+        assert not more or "resnet50" in str(cfg.extractor.inner)
+
+
+@pytest.mark.parametrize(
+    "name", ["T-Shirt", "men's, black", "a=b", "x\\y", "\\'\\", "{a} (b)", "é 1"]
+)
+def test_a_category_of_any_name_survives_the_command_line(name):
+    cfg = Composition([f"scenario.source={quoted(name)}"], conf_dir()).cfg
+    assert cfg.scenario.source == name
+
+
+def test_the_audit_asks_three_questions(monkeypatch, tmp_path):
+    """The most exposed category is asked about; each defence takes the extractor's place."""
+    asked = []
+
+    def sweep(overrides, folder):
+        asked.append(overrides)
+        source = next(o for o in overrides if o.startswith("scenario.source="))
+        names = source.partition("=")[2].replace("'", "").split(",")
+        found = []
+        for name in names:
+            rows = [
+                {"metric": "item HR@20", "before": 0.1, "after": 0.1 + 0.2 * (name == "bag")},
+                {"metric": "rank shift", "before": None, "after": 5.0},
+            ]
+            parts = {"extractor": {"name": "standard"}}
+            found.append({"rows": rows, "case": {"source": name}, "parts": parts})
+        return found
+
+    monkeypatch.setattr(auditing, "sweep", sweep)
+    wanted = ["dataset=boutique", "extractor=standard"]
+    found = audited(wanted, folder=tmp_path, categories=99, items=2, defences=None)
+    assert found.source == "bag"
+    assert len(found.categories) == 16
+    assert [e["adversary"] for e in found.adversaries] == list(auditing.ADVERSARIES)
+    assert len(found.defences) == 4
+    assert all("scenario.source='bag'" in overrides for overrides in asked[1:])
+    extractors = [[o for o in a if o.startswith("extractor=")] for a in asked[-4:]]
+    assert extractors == [[f"extractor={d[0]}"] for d in _defences("standard")]
+
+
+def test_what_the_audit_decides_cannot_be_set():
+    with pytest.raises(ConfigError, match="leave out attack=pgd"):
+        audited(["attack=pgd"], folder=None, categories=2, items=2, defences=None)
+
+
+@pytest.mark.slow
+def test_an_audit_from_the_command_line(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["dataset=boutique", "machine.threads=1", f"store={tmp_path / 'store'}"]
+    arguments += ["recommender.epochs=2", "--categories", "2", "--items", "2"]
+    assert audit([*arguments, "--defences", "jpeg_75"]) == 0
+    told = (tmp_path / "audit.html").read_text()
+    assert "Most exposed of 2 categories" in told
+    assert "jpeg_75" in told
+    assert told.count("<img") == 4
