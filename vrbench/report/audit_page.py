@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,7 @@ from PIL import Image
 
 from vrbench.report.entries import Entry
 from vrbench.report.leaderboard import left_out
-from vrbench.report.page import Head, Picture, Table, Value, measured, render
+from vrbench.report.page import Head, Picture, Table, Value, embedded, measured, render
 from vrbench.report.tables import change, number
 
 HR, RANK, CHR, ACCURACY = "item HR@20", "rank shift", "CHR@20", "nDCG@20"
@@ -256,11 +254,7 @@ def _strip(files: Sequence[Path], told: str) -> Picture:
     strip = Image.new("RGB", (3 * SIDE + 8, SIDE), "white")
     for n, tile in enumerate(tiles):
         strip.paste(tile, (n * (SIDE + 4), 0))
-    out = io.BytesIO()
-    strip.save(out, "PNG", optimize=True)
-    uri = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-    alt = f"Clean, attacked, and the difference times {GAIN}: {told}"
-    return Picture(uri, alt, told, *strip.size)
+    return embedded(strip, f"Clean, attacked, and the difference times {GAIN}: {told}", told)
 
 
 def _made(shop: Entry) -> list[tuple[str, str]]:
