@@ -16,7 +16,7 @@ from vrbench.report.page import Head, Picture, Table, Value, embedded, measured,
 from vrbench.report.tables import change, number
 
 HR, RANK, CHR, ACCURACY = "item HR@20", "rank shift", "CHR@20", "nDCG@20"
-SEEN = ("SSIM", "Linf", "LPIPS", "LPIPS_untrained")
+SEEN = ("SSIM", "Linf change", "LPIPS", "LPIPS_untrained")
 NEAREST = Image.Resampling.NEAREST
 GAIN = 16  # factor on the difference of two pictures
 GALLERY = 12  # items shown with their pictures
@@ -92,17 +92,12 @@ def _findings(
     ]
     least = min(every, key=gain)
     if len(every) > 1:
-        told.append(
-            f"Least exposed: {least['case']['source']}, {_row(least, RANK)['after']:+.0f} places, "
-            f"{_percent(_row(least, HR)['before'])} to {_percent(_row(least, HR)['after'])}."
-        )
-    full = _row(shop, RANK)["after"]
-    for entry in whom:
-        if entry["parts"]["attack"]["name"] == shop["parts"]["attack"]["name"]:
-            continue
-        places = _row(entry, RANK)["after"]
-        part = f", {100 * places / full:.0f} % of what full knowledge gains" if full > 0 else ""
-        told.append(f"An adversary who {entry['adversary']} gains {places:+.0f} places{part}.")
+        told.append(f"Least exposed: {least['case']['source']}, {_told(least)}.")
+    told += [
+        f"An adversary who {entry['adversary']}: {_told(entry)}."
+        for entry in whom
+        if _name(entry, "attack") != _name(shop, "attack")
+    ]
     told += _of_defences(shop, helped)
     accuracy = _row(shop, ACCURACY)
     told.append(
@@ -116,22 +111,30 @@ def _findings(
 
 
 def _of_defences(shop: Entry, helped: Sequence[Entry]) -> list[str]:
+    """Return what the best defence does and costs, and which ones do harm."""
     if not helped:
         return []
-    full = _row(shop, RANK)["after"]
-    best = min(helped, key=lambda e: _row(e, RANK)["after"])
-    places = _row(best, RANK)["after"]
-    if places >= full:
-        return [
-            "No defence that was tried lowers what an adversary who knows it gains: "
-            f"{full:+.0f} places without, {places:+.0f} with {_name(best, 'extractor')}."
+    best, without = min(helped, key=gain), f"without a defence, {_told(shop)}"
+    told = [f"No defence that was tried lowers what an adversary who knows it gains: {without}."]
+    if gain(best) < gain(shop):
+        cost = change(_row(shop, ACCURACY)["before"], _row(best, ACCURACY)["before"])
+        told = [
+            f"Against an adversary who knows it, the best defence that was tried is "
+            f"{_name(best, 'extractor')}: {_told(best)} ({without}). Clean {ACCURACY} changes by "
+            f"{cost}."
         ]
-    cost = change(_row(shop, ACCURACY)["before"], _row(best, ACCURACY)["before"])
-    return [
-        f"The best defence that was tried is {_name(best, 'extractor')}: against an adversary "
-        f"who knows it, {places:+.0f} places instead of {full:+.0f}; clean {ACCURACY} changes by "
-        f"{cost}."
+    return told + [
+        f"With {_name(entry, 'extractor')} the shop is more exposed than without: {_told(entry)}."
+        for entry in helped
+        if gain(entry) > gain(shop)
     ]
+
+
+def _told(entry: Entry) -> str:
+    """Return what an attack gains, in words."""
+    row = _row(entry, HR)
+    top = f"the top 20 of {_percent(row['before'])} -> {_percent(row['after'])} of the users"
+    return f"{_row(entry, RANK)['after']:+.0f} places, {top}"
 
 
 def _categories(every: Sequence[Entry]) -> Table:
