@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -7,7 +9,7 @@ from vrbench.bench.result import moved
 from vrbench.cli import conf_dir
 from vrbench.commands import audit
 from vrbench.config import Composition
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.metrics.base import View
 from vrbench.sweeps import quoted
 
@@ -107,3 +109,10 @@ def test_an_audit_from_the_command_line(tmp_path, monkeypatch):
     assert "Most exposed of 2 categories" in told
     assert "jpeg_75" in told
     assert told.count("<img") == 4
+
+
+def test_a_shop_that_cannot_be_attacked_says_why(monkeypatch):
+    told = [{"skipped": "Popular does not look at images"}]
+    monkeypatch.setattr(auditing, "sweep", lambda overrides, folder: told)
+    with pytest.raises(IncompatibleError, match="Popular does not look at images"):
+        audited(["dataset=boutique"], folder=Path(), categories=2, items=2, defences=None)
