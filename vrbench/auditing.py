@@ -12,6 +12,7 @@ from vrbench.cli import conf_dir
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.report.audit_page import Findings, gain
+from vrbench.report.leaderboard import left_out
 from vrbench.sweeps import quoted, sweep
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,8 @@ def audited(
 
     Raises:
         ConfigError: if the command is wrong.
-        IncompatibleError: if the shop has no two categories with enough items.
+        IncompatibleError: if the shop has no two categories with enough items, or cannot be
+            attacked.
     """
     clash = [o for o in overrides if o.partition("=")[0] in OWN]
     if clash:
@@ -65,6 +67,8 @@ def audited(
     log.info("which of %d categories can be pushed?", len(names))
     listed = ",".join(map(quoted, names))
     every = sweep([*whole, *WHITE, f"scenario.source={listed}"], folder / "categories")
+    if not any("rows" in entry for entry in every):
+        raise IncompatibleError("; ".join(left_out(every)))
     source = max((e for e in every if "rows" in e), key=gain)["case"]["source"]
     chosen = [*whole, f"scenario.source={quoted(source)}"]
     log.info("by whom can %s be pushed?", source)
