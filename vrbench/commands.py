@@ -148,6 +148,46 @@ def tune(arguments: Sequence[str]) -> int:
     return 0
 
 
+def store(arguments: Sequence[str]) -> int:
+    """Show what the store holds (ls), or take out of it what is no longer of use (gc).
+
+    gc only says what would go, unless it is told --yes. What a run is making stays. What is gone
+    is made again when it is asked for.
+    """
+    parser = argparse.ArgumentParser(prog="vrbench store", description=store.__doc__)
+    parser.add_argument("--store", type=Path, help="where it is ($VRBENCH_STORE, or store)")
+    actions = parser.add_subparsers(dest="action", required=True)
+    ls = actions.add_parser("ls", help="one line per artifact")
+    ls.add_argument("folders", nargs="*", help="of runs: also count those that use it")
+    gc = actions.add_parser("gc", help="delete")
+    gc.add_argument("--keep", nargs="+", metavar="FOLDER", help="what these runs use stays")
+    gc.add_argument("--older-than", metavar="AGE", help="what no run asked for since: 30d, 12h")
+    gc.add_argument("--max-size", metavar="SIZE", help="least recently used first, down to: 10GB")
+    gc.add_argument("--yes", action="store_true", help="do it")
+    for action in (ls, gc):
+        action.add_argument("--stage", help="only: attacks, extractors, features, models, ...")
+    chosen = parser.parse_args(arguments)
+    import os
+    import sys
+
+    from vrbench import keeping
+
+    root = chosen.store or Path(os.environ.get("VRBENCH_STORE", "store"))
+    if chosen.action == "ls":
+        told = keeping.listed(root, chosen.folders, chosen.stage)
+    else:
+        told = keeping.collected(
+            root,
+            keep=chosen.keep or (),
+            stage=chosen.stage,
+            older_than=chosen.older_than,
+            max_size=chosen.max_size,
+            really=chosen.yes,
+        )
+    sys.stdout.write(told + "\n")
+    return 0
+
+
 def compare(arguments: Sequence[str]) -> int:
     """Test whether models differ by more than chance, paired over users, corrected for number."""
     parser = argparse.ArgumentParser(prog="vrbench compare", description=compare.__doc__)
@@ -170,4 +210,5 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "curves": curves,
     "compare": compare,
     "tune": tune,
+    "store": store,
 }
