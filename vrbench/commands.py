@@ -205,7 +205,36 @@ def compare(arguments: Sequence[str]) -> int:
     return 0
 
 
+def list_choices(arguments: Sequence[str]) -> int:
+    """List every choice of an axis: class, paper, what the adversary must know, what it costs."""
+    parser = argparse.ArgumentParser(prog="vrbench list", description=list_choices.__doc__)
+    parser.add_argument("axis", nargs="?", help="attack, recommender, ...; default: all")
+    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    chosen = parser.parse_args(arguments)
+    import json
+    import sys
+
+    from vrbench.cli import conf_dir
+    from vrbench.listing import AXES, listed
+    from vrbench.report.tables import markdown, text
+
+    axes = [chosen.axis] if chosen.axis else AXES
+    told = {axis: listed(axis, conf_dir()) for axis in axes}
+    if chosen.format == "json":
+        sys.stdout.write(json.dumps(told, indent=1) + "\n")
+        return 0
+    for axis, records in told.items():
+        heads = [head for head in records[0] if any(record[head] for record in records)]
+        lines = [[record[head] for head in heads] for record in records]
+        if chosen.format == "markdown":
+            sys.stdout.write(f"## {axis}\n\n{markdown(heads, lines)}\n\n")
+        else:
+            sys.stdout.write(f"{axis}\n\n{text(heads, lines, words=True)}\n\n")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "list": list_choices,
     "leaderboard": leaderboard,
     "curves": curves,
     "compare": compare,

@@ -24,7 +24,7 @@ def listed(root: Path, folders: Sequence[str], stage: str | None) -> str:
         for a in found
     ]
     total = f"{len(found)} artifacts, {size(sum(a.size for a in found))} in {root}"
-    return f"{text(heads, lines)}\n\n{total}"
+    return f"{text(heads, lines, words=True)}\n\n{total}"
 
 
 def collected(

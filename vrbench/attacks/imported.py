@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal
+from vrbench.attacks.base import Attack, Cost, Goal
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.files import sha256
@@ -42,6 +42,8 @@ class Imported(Attack):
         DataError: if a picture cannot be read or has another size or mode.
     """
 
+    paper = ""
+    knows = "nothing, here"
     needs_radius = False
 
     def __init__(self, *, path: str) -> None:
@@ -49,6 +51,10 @@ class Imported(Attack):
         self._source = _Files(Path(path)) if Path(path).is_dir() else _Tensors(Path(path))
         named = {name: value for name, value in self.spec.items() if name != "path"}
         self.spec = {**named, "content": self._source.digest}
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(0, 0)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
