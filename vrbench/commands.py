@@ -233,6 +233,35 @@ def list_choices(arguments: Sequence[str]) -> int:
     return 0
 
 
+def pictures(arguments: Sequence[str]) -> int:
+    """Export the pictures of a run, clean and attacked, as a data set with a card.
+
+    The run must have been made with save=[pictures]. attack=imported reads the data set back, and
+    so does Hugging Face's load_dataset(FOLDER).
+    """
+    parser = argparse.ArgumentParser(prog="vrbench pictures", description=pictures.__doc__)
+    parser.add_argument("action", choices=("export",))
+    parser.add_argument("run", type=Path, help="its folder")
+    parser.add_argument("--to", type=Path, required=True, help="a new folder")
+    parser.add_argument("--parquet", action="store_true", help="not PNG files; '.[parquet]'")
+    parser.add_argument("--licence", required=True, help="of the pictures: cc0-1.0, mit, other ...")
+    parser.add_argument("--source", required=True, help="where the clean pictures are from")
+    chosen = parser.parse_args(arguments)
+    import sys
+
+    from vrbench.report.exchange import publish
+
+    publish(
+        chosen.run,
+        chosen.to,
+        licence=chosen.licence,
+        source=chosen.source,
+        parquet=chosen.parquet,
+    )
+    sys.stdout.write(f"{chosen.to}: read its README.md before you publish it\n")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": list_choices,
     "leaderboard": leaderboard,
@@ -240,4 +269,5 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "compare": compare,
     "tune": tune,
     "store": store,
+    "pictures": pictures,
 }
