@@ -9,8 +9,17 @@ from typing import Any
 from vrbench.config import HYDRA_KEYS, check, choices, find, make
 from vrbench.core.errors import ConfigError, VRBenchError, nearest
 
-AXES = ("dataset", "extractor", "recommender", "attack", "budget")
-AXES += ("objective", "scenario", "threat", "metrics")
+AXES = (
+    "dataset",
+    "extractor",
+    "recommender",
+    "attack",
+    "budget",
+    "objective",
+    "scenario",
+    "threat",
+    "metrics",
+)
 Told = dict[str, str]
 
 

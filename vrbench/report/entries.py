@@ -30,8 +30,8 @@ def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
     Raises:
         MissingDataError: if nothing is left.
     """
-    folders, found = [Path(folder) for folder in folders], []
-    for path in sorted(p for f in folders for p in ([f] if f.is_file() else f.rglob("rows.json"))):
+    places, found = [Path(folder) for folder in folders], []
+    for path in sorted(p for f in places for p in ([f] if f.is_file() else f.rglob("rows.json"))):
         text = path.read_text(encoding="utf-8", errors="replace")
         for told in text.splitlines() if path.suffix == ".jsonl" else [text]:
             try:
@@ -40,7 +40,7 @@ def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
                 log.warning("left out: %s: %s", path, reason)
     if not found:
         raise MissingDataError(
-            f"no readable rows.json below {', '.join(map(str, folders))}: run `python -m vrbench` "
+            f"no readable rows.json below {', '.join(map(str, places))}: run `python -m vrbench` "
             "first, or name the folder of your runs"
         )
     return found
