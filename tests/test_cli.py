@@ -93,7 +93,9 @@ def test_lists_model_and_splits_are_saved_when_asked_for(tmp_path):
     assert not list(folder.glob("*after*"))
     done = vrbench(*own, "save=[list]", cwd=tmp_path)
     assert done.returncode == 2
-    assert "save: expected some of lists, model, splits, got 'list'; did you" in done.stdout
+    assert (
+        "save: expected some of lists, model, pictures, splits, got 'list'; did you" in done.stdout
+    )
 
 
 @pytest.mark.parametrize(
@@ -172,20 +174,28 @@ def test_joblib_finds_the_same_rows(tmp_path):
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
 
 
-def test_pictures_can_be_taken_out_and_brought_back(tmp_path):
-    done = vrbench(*SMALL, "pictures=true", "hydra.run.dir=out", cwd=tmp_path)
+def test_pictures_are_exported_and_judged_again_with_the_same_numbers(tmp_path):
+    pytest.importorskip("pyarrow")
+    done = vrbench(*SMALL, "save=[pictures]", "hydra.run.dir=out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    made = tmp_path / "out" / "pictures"
-    assert len(list((made / "clean").glob("*.png"))) == len(list((made / "attacked").glob("*.png")))
-    arguments = ["attack=imported", f"attack.path={made / 'attacked'}", "hydra.run.dir=back"]
-    done = vrbench(*SMALL[:-1], *arguments, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    out, back = (json.loads((tmp_path / f / "rows.json").read_text()) for f in ("out", "back"))
-    assert out["rows"] == back["rows"]
-    (made / "attacked" / "items.csv").write_text("position,item_id,file\n0,0,none.png\n")
-    done = vrbench(*SMALL[:-1], *arguments, cwd=tmp_path)
+    told = ["pictures", "export", "out", "--licence", "cc0-1.0", "--source", "drawn by vrbench"]
+    for to, how in (("folder", []), ("table", ["--parquet"])):
+        done = vrbench(*told, "--to", to, *how, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        arguments = ["attack=imported", f"attack.path={to}", f"hydra.run.dir=back_{to}"]
+        done = vrbench(*SMALL[:-1], *arguments, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+    out, *back = (
+        json.loads((tmp_path / f / "rows.json").read_text())
+        for f in ("out", "back_folder", "back_table")
+    )
+    assert [e["rows"] for e in back] == [out["rows"]] * 2
+    assert len({e["parts"]["attack"]["key"] for e in back}) == 1
+    shown = next((tmp_path / "folder" / "attacked").glob("*.png"))
+    shown.unlink()
+    done = vrbench(*SMALL[:-1], "attack=imported", "attack.path=folder", cwd=tmp_path)
     assert done.returncode == 2
-    assert "vrbench: no pictures in" in done.stdout + done.stderr
+    assert f"vrbench: no picture of the item at position {shown.stem}" in done.stdout + done.stderr
 
 
 def test_parameters_are_attacked_measured_and_compared_from_the_command_line(tmp_path):

@@ -16,7 +16,7 @@ from vrbench.report.leaderboard import left_out
 from vrbench.sweeps import quoted, sweep
 
 log = logging.getLogger(__name__)
-SETTINGS = ("metrics=attacks", "pictures=true", "threat=evasion")
+SETTINGS = ("metrics=attacks", "save=[pictures]", "threat=evasion")
 WHITE = ("attack=adam", "objective=promote")
 ADVERSARIES = {
     "knows everything": WHITE,

@@ -165,6 +165,46 @@ def tune(arguments: Sequence[str]) -> int:
     return 0
 
 
+def store(arguments: Sequence[str]) -> int:
+    """Show what the store holds (ls), or take out of it what is no longer of use (gc).
+
+    gc only says what would go, unless it is told --yes. What a run is making stays. What is gone
+    is made again when it is asked for.
+    """
+    parser = argparse.ArgumentParser(prog="vrbench store", description=store.__doc__)
+    parser.add_argument("--store", type=Path, help="where it is ($VRBENCH_STORE, or store)")
+    actions = parser.add_subparsers(dest="action", required=True)
+    ls = actions.add_parser("ls", help="one line per artifact")
+    ls.add_argument("folders", nargs="*", help="of runs: also count those that use it")
+    gc = actions.add_parser("gc", help="delete")
+    gc.add_argument("--keep", nargs="+", metavar="FOLDER", help="what these runs use stays")
+    gc.add_argument("--older-than", metavar="AGE", help="what no run asked for since: 30d, 12h")
+    gc.add_argument("--max-size", metavar="SIZE", help="least recently used first, down to: 10GB")
+    gc.add_argument("--yes", action="store_true", help="do it")
+    for action in (ls, gc):
+        action.add_argument("--stage", help="only: attacks, extractors, features, models, ...")
+    chosen = parser.parse_args(arguments)
+    import os
+    import sys
+
+    from vrbench import keeping
+
+    root = chosen.store or Path(os.environ.get("VRBENCH_STORE", "store"))
+    if chosen.action == "ls":
+        told = keeping.listed(root, chosen.folders, chosen.stage)
+    else:
+        told = keeping.collected(
+            root,
+            keep=chosen.keep or (),
+            stage=chosen.stage,
+            older_than=chosen.older_than,
+            max_size=chosen.max_size,
+            really=chosen.yes,
+        )
+    sys.stdout.write(told + "\n")
+    return 0
+
+
 def compare(arguments: Sequence[str]) -> int:
     """Test whether models differ by more than chance, paired over users, corrected for number."""
     parser = argparse.ArgumentParser(prog="vrbench compare", description=compare.__doc__)
@@ -216,10 +256,70 @@ def audit(arguments: Sequence[str]) -> int:
     return 0
 
 
+def list_choices(arguments: Sequence[str]) -> int:
+    """List every choice of an axis: class, paper, what the adversary must know, what it costs."""
+    parser = argparse.ArgumentParser(prog="vrbench list", description=list_choices.__doc__)
+    parser.add_argument("axis", nargs="?", help="attack, recommender, ...; default: all")
+    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    chosen = parser.parse_args(arguments)
+    import json
+    import sys
+
+    from vrbench.cli import conf_dir
+    from vrbench.listing import AXES, listed
+    from vrbench.report.tables import markdown, text
+
+    axes = [chosen.axis] if chosen.axis else AXES
+    told = {axis: listed(axis, conf_dir()) for axis in axes}
+    if chosen.format == "json":
+        sys.stdout.write(json.dumps(told, indent=1) + "\n")
+        return 0
+    for axis, records in told.items():
+        heads = [head for head in records[0] if any(record[head] for record in records)]
+        lines = [[record[head] for head in heads] for record in records]
+        if chosen.format == "markdown":
+            sys.stdout.write(f"## {axis}\n\n{markdown(heads, lines)}\n\n")
+        else:
+            sys.stdout.write(f"{axis}\n\n{text(heads, lines, words=True)}\n\n")
+    return 0
+
+
+def pictures(arguments: Sequence[str]) -> int:
+    """Export the pictures of a run, clean and attacked, as a data set with a card.
+
+    The run must have been made with save=[pictures]. attack=imported reads the data set back, and
+    so does Hugging Face's load_dataset(FOLDER).
+    """
+    parser = argparse.ArgumentParser(prog="vrbench pictures", description=pictures.__doc__)
+    parser.add_argument("action", choices=("export",))
+    parser.add_argument("run", type=Path, help="its folder")
+    parser.add_argument("--to", type=Path, required=True, help="a new folder")
+    parser.add_argument("--parquet", action="store_true", help="not PNG files; '.[parquet]'")
+    parser.add_argument("--licence", required=True, help="of the pictures: cc0-1.0, mit, other ...")
+    parser.add_argument("--source", required=True, help="where the clean pictures are from")
+    chosen = parser.parse_args(arguments)
+    import sys
+
+    from vrbench.report.exchange import publish
+
+    publish(
+        chosen.run,
+        chosen.to,
+        licence=chosen.licence,
+        source=chosen.source,
+        parquet=chosen.parquet,
+    )
+    sys.stdout.write(f"{chosen.to}: read its README.md before you publish it\n")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "list": list_choices,
     "leaderboard": leaderboard,
     "curves": curves,
     "compare": compare,
     "audit": audit,
     "tune": tune,
+    "store": store,
+    "pictures": pictures,
 }

@@ -10,7 +10,7 @@ from vrbench.attacks.imported import Imported
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.spec import describe, digest
-from vrbench.report.pictures import export
+from vrbench.report.exchange import write_pictures
 
 FREE = L2(eps=float("inf"))
 
@@ -24,7 +24,7 @@ class TestImported(AttackContract):
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path):
-        export(pictures(), torch.arange(40), (), tmp_path)
+        write_pictures(pictures(), torch.arange(40), tmp_path)
         self.make = lambda: Imported(path=str(tmp_path))
 
 
@@ -35,12 +35,12 @@ def bring(path, items, clean=None, budget=FREE):
 
 def test_what_is_exported_comes_back(tmp_path):
     x, items = pictures(3), torch.tensor([7, 2, 30])
-    export(x, items, [f"shoe {n}" for n in range(40)], tmp_path)
-    assert (tmp_path / "items.csv").read_text().splitlines() == [
-        "position,item_id,file",
-        "7,shoe 7,7.png",
-        "2,shoe 2,2.png",
-        "30,shoe 30,30.png",
+    write_pictures(x, items, tmp_path, names=[f"shoe {n}" for n in range(40)])
+    assert (tmp_path / "metadata.csv").read_text().splitlines() == [
+        "file_name,position,item_id,category",
+        "7.png,7,shoe 7,",
+        "2.png,2,shoe 2,",
+        "30.png,30,shoe 30,",
     ]
     assert torch.equal(bring(tmp_path, items), x)
     assert torch.equal(bring(tmp_path, items[[2, 0]]), x[[2, 0]])
@@ -48,12 +48,12 @@ def test_what_is_exported_comes_back(tmp_path):
 
 def test_files_may_have_any_names_that_items_csv_gives_them(tmp_path):
     x = pictures(2)
-    export(x, torch.tensor([4, 9]), (), tmp_path)
+    write_pictures(x, torch.tensor([4, 9]), tmp_path)
     (tmp_path / "deep").mkdir()
     (tmp_path / "4.png").rename(tmp_path / "deep" / "shoe.png")
-    (tmp_path / "items.csv").write_text("position,file\n4,deep/shoe.png\n9,9.png\n")
+    (tmp_path / "metadata.csv").write_text("position,file_name\n4,deep/shoe.png\n9,9.png\n")
     assert torch.equal(bring(tmp_path, torch.tensor([9, 4])), x[[1, 0]])
-    (tmp_path / "items.csv").unlink()
+    (tmp_path / "metadata.csv").unlink()
     assert torch.equal(bring(tmp_path, torch.tensor([9])), x[[1]])
 
 
@@ -71,14 +71,14 @@ def test_tensors_come_back_too(tmp_path, kind, whole):
 
 def test_pictures_are_brought_into_the_budget(tmp_path):
     clean = torch.full((1, 3, 16, 16), 100 / 255)
-    export(torch.full((1, 3, 16, 16), 130 / 255), torch.tensor([5]), (), tmp_path)
+    write_pictures(torch.full((1, 3, 16, 16), 130 / 255), torch.tensor([5]), tmp_path)
     x = bring(tmp_path, torch.tensor([5]), clean, Linf(eps=8))
     assert (x * 255).round().unique().tolist() == [108]
 
 
 def test_its_key_holds_what_the_files_contain_not_where_they_lie(tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        export(pictures(2, seed=seed), torch.arange(2), (), tmp_path / name)
+        write_pictures(pictures(2, seed=seed), torch.arange(2), tmp_path / name)
     keys = [digest(Imported(path=str(tmp_path / name))) for name in "abc"]
     assert keys[0] == keys[1] != keys[2]
     assert str(tmp_path) not in str(describe(Imported(path=str(tmp_path / "a"))))
@@ -90,10 +90,10 @@ def test_mistakes_are_named(tmp_path):
         bring(tmp_path / "nowhere", items)
     with pytest.raises(MissingDataError, match="no pictures in"):
         bring(tmp_path, items)
-    export(pictures(1), torch.tensor([8]), (), tmp_path)
+    write_pictures(pictures(1), torch.tensor([8]), tmp_path)
     with pytest.raises(MissingDataError, match=r"item at position 3: put it at .*3\.png"):
         bring(tmp_path, items)
-    (tmp_path / "items.csv").write_text("position,file\n3,three.png\n8,8.png\n")
+    (tmp_path / "metadata.csv").write_text("position,file_name\n3,three.png\n8,8.png\n")
     with pytest.raises(MissingDataError, match=r"item at position 3: put it at .*three\.png"):
         bring(tmp_path, items)
     with pytest.raises(DataError, match="position 8 is 3 x 16 x 16, expected 3 x 20 x 20"):
@@ -104,8 +104,8 @@ def test_mistakes_are_named(tmp_path):
     (tmp_path / "three.png").write_bytes(b"not a picture")
     with pytest.raises(DataError, match="cannot decode"):
         bring(tmp_path, items)
-    (tmp_path / "items.csv").write_text("item,file\n3,three.png\n")
-    with pytest.raises(DataError, match="expected lines of position,item_id,file"):
+    (tmp_path / "metadata.csv").write_text("item,file\n3,three.png\n")
+    with pytest.raises(DataError, match="expected lines of file_name,position"):
         bring(tmp_path, items)
 
 
@@ -127,3 +127,33 @@ def test_mistakes_in_tensors_are_named(tmp_path, held, message):
     np.savez(tmp_path / "made.npz", **held)
     with pytest.raises(DataError, match=message):
         bring(tmp_path / "made.npz", torch.tensor([0]))
+
+
+def test_a_table_stands_for_the_same_files_as_a_folder(tmp_path):
+    pq = pytest.importorskip("pyarrow.parquet")
+    import pyarrow as pa
+
+    x, items = pictures(3), torch.tensor([7, 2, 30])
+    write_pictures(x, items, tmp_path / "attacked")
+    files = [(tmp_path / "attacked" / f"{n}.png").read_bytes() for n in items.tolist()]
+    rows = [{"image": {"bytes": f}, "position": n} for n, f in zip([7, 2, 30], files, strict=True)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "made.parquet")
+    assert torch.equal(bring(tmp_path / "made.parquet", items[[2, 0]]), x[[2, 0]])
+    keys = {digest(Imported(path=str(tmp_path / p))) for p in ("made.parquet", "attacked", "")}
+    assert len(keys) == 1, "the folder, the table, and the data set that holds the folder"
+    with pytest.raises(MissingDataError, match="no picture of the item at position 3"):
+        bring(tmp_path / "made.parquet", torch.tensor([3]))
+    with pytest.raises(MissingDataError, match="no file"):
+        bring(tmp_path / "none.parquet", items)
+    pq.write_table(pa.Table.from_pylist([*rows, rows[0]]), tmp_path / "twice.parquet")
+    with pytest.raises(DataError, match="stands twice"):
+        bring(tmp_path / "twice.parquet", items)
+    pq.write_table(pa.Table.from_pylist([{"pixels": 1}]), tmp_path / "other.parquet")
+    (tmp_path / "none.parquet").write_bytes(b"PAR1")
+    for wrong in ("other.parquet", "none.parquet"):
+        with pytest.raises(DataError, match=r"cannot read image\.bytes and position"):
+            bring(tmp_path / wrong, items)
+    rows[0]["image"]["bytes"] = b"not a picture"
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "bad.parquet")
+    with pytest.raises(DataError, match=r"bad\.parquet, position 7"):
+        bring(tmp_path / "bad.parquet", items)

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, gradient
+from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -39,6 +39,8 @@ class AdamPGD(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Liu and Larson, WWW 2021"
+
     def __init__(
         self,
         *,
@@ -52,6 +54,10 @@ class AdamPGD(Attack):
         if start not in get_args(Start):
             raise ConfigError(f"AdamPGD.start: expected clean, random or unit, got {start!r}")
         self.steps, self.lr, self.start, self.enough = steps, lr, start, enough
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(self.steps, self.steps)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

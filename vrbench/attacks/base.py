@@ -130,16 +130,37 @@ class TwoSpeed:
             return self._exact.judge(x, items)
 
 
+class Cost(NamedTuple):
+    """What an attack needs per picture, at most.
+
+    Counted for one judge and a budget that rounds; an item may leave the search earlier.
+
+    Attributes:
+        forward: verdicts of the goal; for a black box its queries.
+        backward: gradients, of the goal or of a public extractor.
+    """
+
+    forward: int
+    backward: int
+
+
 class Attack(Component, ABC):
     """A way to search. Subclasses implement ``search``; callers call the attack.
 
     Attributes:
+        knows: what the adversary must have, in words.
         needs_radius: whether it walks inside a ball, and so cannot do with an infinite one.
         on_rows: whether it works on any table of numbers, not on pictures only.
     """
 
+    knows: str = "gradients"
     needs_radius: ClassVar[bool] = True
     on_rows: ClassVar[bool] = False
+
+    @property
+    def cost(self) -> Cost | None:
+        """What its settings make it need; None where they do not tell."""
+        return None
 
     @final
     def __call__(
@@ -247,8 +268,13 @@ class BlackBox(Attack):
         decisions: whether it is told only if the aim is reached, not how nearly.
     """
 
+    knows = "scores"
     queries: int
     decisions: ClassVar[bool] = False
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(self.queries, 0)
 
 
 def gradient(

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, able
+from vrbench.attacks.base import Attack, Cost, Goal, able
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -57,6 +57,8 @@ class Compose(Attack):
         IncompatibleError: if the goal has no example to paste.
     """
 
+    paper = "Liu and Larson, WWW 2021"
+    knows = "nothing; another picture"
     needs_radius = False
 
     def __init__(
@@ -76,6 +78,10 @@ class Compose(Attack):
                 f"Compose.place: expected one of {', '.join(get_args(Place))}, got {place!r}"
             )
         self.share, self.place, self.opacity, self.border = share, place, opacity, border
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(0, 0)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, check_finite
+from vrbench.attacks.base import Attack, Cost, Goal, check_finite
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.nearest import Nearest
 from vrbench.core.errors import ConfigError
@@ -47,6 +47,7 @@ class CW(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Carlini and Wagner, IEEE S&P 2017"
     needs_radius: ClassVar[bool] = False
 
     def __init__(
@@ -70,6 +71,11 @@ class CW(Attack):
         self.search_steps, self.steps, self.lr = search_steps, steps, lr
         self.initial_c, self.confidence = initial_c, confidence
         self.progress, self.warm_start = progress, warm_start
+
+    @property
+    def cost(self) -> Cost | None:
+        passes = self.search_steps * self.steps
+        return Cost(passes, passes + (self.initial_c is None))
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

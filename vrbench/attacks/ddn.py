@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, gradient
+from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.fmn import SLOWEST, cosine
 from vrbench.attacks.nearest import Nearest, ascent
@@ -42,6 +42,7 @@ class DDN(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Rony et al., CVPR 2019"
     needs_radius: ClassVar[bool] = False
 
     def __init__(
@@ -62,6 +63,10 @@ class DDN(Attack):
             raise ConfigError(f"DDN: expected initial > 0 or null, got {initial}")
         self.steps, self.step, self.gamma = steps, step, gamma
         self.initial, self.confidence = initial, confidence
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(2 * (self.steps + 1), self.steps + 1)  # every step may be looked at once more
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

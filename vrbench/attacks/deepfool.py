@@ -8,7 +8,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, check_finite, classes_of, gradient
+from vrbench.attacks.base import Attack, Cost, Goal, check_finite, classes_of, gradient
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.nearest import Nearest, ascent
 from vrbench.core.errors import ConfigError
@@ -49,6 +49,7 @@ class DeepFool(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Moosavi-Dezfooli et al., CVPR 2016"
     needs_radius: ClassVar[bool] = False
 
     def __init__(
@@ -66,6 +67,11 @@ class DeepFool(Attack):
             )
         self.steps, self.candidates = steps, candidates
         self.overshoot, self.confidence = overshoot, confidence
+
+    @property
+    def cost(self) -> Cost | None:
+        looks = self.steps + 1
+        return Cost(2 * looks, self.candidates * looks)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -5,7 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, BlackBox, Classes, Goal, Oracle, TwoSpeed, Verdict, able
+from vrbench.attacks.base import (
+    Attack,
+    BlackBox,
+    Classes,
+    Cost,
+    Goal,
+    Oracle,
+    TwoSpeed,
+    Verdict,
+    able,
+)
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -35,10 +45,13 @@ class Ensemble(Attack):
         ConfigError: if there is no member.
     """
 
+    paper = "Croce and Hein, ICML 2020"
+
     def __init__(self, *, attacks: dict[str, Attack], stop: bool = False) -> None:
         if not attacks:
             raise ConfigError("Ensemble: expected members, as in +attack@attack.attacks.pgd=pgd")
         self.attacks, self.stop = attacks, stop
+        self.knows = " and ".join(sorted({member.knows for member in attacks.values()}))
 
     @property
     def members(self) -> list[Attack]:
@@ -50,6 +63,14 @@ class Ensemble(Attack):
             return asks, member.queries if isinstance(member, BlackBox) else 0, name
 
         return [self.attacks[name] for name in sorted(self.attacks, key=place)]
+
+    @property
+    def cost(self) -> Cost | None:
+        found = [member.cost for member in self.members]
+        known = [cost for cost in found if cost is not None]
+        if len(known) < len(found):
+            return None
+        return Cost(sum(c.forward + 1 for c in known), sum(c.backward for c in known))
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -94,6 +94,8 @@ class SPSA(Estimating):
         queries, directions, reach, step, enough: see ``Estimating``.
     """
 
+    paper = "Spall, 1992; Uesato et al., ICML 2018"
+
     def __init__(
         self,
         *,
@@ -126,6 +128,8 @@ class NES(Estimating):
         momentum: share of the running average that is kept.
         queries, directions, reach, step, enough: see ``Estimating``.
     """
+
+    paper = "Ilyas et al., ICML 2018"
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, BlackBox, Classes, Goal, TwoSpeed, Verdict, able
+from vrbench.attacks.base import Attack, BlackBox, Classes, Cost, Goal, TwoSpeed, Verdict, able
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -30,6 +30,8 @@ class Expected(Attack):
         ConfigError: if a setting is out of range, or the inner attack only asks questions.
     """
 
+    paper = "Athalye et al., ICML 2018"
+
     def __init__(self, inner: Attack, *, samples: int = 8) -> None:
         if samples < 1:
             raise ConfigError(f"Expected.samples: expected 1 or more, got {samples}")
@@ -38,6 +40,11 @@ class Expected(Attack):
         self.inner, self.samples = inner, samples
         # The answer is the inner attack's, object by object, not this class's.
         vars(self)["needs_radius"] = inner.needs_radius
+
+    @property
+    def cost(self) -> Cost | None:
+        inner = self.inner.cost
+        return inner and Cost(*(self.samples * passes for passes in inner))
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -8,7 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, gradient
+from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import Budget, Linf
 from vrbench.attacks.nearest import Nearest, ascent
 from vrbench.core.errors import ConfigError
@@ -42,6 +42,7 @@ class FMN(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Pintor et al., NeurIPS 2021"
     needs_radius: ClassVar[bool] = False
 
     def __init__(
@@ -58,6 +59,10 @@ class FMN(Attack):
                 f"got {self.spec}"
             )
         self.steps, self.step, self.gamma, self.confidence = steps, step, gamma, confidence
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(2 * (self.steps + 1), self.steps + 1)  # every step may be looked at once more
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

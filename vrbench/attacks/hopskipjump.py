@@ -49,6 +49,8 @@ class HopSkipJump(BlackBox):
         IncompatibleError: if the goal knows no example.
     """
 
+    paper = "Chen et al., IEEE S&P 2020"
+    knows = "yes or no; another picture"
     decisions = True
     needs_radius = False
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +15,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal
+from vrbench.attacks.base import Attack, Cost, Goal
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.extras import extra
 from vrbench.core.files import sha256
 from vrbench.core.seeds import Streams
 
-HEADER = "position,item_id,file"
+LISTED, PART = "metadata.csv", "attacked"
 
 
 class Imported(Attack):
@@ -27,10 +30,12 @@ class Imported(Attack):
 
     ``budget=free`` takes them as they are, and the rows say how far they went. Nothing that is
     read is executed. A folder holds 8-bit PNG files in RGB, of the size of the catalogue's
-    pictures: either ``POSITION.png``, by position in the catalogue, or those that an ``items.csv``
-    in it names (``position,item_id,file``; the last paths are relative to the folder), which is
-    what ``pictures=true`` writes beside a run. A file is a ``.safetensors`` or ``.npz`` with
-    ``items``, ``(n,)`` positions, and ``pixels``, ``(n, 3, H, W)``, uint8 or float in [0, 1].
+    pictures: either ``POSITION.png``, by position in the catalogue, or those that a
+    ``metadata.csv`` in it names (``file_name,position``, and more; paths are relative to the
+    folder), which is what ``save=[pictures]`` writes beside a run. A ``.parquet`` file has columns
+    ``image``, a PNG file's ``bytes``, and ``position``. Of a data set that ``python -m vrbench
+    pictures`` made, in either form, the attacked part is read. A ``.safetensors`` or ``.npz`` file
+    has ``items``, ``(n,)`` positions, and ``pixels``, ``(n, 3, H, W)``, uint8 or float in [0, 1].
 
     The key of this attack holds what the files contain, not where they lie.
 
@@ -39,16 +44,23 @@ class Imported(Attack):
 
     Raises:
         MissingDataError: if it, or the picture of an attacked item, is not there.
+        ConfigError: if it is Parquet, and pyarrow is not installed.
         DataError: if a picture cannot be read or has another size or mode.
     """
 
+    paper = ""
+    knows = "nothing, here"
     needs_radius = False
 
     def __init__(self, *, path: str) -> None:
         self.path = path
-        self._source = _Files(Path(path)) if Path(path).is_dir() else _Tensors(Path(path))
+        self._source = _source(Path(path))
         named = {name: value for name, value in self.spec.items() if name != "path"}
         self.spec = {**named, "content": self._source.digest}
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(0, 0)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
@@ -63,11 +75,22 @@ class Imported(Attack):
         return torch.stack(found).to(clean) if found else clean
 
 
+def _source(path: Path) -> _Files | _Parquet | _Tensors:
+    """Return what reads ``path``, or the attacked part of the data set there."""
+    if (path / PART).is_dir():
+        path = path / PART
+    elif (path / f"{PART}.parquet").is_file():
+        path = path / f"{PART}.parquet"
+    if path.is_dir():
+        return _Files(path)
+    return _Parquet(path) if path.suffix == ".parquet" else _Tensors(path)
+
+
 class _Files:
     """PNG files of a folder, by position."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, listed = folder, folder / "items.csv"
+        self.folder, listed = folder, folder / LISTED
         if listed.is_file():
             self.files = _listed(listed)
         else:
@@ -76,29 +99,65 @@ class _Files:
         there = sorted((n, p) for n, p in self.files.items() if p.is_file())
         if not there:
             raise MissingDataError(
-                f"no pictures in {folder}: put POSITION.png files or an items.csv there, as "
-                "pictures=true writes them beside a run"
+                f"no pictures in {folder}: put POSITION.png files or a {LISTED} there, as "
+                "save=[pictures] writes them beside a run"
             )
-        lines = [f"{position} {sha256(path)}" for position, path in there]
-        self.digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+        self.digest = _digest((position, sha256(path)) for position, path in there)
 
     def picture(self, position: int) -> Tensor:
         """Return ``(3, H, W)`` in [0, 1]."""
         path = self.files.get(position, self.folder / f"{position}.png")
-        try:
-            with Image.open(path, formats=["PNG"]) as opened:
-                if opened.mode != "RGB":
-                    raise DataError(f"{path}: expected an RGB picture, got {opened.mode}")
-                pixels = np.array(opened)
-        except FileNotFoundError:
+        if not path.is_file():
             raise MissingDataError(
                 f"no picture of the item at position {position}: put it at {path}"
-            ) from None
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"cannot decode the picture {path}: {error}") from error
-        return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
+            )
+        return _decoded(path, str(path))
+
+
+class _Parquet:
+    """PNG files in the rows of one table, by position."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_file():
+            raise MissingDataError(f"no file {path}: put attacked pictures there")
+        pq = extra("pyarrow.parquet", needed_by=f"attack.path={path}", group="parquet")
+        try:
+            table = pq.read_table(path, columns=["image", "position"]).to_pylist()
+            self.files = {int(row["position"]): bytes(row["image"]["bytes"]) for row in table}
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(f"cannot read image.bytes and position of {path}: {error}") from error
+        if len(self.files) != len(table):
+            raise DataError(f"{path}: a position stands twice")
+        held = sorted((n, hashlib.sha256(file).hexdigest()) for n, file in self.files.items())
+        self.path, self.digest = path, _digest(held)
+
+    def picture(self, position: int) -> Tensor:
+        """Return ``(3, H, W)`` in [0, 1]."""
+        if position not in self.files:
+            raise MissingDataError(
+                f"{self.path} holds no picture of the item at position {position}"
+            )
+        return _decoded(io.BytesIO(self.files[position]), f"{self.path}, position {position}")
+
+
+def _digest(files: Iterable[tuple[int, str]]) -> str:
+    """Return what stands for files by position, in a folder or in a table alike."""
+    lines = [f"{position} {held}" for position, held in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def _decoded(file: Path | io.BytesIO, called: str) -> Tensor:
+    """Return an RGB PNG as ``(3, H, W)`` in [0, 1]."""
+    try:
+        with Image.open(file, formats=["PNG"]) as opened:
+            if opened.mode != "RGB":
+                raise DataError(f"{called}: expected an RGB picture, got {opened.mode}")
+            pixels = np.array(opened)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"cannot decode the picture {called}: {error}") from error
+    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
 
 class _Tensors:
@@ -134,7 +193,9 @@ def _read(path: Path) -> tuple[Tensor, Tensor]:
             with np.load(path, allow_pickle=False) as opened:
                 held = {name: torch.from_numpy(opened[name]) for name in opened.files}
         else:
-            raise DataError(f"{path}: expected a folder of PNG, a .safetensors or an .npz file")
+            raise DataError(
+                f"{path}: expected a folder of PNG, a .parquet, a .safetensors or an .npz file"
+            )
         items, pixels = held["items"], held["pixels"]
     except KeyError as error:
         raise DataError(f"{path}: no tensor {error}; it must hold items and pixels") from None
@@ -155,13 +216,16 @@ def _read(path: Path) -> tuple[Tensor, Tensor]:
 
 
 def _listed(path: Path) -> dict[int, Path]:
-    """Return the files of an ``items.csv``, by position."""
+    """Return the files of a ``metadata.csv``, by position."""
     found: dict[int, Path] = {}
     with open(path, newline="", encoding="utf-8") as file:
         for line in csv.DictReader(file):
-            position, name = (line.get("position") or "").strip(), (line.get("file") or "").strip()
+            position, name = (
+                (line.get("position") or "").strip(),
+                (line.get("file_name") or "").strip(),
+            )
             if not position.isdecimal() or not name:
-                raise DataError(f"{path}: expected lines of {HEADER}, got {dict(line)}")
+                raise DataError(f"{path}: expected lines of file_name,position, got {dict(line)}")
             if int(position) in found:
                 raise DataError(f"{path}: position {position} stands twice")
             found[int(position)] = path.parent / name

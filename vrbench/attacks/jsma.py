@@ -43,6 +43,7 @@ class JSMA(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Papernot et al., EuroS&P 2016"
     needs_radius: ClassVar[bool] = False
 
     def __init__(

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, gradient
+from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.nearest import Nearest
 from vrbench.core.errors import ConfigError
@@ -47,6 +47,7 @@ class LBFGS(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Szegedy et al., ICLR 2014"
     needs_radius: ClassVar[bool] = False
 
     def __init__(
@@ -65,6 +66,11 @@ class LBFGS(Attack):
             )
         self.search_steps, self.steps, self.history = search_steps, steps, history
         self.tolerance, self.confidence = tolerance, confidence
+
+    @property
+    def cost(self) -> Cost | None:
+        passes = self.search_steps * self.steps
+        return Cost(2 * passes, passes)  # every step may be looked at once more
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, gradient
+from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import Budget
 from vrbench.core.seeds import Streams
 
@@ -16,10 +16,15 @@ class MIFGSM(Attack):
         decay: how much of the past gradient each step keeps.
     """
 
+    paper = "Dong et al., CVPR 2018"
     on_rows = True
 
     def __init__(self, *, steps: int = 10, decay: float = 1.0) -> None:
         self.steps, self.decay = steps, decay
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(self.steps, self.steps)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

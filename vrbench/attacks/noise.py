@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal
+from vrbench.attacks.base import Attack, Cost, Goal
 from vrbench.attacks.budget import Budget
 from vrbench.core.seeds import Streams
 
@@ -10,7 +10,13 @@ from vrbench.core.seeds import Streams
 class Noise(Attack):
     """Draws once and looks at nothing."""
 
+    paper = ""
+    knows = "nothing"
     on_rows = True
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(0, 0)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

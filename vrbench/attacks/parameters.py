@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vrbench.attacks.base import Cost
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.core.spec import Component
@@ -72,7 +73,17 @@ class ParameterAttack(Component, ABC):
     """A way to change the parameters of a model. Subclasses implement ``search``.
 
     It knows no model: it is told the shapes of the tables, and the slope of a loss.
+
+    Attributes:
+        knows: what the adversary must have, in words.
     """
+
+    knows: str = "parameters; gradients"
+
+    @property
+    @abstractmethod
+    def cost(self) -> Cost:
+        """How often it goes through the training feedback, whatever the number of items."""
 
     @final
     def __call__(
@@ -113,6 +124,8 @@ class EmbeddingPGD(ParameterAttack):
             whatever ``eps`` is, and the same for every seed; as released.
     """
 
+    paper = "He et al., SIGIR 2018; Anelli et al., FLAIRS 2021"
+
     def __init__(
         self,
         *,
@@ -123,6 +136,10 @@ class EmbeddingPGD(ParameterAttack):
         if steps < 1 or step <= 0:
             raise ConfigError(f"expected steps >= 1 and step > 0, got {steps}, {step}")
         self.steps, self.step, self.start = steps, step, start
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.steps, self.steps)
 
     def search(
         self, tables: Tables, slope: Slope, budget: Embeddings, rng: torch.Generator
@@ -159,8 +176,15 @@ class EmbeddingNoise(ParameterAttack):
         rows: "all" or "reached".
     """
 
+    paper = ""
+
     def __init__(self, *, rows: Literal["all", "reached"] = "all") -> None:
         self.rows = rows
+        self.knows = "parameters" if rows == "all" else "parameters; gradients"
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(0, 0) if self.rows == "all" else Cost(1, 1)
 
     def search(
         self, tables: Tables, slope: Slope, budget: Embeddings, rng: torch.Generator

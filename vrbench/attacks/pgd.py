@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, gradient
+from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -31,6 +31,7 @@ class PGD(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Madry et al., ICLR 2018; Goodfellow et al., ICLR 2015; Kurakin et al., 2017"
     on_rows = True
 
     def __init__(
@@ -48,6 +49,11 @@ class PGD(Attack):
             raise ConfigError("restarts > 1 without random_start repeats one search")
         self.steps, self.step = steps, step
         self.restarts, self.random_start, self.enough = restarts, random_start, enough
+
+    @property
+    def cost(self) -> Cost | None:
+        passes = self.steps * self.restarts
+        return Cost(passes + (self.restarts if self.restarts > 1 else 0), passes)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

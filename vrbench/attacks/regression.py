@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import BlackBox, Goal, able
+from vrbench.attacks.base import BlackBox, Cost, Goal, able
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -44,6 +44,8 @@ class FeatureRegression(BlackBox):
         IncompatibleError: if the goal has no public extractor.
     """
 
+    paper = "Cohen et al., WSDM 2021"
+    knows = "scores; the extractor"
     needs_radius = False
 
     def __init__(
@@ -66,6 +68,10 @@ class FeatureRegression(BlackBox):
             raise ConfigError(f"{self.name}: antithetic needs even directions, got {directions}")
         self.queries, self.directions, self.reach, self.step = queries, directions, reach, step
         self.antithetic, self.ridge, self.enough = antithetic, ridge, enough
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(self.queries, self.queries // (self.directions + 1))
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -45,6 +45,8 @@ class Square(BlackBox):
         IncompatibleError: if the budget is neither of Linf nor of L2.
     """
 
+    paper = "Andriushchenko et al., ECCV 2020"
+
     def __init__(
         self,
         *,

@@ -47,6 +47,8 @@ class Wrapped(Attack):
         IncompatibleError: if the goal is not about classes, or the attack knows no targets.
     """
 
+    paper = "Kim, 2020; Rauber et al., JOSS 2020"
+
     def __init__(
         self,
         *,

@@ -52,6 +52,7 @@ class ZOO(BlackBox):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Chen et al., AISec 2017"
     needs_radius = False
 
     def __init__(

@@ -21,6 +21,7 @@ class Component:
     """
 
     name: ClassVar[str]  # its identity in keys and rows; independent of the module it lives in
+    paper: ClassVar[str] = ""  # whose idea it is, as the docstring tells it; empty: nobody's
     version: ClassVar[int] = 1  # raise it whenever the same settings give other numbers
     spec: Any  # name, version, settings, inputs; once made by a stage, the artifact's address
 

@@ -23,6 +23,7 @@ class CNNF(Extractor):
         dropout: probability that one of them is left out in training.
     """
 
+    paper = "Chatfield et al., BMVC 2014; Kang et al., ICDM 2017"
     learns = True
 
     def __init__(self, *, size: int = 224, width: int = 4096, dropout: float = 0.5) -> None:

@@ -42,6 +42,8 @@ class Denoised(Purified):
         ConfigError: if a setting is out of range.
     """
 
+    paper = "Merra et al., SIGIR 2023"
+
     def __init__(
         self,
         inner: Extractor,

@@ -134,6 +134,8 @@ class Library(Extractor):
 class Torchvision(Library):
     """A classification network of torchvision; ``weights`` such as ``IMAGENET1K_V1``."""
 
+    paper = ""
+
     def __init__(
         self,
         *,
@@ -213,6 +215,8 @@ class Torchvision(Library):
 
 class Timm(Library):
     """A network of timm; ``weights`` "published", or a path."""
+
+    paper = ""
 
     def __init__(
         self,

@@ -124,6 +124,8 @@ class JPEG(Purified):
         ConfigError: if the quality is out of range.
     """
 
+    paper = ""
+
     def __init__(self, inner: Extractor, *, quality: int = 75) -> None:
         if not 1 <= quality <= 100:
             raise ConfigError(f"JPEG.quality: expected 1 to 100, got {quality}")
@@ -144,6 +146,8 @@ class BitDepth(Purified):
     Raises:
         ConfigError: if there are fewer or more bits.
     """
+
+    paper = "Xu et al., NDSS 2018"
 
     def __init__(self, inner: Extractor, *, bits: int = 4) -> None:
         if not 1 <= bits <= 8:

@@ -33,6 +33,8 @@ class RandomResize(Purified):
         ConfigError: unless ``0 < reach < 1``.
     """
 
+    paper = "Xie et al., ICLR 2018"
+
     def __init__(self, inner: Extractor, *, reach: float = 0.2, seed: int = 0) -> None:
         if not 0 < reach < 1:
             raise ConfigError(f"RandomResize.reach: expected between 0 and 1, got {reach}")

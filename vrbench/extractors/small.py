@@ -20,6 +20,7 @@ class SmallCNN(Extractor):
         size: pictures are resized to this height and width; None leaves them.
     """
 
+    paper = ""
     learns = True
 
     def __init__(self, *, width: int = 16, size: int | None = None) -> None:

@@ -62,6 +62,7 @@ class ACF(ScaledFeatures):
         IncompatibleError: if what it is shown is not a map.
     """
 
+    paper = "Chen et al., SIGIR 2017"
     signal = Signal.MAPS
     own_picture = False
 

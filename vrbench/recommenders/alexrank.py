@@ -37,6 +37,7 @@ class AlexRank(Recommender):
         sizes: users and items.
     """
 
+    paper = "Liu and Larson, WWW 2021"
     signal = Signal.VECTOR
 
     def __init__(self, sizes: Sizes) -> None:

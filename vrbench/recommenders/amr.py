@@ -33,6 +33,8 @@ class AMR(AdversarialPhase, VBPR):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
     """
 
+    paper = "Tang et al., TKDE 2020"
+
     def __init__(
         self,
         sizes: Sizes,

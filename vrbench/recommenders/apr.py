@@ -41,6 +41,8 @@ class APR(AdversarialPhase, BPRMF):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
     """
 
+    paper = "He et al., SIGIR 2018"
+
     def __init__(
         self,
         sizes: Sizes,

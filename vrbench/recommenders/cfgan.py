@@ -49,6 +49,7 @@ class CFGAN(EpochRecommender):
         epochs, patience, eval_every: see ``EpochRecommender``.
     """
 
+    paper = "Chae et al., CIKM 2018"
     signal = None
 
     def __init__(

@@ -39,6 +39,7 @@ class CML(EpochRecommender):
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``.
     """
 
+    paper = "Hsieh et al., WWW 2017"
     signal = None
 
     def __init__(

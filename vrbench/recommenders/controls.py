@@ -22,6 +22,8 @@ class _Fixed(Recommender):
 class Popular(_Fixed):
     """Ranks by the number of training users of an item, the same for everyone."""
 
+    paper = ""
+
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.register_buffer("count", torch.zeros(sizes.num_items))
@@ -40,6 +42,8 @@ class Popular(_Fixed):
 
 class Random(_Fixed):
     """Ranks every user's items in a random order of its own, fixed by the fit's generator."""
+
+    paper = ""
 
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()

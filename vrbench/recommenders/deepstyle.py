@@ -30,6 +30,7 @@ class DeepStyle(Bilinear):
         IncompatibleError: if the dataset has no categories.
     """
 
+    paper = "Liu, Wu and Wang, SIGIR 2017"
     reads_categories = True
 
     def __init__(

@@ -62,6 +62,7 @@ class DVBPR(PairwiseRecommender):
         IncompatibleError: if there are no pictures, or the network cannot be cut.
     """
 
+    paper = "Kang et al., ICDM 2017"
     signal = Signal.PIXELS
 
     def __init__(

@@ -30,6 +30,7 @@ class EASE(Recommender):
         IncompatibleError: if the catalogue is larger than that.
     """
 
+    paper = "Steck, WWW 2019"
     signal = None
 
     def __init__(self, sizes: Sizes, *, l2: float = 250.0, most_items: int = 20_000) -> None:

@@ -31,6 +31,7 @@ class FISM(PairwiseRecommender):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
     """
 
+    paper = "Kabbur et al., KDD 2013"
     signal = None
 
     def __init__(

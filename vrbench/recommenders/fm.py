@@ -31,6 +31,8 @@ class FM(Bilinear):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
     """
 
+    paper = "Kula, CBRecSys 2015; Rendle, ICDM 2010"
+
     def __init__(
         self,
         sizes: Sizes,

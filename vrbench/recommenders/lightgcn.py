@@ -40,6 +40,7 @@ class LightGCN(PairwiseRecommender):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
     """
 
+    paper = "He et al., SIGIR 2020"
     signal = None
 
     def __init__(

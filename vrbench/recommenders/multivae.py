@@ -37,6 +37,7 @@ class MultiVAE(EpochRecommender):
             in users.
     """
 
+    paper = "Liang et al., WWW 2018"
     signal = None
 
     def __init__(

@@ -62,6 +62,8 @@ class ItemKNN(ItemWeights):
         shrink: takes weight from similarities that few users support.
     """
 
+    paper = "Sarwar et al., WWW 2001"
+
     def __init__(self, sizes: Sizes, *, k: int = 100, shrink: float = 10.0) -> None:
         super().__init__(sizes)
         _check(self, k, shrink)
@@ -83,6 +85,7 @@ class UserKNN(Recommender):
         shrink: takes weight from similarities that few items support.
     """
 
+    paper = "Resnick et al., CSCW 1994"
     signal = None
 
     def __init__(self, sizes: Sizes, *, k: int = 100, shrink: float = 10.0) -> None:
@@ -121,6 +124,8 @@ class RP3Beta(ItemWeights):
         alpha: power of a step's chance.
         beta: power of the popularity that scores are divided by.
     """
+
+    paper = "Paudel et al., TiiS 2016"
 
     def __init__(
         self, sizes: Sizes, *, k: int = 100, alpha: float = 1.0, beta: float = 0.6

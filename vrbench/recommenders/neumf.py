@@ -50,6 +50,7 @@ class NeuMF(EpochRecommender):
         l2: weight of the penalty on rows.
     """
 
+    paper = "He et al., WWW 2017"
     signal = None
 
     def __init__(

@@ -34,6 +34,8 @@ class SLIM(ItemWeights):
         ConfigError: if scikit-learn is not installed.
     """
 
+    paper = "Ning and Karypis, ICDM 2011"
+
     def __init__(
         self,
         sizes: Sizes,

@@ -28,6 +28,7 @@ class PureSVD(Recommender):
         ConfigError: if scikit-learn is not installed, or there are not as many axes.
     """
 
+    paper = "Cremonesi et al., RecSys 2010"
     signal = None
 
     def __init__(self, sizes: Sizes, *, factors: int = 50, iterations: int = 8) -> None:

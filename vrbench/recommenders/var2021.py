@@ -40,6 +40,7 @@ class VBPR2021(VBPR):
             were meant, a constant push of every number towards minus infinity.
     """
 
+    paper = "He and McAuley, AAAI 2016, as coded for VAR"
     selects = False
     drops_last = True
 
@@ -150,6 +151,8 @@ class AMR2021(VBPR2021):
             see ``VBPR2021``.
     """
 
+    paper = "Tang et al., TKDE 2020, as coded for VAR"
+
     def __init__(
         self,
         sizes: Sizes,
@@ -209,6 +212,7 @@ class FM2021(FM):
             first occur in the training data, not under the items' own numbers.
     """
 
+    paper = "Kula, CBRecSys 2015, as coded for VAR"
     selects = False
 
     def __init__(
@@ -302,6 +306,7 @@ class ACF2021(ACF):
             a "cell" is a run of a few channels' whole maps.
     """
 
+    paper = "Chen et al., SIGIR 2017, as coded for VAR"
     selects = False
 
     def __init__(
@@ -356,6 +361,7 @@ class DVBPR2021(DVBPR):
             attacked is trained on, and scored, as it was before.
     """
 
+    paper = "Kang et al., ICDM 2017, as coded for VAR"
     selects = False
 
     def __init__(

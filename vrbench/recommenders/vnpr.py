@@ -36,6 +36,7 @@ class VNPR(ScaledFeatures):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
     """
 
+    paper = "Niu, Caverlee and Lu, WSDM 2018"
     signal = Signal.VECTOR
 
     def __init__(

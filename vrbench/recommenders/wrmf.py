@@ -32,6 +32,7 @@ class WRMF(Recommender):
         ConfigError: if ``implicit`` is not installed.
     """
 
+    paper = "Hu et al., ICDM 2008"
     signal = None
 
     def __init__(

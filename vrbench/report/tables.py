@@ -32,14 +32,18 @@ def probability(p: float | None) -> str:
     return "<.001" if p < 0.001 else f"{p:.2g}"
 
 
-def text(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """Return a table for a terminal: the first column flush left, the others flush right."""
+def text(heads: Sequence[str], lines: Sequence[Sequence[str]], *, words: bool = False) -> str:
+    """Return a table for a terminal: the first column flush left, the others flush right.
+
+    ``words`` sets all columns flush left.
+    """
     table = [list(heads), *map(list, lines)]
     widths = [max(len(row[n]) for row in table) for n in range(len(heads))]
 
     def line(row: Sequence[str]) -> str:
         first = row[0].ljust(widths[0])
-        rest = [cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True)]
+        set_flush = str.ljust if words else str.rjust
+        rest = [set_flush(cell, w) for cell, w in zip(row[1:], widths[1:], strict=True)]
         return "  ".join([first, *rest]).rstrip()
 
     rule = "  ".join("-" * w for w in widths)

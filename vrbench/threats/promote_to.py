@@ -84,6 +84,8 @@ class PromoteTo(Objective):
         seed: of what is drawn.
     """
 
+    paper = "Cohen et al., WSDM 2021"
+
     def __init__(
         self,
         train: Interactions,

@@ -28,6 +28,8 @@ class Adversarial(Regime):
         epochs, batch_size, lr, weight_decay, part: see ``Regime``.
     """
 
+    paper = "Madry et al., 2018"
+
     def __init__(
         self,
         network: Extractor,

@@ -37,6 +37,8 @@ class Distilled(Regime):
         epochs, batch_size, lr, weight_decay, part: see ``Regime``; of teacher and student each.
     """
 
+    paper = "Papernot et al., IEEE S&P 2016"
+
     def __init__(
         self,
         network: Extractor,

@@ -27,6 +27,8 @@ class Free(Regime):
         batch_size, lr, weight_decay, part: see ``Regime``.
     """
 
+    paper = "Shafahi et al., NeurIPS 2019"
+
     def __init__(
         self,
         network: Extractor,

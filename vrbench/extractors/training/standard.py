@@ -19,6 +19,8 @@ class Standard(Regime):
         epochs, batch_size, lr, weight_decay, part: see ``Regime``.
     """
 
+    paper = ""
+
     def __init__(
         self,
         network: Extractor,

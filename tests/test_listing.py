@@ -1,0 +1,84 @@
+"""The list of what there is, against the code and the folder of choices."""
+
+import inspect
+import json
+import re
+
+import pytest
+
+from vrbench.cli import conf_dir
+from vrbench.commands import list_choices
+from vrbench.config import choices, find
+from vrbench.core.errors import ConfigError
+from vrbench.listing import AXES, listed
+
+CITED = re.compile(r"([\w -]+?)(?: et al\.|,| and )[^;]*?(\d{4})")
+
+
+def targets(axis):
+    """Yield every class behind the choices of an axis, those inside others too."""
+
+    def inside(node):
+        yield find(node["_target_"])
+        for value in map(node.get, node):
+            if hasattr(value, "get") and "_target_" in value:
+                yield from inside(value)
+
+    found = {target for node in choices(axis, conf_dir()).values() for target in inside(node)}
+    return sorted(found, key=lambda target: target.__name__)
+
+
+@pytest.mark.parametrize("axis", ["attack", "recommender", "extractor", "objective"])
+def test_every_component_names_its_paper_or_says_that_it_has_none(axis):
+    for target in targets(axis):
+        assert "paper" in vars(target), f'{target.__name__}: write paper = "..." or paper = ""'
+        if target.paper.endswith("as coded for VAR"):
+            continue
+        told = inspect.getdoc(target)
+        papers = target.paper.split("; ") if target.paper else []
+        for paper in papers:
+            (name, year) = CITED.match(paper).groups()
+            assert re.search(rf"{name}.*{year}", told, re.DOTALL), f"{target.__name__}: {paper}"
+
+
+@pytest.mark.parametrize("axis", ["attack", "budget", "threat", "recommender"])
+def test_every_choice_is_listed(axis):
+    told = listed(axis, conf_dir())
+    assert [t["name"] for t in told] == sorted(p.stem for p in (conf_dir() / axis).glob("*.yaml"))
+    assert all(t["class"] and t["what"] for t in told)
+    assert len({tuple(t) for t in told}) == 1
+
+
+def test_attacks_tell_what_they_need():
+    told = {t["name"]: t for t in listed("attack", conf_dir())}
+    needs = {name: (t["knows"], t["forward"], t["backward"]) for name, t in told.items()}
+    assert needs["fgsm"] == ("gradients", "1", "1")
+    assert needs["spsa_160"] == ("scores", "160", "0")
+    assert needs["regression"] == ("scores; the extractor", "640", "20")
+    assert needs["hopskipjump"] == ("yes or no; another picture", "5000", "0")
+    assert needs["ensemble"][0] == "gradients and scores"
+    unknown = {t["class"] for t in told.values() if t["forward"] == "?"}
+    # JSMA's grows with the picture; the others depend on what is not here.
+    assert unknown <= {"JSMA", "Wrapped", "Imported"}, "write cost"
+    assert told["pgd_expected"]["class"] == "Expected (PGD)"
+    assert told["pgd"]["paper"].startswith("Madry et al., ICLR 2018")
+
+
+def test_the_command_prints_it(capsys):
+    assert list_choices(["threat"]) == 0
+    text = capsys.readouterr().out
+    assert "transfer" in text
+    assert "surrogate=Standard (SmallCNN)" in text
+    assert list_choices(["threat", "--format", "markdown"]) == 0
+    assert "| name | class |" in capsys.readouterr().out
+    assert list_choices(["metrics", "--format", "json"]) == 0
+    told = {t["class"]: t for t in json.loads(capsys.readouterr().out)["metrics"]}
+    assert "default" in told["CHR"]["name"].split(", ")
+    with pytest.raises(ConfigError, match="did you mean 'attack'"):
+        list_choices(["atack"])
+
+
+def test_axes_are_those_of_a_run():
+    folders = {p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "__pycache__"}
+    inner = {"experiment", "filter", "machine", "preset", "reported", "split", "tune"}
+    assert set(AXES) == folders - inner

@@ -1,0 +1,104 @@
+"""Every choice of every axis, told from the code itself."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from vrbench.config import HYDRA_KEYS, check, choices, find, make
+from vrbench.core.errors import ConfigError, VRBenchError, nearest
+
+AXES = (
+    "dataset",
+    "extractor",
+    "recommender",
+    "attack",
+    "budget",
+    "objective",
+    "scenario",
+    "threat",
+    "metrics",
+)
+Told = dict[str, str]
+
+
+def listed(axis: str, conf: Path) -> list[Told]:
+    """Return one record per choice of an axis, all with the same fields.
+
+    ``name`` is what is written on the command line; ``class``, ``what`` and ``paper`` are those of
+    the code behind it. Attacks also tell what the adversary ``knows``, and how many verdicts
+    (``forward``) and gradients (``backward``) a picture takes at most, by these settings; for a
+    black box the verdicts are its queries. Recommenders tell what they are ``shown``; budgets,
+    scenarios and threats their ``settings``. A metric is listed once, with its files as ``name``.
+
+    Raises:
+        ConfigError: if there is no such axis.
+    """
+    if axis not in AXES:
+        raise ConfigError(f"no axis {axis!r}{nearest(axis, AXES)} (there is: {', '.join(AXES)})")
+    found = choices(axis, conf)
+    if axis == "metrics":
+        return _metrics(found)
+    return [{"name": name} | _told(axis, node) for name, node in found.items()]
+
+
+def _told(axis: str, node: Any) -> Told:
+    """Return what there is to say of one choice."""
+    target = find(node["_target_"])
+    told = _described(target) | {"class": _classes(node)}
+    if axis == "attack":
+        told |= _of_attack(target, node)
+    elif axis == "recommender":
+        told["shown"] = target.signal.value if target.signal else "nothing"
+    elif axis in ("budget", "scenario", "threat"):
+        told["settings"] = " ".join(f"{k}={_plain(v)}" for k, v in node.items() if _own(k, v))
+    told["what"] = told.pop("what")  # the longest, last
+    return told
+
+
+def _classes(node: Any) -> str:
+    """Return the name of the class, and in brackets that of the network or attack inside it."""
+    name, inside = str(find(node["_target_"]).__name__), node.get("network") or node.get("inner")
+    return f"{name} ({_classes(inside)})" if inside else name
+
+
+def _described(target: Any) -> Told:
+    summary = (inspect.getdoc(target) or "").partition("\n\n")[0]
+    return {
+        "class": str(target.__name__),
+        "paper": str(getattr(target, "paper", "")),
+        "what": " ".join(summary.split()),
+    }
+
+
+def _of_attack(target: Any, node: Any) -> Told:
+    """Return what an attack needs; what cannot be made here (no library, no path) says less."""
+    try:
+        check(node, "attack")
+        made = make(node)
+    except VRBenchError:
+        made = None
+    cost = getattr(made, "cost", None)
+    forward, backward = map(str, cost) if cost else ("?", "?")
+    knows = str(getattr(made or target, "knows", ""))
+    return {"knows": knows, "forward": forward, "backward": backward}
+
+
+def _own(key: str, value: Any) -> bool:
+    return key not in HYDRA_KEYS and value is not None
+
+
+def _plain(value: Any) -> str:
+    return _classes(value) if hasattr(value, "get") and "_target_" in value else str(value)
+
+
+def _metrics(found: dict[str, Any]) -> list[Told]:
+    told: dict[str, Told] = {}
+    for choice, group in found.items():
+        for node in group.values():
+            record = _described(find(node["_target_"]))
+            kept = told.setdefault(record["class"], {"name": "", **record})
+            if choice not in kept["name"].split(", "):
+                kept["name"] = ", ".join(filter(None, [kept["name"], choice]))
+    return list(told.values())
