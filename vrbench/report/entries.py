@@ -15,6 +15,7 @@ log = logging.getLogger(__name__)
 Entry = dict[str, Any]
 SCHEMA = 1
 AXES = ("dataset", "threat", "objective", "extractor", "recommender", "attack", "budget")
+NOT_KEPT = ("stages", "seconds", "folder", "items")
 OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=")  # overrides that move no number
 
 
@@ -87,7 +88,7 @@ def record(entries: Sequence[Entry]) -> str:
     """
     kept = []
     for entry in entries:
-        told = {k: v for k, v in entry.items() if k not in ("stages", "seconds", "folder")}
+        told = {k: v for k, v in entry.items() if k not in NOT_KEPT}
         told["overrides"] = [o for o in entry["overrides"] if not o.startswith(OF_THE_PLACE)]
         kept.append(json.dumps(told))
     return "\n".join(sorted(kept)) + "\n"
