@@ -57,7 +57,9 @@ class Training:
         for network in self.networks.values():
             network.train().requires_grad_(network is not gan.generator)
         self.adams = {
-            name: torch.optim.Adam(self.networks[name].parameters(), lr=gan.lr, betas=BETAS)
+            name: torch.optim.Adam(
+                self.networks[name].parameters(), lr=gan.lr, betas=BETAS, fused=True
+            )
             for name in ("learner", "discriminator")
         }
 
@@ -116,7 +118,7 @@ class Training:
         if not loss.detach() < LIMIT:  # not a number is not smaller either
             raise DivergedError(f"the loss of the {called} is {loss.item():.3g}")
         slopes = torch.autograd.grad(loss, weights)
-        if not torch.stack([s.abs().amax() for s in slopes]).isfinite().all():
+        if not torch.cat([s.flatten() for s in slopes]).isfinite().all():
             raise DivergedError(f"a gradient of the {called} is not finite")
         for weight, slope in zip(weights, slopes, strict=True):
             weight.grad = slope
