@@ -119,6 +119,10 @@ class LSGAN(Component, nn.Module):
         """Return ``(B,)``: how far the discriminator is from taking ``x`` in [0, 1] for real."""
         return (self.discriminator(2 * x - 1, categories) - 1).square()
 
+    def categories_of(self, items: Tensor) -> Tensor:
+        """Return the ``(n,)`` catalogue's categories of ``items``, on their device."""
+        return self.categories[items.cpu()].to(items.device)
+
     @property
     def device(self) -> torch.device:
         """Where its parameters are."""
