@@ -20,7 +20,8 @@ class LSGAN(Component, nn.Module):
     """Pictures of a category from random numbers (Kang et al., ICDM 2017, sec. 4.1).
 
     The conditional GAN of DVBPR, with the losses of Mao et al. (ICCV 2017). Differences from the
-    authors' code, all for small catalogues, each off by a setting: real pictures are mirrored half
+    authors' code, all for small catalogues, each off by a setting: the discriminator learns faster
+    (``discriminator_lr``, Heusel et al., NeurIPS 2017), kernels (``kernel``); real pictures are mirrored half
     of the time (``mirror``); real and made ones are moved a little before they are judged
     (``shift``, Zhao et al., NeurIPS 2020); and the pictures come from a running mean of the
     generator's weights (``average``, Yazici et al., ICLR 2019).
@@ -28,11 +29,13 @@ class LSGAN(Component, nn.Module):
     Args:
         size: height and width of its pictures; a power of two from 16.
         width: channels, see ``networks``; 64 is published.
+        kernel: side of the generator's doubling kernels, 4; or 3, as published.
         latent: length of a latent vector; 256 is published.
         epochs: passes over the training pictures. A shorter training is the beginning of a longer
             one, whose checkpoint goes on where it ended.
         batch_size: pictures of a step, at least 2.
-        lr: of Adam, whose moments decay by 0.5 and 0.99.
+        lr: of the generator's Adam, whose moments decay by 0.5 and 0.99.
+        discriminator_lr: of the discriminator's; the same one in the authors' code.
         average: weight of what the running mean was before, every step; 0 keeps the last weights.
         shift: how far pictures are moved, as a share of their side.
         mirror: whether real pictures are mirrored.
@@ -46,10 +49,12 @@ class LSGAN(Component, nn.Module):
         *,
         size: int = 32,
         width: int = 16,
+        kernel: int = 4,
         latent: int = 64,
         epochs: int = 300,
         batch_size: int = 16,
-        lr: float = 0.0005,
+        lr: float = 0.0003,
+        discriminator_lr: float = 0.001,
         average: float = 0.998,
         shift: float = 0.125,
         mirror: bool = True,
@@ -57,14 +62,17 @@ class LSGAN(Component, nn.Module):
         super().__init__()
         if size < 16 or size & (size - 1):
             raise ConfigError(f"LSGAN.size: expected a power of two from 16, got {size}")
-        if min(width, latent, epochs) < 1 or batch_size < 2 or lr <= 0:
+        if kernel not in (3, 4):
+            raise ConfigError(f"LSGAN.kernel: expected 3 or 4, got {kernel}")
+        if min(width, latent, epochs) < 1 or batch_size < 2 or min(lr, discriminator_lr) <= 0:
             raise ConfigError(
-                "LSGAN: expected width, latent, epochs >= 1, batch_size >= 2 and lr > 0"
+                "LSGAN: expected width, latent, epochs >= 1, batch_size >= 2 and rates > 0"
             )
         if not (0 <= average < 1 and 0 <= shift < 0.5):
             raise ConfigError("LSGAN: expected average in [0, 1) and shift in [0, 0.5)")
-        self.size, self.width, self.latent = size, width, latent
-        self.epochs, self.batch_size, self.lr = epochs, batch_size, lr
+        self.size, self.width, self.kernel, self.latent = size, width, kernel, latent
+        self.epochs, self.batch_size = epochs, batch_size
+        self.lr, self.discriminator_lr = lr, discriminator_lr
         self.average, self.shift, self.mirror = average, shift, mirror
 
     def build(self, categories: Tensor, num_classes: int) -> None:
@@ -77,7 +85,11 @@ class LSGAN(Component, nn.Module):
         # Plain data, public and no weight: it says which category an item's picture is drawn in.
         self.categories = categories
         self.generator = Generator(
-            size=self.size, width=self.width, latent=self.latent, classes=num_classes
+            size=self.size,
+            width=self.width,
+            kernel=self.kernel,
+            latent=self.latent,
+            classes=num_classes,
         )
         self.discriminator = Discriminator(size=self.size, width=self.width, classes=num_classes)
 

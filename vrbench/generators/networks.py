@@ -13,19 +13,21 @@ STDDEV = 0.02  # of all first weights
 class Generator(nn.Module):
     """From a latent vector and a category to a picture (Kang et al., ICDM 2017, table of G).
 
-    A linear layer to 4 x 4 cells, then 3 x 3 transposed convolutions that double the side, with
-    batch normalisation between. The last two doublings have ``2 * width`` and ``width`` channels,
-    those before them ``4 * width`` and, each, one more convolution at the same side. With
-    ``width=64`` and ``size=64`` the published network.
+    A linear layer to 4 x 4 cells, then transposed convolutions that double the side, with batch
+    normalisation between. The last two doublings have ``2 * width`` and ``width`` channels, those
+    before them ``4 * width`` and, each, one more convolution at the same side. With ``width=64``,
+    ``kernel=3`` and ``size=64`` the published network.
 
     Args:
         size: height and width of a picture, a power of two from 16.
         width: channels of the last layer but one.
+        kernel: side of the doubling kernels, 3 or 4; 3 covers neighbouring pixels unequally often,
+            which shows as a checkerboard until it is unlearnt.
         latent: length of a latent vector.
         classes: number of categories.
     """
 
-    def __init__(self, *, size: int, width: int, latent: int, classes: int) -> None:
+    def __init__(self, *, size: int, width: int, kernel: int, latent: int, classes: int) -> None:
         super().__init__()
         channels = 4 * width
         self.classes = classes
@@ -34,7 +36,7 @@ class Generator(nn.Module):
         doublings = (size // 4).bit_length() - 1
         for wider in [4 * width] * (doublings - 2) + [2 * width, width]:
             layers += [
-                nn.ConvTranspose2d(channels, wider, 3, 2, 1, output_padding=1),
+                nn.ConvTranspose2d(channels, wider, kernel, 2, 1, output_padding=4 - kernel),
                 *_normalised(wider),
             ]
             if wider == 4 * width:

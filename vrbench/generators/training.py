@@ -57,10 +57,8 @@ class Training:
         for network in self.networks.values():
             network.train().requires_grad_(network is not gan.generator)
         self.adams = {
-            name: torch.optim.Adam(
-                self.networks[name].parameters(), lr=gan.lr, betas=BETAS, fused=True
-            )
-            for name in ("learner", "discriminator")
+            name: torch.optim.Adam(self.networks[name].parameters(), lr, BETAS, fused=True)
+            for name, lr in (("learner", gan.lr), ("discriminator", gan.discriminator_lr))
         }
 
     def run(self, images: Visuals, items: Tensor, path: Path | None) -> list[dict[str, float]]:
@@ -78,7 +76,7 @@ class Training:
                     file.save(path, *good)
                 kept = f" (the state after {epoch} epochs is kept: epochs={epoch} ends with it)"
                 raise DivergedError(
-                    f"{self.gan.name}: {error} in epoch {epoch + 1}: lower lr ({self.gan.lr})"
+                    f"{self.gan.name}: {error} in epoch {epoch + 1}: lower the rates"
                     + (kept if path is not None and epoch else "")
                 ) from None
             good = self.state()
