@@ -21,7 +21,8 @@ class LSGAN(Component, nn.Module):
 
     The conditional GAN of DVBPR, with the losses of Mao et al. (ICCV 2017). Differences from the
     authors' code, all for small catalogues, each off by a setting: the discriminator learns faster
-    (``discriminator_lr``, Heusel et al., NeurIPS 2017), kernels (``kernel``); real pictures are mirrored half
+    (``discriminator_lr``, Heusel et al., NeurIPS 2017) and normalises no batches (``normalised``);
+    kernels cover pixels evenly (``kernel``, Odena et al., Distill 2016); real pictures are mirrored half
     of the time (``mirror``); real and made ones are moved a little before they are judged
     (``shift``, Zhao et al., NeurIPS 2020); and the pictures come from a running mean of the
     generator's weights (``average``, Yazici et al., ICLR 2019).
@@ -30,6 +31,7 @@ class LSGAN(Component, nn.Module):
         size: height and width of its pictures; a power of two from 16.
         width: channels, see ``networks``; 64 is published.
         kernel: side of the generator's doubling kernels, 4; or 3, as published.
+        normalised: whether the discriminator normalises batches; as published it does.
         latent: length of a latent vector; 256 is published.
         epochs: passes over the training pictures. A shorter training is the beginning of a longer
             one, whose checkpoint goes on where it ended.
@@ -50,11 +52,12 @@ class LSGAN(Component, nn.Module):
         size: int = 32,
         width: int = 16,
         kernel: int = 4,
+        normalised: bool = False,
         latent: int = 64,
         epochs: int = 300,
         batch_size: int = 16,
-        lr: float = 0.0003,
-        discriminator_lr: float = 0.001,
+        lr: float = 0.0004,
+        discriminator_lr: float = 0.0008,
         average: float = 0.998,
         shift: float = 0.125,
         mirror: bool = True,
@@ -71,6 +74,7 @@ class LSGAN(Component, nn.Module):
         if not (0 <= average < 1 and 0 <= shift < 0.5):
             raise ConfigError("LSGAN: expected average in [0, 1) and shift in [0, 0.5)")
         self.size, self.width, self.kernel, self.latent = size, width, kernel, latent
+        self.normalised = normalised
         self.epochs, self.batch_size = epochs, batch_size
         self.lr, self.discriminator_lr = lr, discriminator_lr
         self.average, self.shift, self.mirror = average, shift, mirror
@@ -91,7 +95,9 @@ class LSGAN(Component, nn.Module):
             latent=self.latent,
             classes=num_classes,
         )
-        self.discriminator = Discriminator(size=self.size, width=self.width, classes=num_classes)
+        self.discriminator = Discriminator(
+            size=self.size, width=self.width, classes=num_classes, normalised=self.normalised
+        )
 
     def fit(
         self, images: Visuals, items: Tensor, rng: torch.Generator, checkpoint: Path | None = None

@@ -55,15 +55,17 @@ class Discriminator(nn.Module):
     """From a picture and a category to one number: 1 for real, 0 for made.
 
     5 x 5 convolutions of stride 2 down to 4 x 4 cells, ``width`` channels and twice as many after
-    every one; the category is tiled and appended to the input of each. Batch normalisation but
-    after the first.
+    every one; the category is tiled and appended to the input of each.
 
     Args:
         size, classes: as of the generator.
         width: channels of the first layer.
+        normalised: whether batches are normalised after all layers but the first, as published. A
+            batch of made pictures passes alone, so what all of them have in common, such as one
+            colour, is then hard to see.
     """
 
-    def __init__(self, *, size: int, width: int, classes: int) -> None:
+    def __init__(self, *, size: int, width: int, classes: int, normalised: bool) -> None:
         super().__init__()
         self.classes = classes
         self.layers = nn.ModuleList()
@@ -71,7 +73,7 @@ class Discriminator(nn.Module):
         for n in range((size // 4).bit_length() - 1):
             wider = width << n
             layer: list[nn.Module] = [nn.Conv2d(channels + classes, wider, 5, 2, 2)]
-            layer += [nn.LeakyReLU(SLOPE)] if n == 0 else [*_normalised(wider)]
+            layer += [*_normalised(wider)] if normalised and n else [nn.LeakyReLU(SLOPE)]
             self.layers.append(nn.Sequential(*layer))
             channels = wider
         self.head = nn.Linear(channels * 16, 1)
