@@ -99,7 +99,7 @@ def test_it_draws_each_category_in_its_colour(world):
     for category, colour in enumerate(COLOURS.values()):
         z = torch.randn(24, 8, generator=stream(category))
         made = gan.paint(z, torch.full((24,), category))
-        assert torch.allclose(made.mean((0, 2, 3)), torch.tensor(colour), atol=0.1)
+        assert torch.allclose(made.mean((0, 2, 3)), torch.tensor(colour), atol=0.2)
 
 
 def test_same_seed_same_pictures(world):
