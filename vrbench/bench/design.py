@@ -135,8 +135,8 @@ def design(
         design: how, and with which GAN.
         store: keeps every stage.
         machine: device.
-        seed: of rankers, GAN and latent vectors.
-        extractor_seed: of the extractor's training.
+        seed: of the rankers' training and of the latent vectors.
+        extractor_seed: of what is taught on pictures alone, the extractor and the GAN.
         users: for how many; the same users under every seed.
 
     Raises:
@@ -160,7 +160,7 @@ def design(
         "other seed": train(own, seed=seed + OTHER),
         "other kind": train(with_network(judge, served, teach, device), seed=seed),
     }
-    stages.equip(store, design, catalogue, images, seed, device)
+    stages.equip(store, design, catalogue, images, extractor_seed, device)
     who = _users(dataset, users)
     asked = torch.stack([_items(dataset.test, user)[0] for user in who])
     categories = catalogue.categories[asked]
@@ -175,7 +175,7 @@ def design(
     samples, designed, copies, tailored = made
     best = designed.best(design.realism)
     retrieved = taste.real.nan_to_num(-torch.inf).argmax(1)
-    learnt, held_out = stages.split_off(len(images), seed)
+    learnt, held_out = stages.split_off(len(images), extractor_seed)
     near = _Nearest(images, learnt, served, design.generator.size)
     unseen = _held_out(held_out, catalogue.categories, categories)
     each = torch.arange(len(who))
