@@ -131,6 +131,7 @@ def design(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="vrbench design", description=design.__doc__)
     parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
     parser.add_argument("--folder", type=Path, default=Path("runs/design"), help="of the sheets")
+    parser.add_argument("--picture", type=Path, help="also draw several users on one PNG")
     parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
     parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
     chosen = parser.parse_intermixed_args(arguments)
@@ -139,7 +140,7 @@ def design(arguments: Sequence[str]) -> int:
     from vrbench.designing import designed
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    _write(chosen, *designed(chosen.overrides, chosen.folder))
+    _write(chosen, *designed(chosen.overrides, chosen.folder, chosen.picture))
     return 0
 
 

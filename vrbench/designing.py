@@ -19,11 +19,19 @@ from vrbench.report.strips import Group, strips
 from vrbench.report.tables import number
 
 log = logging.getLogger(__name__)
+LINES = 6  # users on one sheet
 PARTS = ("dataset", "extractor", "recommender", "judge", "design", "machine")
 
 
-def designed(overrides: Sequence[str], folder: Path) -> tuple[Sequence[str], list[list[str]]]:
+def designed(
+    overrides: Sequence[str], folder: Path, picture: Path | None = None
+) -> tuple[Sequence[str], list[list[str]]]:
     """Design and judge; write a sheet per user and ``judged.json``; return heads and lines.
+
+    Args:
+        overrides: as after ``python -m vrbench``.
+        folder: where the sheets go.
+        picture: one sheet of several users, a line each; None draws none.
 
     Raises:
         ConfigError: one line about what is wrong with the command.
@@ -45,6 +53,8 @@ def designed(overrides: Sequence[str], folder: Path) -> tuple[Sequence[str], lis
     user_ids = parts["dataset"].user_ids
     for n, user in enumerate(found.users.tolist()):
         strips(user_lines(found, n, names), folder / f"user_{user}.png")
+    if picture is not None:
+        strips([user_line(found, n, names) for n in range(min(LINES, len(found.users)))], picture)
     about = [user_ids[user] for user in found.users.tolist()]
     told = {"overrides": list(overrides), "seed": cfg.seed, "users": about, "rows": found.rows}
     (folder / "judged.json").write_text(json.dumps(told, indent=1))
@@ -80,6 +90,23 @@ def user_lines(found: Designed, n: int, names: Sequence[str]) -> list[tuple[str,
                 ("tailored", found.tailored.pictures[n], _notes(found.tailored.worth[n])),
             ],
         ),
+    ]
+
+
+def user_line(found: Designed, n: int, names: Sequence[str]) -> tuple[str, list[Group]]:
+    """Return the ``n``-th user in one line: the first pictures of each kind."""
+    bought, *_ = user_lines(found, n, names)
+    made, samples = found.designed, found.samples
+    order = (made.worth[n] - made.doubt[n]).argsort(descending=True)[:4]
+    asked = found.images[found.asked[n][None]]
+    changed = torch.cat([asked, found.copies.pictures[n], found.tailored.pictures[n]])
+    title, ((_, owned, _), best) = bought
+    return title, [
+        ("bought", owned[:4], ()),
+        best,
+        ("samples of the GAN", samples.pictures[n][:4], _notes(samples.worth[n][:4])),
+        ("designed, the best four", made.pictures[n][order], _notes(made.worth[n][order])),
+        ("an item, as drawn, tailored", changed, ()),
     ]
 
 

@@ -169,9 +169,7 @@ def design(
         for name, model in models.items()
     }
     model, taste = models["own ranker"], tastes["own ranker"]
-    made = _propose(
-        store, design, model, taste, catalogue, images, who, asked, seed, device
-    )
+    made = _propose(store, design, model, taste, catalogue, images, who, asked, seed, device)
     samples, designed, copies, tailored = made
     best = designed.best(design.realism)
     retrieved = taste.real.nan_to_num(-torch.inf).argmax(1)

@@ -145,4 +145,3 @@ class LSGAN(Component, nn.Module):
     def device(self) -> torch.device:
         """Where its parameters are."""
         return next(self.parameters()).device
-
