@@ -63,17 +63,17 @@ def test_every_kind_of_picture_is_judged_by_all(found, world):
         "real items held out",
         "best real item",
         "GAN samples",
-        "designed, all",
-        "designed, best",
+        "all designed",
+        "best designed",
         "copy of the asked item",
         "tailored from it",
     ]
     own = {kind: row["own ranker"] for kind, row in rows.items()}
-    assert own["designed, all"] > own["GAN samples"]
+    assert own["all designed"] > own["GAN samples"]
     assert own["tailored from it"] > own["copy of the asked item"]
     assert own["best real item"] > 1
     assert found.samples.pictures.shape == (5, 4, 3, 16, 16)
-    assert rows["designed, all"]["own ranker"] == pytest.approx(float(found.designed.worth.mean()))
+    assert rows["all designed"]["own ranker"] == pytest.approx(float(found.designed.worth.mean()))
     for user, bought, asked in zip(found.users, found.bought, found.asked, strict=True):
         assert (world.catalogue.categories[bought] == user % 3).all()
         assert world.test.contains(user[None], asked[None]).all()

@@ -29,7 +29,7 @@ class Designer(Protocol):
 class Generated(Attack):
     """Replace each picture by the proposal of a GAN that comes nearest to the goal.
 
-    The preference maximisation of DVBPR (Kang et al., ICDM 2017, sec. 4.2) with the adversary's
+    The preference maximisation of DVBPR (Kang et al., ICDM 2017) with the adversary's
     goal in place of a user's taste: aimed at a recommender it is INSA's knowledge (Liu and Larson,
     WWW 2021), gradients through the whole system, with the manifold of the GAN in place of a ball
     around the picture. The clean picture is not read. The GAN was taught on the public pictures of

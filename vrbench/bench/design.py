@@ -179,8 +179,8 @@ def design(
     each = torch.arange(len(who))
     kinds: dict[str, Tensor] = {
         "GAN samples": samples.pictures,
-        "designed, all": designed.pictures,
-        "designed, best": designed.pictures[each, best][:, None],
+        "all designed": designed.pictures,
+        "best designed": designed.pictures[each, best][:, None],
         "copy of the asked item": copies.pictures,
         "tailored from it": tailored.pictures,
     }
@@ -296,7 +296,7 @@ class _Nearest:
 def opposite_ssim(pictures: Tensor) -> float:
     """Return the mean of ``1 - SSIM`` over random pairs within the rows of ``(n, S, 3, H, W)``.
 
-    How much pictures of one kind differ (Kang et al., ICDM 2017, sec. 5.5). The pairs are the
+    How much pictures of one kind differ (Kang et al., ICDM 2017). The pairs are the
     same for every set of this size.
     """
     n, count = pictures.shape[:2]

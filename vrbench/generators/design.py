@@ -31,7 +31,7 @@ class Proposals(NamedTuple):
 
 
 class Design(Component):
-    """A search for the picture that somebody likes best (Kang et al., ICDM 2017, sec. 4.2).
+    """A search for the picture that somebody likes best (Kang et al., ICDM 2017).
 
     Latent vectors climb ``worth(G(z, y)) - realism * (D(G(z, y), y) - 1)^2`` by Adam; every one has
     moments of its own, made afresh for every call, so that nobody's pictures depend on whoever was

@@ -17,13 +17,13 @@ Curve = list[dict[str, float]]
 
 
 class LSGAN(Component, nn.Module):
-    """Pictures of a category from random numbers (Kang et al., ICDM 2017, sec. 4.1).
+    """Pictures of a category from random numbers (Kang et al., ICDM 2017).
 
     The conditional GAN of DVBPR, with the losses of Mao et al. (ICCV 2017). Differences from the
     authors' code, all for small catalogues, each off by a setting: the discriminator learns faster
     (``discriminator_lr``, Heusel et al., NeurIPS 2017) and normalises no batches (``normalised``);
-    kernels cover pixels evenly (``kernel``, Odena et al., Distill 2016); real pictures are mirrored half
-    of the time (``mirror``); real and made ones are moved a little before they are judged
+    kernels cover pixels evenly (``kernel``, Odena et al., Distill 2016); real pictures are mirrored
+    half of the time (``mirror``); real and made ones are moved a little before they are judged
     (``shift``, Zhao et al., NeurIPS 2020); and the pictures come from a running mean of the
     generator's weights (``average``, Yazici et al., ICLR 2019).
 

@@ -11,7 +11,7 @@ STDDEV = 0.02  # of all first weights
 
 
 class Generator(nn.Module):
-    """From a latent vector and a category to a picture (Kang et al., ICDM 2017, table of G).
+    """From a latent vector and a category to a picture (Kang et al., ICDM 2017).
 
     A linear layer to 4 x 4 cells, then transposed convolutions that double the side, with batch
     normalisation between. The last two doublings have ``2 * width`` and ``width`` channels, those
