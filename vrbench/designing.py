@@ -70,7 +70,7 @@ def user_lines(found: Designed, n: int, names: Sequence[str]) -> list[tuple[str,
     def real(items: Tensor) -> Tensor:
         return found.images[items]
 
-    samples, made = found.samples, found.designed
+    samples, made = found.made.samples, found.made.designed
     order = (made.worth[n] - made.doubt[n]).argsort(descending=True)
     return [
         (
@@ -86,8 +86,8 @@ def user_lines(found: Designed, n: int, names: Sequence[str]) -> list[tuple[str,
             "tailored",
             [
                 ("item", real(found.asked[n][None]), ()),
-                ("as drawn", found.copies.pictures[n], _notes(found.copies.worth[n])),
-                ("tailored", found.tailored.pictures[n], _notes(found.tailored.worth[n])),
+                ("as drawn", found.made.copies.pictures[n], _notes(found.made.copies.worth[n])),
+                ("tailored", found.made.tailored.pictures[n], _notes(found.made.tailored.worth[n])),
             ],
         ),
     ]
@@ -96,10 +96,10 @@ def user_lines(found: Designed, n: int, names: Sequence[str]) -> list[tuple[str,
 def user_line(found: Designed, n: int, names: Sequence[str]) -> tuple[str, list[Group]]:
     """Return the ``n``-th user in one line: the first pictures of each kind."""
     bought, *_ = user_lines(found, n, names)
-    made, samples = found.designed, found.samples
+    made, samples = found.made.designed, found.made.samples
     order = (made.worth[n] - made.doubt[n]).argsort(descending=True)[:4]
     asked = found.images[found.asked[n][None]]
-    changed = torch.cat([asked, found.copies.pictures[n], found.tailored.pictures[n]])
+    changed = torch.cat([asked, found.made.copies.pictures[n], found.made.tailored.pictures[n]])
     title, ((_, owned, _), best) = bought
     return title, [
         ("bought", owned[:4], ()),

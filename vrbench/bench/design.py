@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,8 +26,34 @@ from vrbench.metrics.perceptual import SSIM
 from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
 
 OTHER = 1_000_003  # added to the seed of the second ranker
+OWN = "own ranker"
 PAIRS = 8  # of pictures, per user, whose SSIM is taken
 Row = dict[str, Any]
+
+
+class Made(NamedTuple):
+    """What a GAN proposes to ``n`` users.
+
+    Attributes:
+        samples, designed: ``S`` pictures each, before and after the climb.
+        copies, tailored: the asked item as the GAN draws it, before and after.
+    """
+
+    samples: Proposals
+    designed: Proposals
+    copies: Proposals
+    tailored: Proposals
+
+    def kinds(self, best: Tensor) -> dict[str, Tensor]:
+        """Return ``(n, S, 3, H, W)`` pictures by the name of their kind."""
+        each = torch.arange(len(best))
+        return {
+            "GAN samples": self.samples.pictures,
+            "all designed": self.designed.pictures,
+            "best designed": self.designed.pictures[each, best][:, None],
+            "copy of the asked item": self.copies.pictures,
+            "tailored from it": self.tailored.pictures,
+        }
 
 
 class Taste:
@@ -87,9 +112,8 @@ class Designed:
         users, categories, asked: ``(n,)`` for whom, what, and the held-out item of that category.
         bought: the training items of each.
         retrieved: ``(n,)`` the real item of the category that each likes best.
-        samples, designed: ``(n, S)`` of the GAN, before and after the climb.
-        copies, tailored: ``(n, 1)`` the asked item as the GAN draws it, before and after.
-        best: ``(n,)`` which of ``designed`` is worth most, doubt counted.
+        made: what the GAN proposes.
+        best: ``(n,)`` which of the designed pictures is worth most, doubt counted.
         rows: the table, one row per kind of picture.
         images: the catalogue's pixels.
     """
@@ -99,10 +123,7 @@ class Designed:
     asked: Tensor
     bought: tuple[Tensor, ...]
     retrieved: Tensor
-    samples: Proposals
-    designed: Proposals
-    copies: Proposals
-    tailored: Proposals
+    made: Made
     best: Tensor
     rows: list[Row]
     images: Visuals
@@ -156,7 +177,7 @@ def design(
     train = partial(stages.train, store, dataset, visuals=images.to(device), device=device)
     own = with_network(recommender, served, teach, device)
     models = {
-        "own ranker": train(own, seed=seed),
+        OWN: train(own, seed=seed),
         "other seed": train(own, seed=seed + OTHER),
         "other kind": train(with_network(judge, served, teach, device), seed=seed),
     }
@@ -168,44 +189,24 @@ def design(
         name: Taste(model, images, who, categories, catalogue.categories)
         for name, model in models.items()
     }
-    model, taste = models["own ranker"], tastes["own ranker"]
-    made = _propose(store, design, model, taste, catalogue, images, who, asked, seed, device)
-    samples, designed, copies, tailored = made
-    best = designed.best(design.realism)
-    retrieved = taste.real.nan_to_num(-torch.inf).argmax(1)
+    made = _propose(
+        store, design, models[OWN], tastes[OWN], catalogue, images, who, asked, seed, device
+    )
+    retrieved = tastes[OWN].real.nan_to_num(-torch.inf).argmax(1)
+    best = made.designed.best(design.realism)
     learnt, held_out = stages.split_off(len(images), extractor_seed)
     near = _Nearest(images, learnt, served, design.generator.size)
     unseen = _held_out(held_out, catalogue.categories, categories)
-    each = torch.arange(len(who))
-    kinds: dict[str, Tensor] = {
-        "GAN samples": samples.pictures,
-        "all designed": designed.pictures,
-        "best designed": designed.pictures[each, best][:, None],
-        "copy of the asked item": copies.pictures,
-        "tailored from it": tailored.pictures,
-    }
+    real = {"real items held out": unseen, "best real item": retrieved[:, None]}
     rows = [
-        _row(
-            "real items held out",
-            {n: t.real.gather(1, unseen) for n, t in tastes.items()},
-            images[unseen],
-            near,
-        ),
-        _row(
-            "best real item",
-            {n: t.real.gather(1, retrieved[:, None]) for n, t in tastes.items()},
-            images[retrieved][:, None],
-            None,
-        ),
-        *(
-            _row(kind, {n: t.of(x, who) for n, t in tastes.items()}, x, near)
-            for kind, x in kinds.items()
-        ),
+        _row(kind, {name: t.real.gather(1, items) for name, t in tastes.items()}, images[items])
+        for kind, items in real.items()
     ]
+    rows[0] |= near(images[unseen])  # the other may be a picture that the GAN learnt from
+    for kind, x in made.kinds(best).items():
+        rows.append(_row(kind, {name: t.of(x, who) for name, t in tastes.items()}, x) | near(x))
     bought = tuple(_items(dataset.train, user) for user in who)
-    return Designed(
-        who, categories, asked, bought, retrieved, *made, best=best, rows=rows, images=images
-    )
+    return Designed(who, categories, asked, bought, retrieved, made, best, rows, images)
 
 
 def _items(feedback: Interactions, user: Tensor) -> Tensor:
@@ -232,8 +233,8 @@ def _propose(
     asked: Tensor,
     seed: int,
     device: str,
-) -> tuple[Proposals, Proposals, Proposals, Proposals]:
-    """Return samples, designs, copies of the asked items, and those tailored."""
+) -> Made:
+    """Return what the GAN proposes, made once."""
 
     def make() -> dict[str, Tensor]:
         who, categories = users.to(device), design.generator.categories_of(asked.to(device))
@@ -243,23 +244,21 @@ def _propose(
         copies, tailored = design.tailor(
             who, categories, images[asked].to(device), taste, Streams(seed, "tailor")
         )
-        made = {
-            "samples": drawn.propose(*given, Streams(seed, "design")),
-            "designed": design.propose(*given, Streams(seed, "design")),
-            "copies": copies,
-            "tailored": tailored,
-        }
-        return {f"{n}.{part}": t for n, p in made.items() for part, t in p._asdict().items()}
+        made = Made(
+            samples=drawn.propose(*given, Streams(seed, "design")),
+            designed=design.propose(*given, Streams(seed, "design")),
+            copies=copies,
+            tailored=tailored,
+        )
+        return {f"{n}.{m}": t for n, p in made._asdict().items() for m, t in p._asdict().items()}
 
     inputs = {"design": design, "recommender": model, "images": images, "seed": seed}
     inputs |= {"users": users.tolist(), "asked": asked.tolist(), "on": catalogue}
     tensors = store.fetch("designs", inputs, make).tensors
     assert tensors is not None
-    found = [
-        Proposals(**{part: tensors[f"{name}.{part}"] for part in Proposals._fields})
-        for name in ("samples", "designed", "copies", "tailored")
-    ]
-    return found[0], found[1], found[2], found[3]
+    return Made(
+        *(Proposals(*(tensors[f"{n}.{m}"] for m in Proposals._fields)) for n in Made._fields)
+    )
 
 
 class _Nearest:
@@ -278,11 +277,14 @@ class _Nearest:
         x = torch.cat([x, x.flip(3)])
         self._pixels, self._vectors = self._seen(x)
 
-    def __call__(self, x: Tensor) -> tuple[float, float]:
-        """Return mean distances: root mean square in grey levels, and between unit features."""
-        pixels, vectors = self._seen(x)
+    def __call__(self, pictures: Tensor) -> Row:
+        """Return means over ``(n, S, 3, H, W)``: root mean square, and between unit features."""
+        pixels, vectors = self._seen(pictures.flatten(0, 1))
         apart = torch.cdist(pixels, self._pixels).amin(1) / pixels.shape[1] ** 0.5 * 255
-        return float(apart.mean()), float(torch.cdist(vectors, self._vectors).amin(1).mean())
+        return {
+            "nearest (grey levels)": float(apart.mean()),
+            "nearest (features)": float(torch.cdist(vectors, self._vectors).amin(1).mean()),
+        }
 
     @torch.no_grad()
     def _seen(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -309,13 +311,11 @@ def opposite_ssim(pictures: Tensor) -> float:
     return float(1 - found.mean())
 
 
-def _row(
-    kind: str, liked: dict[str, Tensor], x: Tensor, near: Callable[[Tensor], Any] | None
-) -> Row:
+def _row(kind: str, liked: dict[str, Tensor], pictures: Tensor) -> Row:
+    """Return mean preferences and the diversity of ``(n, S, 3, H, W)`` pictures."""
     row: Row = {"pictures": kind} | {name: float(value.mean()) for name, value in liked.items()}
-    row["opposite SSIM"] = opposite_ssim(x) if x.shape[1] > 1 else None
-    pixels, vectors = (None, None) if near is None else near(x.flatten(0, 1))
-    return row | {"nearest (grey levels)": pixels, "nearest (features)": vectors}
+    row["opposite SSIM"] = opposite_ssim(pictures) if pictures.shape[1] > 1 else None
+    return row | {"nearest (grey levels)": None, "nearest (features)": None}
 
 
 def _held_out(held_out: Tensor, labels: Tensor, categories: Tensor) -> Tensor:
