@@ -144,7 +144,7 @@ class Design(Component):
         """Climb from ``first``, ``(n, S, latent)``; a row at a time, so that company is nothing."""
         found: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
         for row, category, z in zip(rows, categories, first, strict=True):
-            who, y = row.expand(len(z)), category.expand(len(z))
+            who, y = row.repeat(len(z)), category.repeat(len(z))
 
             def loss(z: Tensor, who: Tensor = who, y: Tensor = y) -> Tensor:
                 made = self.generator.paint(z, y)
