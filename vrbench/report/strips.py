@@ -41,7 +41,7 @@ def strips(
                 if notes:
                     pen.text((x + cell / 2, y + cell + 2), notes[at], FAINT, small, anchor="mt")
             left += _width([(caption, pictures, notes)], cell) + APART
-    page.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+    page.save(path, optimize=True)
 
 
 def _width(groups: Sequence[Group], cell: int) -> int:
