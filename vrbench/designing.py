@@ -19,7 +19,7 @@ from vrbench.report.strips import Group, strips
 from vrbench.report.tables import number
 
 log = logging.getLogger(__name__)
-LINES = 6  # users on one sheet
+LINES = 5  # users on one sheet
 PARTS = ("dataset", "extractor", "recommender", "judge", "design", "machine")
 
 
