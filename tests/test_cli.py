@@ -234,3 +234,33 @@ def test_a_search_of_settings_from_the_command_line(tmp_path):
     wrong = vrbench(*[a.replace("bprmf", "bprmff") for a in command], cwd=tmp_path)
     assert wrong.returncode == 2
     assert wrong.stderr.strip().count("\n") == 0
+
+
+def test_designs_leave_a_table_and_a_sheet_per_user(tmp_path):
+    small = ["dataset.num_items=320", "dataset.num_users=80", "dataset.size=32", "users=2"]
+    small += ["design.generator.epochs=1", "design.generator.width=4", "design.copies=2"]
+    small += ["design.starts=3", "recommender.epochs=1", "judge.epochs=1", "extractor.epochs=1"]
+    done = vrbench(
+        "design",
+        *small,
+        "machine.threads=1",
+        "--format",
+        "csv",
+        "--out",
+        "judged.csv",
+        "--picture",
+        "all.png",
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "judged.csv").read_text().splitlines()
+    assert lines[0].startswith("pictures,own ranker,other seed,other kind,opposite SSIM,nearest")
+    assert len(lines) == 8
+    told = json.loads((tmp_path / "runs" / "design" / "judged.json").read_text())
+    assert [row["pictures"] for row in told["rows"]] == [line.split(",")[0] for line in lines[1:]]
+    sheets = list((tmp_path / "runs" / "design").glob("user_*.png"))
+    assert len(sheets) == 2
+    assert all(p.stat().st_size > 1000 for p in [*sheets, tmp_path / "all.png"])
+    wrong = vrbench("design", "design.stepz=3", cwd=tmp_path)
+    assert wrong.returncode == 2
+    assert "design" in wrong.stderr

@@ -313,12 +313,34 @@ def pictures(arguments: Sequence[str]) -> int:
     return 0
 
 
+def design(arguments: Sequence[str]) -> int:
+    """Design pictures for users with a GAN, and have them judged by rankers it never saw.
+
+    A sheet per user goes to a folder; the table says what the judges think.
+    """
+    parser = argparse.ArgumentParser(prog="vrbench design", description=design.__doc__)
+    parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
+    parser.add_argument("--folder", type=Path, default=Path("runs/design"), help="of the sheets")
+    parser.add_argument("--picture", type=Path, help="also draw several users on one PNG")
+    parser.add_argument("--format", choices=TABLES, default="text")
+    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
+    chosen = parser.parse_intermixed_args(arguments)
+    import logging
+
+    from vrbench.designing import designed
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    _write(chosen, *designed(chosen.overrides, chosen.folder, chosen.picture))
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": list_choices,
     "leaderboard": leaderboard,
     "curves": curves,
     "compare": compare,
     "audit": audit,
+    "design": design,
     "tune": tune,
     "store": store,
     "pictures": pictures,

@@ -19,6 +19,8 @@ AXES = (
     "scenario",
     "threat",
     "metrics",
+    "generator",
+    "design",
 )
 Told = dict[str, str]
 

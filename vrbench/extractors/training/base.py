@@ -14,6 +14,7 @@ from vrbench.core.dropout import seed_dropout
 from vrbench.core.errors import ConfigError, DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.seeds import stream
+from vrbench.core.shifts import shifted
 from vrbench.extractors.base import Extractor, Features, Lesson, Report, redraw
 
 EPS, STEPS = 4 / 255, 10  # of the robust accuracy that every regime reports
@@ -163,17 +164,10 @@ class Regime(Extractor):
 
 def augmented(x: Tensor, rng: torch.Generator) -> Tensor:
     """Return ``x`` with every picture mirrored or not, and shifted by up to a sixteenth."""
-    n, _, height, width = x.shape
+    n, _, height, _ = x.shape
     mirrored = torch.rand(n, generator=rng) < 0.5
     x = torch.where(mirrored[:, None, None, None].to(x.device), x.flip(3), x)
-    reach = max(1, height // 16)
-    padded = F.pad(x, (reach,) * 4, mode="replicate")
-    dy, dx = torch.randint(0, 2 * reach + 1, (2, n), generator=rng)
-    rows = (dy[:, None] + torch.arange(height)).to(x.device)
-    columns = (dx[:, None] + torch.arange(width)).to(x.device)
-    picture = torch.arange(n, device=x.device)[:, None, None]
-    # Advanced indices around a slice put the channels last.
-    return padded[picture, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    return shifted(x, max(1, height // 16), rng)
 
 
 def ascend(

@@ -1,0 +1,57 @@
+"""Groups of pictures in lines, each group under a caption."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from vrbench.report.picture import FAINT, INK, MARGIN, PAPER
+
+GAP, APART, HEAD, FOOT = 4, 20, 22, 16
+Group = tuple[str, Tensor, Sequence[str]]  # caption, (n, 3, H, W) in [0, 1], a note per picture
+
+
+def strips(
+    lines: Sequence[tuple[str, Sequence[Group]]], path: str | os.PathLike[str], *, cell: int = 64
+) -> None:
+    """Write a PNG with one line per entry: a title, then its groups beside each other.
+
+    Args:
+        lines: title and groups. A group is a caption, its pictures, and a short note under each
+            (or no notes at all).
+        path: the file to write.
+        cell: side of a picture on the page, in pixels.
+    """
+    high = HEAD + cell + FOOT
+    title, small = ImageFont.load_default(13), ImageFont.load_default(11)
+    width = max(_width(groups, cell) for _, groups in lines)
+    page = Image.new("RGB", (2 * MARGIN + width, 2 * MARGIN + len(lines) * (high + HEAD)), PAPER)
+    pen = ImageDraw.Draw(page)
+    for n, (name, groups) in enumerate(lines):
+        top, left = MARGIN + n * (high + HEAD), MARGIN
+        pen.text((left, top), name, INK, title)
+        for caption, pictures, notes in groups:
+            pen.text((left, top + HEAD), caption, FAINT, small)
+            for at, pixels in enumerate(pictures):
+                x, y = left + at * (cell + GAP), top + 2 * HEAD - 6
+                page.paste(_tile(pixels, cell), (x, y))
+                if notes:
+                    pen.text((x + cell / 2, y + cell + 2), notes[at], FAINT, small, anchor="mt")
+            left += _width([(caption, pictures, notes)], cell) + APART
+    page.save(path, optimize=True)
+
+
+def _width(groups: Sequence[Group], cell: int) -> int:
+    font = ImageFont.load_default(11)
+    each = [
+        max(len(x) * (cell + GAP) - GAP, int(font.getlength(caption))) for caption, x, _ in groups
+    ]
+    return sum(each) + APART * (len(each) - 1)
+
+
+def _tile(pixels: Tensor, cell: int) -> Image.Image:
+    values = (pixels * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+    return Image.fromarray(values).resize((cell, cell), Image.Resampling.BICUBIC)
