@@ -37,8 +37,8 @@ class IRGAN(EpochRecommender):
     user's train items, nor items that nobody has. Steps are Adam's on batches of users, every user
     with ``samples`` picks; published are plain steps per user with twice as many as it has items.
     A reward is taken less the mean of the user's other picks, which leaves the expected gradient as
-    it is and makes it vary less. The softmax cannot overflow. Validation selects the epoch, not the test. (Elliot's discriminator is shown
-    uniform negatives, never what the generator picks.)
+    it is and makes it vary less. The softmax cannot overflow. Validation selects the epoch, not the
+    test. (Elliot's discriminator is shown uniform negatives, never what the generator picks.)
 
     Args:
         sizes: users and items.

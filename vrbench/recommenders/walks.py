@@ -97,7 +97,7 @@ def walk(
         to = column[edge]
         open_ = (trees.parent[root[segment], to] == here[segment]) | (to == back[segment])
         segment, edge = segment[open_], edge[open_]
-        most, weight = _shifted(logit[edge], segment, len(here))
+        _, weight = _shifted(logit[edge], segment, len(here))
         above = weight.double().cumsum(0)
         last = segment.bincount(minlength=len(here)).cumsum(0) - 1
         start = torch.cat([above.new_zeros(1), above[last[:-1]]])
