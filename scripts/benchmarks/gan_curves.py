@@ -20,14 +20,18 @@ from vrbench.bench.validation import Validation
 from vrbench.config import Composition
 
 LINES = ("popular", "ease_8020")
+SMALLER = ("recommender.pretrain_epochs=12", "recommender.pretrain_lr=0.004", "recommender.walks=5")
 RUNS = {
     "CFGAN": ("recommender=cfgan_ml",),
     "IRGAN generator": ("recommender=irgan_ml",),
     "IRGAN discriminator": ("recommender=irgan_ml", "recommender.predictor=discriminator"),
-    "GraphGAN generator": ("recommender=graphgan",),
-    "GraphGAN discriminator": ("recommender=graphgan", "recommender.predictor=discriminator"),
+    "GraphGAN generator": ("recommender=graphgan", *SMALLER),
+    "GraphGAN discriminator": (
+        "recommender=graphgan",
+        "recommender.predictor=discriminator",
+        *SMALLER,
+    ),
 }
-SHORT = 20  # epochs of GraphGAN's adversarial phase
 
 
 def measured(overrides: tuple[str, ...]) -> tuple[list[tuple[int, float]], float]:

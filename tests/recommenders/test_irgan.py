@@ -9,7 +9,8 @@ from vrbench.core.errors import ConfigError, DivergedError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.irgan import IRGAN, drawn, policy_loss
+from vrbench.recommenders.irgan import IRGAN
+from vrbench.recommenders.policy import drawn, policy_loss
 
 FAST = {"factors": 8, "pretrain_epochs": 40, "pretrain_lr": 0.05, "pretrain_batch": 64}
 FAST |= {"critic_batch": 512, "batch_size": 30, "samples": 16, "l2": 0.05, "dns": 2}
@@ -34,7 +35,9 @@ def test_the_expected_gradient_is_the_expected_reward_s():
     expected = torch.zeros_like(logits)
     for picks in product(range(4), repeat=3):
         picked = torch.tensor([picks])
-        loss = policy_loss(logits, chance, picked, worth[picked])
+        log_p = logits.log_softmax(1).gather(1, picked)
+        weight = log_p.detach().exp() / chance.gather(1, picked)
+        loss = policy_loss(log_p, weight, worth[picked])
         expected += chance[0, list(picks)].prod() * torch.autograd.grad(loss, logits)[0]
     reward = (logits.softmax(1) * worth).sum()
     (wanted,) = torch.autograd.grad(-reward, logits)
@@ -42,14 +45,16 @@ def test_the_expected_gradient_is_the_expected_reward_s():
     assert torch.allclose(expected, wanted, atol=1e-12)
 
 
-def test_a_huge_score_does_not_overflow():
+def test_a_huge_score_does_not_overflow(world):
     """Published code exponentiates scores as they are."""
-    logits = torch.tensor([[1000.0, 0.0, -1000.0]], requires_grad=True)
-    chance = 0.8 * logits.detach().softmax(1) + 0.2 * torch.tensor([[0.0, 0.0, 1.0]])
-    loss = policy_loss(logits, chance, torch.tensor([[0, 2]]), torch.tensor([[1.0, 0.5]]))
+    model = begun()
+    model.generator.bias.weight.data[:3] = torch.tensor([[1000.0], [0.0], [-1000.0]])
+    draws = torch.rand(30, 64, generator=stream(1))
+    loss = model.generator_loss(torch.arange(30), world.train, draws)
     loss.backward()
     assert loss.isfinite()
-    assert logits.grad.isfinite().all()
+    assert all(p.grad.isfinite().all() for p in model.generator.parameters())
+    assert not world.train.contains(*model.picks(world.train, stream(0))[::2]).any()
 
 
 def test_items_are_drawn_by_their_chances():

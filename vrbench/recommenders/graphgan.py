@@ -15,6 +15,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.epochs import EpochRecommender, descend
 from vrbench.recommenders.pairwise import half_square
+from vrbench.recommenders.policy import policy_loss
 from vrbench.recommenders.sampling import learnable, negatives
 from vrbench.recommenders.walks import Trees, log_chance, trees_of, walk
 
@@ -207,9 +208,8 @@ class GraphGAN(EpochRecommender):
         with torch.no_grad():
             score, _ = self.judged(roots, picked)
             reward = F.softplus(score.clamp(-CLIP, CLIP)).reshape(-1, self.walks)
-            others = (reward.sum(1, keepdim=True) - reward) / (self.walks - 1)
         chance = log_chance(steps, logit, len(roots)).reshape(-1, self.walks)
-        return -((reward - others) * chance).mean()
+        return policy_loss(chance, torch.ones_like(reward), reward)
 
     def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
         return items + self.num_users

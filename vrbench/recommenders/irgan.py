@@ -15,6 +15,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.epochs import EpochRecommender, descend
 from vrbench.recommenders.pairwise import half_square
+from vrbench.recommenders.policy import drawn, policy_loss
 from vrbench.recommenders.sampling import learnable, negatives
 
 
@@ -236,7 +237,8 @@ class IRGAN(EpochRecommender):
             chance = (1 - self.mix) * logits.softmax(1) + self.mix * own / own.sum(1, keepdim=True)
             picked = drawn(chance, draws)
             reward = 2 * self.critic(users[:, None], picked).sigmoid() - 1
-        return policy_loss(logits, chance, picked, reward)
+        log_p = logits.log_softmax(1).gather(1, picked)
+        return policy_loss(log_p, log_p.detach().exp() / chance.gather(1, picked), reward)
 
     # ranking --------------------------------------------------------------------------------
 
@@ -269,35 +271,3 @@ class Player(nn.Module):
         """Return the ``(len(users), len(items))`` scores."""
         made: Tensor = self.user(users) @ self.item(items).T + self.bias(items).T
         return made
-
-
-def policy_loss(logits: Tensor, chance: Tensor, picked: Tensor, reward: Tensor) -> Tensor:
-    """Return a loss whose expected gradient is that of minus the policy's expected reward.
-
-    With ``p = softmax(logits)`` that is ``-mean_b sum_i p_bi r_bi``. Rewards are taken less the
-    mean that the other picks of the row estimate.
-
-    Args:
-        logits: ``(B, I)``, of the policy.
-        chance: ``(B, I)``, with which items are picked; above 0 where the policy is.
-        picked: ``(B, S)`` items, independent draws.
-        reward: ``(B, S)`` of the picks, a constant.
-    """
-    log_p = logits.log_softmax(1).gather(1, picked)
-    weight = log_p.detach().exp() / chance.gather(1, picked)
-    worth = weight * reward
-    count = picked.shape[1]
-    others = (worth.sum(1, keepdim=True) - worth) / (count - 1)
-    return -((worth - weight * others) * log_p).mean()
-
-
-def drawn(chance: Tensor, draws: Tensor) -> Tensor:
-    """Return ``(B, S)`` items, one per uniform number of ``draws``, ``(B, S)`` in [0, 1).
-
-    Args:
-        chance: ``(B, I)``, at least 0; rows need not sum to 1. What has none is not drawn.
-        draws: uniform numbers.
-    """
-    above = chance.double().cumsum(1)
-    found = torch.searchsorted(above, draws.double() * above[:, -1:], right=True)
-    return found.clamp_(max=chance.shape[1] - 1)
