@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from scipy import sparse
 from torch import Tensor, nn
 
-from vrbench.core.errors import ConfigError, DataError, DivergedError
+from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
-from vrbench.recommenders.epochs import EpochRecommender
+from vrbench.recommenders.epochs import EpochRecommender, descend
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
 
@@ -178,16 +178,12 @@ class CFGAN(EpochRecommender):
             for _ in range(passes):
                 for real, draws in self.batches(train, rng, size):
                     loss = loss_of(real, draws)
-                    optimiser.zero_grad(set_to_none=True)
-                    loss.backward()
-                    optimiser.step()
+                    descend(optimiser, loss)
                     total += loss.detach() * len(real) / (self.count * passes)
-            if not total.isfinite():
-                raise DivergedError(
-                    f"CFGAN: a loss is no longer a number; lower recommender.lr (now {self.lr}) "
-                    f"or recommender.critic_lr (now {self.critic_lr})"
-                )
         return total.item()
+
+    def rates(self) -> dict[str, float]:
+        return {"lr": self.lr, "critic_lr": self.critic_lr}
 
     def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
         if self.rows == "user":

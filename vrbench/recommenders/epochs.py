@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -100,9 +101,11 @@ class EpochRecommender(Recommender):
     ) -> None:
         optimisers = self._optimisers()
         best, best_state, bad = -1.0, None, 0
+        good = {n: p.detach().clone() for n, p in self.named_parameters() if p.requires_grad}
         for epoch in progress(range(1, epochs + 1), f"training {self.name}"):
             began = time.perf_counter()
             entry = {"loss": self._epoch(train, visuals, optimisers, rng)}
+            self._keep(good, entry["loss"], len(history.epochs) + 1)
             history.epochs.append(entry)
             if self.selects and len(valid) and (epoch % self.eval_every == 0 or epoch == epochs):
                 score = entry["valid_ndcg"] = self._validate(train, valid, visuals)
@@ -121,6 +124,34 @@ class EpochRecommender(Recommender):
             history.best_epoch = len(history.epochs)
         else:
             self.load_state_dict(best_state)
+
+    def rates(self) -> dict[str, float]:
+        """Return the settings to lower where training diverges, and what they are now."""
+        return {"lr": self.lr}
+
+    @torch.no_grad()
+    def _keep(self, good: dict[str, Tensor], loss: float, epoch: int) -> None:
+        """Copy the parameters into ``good``; if one is broken, go back to those and stop.
+
+        A gradient that is no number makes its parameter none: one look an epoch sees all of them.
+
+        Raises:
+            DivergedError: if the loss or a parameter is not finite.
+        """
+        learnt = {n: p for n, p in self.named_parameters() if n in good}
+        broken = [] if math.isfinite(loss) else ["the loss"]
+        broken += [f"a gradient of {n}" for n, p in learnt.items() if not p.isfinite().all()]
+        if not broken:
+            for name, parameter in learnt.items():
+                good[name].copy_(parameter)
+            return
+        for name, parameter in learnt.items():
+            parameter.copy_(good[name])
+        lower = " or ".join(f"recommender.{n} (now {r:g})" for n, r in self.rates().items())
+        raise DivergedError(
+            f"{self.name}: in epoch {epoch} {broken[0]} is no longer a number; lower {lower}; "
+            f"the model is left as it was after epoch {epoch - 1}"
+        )
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
         rows = [m.weight for m in self.modules() if isinstance(m, nn.Embedding) and m.sparse]
@@ -154,12 +185,7 @@ class EpochRecommender(Recommender):
             count += len(batch[0])
         if not count:
             raise DataError("no user has any item: there is nothing to learn")
-        mean = total.item() / count
-        if mean != mean or mean == float("inf"):
-            raise DivergedError(
-                f"{self.name}: the loss is no longer a number; lower recommender.lr (now {self.lr})"
-            )
-        return mean
+        return total.item() / count
 
     def _validate(self, train: Interactions, valid: Interactions, visuals: Visuals) -> float:
         """Return the mean nDCG@20 of the users of ``valid``, train items masked."""
@@ -177,3 +203,10 @@ class EpochRecommender(Recommender):
 def normal(like: Tensor, scale: float, rng: torch.Generator) -> Tensor:
     """Return normal numbers of standard deviation ``scale`` in the shape of ``like``."""
     return scale * torch.randn(like.shape, generator=rng)
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+    """Take one step of ``optimiser`` down ``loss``."""
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimiser.step()

@@ -1,0 +1,276 @@
+"""IRGAN: a generator that picks items against a discriminator that tells picks from likes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.visuals import Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.epochs import EpochRecommender, descend
+from vrbench.recommenders.pairwise import half_square
+from vrbench.recommenders.policy import drawn, policy_loss
+from vrbench.recommenders.sampling import learnable, negatives
+
+
+class IRGAN(EpochRecommender):
+    """Item recommendation by IRGAN (Wang et al., SIGIR 2017, sec. 4.2).
+
+    Both players are matrix factorisations with item biases, ``s_ui = b_i + p_u . q_i``. The
+    generator is the policy ``G(i|u) = softmax_i(s_ui)``. The discriminator learns by binary
+    cross-entropy to tell a user's items from as many that the generator picks, drawn from
+    ``softmax(s / temperature)``. The generator descends the policy gradient of the reward
+    ``2 sigmoid(D(u, i)) - 1``; picks come from ``(1 - mix) G`` plus ``mix`` spread evenly over the
+    user's items, and are weighed by how much likelier they are under ``G``.
+
+    Before that the generator learns pairwise, with dynamic negative sampling (DNS, Zhang et al.,
+    SIGIR 2013): of ``dns`` random items the one that it scores highest is the negative. The
+    discriminator starts as its copy.
+
+    The discriminator tells likes from what the generator puts on top, and unlearns what puts both
+    above the rest: as ``predictor`` it ranks worse with every epoch (MovieLens 100K).
+
+    Differences. The published discriminator starts at random, and picks may be items the user has,
+    which then count as likes and as fakes at once; here the discriminator's negatives are never a
+    user's train items, nor items that nobody has. Steps are Adam's on batches of users, every user
+    with ``samples`` picks; published are plain steps per user with twice as many as it has items.
+    A reward is taken less the mean of the user's other picks, which leaves the expected gradient as
+    it is and makes it vary less. The softmax cannot overflow. Validation selects the epoch, not the
+    test. (Elliot's discriminator is shown uniform negatives, never what the generator picks.)
+
+    Args:
+        sizes: users and items.
+        predictor: the player that ranks.
+        factors: length of a row.
+        dns: random items of which pre-training takes the hardest; 1 is BPR.
+        pretrain_epochs: most epochs of pre-training.
+        pretrain_lr, pretrain_batch: of Adam, and triples of a step, in pre-training.
+        temperature: of the generator where the discriminator's negatives are drawn.
+        mix: share of the picks that are the user's own items, in [0, 1).
+        samples: picks per user in a step of the generator.
+        steps, critic_steps: passes per epoch over all users, and over all interactions before.
+        critic_batch: pairs of a step of the discriminator.
+        critic_lr: of its Adam.
+        l2: weight of half the squared rows of a triple or pair; none on the policy, as published.
+        batch_size, lr: users of a step of the generator, and its Adam's.
+        epochs, patience, eval_every: see ``EpochRecommender``; of the adversarial phase.
+    """
+
+    signal = None
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        predictor: Literal["generator", "discriminator"] = "generator",
+        factors: int = 64,
+        dns: int = 4,
+        pretrain_epochs: int = 100,
+        pretrain_lr: float = 0.002,
+        pretrain_batch: int = 1024,
+        temperature: float = 0.2,
+        mix: float = 0.2,
+        samples: int = 64,
+        steps: int = 1,
+        critic_steps: int = 1,
+        critic_batch: int = 1024,
+        critic_lr: float = 0.0005,
+        l2: float = 0.02,
+        epochs: int = 100,
+        batch_size: int = 64,
+        lr: float = 0.0001,
+        patience: int = 8,
+        eval_every: int = 2,
+    ) -> None:
+        super().__init__(
+            epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
+        )
+        if predictor not in ("generator", "discriminator"):
+            raise ConfigError(
+                f"IRGAN: expected predictor generator or discriminator, got {predictor!r}"
+            )
+        if min(temperature, pretrain_lr, critic_lr) <= 0 or l2 < 0 or not 0 <= mix < 1:
+            raise ConfigError(
+                "IRGAN: expected temperature, pretrain_lr, critic_lr > 0, l2 >= 0 and mix in "
+                f"[0, 1), got {self.spec}"
+            )
+        counts = (factors, dns, pretrain_epochs, pretrain_batch, steps, critic_steps, critic_batch)
+        if min(counts) < 1 or samples < 2:
+            raise ConfigError(
+                f"IRGAN: expected sizes and steps of at least 1 and samples >= 2, got {self.spec}"
+            )
+        self.dns, self.pretrain_epochs = dns, pretrain_epochs
+        self.pretrain_lr, self.pretrain_batch = pretrain_lr, pretrain_batch
+        self.temperature, self.mix, self.samples = temperature, mix, samples
+        self.steps, self.critic_steps, self.critic_batch = steps, critic_steps, critic_batch
+        self.critic_lr, self.l2, self.num_items = critic_lr, l2, sizes.num_items
+        self.generator = Player(sizes, factors)
+        self.critic = Player(sizes, factors)
+        self.predictor, self._pretraining = predictor, False
+
+    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
+        super().begin(visuals, rng)
+        nn.init.zeros_(self.generator.bias.weight)
+
+    def phases(self) -> Iterator[int]:
+        self._pretraining = True
+        yield self.pretrain_epochs
+        self._pretraining = False
+        self.critic.load_state_dict(self.generator.state_dict())
+        yield self.epochs
+
+    def rates(self) -> dict[str, float]:
+        if self._pretraining:
+            return {"pretrain_lr": self.pretrain_lr}
+        return {"lr": self.lr, "critic_lr": self.critic_lr}
+
+    def _optimisers(self) -> list[torch.optim.Optimizer]:
+        wanted = [(self.critic, self.critic_lr), (self.generator, self.lr)]
+        if self._pretraining:
+            wanted = [(self.generator, self.pretrain_lr)]
+        return [torch.optim.Adam(p.parameters(), lr=lr, foreach=True) for p, lr in wanted]
+
+    # pre-training ---------------------------------------------------------------------------
+
+    def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """Yield users, liked items and ``(B, dns)`` others, for pre-training."""
+        order = learnable(train, rng)
+        users = train.users[order]
+        other = negatives(train, users.repeat_interleave(self.dns), rng)
+        parts = (users, train.items[order], other.reshape(-1, self.dns))
+        yield from zip(*(p.to(self.device).split(self.pretrain_batch) for p in parts), strict=True)
+
+    def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
+        users, liked, others = batch
+        with torch.no_grad():
+            best = self.generator(users[:, None], others).argmax(1, keepdim=True)
+        other = others.gather(1, best).squeeze(1)
+        player = self.generator
+        margin = player(users, liked) - player(users, other)
+        penalty = self.l2 * half_square(*player.rows(users, liked), *player.rows(users, other)[1:])
+        assert margin.shape == penalty.shape == users.shape
+        return (F.softplus(-margin) + penalty).mean()
+
+    # the two players ------------------------------------------------------------------------
+
+    def _epoch(
+        self,
+        train: Interactions,
+        visuals: Visuals,
+        optimisers: list[torch.optim.Optimizer],
+        rng: torch.Generator,
+    ) -> float:
+        if self._pretraining:
+            return super()._epoch(train, visuals, optimisers, rng)
+        self.train()
+        for _ in range(self.critic_steps):
+            for batch in self.pairs(train, rng):
+                descend(optimisers[0], self.critic_loss(*batch))
+        order, total = torch.nonzero(train.counts).squeeze(1), 0.0
+        for _ in range(self.steps):
+            order = order[torch.randperm(len(order), generator=rng)]
+            for users in order.split(self.batch_size):
+                draws = torch.rand(len(users), self.samples, generator=rng)
+                loss = self.generator_loss(users, train, draws)
+                descend(optimisers[1], loss)
+                total += loss.item() * len(users) / (len(order) * self.steps)
+        return total
+
+    @torch.no_grad()
+    def picks(self, train: Interactions, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Return users, liked items and one item each that the generator picks, shuffled.
+
+        Picks are drawn from the softmax at the temperature, over what somebody but not the user
+        has in train.
+        """
+        cold = (train.popularity == 0).to(self.device)
+        items = torch.arange(self.num_items, device=self.device)
+        order = learnable(train, rng)
+        order = order[train.users[order].argsort(stable=True)]
+        owners, count = train.users[order].unique_consecutive(return_counts=True)
+        draws = torch.rand(len(order), generator=rng)
+        found = []
+        for users, counts in zip(owners.split(512), count.split(512), strict=True):
+            logits = self.generator.table(users.to(self.device), items) / self.temperature
+            row, item = (t.to(self.device) for t in train.pairs_of(users))
+            logits[row, item] = -torch.inf
+            chance = logits.masked_fill(cold, -torch.inf).softmax(1)
+            place = torch.arange(len(users)).repeat_interleave(counts)
+            nth = torch.arange(len(place)) - (counts.cumsum(0) - counts)[place]
+            mine = torch.zeros(len(users), int(counts.max()))
+            mine[place, nth], draws = draws[: len(place)], draws[len(place) :]
+            found.append(drawn(chance, mine.to(self.device))[place, nth])
+        mixed = torch.randperm(len(order), generator=rng)
+        order = order[mixed]
+        parts = train.users[order], train.items[order], torch.cat(found)[mixed.to(self.device)]
+        return parts[0].to(self.device), parts[1].to(self.device), parts[2]
+
+    def pairs(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """Yield the discriminator's batches: users, liked items, and items picked."""
+        yield from zip(*(p.split(self.critic_batch) for p in self.picks(train, rng)), strict=True)
+
+    def critic_loss(self, users: Tensor, liked: Tensor, picked: Tensor) -> Tensor:
+        """Return the mean cross-entropy of likes and picks, with the penalty."""
+        yes, no = self.critic(users, liked), self.critic(users, picked)
+        rows = (*self.critic.rows(users, liked), *self.critic.rows(users, picked)[1:])
+        penalty = self.l2 * half_square(*rows)
+        assert yes.shape == no.shape == penalty.shape == users.shape
+        return (F.softplus(-yes) + F.softplus(no) + penalty).mean()
+
+    def generator_loss(self, users: Tensor, train: Interactions, draws: Tensor) -> Tensor:
+        """Return what to descend so that the policy of ``users``, ``(B,)``, earns more.
+
+        Args:
+            users: of whom each has an item.
+            train: what they have.
+            draws: ``(B, samples)`` uniform numbers.
+        """
+        row, item = (t.to(self.device) for t in train.pairs_of(users))
+        users, draws = users.to(self.device), draws.to(self.device)
+        logits = self.generator.table(users, torch.arange(self.num_items, device=self.device))
+        own = torch.zeros_like(logits)
+        own[row, item] = 1
+        with torch.no_grad():
+            chance = (1 - self.mix) * logits.softmax(1) + self.mix * own / own.sum(1, keepdim=True)
+            picked = drawn(chance, draws)
+            reward = 2 * self.critic(users[:, None], picked).sigmoid() - 1
+        log_p = logits.log_softmax(1).gather(1, picked)
+        return policy_loss(log_p, log_p.detach().exp() / chance.gather(1, picked), reward)
+
+    # ranking --------------------------------------------------------------------------------
+
+    def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
+        return items
+
+    def score(self, users: Tensor, encoded: Tensor) -> Tensor:
+        generates = self._pretraining or self.predictor == "generator"
+        return (self.generator if generates else self.critic).table(users, encoded)
+
+
+class Player(nn.Module):
+    """A matrix factorisation with item biases."""
+
+    def __init__(self, sizes: Sizes, factors: int) -> None:
+        super().__init__()
+        self.user = nn.Embedding(sizes.num_users, factors)
+        self.item = nn.Embedding(sizes.num_items, factors)
+        self.bias = nn.Embedding(sizes.num_items, 1)
+
+    def rows(self, users: Tensor, items: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the rows that the scores of pairs are made of; the user's first."""
+        return self.user(users), self.item(items), self.bias(items)
+
+    def forward(self, users: Tensor, items: Tensor) -> Tensor:
+        user, item, bias = self.rows(users, items)
+        return (user * item).sum(-1) + bias.squeeze(-1)
+
+    def table(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return the ``(len(users), len(items))`` scores."""
+        made: Tensor = self.user(users) @ self.item(items).T + self.bias(items).T
+        return made
