@@ -61,6 +61,7 @@ class GraphGAN(EpochRecommender):
         epochs, patience, eval_every: see ``EpochRecommender``; of the adversarial phase.
     """
 
+    paper = "Wang et al., AAAI 2018"
     signal = None
 
     def __init__(

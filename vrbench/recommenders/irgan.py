@@ -62,6 +62,7 @@ class IRGAN(EpochRecommender):
         epochs, patience, eval_every: see ``EpochRecommender``; of the adversarial phase.
     """
 
+    paper = "Wang et al., SIGIR 2017"
     signal = None
 
     def __init__(
