@@ -81,7 +81,7 @@ def test_without_classes_every_item_is_of_one_category(men):
 
 
 def test_taamr_holds_out_the_last_two(tmp_path, caplog):
-    pictures(tmp_path / "images")
+    pictures(tmp_path / "original_images" / "images")
     write(tmp_path / "pos.txt", "0 0", "1 7", "0 2", "0 10", "0 7")
     data = read(tmp_path)
     assert names(data, data.train) == {("0", "0"), ("0", "2"), ("1", "7")}

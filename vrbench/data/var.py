@@ -19,6 +19,7 @@ from vrbench.data.tables import Feedback, read_raw
 
 log = logging.getLogger(__name__)
 SPLITS = {"train": "trainingset.tsv", "validation": "validationset.tsv", "test": "testset.tsv"}
+BASES = ("original", "original_images")  # of VAR, of TAaMR; AMR's authors publish no pictures
 PICTURES = (".jpg", ".jpeg", ".png", ".tiff")
 UNKNOWN = "item"  # the category of whatever no classes.csv names
 
@@ -26,7 +27,8 @@ UNKNOWN = "item"  # the category of whatever no classes.csv names
 def var(*, path: str, size: int = 224, fit: Fit = "stretch") -> Dataset:
     """Return a data set in the layout of VAR, TAaMR or AMR's authors.
 
-    Pictures are ``original/images/<id>.jpg`` or ``images/<id>.jpg``. The feedback is one of
+    Pictures are ``original/images/<id>.jpg`` (VAR), ``original_images/images/<id>.jpg`` (TAaMR) or
+    ``images/<id>.jpg``. The feedback is one of
 
     - VAR's ``trainingset.tsv``, ``validationset.tsv`` (may be missing) and ``testset.tsv``, of two
       columns, user and item, or of four, as VAR's own preparation writes and cannot read;
@@ -36,8 +38,8 @@ def var(*, path: str, size: int = 224, fit: Fit = "stretch") -> Dataset:
     - ``pos.txt`` alone, as in TAaMR, which tests nobody: the last item of a user in the file is
       for the test here and the one before for validation, if the user has three.
 
-    Categories are the ``ClassStr`` of ``original/classes.csv`` (or ``classes.csv``), which VAR's
-    first step writes; without it every item is of one category, and ``scenario=own_labels``
+    Categories are the ``ClassStr`` of ``classes.csv`` beside ``images``, which the first step of
+    TAaMR and VAR writes; without it every item is of one category, and ``scenario=own_labels``
     takes those that the extractor predicts. Ids are names: gaps are allowed, and nothing is
     taken from the order of files, as there.
 
@@ -50,7 +52,7 @@ def var(*, path: str, size: int = 224, fit: Fit = "stretch") -> Dataset:
         DataError: if one cannot be used; the text names file and line.
     """
     root = Path(path)
-    base = root / "original" if (root / "original").is_dir() else root
+    base = next((root / name for name in BASES if (root / name).is_dir()), root)
     if not (base / "images").is_dir():
         raise MissingDataError(
             f"no folder {base / 'images'}: put the published pictures there, named <id>.jpg "

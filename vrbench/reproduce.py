@@ -1,0 +1,159 @@
+"""From the name of a paper to its table, ours beside the printed one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vrbench.cli import conf_dir
+from vrbench.config import cells, preflight
+from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
+from vrbench.core.spec import digest
+from vrbench.report.claims import CLAIMS
+from vrbench.report.leaderboard import Entry
+from vrbench.report.paper import Paper, read_paper
+from vrbench.report.printed import Cell, Show, beside, measured, printed
+from vrbench.report.tables import comma_separated, markdown, text
+
+log = logging.getLogger(__name__)
+SHOWS = {"text": text, "markdown": markdown}
+
+
+def reproduced(
+    name: str,
+    overrides: Sequence[str],
+    *,
+    preset: str | None,
+    data: str | None,
+    folder: Path,
+    dry_run: bool,
+    format: str,
+) -> str:
+    """Return a paper's table as text, run under every preset; or what would be run.
+
+    Args:
+        name: a file of ``conf/reproduce``.
+        overrides: settings for every sweep; they replace those of the file.
+        preset: one of the file's; None runs all.
+        data: one of the file's; None takes the published data where its files are there, and
+            else the first stand-in whose files are.
+        folder: where rows go; the same command goes on where it stopped.
+        dry_run: run nothing.
+        format: "text", "markdown" or "csv".
+
+    Raises:
+        VRBenchError: one line about what is wrong.
+    """
+    conf = conf_dir()
+    paper = read_paper(name, conf / "reproduce")
+    chosen = paper.choice(data)
+    plan = {
+        which: [merged(sweep, overrides) for sweep in paper.runs[which][chosen]]
+        for which in paper.presets(preset, chosen)
+    }
+    missing = [need for need in paper.data[chosen] if not need.there]
+    if not missing:
+        for sweep in (sweep for sweeps in plan.values() for sweep in sweeps):
+            preflight(sweep, conf)
+    if dry_run:
+        return _head(paper, chosen, format) + _planned(plan, conf)
+    if missing:
+        need = missing[0]
+        raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
+    theirs = {
+        show: printed(conf / "reported" / f"{paper.reported}.yaml", show)
+        for show in {paper.show}
+        if paper.reported
+    }
+    told, table = [_head(paper, chosen, format)], []
+    for which, sweeps in plan.items():
+        entries = [e for n, s in enumerate(sweeps) for e in run(s, folder / name / f"{chosen}-{which}-{n}")]
+        heads, lines = _table(paper, entries, theirs.get(paper.show, []))
+        table += [[which, *line] for line in lines]
+        told += ["", f"{_mark(format)}{which} ({len(entries)} cells)", "", _shown(format, heads, lines), ""]
+        told += _verdicts(paper, entries)
+        told += sorted({f"- left out: {e['skipped']}" for e in entries if "skipped" in e})
+        told += sorted({f"- failed: {e['error']}" for e in entries if "error" in e})
+    if format == "csv":
+        return comma_separated(["preset", *heads], table)
+    return "\n".join(told)
+
+
+def merged(sweep: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return a sweep's overrides with ``more`` in the place of those for the same setting."""
+    by_key = {override.partition("=")[0]: override for override in [*sweep, *more]}
+    return list(by_key.values())
+
+
+def run(sweep: Sequence[str], folder: Path) -> list[Entry]:
+    """Run a sweep in a process of its own and return its cells.
+
+    Raises:
+        ConfigError: if it left nothing behind.
+    """
+    place = folder.with_name(f"{folder.name}-{digest(list(sweep))[:8]}")
+    place.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "vrbench", "-m", *sweep, f"hydra.sweep.dir={place}"]
+    log.info("%s\n  (%s)", " ".join(["python -m vrbench -m", *sweep]), place / "sweep.log")
+    with open(place / "sweep.log", "w", encoding="utf-8") as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False)
+    entries = [json.loads(path.read_text()) for path in sorted(place.rglob("rows.json"))]
+    if not entries:
+        last = (place / "sweep.log").read_text().strip().splitlines()[-1:]
+        raise ConfigError(f"the sweep in {place} left no rows (exit code {done.returncode}): {last}")
+    return entries
+
+
+def _table(
+    paper: Paper, entries: Sequence[Entry], theirs: Sequence[Cell]
+) -> tuple[list[str], list[list[str]]]:
+    ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
+    return beside(ours, theirs, paper.axes, paper.metrics)
+
+
+def _verdicts(paper: Paper, entries: Sequence[Entry]) -> list[str]:
+    told = []
+    for claim in paper.claims:
+        ours = measured(entries, paper.axes, paper.labels, paper.metrics, claim.show)
+        told.append(f"- claim: {claim.text} | {CLAIMS[claim.test](ours)}")
+    return told
+
+
+def _head(paper: Paper, chosen: str, format: str) -> str:
+    """Return title, source, and what the published table needs."""
+    own = chosen == paper.published
+    where = f"on {chosen}" if own else f"on {chosen}, a stand-in: other data than the paper's"
+    lines = [f"{_mark(format)}{paper.title}, {where}", "", f"Source: {paper.source}", "", paper.note]
+    if not own:
+        lines += ["", f"The published table needs, for `--data {paper.published}`:", ""]
+        lines += [
+            f"- {n.what}: {n.path} ({'there' if n.there else 'missing'}); {n.get}"
+            for n in paper.data[paper.published]
+        ]
+    if paper.reported is None:
+        lines += ["", "No table of it can be had: what is claimed is tested."]
+    return "\n".join(lines)
+
+
+def _planned(plan: dict[str, list[list[str]]], conf: Path) -> str:
+    lines = [""]
+    for which, sweeps in plan.items():
+        count = [cells(sweep, conf) for sweep in sweeps]
+        lines += ["", f"{which}: {sum(count)} cells"]
+        lines += [
+            f"  python -m vrbench -m {' '.join(sweep)}   # {n}"
+            for sweep, n in zip(sweeps, count, strict=True)
+        ]
+    return "\n".join(lines)
+
+
+def _mark(format: str) -> str:
+    return "## " if format == "markdown" else ""
+
+
+def _shown(format: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    return SHOWS.get(format, text)(heads, lines)
