@@ -11,12 +11,12 @@ from pathlib import Path
 
 from vrbench.cli import conf_dir
 from vrbench.config import cells, preflight
-from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
+from vrbench.core.errors import ConfigError, MissingDataError
 from vrbench.core.spec import digest
 from vrbench.report.claims import CLAIMS
 from vrbench.report.leaderboard import Entry
 from vrbench.report.paper import Paper, read_paper
-from vrbench.report.printed import Cell, Show, beside, measured, printed
+from vrbench.report.printed import Cell, beside, measured, printed
 from vrbench.report.tables import comma_separated, markdown, text
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,8 @@ def reproduced(
         format: "text", "markdown" or "csv".
 
     Raises:
-        VRBenchError: one line about what is wrong.
+        ConfigError: if there is no such paper, preset or data, or an override is wrong.
+        MissingDataError: if ``data`` was asked for and is not there.
     """
     conf = conf_dir()
     paper = read_paper(name, conf / "reproduce")
@@ -64,23 +65,21 @@ def reproduced(
     if missing:
         need = missing[0]
         raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
-    theirs = {
-        show: printed(conf / "reported" / f"{paper.reported}.yaml", show)
-        for show in {paper.show}
-        if paper.reported
-    }
-    told, table = [_head(paper, chosen, format)], []
+    theirs: list[Cell] = []
+    if paper.reported:
+        theirs = printed(conf / "reported" / f"{paper.reported}.yaml", paper.show)
+    told, heads, table = [_head(paper, chosen, format)], [""], []
     for which, sweeps in plan.items():
-        entries = [e for n, s in enumerate(sweeps) for e in run(s, folder / name / f"{chosen}-{which}-{n}")]
-        heads, lines = _table(paper, entries, theirs.get(paper.show, []))
+        places = [folder / name / f"{chosen}-{which}-{n}" for n in range(len(sweeps))]
+        entries = [e for s, place in zip(sweeps, places, strict=True) for e in run(s, place)]
+        ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
+        heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
-        told += ["", f"{_mark(format)}{which} ({len(entries)} cells)", "", _shown(format, heads, lines), ""]
-        told += _verdicts(paper, entries)
+        told += ["", f"{_mark(format)}{which} ({len(entries)} cells)", ""]
+        told += [SHOWS.get(format, text)(heads, lines), "", *_verdicts(paper, entries)]
         told += sorted({f"- left out: {e['skipped']}" for e in entries if "skipped" in e})
         told += sorted({f"- failed: {e['error']}" for e in entries if "error" in e})
-    if format == "csv":
-        return comma_separated(["preset", *heads], table)
-    return "\n".join(told)
+    return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
 
 
 def merged(sweep: Sequence[str], more: Sequence[str]) -> list[str]:
@@ -104,21 +103,16 @@ def run(sweep: Sequence[str], folder: Path) -> list[Entry]:
     entries = [json.loads(path.read_text()) for path in sorted(place.rglob("rows.json"))]
     if not entries:
         last = (place / "sweep.log").read_text().strip().splitlines()[-1:]
-        raise ConfigError(f"the sweep in {place} left no rows (exit code {done.returncode}): {last}")
+        raise ConfigError(
+            f"the sweep in {place} left no rows (exit code {done.returncode}): {last}"
+        )
     return entries
-
-
-def _table(
-    paper: Paper, entries: Sequence[Entry], theirs: Sequence[Cell]
-) -> tuple[list[str], list[list[str]]]:
-    ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
-    return beside(ours, theirs, paper.axes, paper.metrics)
 
 
 def _verdicts(paper: Paper, entries: Sequence[Entry]) -> list[str]:
     told = []
     for claim in paper.claims:
-        ours = measured(entries, paper.axes, paper.labels, paper.metrics, claim.show)
+        ours = measured(entries, paper.axes, paper.labels, [claim.metric], claim.show)
         told.append(f"- claim: {claim.text} | {CLAIMS[claim.test](ours)}")
     return told
 
@@ -127,7 +121,13 @@ def _head(paper: Paper, chosen: str, format: str) -> str:
     """Return title, source, and what the published table needs."""
     own = chosen == paper.published
     where = f"on {chosen}" if own else f"on {chosen}, a stand-in: other data than the paper's"
-    lines = [f"{_mark(format)}{paper.title}, {where}", "", f"Source: {paper.source}", "", paper.note]
+    lines = [
+        f"{_mark(format)}{paper.title}, {where}",
+        "",
+        f"Source: {paper.source}",
+        "",
+        paper.note,
+    ]
     if not own:
         lines += ["", f"The published table needs, for `--data {paper.published}`:", ""]
         lines += [
@@ -153,7 +153,3 @@ def _planned(plan: dict[str, list[list[str]]], conf: Path) -> str:
 
 def _mark(format: str) -> str:
     return "## " if format == "markdown" else ""
-
-
-def _shown(format: str, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    return SHOWS.get(format, text)(heads, lines)

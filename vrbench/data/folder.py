@@ -13,8 +13,8 @@ from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.seeds import stream
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
-from vrbench.data.images import Fit, Photos
 from vrbench.data.formats import Parts
+from vrbench.data.images import Fit, Photos
 from vrbench.data.interactions import Interactions
 from vrbench.data.shoppers import simulate
 from vrbench.data.splits import last_two_out

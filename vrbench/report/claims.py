@@ -1,4 +1,4 @@
-"""What papers claim, as questions that rows can answer."""
+"""What papers claim, as questions that the cells of one metric can answer."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def recommended_more_often(cells: Sequence[Cell]) -> Verdict:
     does is said beside it: a ratio it reaches too is chance.
     """
     ratios, floors = [], []
-    for base, attacked in _pairs(cells, "CHR@20"):
+    for base, attacked in _pairs(cells):
         if not base.value:
             continue
         ratio, what = attacked.value / base.value, _name(attacked)
@@ -55,7 +55,7 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     under the standard extractor (T).
     """
     rises = {}
-    for base, attacked in _pairs(cells, "CHR@20"):
+    for base, attacked in _pairs(cells):
         if base.value and attacked.where["attack"] != RETRAINED:
             place = tuple(attacked.where[a] for a in ("recommender", "attack", "extractor"))
             rises[place] = attacked.value / base.value - 1
@@ -183,11 +183,11 @@ def denoising_shrinks_the_shift(cells: Sequence[Cell]) -> Verdict:
 
 def cfgan_is_best(cells: Sequence[Cell]) -> Verdict:
     """CFGAN: it ranks better than all that it was compared with."""
-    of = {c.where["recommender"]: c.value for c in cells if c.metric == "nDCG@20"}
+    of = {c.where["recommender"]: c.value for c in cells}
     if "CFGAN" not in of or len(of) < 2:
         return NOTHING
     above = sorted(name for name, value in of.items() if value > of["CFGAN"])
-    said = f"nDCG@20 {of['CFGAN']:.4g}; above it: {', '.join(above) or 'none'}"
+    said = f"{cells[0].metric} {of['CFGAN']:.4g}; above it: {', '.join(above) or 'none'}"
     return Verdict(not above, said)
 
 
@@ -215,16 +215,16 @@ def _name(cell: Cell) -> str:
     return ", ".join(value for value in cell.where.values() if value)
 
 
-def _pairs(cells: Sequence[Cell], metric: str) -> list[tuple[Cell, Cell]]:
+def _pairs(cells: Sequence[Cell]) -> list[tuple[Cell, Cell]]:
     """Return each attacked (or retrained) cell behind its clean one."""
     base = {
         frozenset(c.where.items() - {("attack", BASE)}): c
         for c in cells
-        if c.metric == metric and c.where["attack"] == BASE
+        if c.where["attack"] == BASE
     }
     found = []
     for cell in cells:
         rest = frozenset(cell.where.items() - {("attack", cell.where["attack"])})
-        if cell.metric == metric and cell.where["attack"] != BASE and rest in base:
+        if cell.where["attack"] != BASE and rest in base:
             found.append((base[rest], cell))
     return found

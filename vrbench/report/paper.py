@@ -33,10 +33,11 @@ class Need:
 
 @dataclass(frozen=True)
 class Asked:
-    """A claim in words, the name of its test, and what the test looks at."""
+    """A claim in words, the name of its test, and of which metric it is shown what."""
 
     text: str
     test: str
+    metric: str
     show: Show
 
 
@@ -134,7 +135,13 @@ def read_paper(name: str, folder: Path) -> Paper:
             metrics=tuple(told["metrics"]),
             labels=told["labels"],
             claims=tuple(
-                Asked(c["text"], c["test"], c.get("show", told["show"])) for c in told["claims"]
+                Asked(
+                    text=c["text"],
+                    test=c["test"],
+                    metric=c.get("metric", told["metrics"][0]),
+                    show=c.get("show", told["show"]),
+                )
+                for c in told["claims"]
             ),
             data={n: tuple(_need(need) for need in needs) for n, needs in told["data"].items()},
             runs=told["runs"],
@@ -146,5 +153,3 @@ def read_paper(name: str, folder: Path) -> Paper:
 def _need(told: Mapping[str, str]) -> Need:
     path = ENVIRONMENT.sub(lambda m: os.environ.get(m[1], m[2]), told["path"])
     return Need(told["what"], Path(path).expanduser(), told["get"])
-
-

@@ -15,9 +15,10 @@ from vrbench.core.errors import DataError, MissingDataError
 from vrbench.report.leaderboard import Entry
 from vrbench.report.tables import number
 
-Show = Literal["value", "change", "clean"]
+Show = Literal["value", "change", "clean", "sides"]
 Labels = Mapping[str, Mapping[str, str]]
 BASE, RETRAINED = "Base", "retrained clean"
+LEVEL = 0.05  # below which a paper prints a star
 
 
 @dataclass(frozen=True)
@@ -73,24 +74,28 @@ def _of_table(table: Mapping[str, Any]) -> Iterable[Cell]:
 def labelled(entry: Entry, labels: Labels) -> dict[str, str]:
     """Return what an entry is of, in the words of the printed table.
 
-    A rule ``{axis: {name: label}}`` renames a choice. ``{axis: {"part=name": label}}`` makes an
-    axis out of choices of other parts; of several that hold, the last one counts.
+    A rule ``{axis: {name: label}}`` renames a choice; ``{axis: {"key=value&key=value": label}}``
+    makes an axis out of any choices and overrides, and an empty rule always holds. Of several
+    that hold the last one counts.
     """
     names = {part: str(made["name"]) for part, made in entry["parts"].items()}
-    where = dict(names)
     eps = entry["parts"].get("budget", {}).get("eps")
-    where["eps"] = "" if eps is None else f"{float(eps):g}"
+    where = names | {"eps": "" if eps is None else f"{float(eps):g}"}
+    true = {f"{part}={name}" for part, name in names.items()} | set(entry.get("overrides", ()))
     for axis, rules in labels.items():
         for rule, label in rules.items():
-            conditions = [c.partition("=") for c in rule.split("&")]
-            if all(names.get(part if is_ else axis) == (name if is_ else part)
-                   for part, is_, name in conditions):  # fmt: skip
+            wanted = {c if "=" in c else f"{axis}={c}" for c in rule.split("&") if c}
+            if wanted <= true:
                 where[axis] = label
     return where
 
 
 def measured(
-    entries: Sequence[Entry], axes: Sequence[str], labels: Labels, metrics: Sequence[str], show: Show
+    entries: Sequence[Entry],
+    axes: Sequence[str],
+    labels: Labels,
+    metrics: Sequence[str],
+    show: Show,
 ) -> list[Cell]:
     """Return our numbers, as means over seeds.
 
@@ -100,19 +105,20 @@ def measured(
         labels: see ``labelled``.
         metrics: columns.
         show: "value" after the attack, with the attack ``Base`` for before it and one for a clean
-            retrain under another seed; "change" in percent; "clean" before any attack only.
+            retrain under another seed; "change" in percent; "clean" before any attack only;
+            "sides" as "value", but as metrics of their own, with the share of seeds whose paired
+            t-test finds a difference (p <= .05).
     """
     found: dict[tuple[tuple[str, ...], str], dict[int, list[float]]]
     found = defaultdict(lambda: defaultdict(list))
     for entry in entries:
         told = labelled(entry, labels)
         for row in entry.get("rows", []):
-            if row["metric"] not in metrics:
-                continue
-            for attack, value in _sides(row, show, told.get("attack", "")):
-                where = told | {"attack": attack}
-                place = tuple(where.get(axis, "") for axis in axes)
-                found[place, row["metric"]][entry["seed"]].append(value)
+            for metric, attack, value in _sides(row, show, told.get("attack", "")):
+                if metric in metrics:
+                    where = told | {"attack": attack}
+                    place = tuple(where.get(axis, "") for axis in axes)
+                    found[place, metric][entry["seed"]].append(value)
     cells = []
     for (place, metric), by_seed in found.items():
         values = [fmean(v) for v in by_seed.values()]
@@ -121,20 +127,32 @@ def measured(
     return cells
 
 
-def _sides(row: Mapping[str, Any], show: Show, attack: str) -> list[tuple[str, float]]:
-    before, after = row["before"], row["after"]
+def _sides(row: Mapping[str, Any], show: Show, attack: str) -> list[tuple[str, str, float]]:
+    """Return the numbers of a row: as which metric, under which attack, how much."""
+    metric, before, after = row["metric"], row["before"], row["after"]
     if show == "change":
-        return [(attack, 100 * (after / before - 1))] if before and after is not None else []
-    if show == "clean":
-        return [] if before is None else [(attack, before)]
-    sides = [(BASE, before), (attack, after), (RETRAINED, row.get("control"))]
-    return [(name, value) for name, value in sides if value is not None]
+        told = (
+            [(metric, attack, 100 * (after / before - 1))] if before and after is not None else []
+        )
+    elif show == "clean":
+        told = [(metric, attack, before)]
+    elif show == "sides":
+        starred = None if row.get("p") is None else float(row["p"] <= LEVEL)
+        told = [(f"{metric} clean", attack, before), (f"{metric} attacked", attack, after)]
+        told += [(f"{metric} retrained", attack, row.get("control"))]
+        told += [(f"{metric} starred", attack, starred)]
+    else:
+        told = [(metric, BASE, before), (metric, attack, after)]
+        told += [(metric, RETRAINED, row.get("control"))]
+    return [(name, which, value) for name, which, value in told if value is not None]
 
 
 def beside(
     ours: Sequence[Cell], theirs: Sequence[Cell], axes: Sequence[str], metrics: Sequence[str]
 ) -> tuple[list[str], list[list[str]]]:
     """Return heads and lines: ours, printed, and ours minus printed, for every metric.
+
+    Where nothing was printed, only ours.
 
     A printed number with an axis more than ours, such as the data set, stands beside the same
     number of ours on every line. Printed lines come first, in their order; then what only we have.
@@ -154,12 +172,14 @@ def beside(
         line = list(place)
         for metric in metrics:
             our, their = mine.get((place[len(more) :], metric)), said.get((place, metric))
-            line += [_shown(our), _shown(their)]
-            line.append(f"{our.value - their.value:+.4g}" if our and their else "-")
+            line.append(_shown(our))
+            if theirs:
+                line.append(_shown(their))
+                line.append(f"{our.value - their.value:+.4g}" if our and their else "-")
         lines.append(line)
     heads = [*more, *axes]
     for metric in metrics:
-        heads += [f"{metric} ours", "printed", "difference"]
+        heads += [f"{metric} ours", "printed", "difference"] if theirs else [metric]
     return heads, lines
 
 
