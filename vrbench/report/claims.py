@@ -33,7 +33,8 @@ def recommended_more_often(cells: Sequence[Cell]) -> Verdict:
     The largest ratio of attacked to clean CHR must round to three or more. What a clean retrain
     does is said beside it: a ratio it reaches too is chance.
     """
-    ratios, floors = [], []
+    ratios: list[tuple[float, str]] = []
+    floors: list[tuple[float, str]] = []
     for base, attacked in _pairs(cells):
         if not base.value:
             continue
@@ -171,7 +172,7 @@ def denoising_shrinks_the_shift(cells: Sequence[Cell]) -> Verdict:
     pairs = [
         (shift, of[without])
         for place, shift in of.items()
-        if dict(place)["defence"] not in ("none",) and dict(place)["attack"] != "TAaMR"
+        if dict(place)["defence"] != "none" and dict(place)["attack"] != "TAaMR"
         and (without := frozenset((dict(place) | {"defence": "none"}).items())) in of
     ]  # fmt: skip
     if not pairs:
