@@ -56,33 +56,27 @@ def reproduced(
         which: [merged(sweep, overrides) for sweep in paper.runs[which][chosen]]
         for which in paper.presets(preset, chosen)
     }
-    missing = [need for need in paper.data[chosen] if not need.there]
-    if not missing:
-        for sweep in (sweep for sweeps in plan.values() for sweep in sweeps):
+    for sweeps in plan.values():
+        for sweep in sweeps:
             preflight(sweep, conf)
     if dry_run:
         return _head(paper, chosen, format) + _planned(plan, conf)
-    if missing:
-        need = missing[0]
-        raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
+    for need in paper.data[chosen]:
+        if not need.there:
+            raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
     theirs: list[Cell] = []
     if paper.reported:
         theirs = printed(conf / "reported" / f"{paper.reported}.yaml", paper.show)
     told, heads, table = [_head(paper, chosen, format)], [""], []
     for which, sweeps in plan.items():
-        places = [folder / name / f"{chosen}-{which}-{n}" for n in range(len(sweeps))]
-        entries = [
-            entry
-            for sweep, place in zip(sweeps, places, strict=True)
-            for entry in run(sweep, place, cells(sweep, conf))
-        ]
+        entries: list[Entry] = []
+        for n, sweep in enumerate(sweeps):
+            entries += run(sweep, folder / name / f"{chosen}-{which}-{n}", cells(sweep, conf))
         ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
         heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
         told += ["", f"{_mark(format)}{which} ({len(entries)} cells)", ""]
         told += [SHOWS.get(format, text)(heads, lines), "", *_verdicts(paper, entries)]
-        told += sorted({f"- left out: {e['skipped']}" for e in entries if "skipped" in e})
-        told += sorted({f"- failed: {e['error']}" for e in entries if "error" in e})
     return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
 
 
@@ -122,11 +116,13 @@ def _cells_in(folder: Path) -> list[Entry]:
 
 
 def _verdicts(paper: Paper, entries: Sequence[Entry]) -> list[str]:
+    """Return one line per claim, and what was left out or failed."""
     told = []
     for claim in paper.claims:
         ours = measured(entries, paper.axes, paper.labels, [claim.metric], claim.show)
         told.append(f"- claim: {claim.text} | {CLAIMS[claim.test](ours)}")
-    return told
+    told += sorted({f"- left out: {e['skipped']}" for e in entries if "skipped" in e})
+    return told + sorted({f"- failed: {e['error']}" for e in entries if "error" in e})
 
 
 def _head(paper: Paper, chosen: str, format: str) -> str:
