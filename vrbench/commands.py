@@ -135,6 +135,7 @@ def reproduce(arguments: Sequence[str]) -> int:
     parser.add_argument("--preset", help="run this one only")
     parser.add_argument("--data", help="the published data, or a stand-in; default: what is there")
     parser.add_argument("--dry-run", action="store_true", help="say what is needed and would run")
+    parser.add_argument("--read", action="store_true", help="run nothing: a table of what was run")
     parser.add_argument("--folder", type=Path, default=Path("reproduced"), help="of the rows")
     parser.add_argument("--format", choices=("text", "markdown", "csv"), default="text")
     parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
@@ -152,6 +153,7 @@ def reproduce(arguments: Sequence[str]) -> int:
         data=chosen.data,
         folder=chosen.folder,
         dry_run=chosen.dry_run,
+        read=chosen.read,
         format=chosen.format,
     )
     if chosen.out:

@@ -31,6 +31,7 @@ def reproduced(
     data: str | None,
     folder: Path,
     dry_run: bool,
+    read: bool,
     format: str,
 ) -> str:
     """Return a paper's table as text, run under every preset; or what would be run.
@@ -43,6 +44,7 @@ def reproduced(
             else the first stand-in whose files are.
         folder: where rows go; the same command goes on where it stopped.
         dry_run: run nothing.
+        read: run nothing either, and print the table of the cells that earlier runs left.
         format: "text", "markdown" or "csv".
 
     Raises:
@@ -70,12 +72,13 @@ def reproduced(
     told, heads, table = [_head(paper, chosen, format)], [""], []
     for which, sweeps in plan.items():
         entries: list[Entry] = []
-        for n, sweep in enumerate(sweeps):
-            entries += run(sweep, folder / name / f"{chosen}-{which}-{n}", cells(sweep, conf))
+        wanted = [cells(sweep, conf) for sweep in sweeps]
+        for n, (sweep, count) in enumerate(zip(sweeps, wanted, strict=True)):
+            entries += run(sweep, folder / name / f"{chosen}-{which}-{n}", 0 if read else count)
         ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
         heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
-        told += ["", f"{_mark(format)}{which} ({len(entries)} cells)", ""]
+        told += ["", f"{_mark(format)}{which} ({len(entries)} of {sum(wanted)} cells)", ""]
         told += [SHOWS.get(format, text)(heads, lines), "", *_verdicts(paper, entries)]
     return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
 
@@ -89,15 +92,15 @@ def merged(sweep: Sequence[str], more: Sequence[str]) -> list[str]:
 def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
     """Run a sweep in a process of its own and return its ``count`` cells.
 
-    One that is complete in ``folder`` already is read, not run: delete the folder to run it again.
+    One that left as many already is read, not run: delete its folder to run it again.
 
     Raises:
         ConfigError: if it left nothing behind.
     """
     place = folder.with_name(f"{folder.name}-{digest(list(sweep))[:8]}")
     entries = _cells_in(place)
-    if len(entries) == count and not any("error" in entry for entry in entries):
-        log.info("read, not run: %s", place)
+    if len(entries) >= count and not any("error" in entry for entry in entries):
+        log.info("%d cells read, none run: %s", len(entries), place)
         return entries
     place.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "vrbench", "-m", *sweep, f"hydra.sweep.dir={place}"]
