@@ -234,7 +234,7 @@ def test_a_papers_table_is_run_and_printed_beside_the_published_one(tmp_path):
     plan = vrbench(*command, "--dry-run", cwd=tmp_path)
     assert plan.returncode == 0, plan.stderr
     assert "on boutique, a stand-in" in plan.stdout
-    assert "data/apr/yelp/train.tsv (missing)" in plan.stdout
+    assert "$VRBENCH_DATA/apr/yelp/train.tsv (missing)" in plan.stdout
     assert "corrected: 2 cells" in plan.stdout
     assert not list(tmp_path.iterdir())
     done = vrbench(*command, cwd=tmp_path)

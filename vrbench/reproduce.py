@@ -142,7 +142,7 @@ def _head(paper: Paper, chosen: str, format: str) -> str:
     if not own:
         lines += ["", f"The published table needs, for `--data {paper.published}`:", ""]
         lines += [
-            f"- {n.what}: {n.path} ({'there' if n.there else 'missing'}); {n.get}"
+            f"- {n.what}: {n.where} ({'there' if n.there else 'missing'}); {n.get}"
             for n in paper.data[paper.published]
         ]
     if paper.reported is None and paper.claims:

@@ -53,25 +53,29 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     """VAR: adversarially trained extractors (AT, FAT) do not protect visual recommenders.
 
     Holds if in at least half of the cells CHR rises by no smaller a share under the defence than
-    under the standard extractor (T).
+    under the standard extractor (T). Cells in which it rises under neither do not count: there is
+    nothing to protect from.
     """
     rises = {}
     for base, attacked in _pairs(cells):
         if base.value and attacked.where["attack"] != RETRAINED:
             place = tuple(attacked.where[a] for a in ("recommender", "attack", "extractor"))
             rises[place] = attacked.value / base.value - 1
-    found = [
-        rise >= rises[recommender, attack, "T"]
+    pairs = [
+        (rise, rises[recommender, attack, "T"])
         for (recommender, attack, extractor), rise in rises.items()
         if extractor != "T" and (recommender, attack, "T") in rises
     ]
-    if not found:
+    if not pairs:
         return NOTHING
-    up = sum(rise > 0 for rise in rises.values())
+    counted = [(defended, bare) for defended, bare in pairs if max(defended, bare) > 0]
+    if not counted:
+        return Verdict(None, f"the attack raises CHR in none of {len(rises)} cells")
+    no_less = sum(defended >= bare for defended, bare in counted)
     return Verdict(
-        sum(found) * 2 >= len(found),
-        f"the attack raises CHR no less under the defence in {sum(found)} of {len(found)} cells "
-        f"(and raises it at all in {up} of {len(rises)})",
+        no_less * 2 >= len(counted),
+        f"the attack raises CHR no less under the defence in {no_less} of {len(counted)} cells "
+        f"(in {len(pairs) - len(counted)} more it raises it under neither)",
     )
 
 

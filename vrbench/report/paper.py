@@ -19,10 +19,14 @@ ENVIRONMENT = re.compile(r"\$\{(\w+):([^}]*)\}")  # ${NAME:what if it is not set
 
 @dataclass(frozen=True)
 class Need:
-    """A file that a run needs: what it is, where it must lie, and how to get it."""
+    """A file that a run needs: what it is, where it must lie, and how to get it.
+
+    ``where`` is the path as anyone may read it, with the name of the variable in it.
+    """
 
     what: str
     path: Path
+    where: str
     get: str
 
     @property
@@ -152,4 +156,5 @@ def read_paper(name: str, folder: Path) -> Paper:
 
 def _need(told: Mapping[str, str]) -> Need:
     path = ENVIRONMENT.sub(lambda m: os.environ.get(m[1], m[2]), told["path"])
-    return Need(told["what"], Path(path).expanduser(), told["get"])
+    where = ENVIRONMENT.sub(lambda m: f"${m[1]}", told["path"])
+    return Need(told["what"], Path(path).expanduser(), where, told["get"])

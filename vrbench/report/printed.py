@@ -160,11 +160,8 @@ def beside(
     more = [a for a in dict.fromkeys(k for c in theirs for k in c.where) if a not in axes]
     places = list(dict.fromkeys(tuple(c.where.get(a, "-") for a in [*more, *axes]) for c in theirs))
     known = {place[len(more) :] for place in places}
-    for cell in ours:
-        place = tuple(cell.where[a] for a in axes)
-        if place not in known:
-            known.add(place)
-            places.append((*("-" for _ in more), *place))
+    own = sorted({tuple(cell.where[a] for a in axes) for cell in ours} - known)
+    places += [(*("-" for _ in more), *place) for place in own]
     mine = {(tuple(c.where[a] for a in axes), c.metric): c for c in ours}
     said = {(tuple(c.where.get(a, "-") for a in [*more, *axes]), c.metric): c for c in theirs}
     lines = []
