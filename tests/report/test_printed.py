@@ -35,7 +35,9 @@ def test_rules_name_choices_and_make_axes_of_them():
     assert told["eps"] == "4"
     assert labelled(entry(extractor="free"), LABELS)["defence"] == "known"
     assert labelled(entry(extractor="free", threat="unaware"), LABELS)["defence"] == "none"
-    assert labelled(entry(overrides=["recommender.linear_reg=true"]), LABELS)["state"] == "on"
+    for spelt in ("true", "True"):  # by a person, and by a sweep
+        flagged = entry(overrides=[f"recommender.linear_reg={spelt}"])
+        assert labelled(flagged, LABELS)["state"] == "on"
 
 
 def test_ours_are_means_over_seeds_and_the_clean_value_is_counted_once_per_seed():

@@ -81,13 +81,20 @@ def labelled(entry: Entry, labels: Labels) -> dict[str, str]:
     names = {part: str(made["name"]) for part, made in entry["parts"].items()}
     eps = entry["parts"].get("budget", {}).get("eps")
     where = names | {"eps": "" if eps is None else f"{float(eps):g}"}
-    true = {f"{part}={name}" for part, name in names.items()} | set(entry.get("overrides", ()))
+    true = {f"{part}={name}" for part, name in names.items()}
+    true |= {_as_yaml(override) for override in entry.get("overrides", ())}
     for axis, rules in labels.items():
         for rule, label in rules.items():
             wanted = {c if "=" in c else f"{axis}={c}" for c in rule.split("&") if c}
             if wanted <= true:
                 where[axis] = label
     return where
+
+
+def _as_yaml(override: str) -> str:
+    """Return an override with truth values as YAML spells them; a sweep spells them as Python."""
+    key, _, value = override.partition("=")
+    return f"{key}={value.lower()}" if value in ("True", "False") else override
 
 
 def measured(
