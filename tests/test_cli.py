@@ -264,3 +264,34 @@ def test_designs_leave_a_table_and_a_sheet_per_user(tmp_path):
     wrong = vrbench("design", "design.stepz=3", cwd=tmp_path)
     assert wrong.returncode == 2
     assert "design" in wrong.stderr
+
+
+def test_a_papers_table_is_run_and_printed_beside_the_published_one(tmp_path):
+    """And what is not there is named: the data, the setting."""
+    small = [a for a in SMALL if not a.startswith(("attack", "extractor"))]
+    small += ["recommender=bprmf,apr", "attack=embedding_fgsm", "budget=embedding_05", "seed=0"]
+    command = ["reproduce", "apr", "--format", "markdown", *small, "metrics=handson"]
+    plan = vrbench(*command, "--dry-run", cwd=tmp_path)
+    assert plan.returncode == 0, plan.stderr
+    assert "on boutique, a stand-in" in plan.stdout
+    assert "$VRBENCH_DATA/apr/yelp/train.tsv (missing)" in plan.stdout
+    assert "corrected: 2 cells" in plan.stdout
+    assert not list(tmp_path.iterdir())
+    done = vrbench(*command, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stdout.splitlines() if "Yelp" in line and "BPR-MF" in line]
+    ours, printed = lines[0].split("|")[5:7]
+    assert printed.strip() == "-22.1"
+    (plain,) = [e for e in entries(tmp_path) if e["parts"]["recommender"]["name"] == "bprmf"]
+    (row,) = [r for r in plain["rows"] if r["metric"] == "nDCG@100"]
+    assert float(ours) == pytest.approx(100 * (row["after"] / row["before"] - 1), rel=1e-3)
+    assert "claim: APR falls less than BPR-MF | " in done.stdout
+    assert "corrected (2 of 2 cells)" in done.stdout
+    for wrong, says in (
+        (["reproduce", "apr", "--data", "yelp"], "git clone"),
+        (["reproduce", "apr", "attack=embeding_fgsm"], "did you mean 'embedding_fgsm'?"),
+    ):
+        failed = vrbench(*wrong, cwd=tmp_path)
+        assert failed.returncode == 2
+        assert says in failed.stderr
+        assert "Traceback" not in failed.stderr

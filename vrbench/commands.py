@@ -334,6 +334,42 @@ def design(arguments: Sequence[str]) -> int:
     return 0
 
 
+def reproduce(arguments: Sequence[str]) -> int:
+    """Run a paper's table under each preset, and print ours beside the printed numbers."""
+    from vrbench.cli import conf_dir
+    from vrbench.report.paper import papers
+
+    known = ", ".join(papers(conf_dir() / "reproduce"))
+    parser = argparse.ArgumentParser(prog="vrbench reproduce", description=reproduce.__doc__)
+    parser.add_argument("name", help=known)
+    parser.add_argument("overrides", nargs="*", help="for every run: scenario.max_items=8 ...")
+    parser.add_argument("--preset", help="run this one only")
+    parser.add_argument("--data", help="the published data, or a stand-in; default: what is there")
+    parser.add_argument("--dry-run", action="store_true", help="say what is needed and would run")
+    parser.add_argument("--read", action="store_true", help="run nothing: a table of what was run")
+    parser.add_argument("--folder", type=Path, default=Path("reproduced"), help="of the rows")
+    parser.add_argument("--format", choices=TABLES, default="text")
+    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
+    chosen = parser.parse_intermixed_args(arguments)
+    import logging
+
+    from vrbench.reproduce import reproduced
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+    found = reproduced(
+        chosen.name,
+        chosen.overrides,
+        preset=chosen.preset,
+        data=chosen.data,
+        folder=chosen.folder,
+        dry_run=chosen.dry_run,
+        read=chosen.read,
+        format=chosen.format,
+    )
+    _say(chosen, found + "\n")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "list": list_choices,
     "leaderboard": leaderboard,
@@ -344,4 +380,5 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "tune": tune,
     "store": store,
     "pictures": pictures,
+    "reproduce": reproduce,
 }

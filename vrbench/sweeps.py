@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vrbench.core.errors import ConfigError
 from vrbench.report.entries import Entry, read
+
+log = logging.getLogger(__name__)
 
 
 def quoted(value: str) -> str:
@@ -17,8 +22,29 @@ def quoted(value: str) -> str:
     return f"'{escaped}'"  # backslashes count before quotes only
 
 
+def launch(overrides: Sequence[str], folder: Path) -> int:
+    """Run ``python -m vrbench -m`` and return its exit code; what it says goes to a file.
+
+    Args:
+        overrides: as on the command line.
+        folder: of the cells, and of ``sweep.log``.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    told = folder / "sweep.log"
+    log.info("python -m vrbench -m %s\n  (%s)", shlex.join(overrides), told)
+    command = [sys.executable, "-m", "vrbench", "-m", *overrides]
+    command.append(f"hydra.sweep.dir={quoted(str(folder.resolve()))}")
+    with open(told, "w", encoding="utf-8") as out:
+        return subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False).returncode
+
+
+def last_words(folder: Path) -> str:
+    """Return the last line that a sweep said."""
+    return ["nothing was said", *(folder / "sweep.log").read_text().strip().splitlines()][-1]
+
+
 def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
-    """Run ``python -m vrbench -m`` and return what its cells left behind below ``folder``.
+    """Launch a sweep and return what its cells left behind below ``folder``.
 
     Cells that fail say so and leave the others alone; what is in the store is not made again.
 
@@ -27,10 +53,11 @@ def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
         folder: emptied of earlier cells, which the same sweep would write again.
 
     Raises:
-        MissingDataError: if no cell left anything.
+        ConfigError: if no cell left anything.
     """
     for old in folder.rglob("rows.json"):
         old.unlink()
-    command = [sys.executable, "-m", "vrbench", "-m", *overrides]
-    subprocess.run([*command, f"hydra.sweep.dir={quoted(str(folder.resolve()))}"], check=False)
+    code = launch(overrides, folder)
+    if not any(folder.rglob("rows.json")):
+        raise ConfigError(f"no rows in {folder} (exit code {code}): {last_words(folder)}")
     return [entry | {"folder": str(path.parent)} for path, entry in read([folder])]

@@ -99,6 +99,13 @@ def test_amr_is_vbpr_for_half_of_its_epochs(vectors):
     assert losses[0] == plain.loss(USERS, LIKED, OTHER, vectors).item() < losses[1]
 
 
+@pytest.mark.parametrize("fault", ["collide", "misfiled"])
+def test_a_faulty_fm_learns_its_training_data_all_the_same(world, vectors, fault):
+    model = FM2021(Sizes(30, 36, (3,)), **FAST, lr=0.1, **{fault: True})
+    history = model.fit(world.train, world.valid, vectors, stream(0))
+    assert history.epochs[-1]["loss"] < 0.8 * history.epochs[0]["loss"]
+
+
 def test_features_and_items_collide_when_asked_to(vectors):
     """Feature 2 and item 2 are one row: items 0 and 1 change with it, through their pictures."""
     changed = {}

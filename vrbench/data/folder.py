@@ -13,6 +13,7 @@ from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.seeds import stream
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
+from vrbench.data.formats import Parts
 from vrbench.data.images import Fit, Photos
 from vrbench.data.interactions import Interactions
 from vrbench.data.shoppers import simulate
@@ -53,19 +54,39 @@ def folder(*, path: str, size: int = 64, fit: Fit = "pad") -> Dataset:
         for name in ("train", "validation", "test")
         if name != "validation" or (root / "validation.tsv").is_file()
     }
-    users = sorted(set(read["train"].users))
+    return assembled(catalogue, ids, {name: (root / f"{name}.tsv", r) for name, r in read.items()})
+
+
+def assembled(catalogue: Catalogue, ids: list[str], parts: Parts) -> Dataset:
+    """Return a catalogue with the feedback of ``train``, ``test`` and, if there, ``validation``.
+
+    Users are numbered in the sorted order of their names; feedback of users who have none in
+    train is left out, with a warning that counts it.
+
+    Args:
+        catalogue: the items.
+        ids: their names, in order.
+        parts: file and feedback of each part.
+
+    Raises:
+        DataError: if an item is not in the catalogue, or nobody is left to test.
+    """
+    users = sorted(set(parts["train"][1].users))
     number = {user: n for n, user in enumerate(users)}
     known = {item: n for n, item in enumerate(ids)}
 
     def part(name: str) -> Interactions:
-        if name not in read:
+        if name not in parts:
             none = torch.empty(0, dtype=torch.int64)
             return Interactions.of(none, none, len(users), len(ids), ["none"])
-        return _interactions(read[name], root / f"{name}.tsv", number, known)
+        file, read = parts[name]
+        return _interactions(read, file, number, known)
 
     test = part("test")
     if not len(test):
-        raise DataError(f"{root / 'test.tsv'}: no user of it has feedback in train.tsv")
+        raise DataError(
+            f"{parts['test'][0]}: no user of it has feedback in {parts['train'][0].name}"
+        )
     return Dataset(catalogue, part("train"), part("validation"), test, tuple(users), tuple(ids))
 
 
@@ -118,9 +139,16 @@ def shoppers(
 def _catalogue(root: Path, size: int, fit: Fit) -> tuple[Catalogue, list[str]]:
     """Return the catalogue of ``items.csv``, items in the sorted order of their ids."""
     ids, files, kinds = read_items(root / "items.csv")
+    return catalogue_of(ids, [root / file for file in files], kinds, size, fit)
+
+
+def catalogue_of(
+    ids: list[str], files: list[Path], kinds: list[str], size: int, fit: Fit
+) -> tuple[Catalogue, list[str]]:
+    """Return the items, their pictures and categories, and their names in sorted order."""
     order = sorted(range(len(ids)), key=lambda n: ids[n])
     names = tuple(sorted(set(kinds)))
-    images = Photos([root / files[n] for n in order], size=size, fit=fit)
+    images = Photos([files[n] for n in order], size=size, fit=fit)
     categories = torch.tensor([names.index(kinds[n]) for n in order])
     lines = [f"{ids[n]}\t{kinds[n]}" for n in order]
     told = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
@@ -131,7 +159,7 @@ def _catalogue(root: Path, size: int, fit: Fit) -> tuple[Catalogue, list[str]]:
 def _interactions(
     read: Feedback, path: Path, users: dict[str, int], items: dict[str, int]
 ) -> Interactions:
-    item = index_of(read.items, items, path, "item (it is not in items.csv)")
+    item = index_of(read.items, items, path, "item (it is not in the catalogue)")
     there = torch.tensor([user in users for user in read.users])
     if not there.all():
         log.warning("%s: %d lines of users without train are left out", path, int((~there).sum()))

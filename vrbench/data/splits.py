@@ -141,18 +141,32 @@ def inject(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
     num_items = dataset.train.num_items
     order = torch.randperm(num_items, generator=stream(seed, "new items"))
     cold = order[: round(share * num_items)].sort().values
-    is_cold = torch.zeros(num_items, dtype=torch.bool)
+    return without(dataset, cold, ["inject", share, seed])
+
+
+def without(dataset: Dataset, cold: Tensor, spec: list[Any]) -> Dataset:
+    """Return ``dataset`` with the items ``cold`` new, as ``inject`` does with items of its choice.
+
+    Args:
+        dataset: what is split again.
+        cold: ``(n,)`` int64, ascending.
+        spec: how they were chosen.
+
+    Raises:
+        DataError: if no item becomes new, or nothing is left to train on, or to test.
+    """
+    is_cold = torch.zeros(dataset.train.num_items, dtype=torch.bool)
     is_cold[cold] = True
 
     def kept(part: Interactions, name: str) -> Interactions:
         keep = ~is_cold[part.items]
-        spec = ["inject", share, seed, name, part.spec]
-        return _of(part.users[keep], part.items[keep], part, spec)
+        return _of(part.users[keep], part.items[keep], part, [*spec, name, part.spec])
 
     train, test = kept(dataset.train, "train"), kept(dataset.test, "test")
     if not len(cold) or not len(train) or not len(test):
         raise DataError(
-            f"{share:g} of {num_items} items as new ones leaves nothing to train on, test or inject"
+            f"{len(cold)} of {dataset.train.num_items} items as new ones leaves nothing to train "
+            "on, test or inject"
         )
     return replace(dataset, train=train, valid=kept(dataset.valid, "valid"), test=test, cold=cold)
 

@@ -57,5 +57,6 @@ class Bilinear(ScaledFeatures):
         user = self.user(users)
         margin = (user * (yes - no)).sum(1) + plus - minus
         penalty = half_square(user, *self.rows(liked), *self.rows(other))
-        whole = torch.stack([w.square().sum() for w in self.shared()]).sum()
+        squares = [w.square().sum() for w in self.shared()] or [user.new_zeros(())]
+        whole = torch.stack(squares).sum()
         return margin, self.l2 * penalty + 0.5 * self.l2_visual * whole

@@ -1,0 +1,160 @@
+"""From the name of a paper to its table, ours beside the printed one."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from vrbench.cli import conf_dir
+from vrbench.config import cells, preflight
+from vrbench.core.errors import ConfigError, MissingDataError
+from vrbench.core.spec import digest
+from vrbench.report.claims import CLAIMS
+from vrbench.report.leaderboard import Entry
+from vrbench.report.paper import Paper, read_paper
+from vrbench.report.printed import Cell, beside, measured, printed
+from vrbench.report.tables import comma_separated, latex, markdown, text
+from vrbench.sweeps import last_words, launch
+
+log = logging.getLogger(__name__)
+SHOWS = {"text": text, "markdown": markdown, "latex": latex}
+
+
+def reproduced(
+    name: str,
+    overrides: Sequence[str],
+    *,
+    preset: str | None,
+    data: str | None,
+    folder: Path,
+    dry_run: bool,
+    read: bool,
+    format: str,
+) -> str:
+    """Return a paper's table as text, run under every preset; or what would be run.
+
+    Args:
+        name: a file of ``conf/reproduce``.
+        overrides: settings for every sweep; they replace those of the file.
+        preset: one of the file's; None runs all.
+        data: one of the file's; None takes the published data where its files are there, and
+            else the first stand-in whose files are.
+        folder: where rows go; the same command goes on where it stopped.
+        dry_run: run nothing.
+        read: run nothing either, and print the table of the cells that earlier runs left.
+        format: "text", "markdown" or "csv".
+
+    Raises:
+        ConfigError: if there is no such paper, preset or data, or an override is wrong.
+        MissingDataError: if ``data`` was asked for and is not there.
+    """
+    conf = conf_dir()
+    paper = read_paper(name, conf / "reproduce")
+    chosen = paper.choice(data)
+    plan = {
+        which: [merged(sweep, overrides) for sweep in paper.runs[which][chosen]]
+        for which in paper.presets(preset, chosen)
+    }
+    for sweeps in plan.values():
+        for sweep in sweeps:
+            preflight(sweep, conf)
+    if dry_run:
+        return _head(paper, chosen, format) + _planned(plan, conf)
+    for need in paper.data[chosen]:
+        if not need.there:
+            raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
+    theirs: list[Cell] = []
+    if paper.reported:
+        theirs = printed(conf / "reported" / f"{paper.reported}.yaml", paper.show)
+    told, heads, table = [_head(paper, chosen, format)], [""], []
+    for which, sweeps in plan.items():
+        entries: list[Entry] = []
+        wanted = [cells(sweep, conf) for sweep in sweeps]
+        for n, (sweep, count) in enumerate(zip(sweeps, wanted, strict=True)):
+            entries += run(sweep, folder / name / f"{chosen}-{which}-{n}", 0 if read else count)
+        ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
+        heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
+        table += [[which, *line] for line in lines]
+        told += ["", f"{_mark(format)}{which} ({len(entries)} of {sum(wanted)} cells)", ""]
+        told += [SHOWS.get(format, text)(heads, lines), "", *_verdicts(paper, entries)]
+    return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
+
+
+def merged(sweep: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return a sweep's overrides with ``more`` in the place of those for the same setting."""
+    by_key = {override.partition("=")[0]: override for override in [*sweep, *more]}
+    return list(by_key.values())
+
+
+def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
+    """Run a sweep in a process of its own and return its ``count`` cells.
+
+    One that left as many already is read, not run: delete its folder to run it again.
+
+    Raises:
+        ConfigError: if it left nothing behind.
+    """
+    place = folder.with_name(f"{folder.name}-{digest(list(sweep))[:8]}")
+    entries = _cells_in(place)
+    if len(entries) >= count and not any("error" in entry for entry in entries):
+        log.info("%d cells read, none run: %s", len(entries), place)
+        return entries
+    code = launch(sweep, place)
+    entries = _cells_in(place)
+    if not entries:
+        raise ConfigError(f"no rows in {place} (exit code {code}): {last_words(place)}")
+    return entries
+
+
+def _cells_in(folder: Path) -> list[Entry]:
+    return [json.loads(path.read_text()) for path in sorted(folder.rglob("rows.json"))]
+
+
+def _verdicts(paper: Paper, entries: Sequence[Entry]) -> list[str]:
+    """Return one line per claim, and what was left out or failed."""
+    told = []
+    for claim in paper.claims:
+        ours = measured(entries, paper.axes, paper.labels, [claim.metric], claim.show)
+        told.append(f"- claim: {claim.text} | {CLAIMS[claim.test](ours)}")
+    told += sorted({f"- left out: {e['skipped']}" for e in entries if "skipped" in e})
+    return told + sorted({f"- failed: {e['error']}" for e in entries if "error" in e})
+
+
+def _head(paper: Paper, chosen: str, format: str) -> str:
+    """Return title, source, and what the published table needs."""
+    own = chosen == paper.published
+    where = f"on {chosen}" if own else f"on {chosen}, a stand-in: other data than the paper's"
+    lines = [
+        f"{_mark(format)}{paper.title}, {where}",
+        "",
+        f"Source: {paper.source}",
+        "",
+        paper.note,
+    ]
+    if not own:
+        lines += ["", f"The published table needs, for `--data {paper.published}`:", ""]
+        lines += [
+            f"- {n.what}: {n.where} ({'there' if n.there else 'missing'}); {n.get}"
+            for n in paper.data[paper.published]
+        ]
+    if paper.reported is None and paper.claims:
+        lines += ["", "No table of it can be had: what is claimed is tested."]
+    return "\n".join(lines)
+
+
+def _planned(plan: dict[str, list[list[str]]], conf: Path) -> str:
+    lines = [""]
+    for which, sweeps in plan.items():
+        count = [cells(sweep, conf) for sweep in sweeps]
+        lines += ["", f"{which}: {sum(count)} cells"]
+        lines += [
+            f"  python -m vrbench -m {' '.join(sweep)}   # {n}"
+            for sweep, n in zip(sweeps, count, strict=True)
+        ]
+    return "\n".join(lines)
+
+
+def _mark(format: str) -> str:
+    return "## " if format == "markdown" else ""
