@@ -116,17 +116,22 @@ def _stripes(clean: Tensor, items: Tensor, budget: Budget, rng: Streams) -> Tens
 def _square(
     x: Tensor, clean: Tensor, items: Tensor, side: int, budget: Budget, rng: Streams
 ) -> Tensor:
-    """Return ``x`` with one window at an end of the ball, another end for each channel."""
-    window = _window(rng.uniform(items, 2), side, x)[0]
-    tried, same = x, torch.ones(len(x), dtype=torch.bool, device=x.device)
+    """Return ``x`` with one window at an end of the ball, another end for each channel.
+
+    Only the pixels of the window are computed: they are few for most of the search.
+    """
+    index = _window(rng.uniform(items, 2), side, x)[1].flatten(1)[:, None]
+    where = index.expand(-1, x.shape[1], -1)
+    old, anchor = (v.flatten(2).gather(2, where)[..., None] for v in (x, clean))
+    new, same = old.clone(), torch.ones(len(x), dtype=torch.bool, device=x.device)
     for _ in range(1 + REDRAWS):
-        signs = rng.signs(items[same], x.shape[1], 1, 1).expand_as(x[same])
-        corner = budget.project(clean[same] + budget.eps * budget.steepest(signs), clean[same])
-        tried = tried.index_put((same,), torch.where(window[same], corner, x[same]))
-        same = (tried == x).flatten(1).all(1)
+        signs = rng.signs(items[same], x.shape[1], 1, 1).expand_as(anchor[same])
+        end = anchor[same] + budget.eps * budget.steepest(signs)
+        new[same] = budget.project(end, anchor[same])
+        same = (new == old).flatten(1).all(1)
         if not same.any():
             break
-    return tried
+    return x.flatten(2).scatter(2, where, new[..., 0]).reshape(x.shape)
 
 
 def _tiles(clean: Tensor, items: Tensor, budget: L2, rng: Streams) -> Tensor:
