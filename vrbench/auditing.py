@@ -13,7 +13,7 @@ from vrbench.config import Composition
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.report.audit_page import Findings, gain
 from vrbench.report.leaderboard import left_out
-from vrbench.sweeps import quoted, sweep
+from vrbench.sweeps import merged, quoted, sweep
 
 log = logging.getLogger(__name__)
 SETTINGS = ("metrics=attacks", "save=[pictures]", "threat=evasion")
@@ -78,13 +78,15 @@ def audited(
         for entry in sweep([*chosen, *settings], folder / "adversaries" / str(n))
     ]
     log.info("which defence helps?")
-    shop = str(every[0]["parts"]["extractor"]["name"])
+    shop = composition.choices["extractor"]
     named = _defences(shop) if defences is None else [[name] for name in defences]
-    bare = [o for o in chosen if not o.startswith("extractor=")] + list(WHITE)
+    known = [*chosen, *WHITE]
     helped = [
         entry
         for n, (name, *more) in enumerate(named)
-        for entry in sweep([*bare, f"extractor={name}", *more], folder / "defences" / str(n))
+        for entry in sweep(
+            merged(known, [f"extractor={name}", *more]), folder / "defences" / str(n)
+        )
     ]
     return Findings(every, whom, helped, source)
 
@@ -92,8 +94,9 @@ def audited(
 def _largest(names: Sequence[str], labels: torch.Tensor, smallest: int, most: int) -> list[str]:
     """Return the categories with most items, the largest first."""
     counts = torch.bincount(labels, minlength=len(names)).tolist()
-    large = sorted((-count, name) for count, name in zip(counts, names, strict=True) if count)
-    return [name for count, name in large if -count >= smallest][:most]
+    size = dict(zip(names, counts, strict=True))
+    large = [name for name in names if size[name] >= max(smallest, 1)]
+    return sorted(large, key=lambda name: (-size[name], name))[:most]
 
 
 def _defences(shop: str) -> list[list[str]]:

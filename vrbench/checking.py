@@ -69,8 +69,11 @@ def check(
 
 def _label(path: Path, entry: Entry) -> str:
     """Return where a cell stands and what it is."""
-    names = " ".join(str(entry["parts"].get(part, {}).get("name")) for part in PARTS)
-    return f"{path} ({names}, seed {entry.get('seed')})"
+    return f"{path} ({_names(entry)}, seed {entry.get('seed')})"
+
+
+def _names(entry: Entry) -> str:
+    return " ".join(str(entry["parts"].get(part, {}).get("name")) for part in PARTS)
 
 
 class _Keys:
@@ -129,8 +132,7 @@ def _few_seeds(found: Iterable[tuple[Path, Entry]], least: int) -> list[str]:
     cells: dict[str, set[tuple[Any, Any]]] = defaultdict(set)
     for _, entry in found:
         if "rows" in entry:
-            names = " ".join(str(entry["parts"].get(part, {}).get("name")) for part in PARTS)
-            cells[names].add((entry.get("seed"), entry.get("extractor_seed")))
+            cells[_names(entry)].add((entry.get("seed"), entry.get("extractor_seed")))
     return [
         f"{names}: {len(seeds)} of {least} seeds: {', '.join(str(s) for s, _ in sorted(seeds))}"
         for names, seeds in sorted(cells.items())
@@ -140,13 +142,10 @@ def _few_seeds(found: Iterable[tuple[Path, Entry]], least: int) -> list[str]:
 
 def _again(entry: Entry, tolerance: float) -> list[str]:
     """Run a cell in an empty store and return where its rows differ from what is told."""
-    import torch
-
     try:
         composed = _composed(entry)
         cfg, machine = composed.cfg, composed.make("machine")
-        if machine.threads is not None:
-            torch.set_num_threads(machine.threads)
+        machine.use()
         with tempfile.TemporaryDirectory() as folder:
             result = run(
                 **{part: composed.make(part) for part in PARTS},

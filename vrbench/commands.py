@@ -6,14 +6,20 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-TABLES = ("text", "markdown", "csv", "latex")
+from vrbench.report.tables import FORMATS
+
 PUBLISHED = 5  # seeds of a published table
 
 
 def _with_table(parser: argparse.ArgumentParser, *more: str) -> None:
-    """Add what every command that prints a table takes; ``more`` formats."""
+    """Add what every command that prints a table of runs takes; ``more`` formats."""
     parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
-    parser.add_argument("--format", choices=(*TABLES, *more), default="text")
+    _with_format(parser, *more)
+
+
+def _with_format(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Add how a table is written, and where to; ``more`` formats."""
+    parser.add_argument("--format", choices=(*FORMATS, *more), default="text")
     parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
 
 
@@ -21,10 +27,7 @@ def _write(
     chosen: argparse.Namespace, heads: Sequence[str], lines: Sequence[Sequence[str]]
 ) -> None:
     """Print a table, or write it to ``--out``, in the format asked for."""
-    from vrbench.report.tables import comma_separated, latex, markdown, text
-
-    shows = dict(zip(TABLES, (text, markdown, comma_separated, latex), strict=True))
-    _say(chosen, shows[chosen.format](heads, lines) + "\n")
+    _say(chosen, FORMATS[chosen.format](heads, lines) + "\n")
 
 
 def _say(chosen: argparse.Namespace, told: str) -> None:
@@ -64,12 +67,13 @@ def leaderboard(arguments: Sequence[str]) -> int:
 
     from vrbench.report.entries import record
     from vrbench.report.leaderboard import board, load, unrounded
-    from vrbench.report.leaderboard_page import page
 
     entries = load(chosen.folders)
     if chosen.record:
         chosen.record.write_text(record(entries))
     if chosen.format == "html":
+        from vrbench.report.leaderboard_page import page
+
         chosen.out = chosen.out or Path("leaderboard.html")
         _say(chosen, page(entries, chosen.metrics, chosen.headline))
     elif chosen.format == "json":
@@ -322,8 +326,7 @@ def design(arguments: Sequence[str]) -> int:
     parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
     parser.add_argument("--folder", type=Path, default=Path("runs/design"), help="of the sheets")
     parser.add_argument("--picture", type=Path, help="also draw several users on one PNG")
-    parser.add_argument("--format", choices=TABLES, default="text")
-    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
+    _with_format(parser)
     chosen = parser.parse_intermixed_args(arguments)
     import logging
 
@@ -348,8 +351,7 @@ def reproduce(arguments: Sequence[str]) -> int:
     parser.add_argument("--dry-run", action="store_true", help="say what is needed and would run")
     parser.add_argument("--read", action="store_true", help="run nothing: a table of what was run")
     parser.add_argument("--folder", type=Path, default=Path("reproduced"), help="of the rows")
-    parser.add_argument("--format", choices=TABLES, default="text")
-    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
+    _with_format(parser)
     chosen = parser.parse_intermixed_args(arguments)
     import logging
 

@@ -39,8 +39,7 @@ def designed(
     composition = Composition(list(overrides), conf_dir(), "design")
     cfg = composition.cfg
     parts = {part: composition.make(part) for part in PARTS}
-    if parts["machine"].threads is not None:
-        torch.set_num_threads(parts["machine"].threads)
+    parts["machine"].use()
     names = parts["dataset"].catalogue.names
     found = design(
         **parts,

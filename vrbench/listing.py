@@ -6,22 +6,11 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+from vrbench.cli import PARTS
 from vrbench.config import HYDRA_KEYS, check, choices, find, make
 from vrbench.core.errors import ConfigError, VRBenchError, nearest
 
-AXES = (
-    "dataset",
-    "extractor",
-    "recommender",
-    "attack",
-    "budget",
-    "objective",
-    "scenario",
-    "threat",
-    "metrics",
-    "generator",
-    "design",
-)
+AXES = (*PARTS, "metrics", "generator", "design")
 Told = dict[str, str]
 
 

@@ -9,17 +9,16 @@ from pathlib import Path
 
 from vrbench.cli import conf_dir
 from vrbench.config import cells, preflight
-from vrbench.core.errors import ConfigError, MissingDataError
+from vrbench.core.errors import MissingDataError
 from vrbench.core.spec import digest
 from vrbench.report.claims import CLAIMS
 from vrbench.report.leaderboard import Entry
 from vrbench.report.paper import Paper, read_paper
 from vrbench.report.printed import Cell, beside, measured, printed
-from vrbench.report.tables import comma_separated, latex, markdown, text
-from vrbench.sweeps import last_words, launch
+from vrbench.report.tables import FORMATS, comma_separated
+from vrbench.sweeps import launch, merged
 
 log = logging.getLogger(__name__)
-SHOWS = {"text": text, "markdown": markdown, "latex": latex}
 
 
 def reproduced(
@@ -78,14 +77,8 @@ def reproduced(
         heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
         told += ["", f"{_mark(format)}{which} ({len(entries)} of {sum(wanted)} cells)", ""]
-        told += [SHOWS.get(format, text)(heads, lines), "", *_verdicts(paper, entries)]
+        told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries)]
     return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
-
-
-def merged(sweep: Sequence[str], more: Sequence[str]) -> list[str]:
-    """Return a sweep's overrides with ``more`` in the place of those for the same setting."""
-    by_key = {override.partition("=")[0]: override for override in [*sweep, *more]}
-    return list(by_key.values())
 
 
 def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
@@ -101,11 +94,8 @@ def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
     if len(entries) >= count and not any("error" in entry for entry in entries):
         log.info("%d cells read, none run: %s", len(entries), place)
         return entries
-    code = launch(sweep, place)
-    entries = _cells_in(place)
-    if not entries:
-        raise ConfigError(f"no rows in {place} (exit code {code}): {last_words(place)}")
-    return entries
+    launch(sweep, place)
+    return _cells_in(place)
 
 
 def _cells_in(folder: Path) -> list[Entry]:

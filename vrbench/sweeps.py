@@ -22,12 +22,21 @@ def quoted(value: str) -> str:
     return f"'{escaped}'"  # backslashes count before quotes only
 
 
-def launch(overrides: Sequence[str], folder: Path) -> int:
-    """Run ``python -m vrbench -m`` and return its exit code; what it says goes to a file.
+def merged(overrides: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return ``overrides`` with ``more`` in the place of those for the same setting."""
+    by_key = {override.partition("=")[0]: override for override in [*overrides, *more]}
+    return list(by_key.values())
+
+
+def launch(overrides: Sequence[str], folder: Path) -> None:
+    """Run ``python -m vrbench -m``; what it says goes to a file.
 
     Args:
         overrides: as on the command line.
         folder: of the cells, and of ``sweep.log``.
+
+    Raises:
+        ConfigError: if no cell left anything there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     told = folder / "sweep.log"
@@ -35,12 +44,10 @@ def launch(overrides: Sequence[str], folder: Path) -> int:
     command = [sys.executable, "-m", "vrbench", "-m", *overrides]
     command.append(f"hydra.sweep.dir={quoted(str(folder.resolve()))}")
     with open(told, "w", encoding="utf-8") as out:
-        return subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False).returncode
-
-
-def last_words(folder: Path) -> str:
-    """Return the last line that a sweep said."""
-    return ["nothing was said", *(folder / "sweep.log").read_text().strip().splitlines()][-1]
+        done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False)
+    if not any(folder.rglob("rows.json")):
+        *_, last = ["nothing was said", *told.read_text().strip().splitlines()]
+        raise ConfigError(f"no rows in {folder} (exit code {done.returncode}): {last}")
 
 
 def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
@@ -57,7 +64,5 @@ def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
     """
     for old in folder.rglob("rows.json"):
         old.unlink()
-    code = launch(overrides, folder)
-    if not any(folder.rglob("rows.json")):
-        raise ConfigError(f"no rows in {folder} (exit code {code}): {last_words(folder)}")
+    launch(overrides, folder)
     return [entry | {"folder": str(path.parent)} for path, entry in read([folder])]

@@ -47,7 +47,7 @@ def tuned(
     if trials is not None and trials < 1:
         raise ConfigError(f"expected --trials >= 1, got {trials}")
     machine = composition.make("machine")
-    _threads(machine.threads)
+    machine.use()
     cfg = composition.cfg
     validation = Validation(
         composition.make("dataset"),
@@ -92,13 +92,6 @@ def _seeds(told: str) -> list[int]:
         return [int(seed) for seed in told.split(",")]
     except ValueError:
         raise ConfigError(f"expected --seeds such as 0,1,2, got {told!r}") from None
-
-
-def _threads(count: int | None) -> None:
-    if count is not None:
-        import torch
-
-        torch.set_num_threads(count)
 
 
 def _table(tried: Sequence[Tried], keys: Sequence[str]) -> str:

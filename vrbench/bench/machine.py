@@ -39,3 +39,8 @@ class Machine:
             raise IncompatibleError(
                 f"machine.device={self.device}: this machine has no CUDA device"
             )
+
+    def use(self) -> None:
+        """Give torch this process's threads."""
+        if self.threads is not None:
+            torch.set_num_threads(self.threads)

@@ -54,7 +54,8 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
     axes = telling(grid) or list(SHOP)
     same = ", ".join(f"{a} {grid[0].where[a]}" for a in AXES if a not in axes)
     tested = dict(zip(map(id, grid), of_attacks(grid, headline), strict=True))
-    drawn = _plots(grid, found, headline, _accuracy(entries))
+    accuracy = _accuracy(entries)
+    drawn = _plots(grid, found, headline, accuracy)
     seen, broken = _pictures(grid)
     more = [("curves", "Curves")] * bool(drawn) + [("pictures", "Pictures")] * bool(seen)
     return render(
@@ -63,7 +64,7 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
         title=f"vrbench: {headline} under attack",
         sections=[*SECTIONS[:2], *more, *SECTIONS[2:]],
         filters=[(a, list(dict.fromkeys(c.where[a] for c in grid))) for a in axes],
-        worst=_worst_table(found, axes, headline, _accuracy(entries), tested),
+        worst=_worst_table(found, axes, headline, accuracy, tested),
         worst_caption=(
             f"The attack and aim that change {headline} most, per shop and budget; least exposed "
             "first. Means over seeds, ± standard deviation. By chance: mean distance between two "

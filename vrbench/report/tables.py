@@ -93,6 +93,9 @@ def _escaped(cell: str) -> str:
     return re.sub(r"(?<![\w.])-(?=\d)", "$-$", told)
 
 
+FORMATS = {"text": text, "markdown": markdown, "csv": comma_separated, "latex": latex}
+
+
 def result_table(entry: dict[str, Any], title: str) -> str:
     """Return the rows of one run as a table for a terminal.
 
