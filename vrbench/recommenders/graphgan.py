@@ -15,6 +15,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.epochs import EpochRecommender, descend
 from vrbench.recommenders.pairwise import half_square
+from vrbench.recommenders.phases import TwoPlayers
 from vrbench.recommenders.policy import policy_loss
 from vrbench.recommenders.sampling import learnable, negatives
 from vrbench.recommenders.walks import Trees, log_chance, trees_of, walk
@@ -22,7 +23,7 @@ from vrbench.recommenders.walks import Trees, log_chance, trees_of, walk
 CLIP = 10.0  # of the scores that make rewards, as published
 
 
-class GraphGAN(EpochRecommender):
+class GraphGAN(TwoPlayers, EpochRecommender):
     """Graph representation by a GAN (Wang et al., AAAI 2018), on the graph of who has what.
 
     Users and items are nodes. From every node, its root, the generator walks down the root's
@@ -88,10 +89,7 @@ class GraphGAN(EpochRecommender):
         super().__init__(
             epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
         )
-        if predictor not in ("generator", "discriminator"):
-            raise ConfigError(
-                f"GraphGAN: expected predictor generator or discriminator, got {predictor!r}"
-            )
+        self._predicted_by(predictor)
         if min(factors, steps, critic_steps, pretrain_batch) < 1 or walks < 2:
             raise ConfigError(
                 f"GraphGAN: expected sizes and steps of at least 1 and walks >= 2, got {self.spec}"
@@ -101,7 +99,7 @@ class GraphGAN(EpochRecommender):
                 "GraphGAN: expected pretrain_epochs, pretrain_l2, l2 >= 0 and pretrain_lr, "
                 f"critic_lr > 0, got {self.spec}"
             )
-        self.predictor, self.walks = predictor, walks
+        self.walks = walks
         self.pretrain_epochs, self.pretrain_lr = pretrain_epochs, pretrain_lr
         self.pretrain_l2, self.pretrain_batch = pretrain_l2, pretrain_batch
         self.steps, self.critic_steps, self.l2, self.critic_lr = steps, critic_steps, l2, critic_lr
@@ -109,7 +107,6 @@ class GraphGAN(EpochRecommender):
         self.generator = nn.Embedding(nodes, factors)
         self.critic = nn.Embedding(nodes, factors)
         self.bias = nn.Embedding(nodes, 1)
-        self._pretraining = False
         self._trees: Trees | None = None
 
     def fit(
@@ -124,18 +121,6 @@ class GraphGAN(EpochRecommender):
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)
         nn.init.zeros_(self.bias.weight)
-
-    def phases(self) -> Iterator[int]:
-        self._pretraining = True
-        yield self.pretrain_epochs
-        self._pretraining = False
-        self.critic.load_state_dict(self.generator.state_dict())
-        yield self.epochs
-
-    def rates(self) -> dict[str, float]:
-        if self._pretraining:
-            return {"pretrain_lr": self.pretrain_lr}
-        return {"lr": self.lr, "critic_lr": self.critic_lr}
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
         critic = [*self.critic.parameters(), *self.bias.parameters()]
@@ -223,6 +208,6 @@ class GraphGAN(EpochRecommender):
         return items + self.num_users
 
     def score(self, users: Tensor, encoded: Tensor) -> Tensor:
-        if self._pretraining or self.predictor == "generator":
+        if self.generates:
             return self.generator(users) @ self.generator(encoded).T
         return self.critic(users) @ self.critic(encoded).T + self.bias(encoded).T

@@ -15,11 +15,12 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.epochs import EpochRecommender, descend
 from vrbench.recommenders.pairwise import half_square
+from vrbench.recommenders.phases import TwoPlayers
 from vrbench.recommenders.policy import drawn, policy_loss
 from vrbench.recommenders.sampling import learnable, negatives
 
 
-class IRGAN(EpochRecommender):
+class IRGAN(TwoPlayers, EpochRecommender):
     """Item recommendation by IRGAN (Wang et al., SIGIR 2017, sec. 4.2).
 
     Both players are matrix factorisations with item biases, ``s_ui = b_i + p_u . q_i``. The
@@ -92,10 +93,7 @@ class IRGAN(EpochRecommender):
         super().__init__(
             epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
         )
-        if predictor not in ("generator", "discriminator"):
-            raise ConfigError(
-                f"IRGAN: expected predictor generator or discriminator, got {predictor!r}"
-            )
+        self._predicted_by(predictor)
         if min(temperature, pretrain_lr, critic_lr) <= 0 or l2 < 0 or not 0 <= mix < 1:
             raise ConfigError(
                 "IRGAN: expected temperature, pretrain_lr, critic_lr > 0, l2 >= 0 and mix in "
@@ -113,23 +111,10 @@ class IRGAN(EpochRecommender):
         self.critic_lr, self.l2, self.num_items = critic_lr, l2, sizes.num_items
         self.generator = Player(sizes, factors)
         self.critic = Player(sizes, factors)
-        self.predictor, self._pretraining = predictor, False
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)
         nn.init.zeros_(self.generator.bias.weight)
-
-    def phases(self) -> Iterator[int]:
-        self._pretraining = True
-        yield self.pretrain_epochs
-        self._pretraining = False
-        self.critic.load_state_dict(self.generator.state_dict())
-        yield self.epochs
-
-    def rates(self) -> dict[str, float]:
-        if self._pretraining:
-            return {"pretrain_lr": self.pretrain_lr}
-        return {"lr": self.lr, "critic_lr": self.critic_lr}
 
     def _optimisers(self) -> list[torch.optim.Optimizer]:
         wanted = [(self.critic, self.critic_lr), (self.generator, self.lr)]
@@ -250,8 +235,7 @@ class IRGAN(EpochRecommender):
         return items
 
     def score(self, users: Tensor, encoded: Tensor) -> Tensor:
-        generates = self._pretraining or self.predictor == "generator"
-        return (self.generator if generates else self.critic).table(users, encoded)
+        return (self.generator if self.generates else self.critic).table(users, encoded)
 
 
 class Player(nn.Module):

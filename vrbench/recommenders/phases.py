@@ -1,9 +1,9 @@
-"""Training in two phases: as it is, then also against the worst small change."""
+"""Training in two phases: as it is, then against an adversary."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from vrbench.core.errors import ConfigError
 
@@ -43,3 +43,53 @@ class AdversarialPhase:
             self._adversarial = True
             yield self.adversarial_epochs
             self._adversarial = False
+
+
+class TwoPlayers:
+    """IRGAN's and GraphGAN's phases: the generator alone, then both players, alike at first.
+
+    Mixed in before the recommender, which has the networks ``generator`` and ``critic``.
+    ``_pretraining`` says to the loss which phase it is in.
+    """
+
+    name: Any
+    predictor: Literal["generator", "discriminator"]
+    pretrain_epochs: int
+    pretrain_lr: float
+    epochs: int
+    lr: float
+    critic_lr: float
+    generator: Any
+    critic: Any
+    _pretraining = False
+
+    def _predicted_by(self, predictor: Literal["generator", "discriminator"]) -> None:
+        """Keep who ranks.
+
+        Raises:
+            ConfigError: if there is no such player.
+        """
+        if predictor not in ("generator", "discriminator"):
+            raise ConfigError(
+                f"{self.name}: expected predictor generator or discriminator, got {predictor!r}"
+            )
+        self.predictor = predictor
+
+    @property
+    def generates(self) -> bool:
+        """Whether it is the generator that ranks now."""
+        return self._pretraining or self.predictor == "generator"
+
+    def phases(self) -> Iterator[int]:
+        """Yield the most epochs of each phase; the second begins with two equal players."""
+        self._pretraining = True
+        yield self.pretrain_epochs
+        self._pretraining = False
+        self.critic.load_state_dict(self.generator.state_dict())
+        yield self.epochs
+
+    def rates(self) -> dict[str, float]:
+        """Return the settings to lower where training diverges, and what they are now."""
+        if self._pretraining:
+            return {"pretrain_lr": self.pretrain_lr}
+        return {"lr": self.lr, "critic_lr": self.critic_lr}

@@ -13,6 +13,7 @@ from PIL import Image
 from vrbench.report.entries import Entry
 from vrbench.report.leaderboard import left_out
 from vrbench.report.page import Head, Picture, Table, Value, embedded, measured, render
+from vrbench.report.picture import magnified
 from vrbench.report.tables import change, number
 
 HR, RANK, CHR, ACCURACY = "item HR@20", "rank shift", "CHR@20", "nDCG@20"
@@ -246,10 +247,10 @@ def _gallery(every: Sequence[Entry]) -> list[Picture]:
 
 def _strip(files: Sequence[Path], told: str) -> Picture:
     """Return clean, attacked, and their difference around mid-grey, side by side."""
-    clean, attacked = (np.asarray(Image.open(f).convert("RGB"), np.float32) for f in files)
-    difference = np.clip((attacked - clean) * GAIN / 2 + 127.5, 0, 255)
+    clean, attacked = (np.asarray(Image.open(f).convert("RGB"), np.float32) / 255 for f in files)
+    difference = magnified(clean, attacked, GAIN)
     tiles = [
-        Image.fromarray(tile.round().astype(np.uint8)).resize(
+        Image.fromarray((tile * 255).round().astype(np.uint8)).resize(
             (SIDE, SIDE), Image.Resampling.NEAREST
         )
         for tile in (clean, attacked, difference)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+Pixels = TypeVar("Pixels", Tensor, NDArray[np.floating[Any]])
 CELL, GAP, HEAD, MARGIN, NOTE = 160, 12, 34, 16, 14
 PAPER, INK, FAINT = (252, 252, 250), (30, 30, 34), (120, 120, 126)
 
@@ -42,7 +45,7 @@ def sheet(
     for line, item in enumerate(shown):
         top = MARGIN + HEAD + line * (CELL + GAP + NOTE)
         before, after = clean[item], attacked[item]
-        difference = ((after - before) * gain / 2 + 0.5).clamp(0, 1)
+        difference = magnified(before, after, gain)
         for n, pixels in enumerate((before, after, difference)):
             page.paste(_tile(pixels), (MARGIN + n * (CELL + GAP), top))
         most = float((after - before).abs().max() * 255)
@@ -55,6 +58,11 @@ def sheet(
 def height_of(rows: int) -> int:
     """Return how many pixels of a sheet, from above, show ``rows`` lines."""
     return MARGIN + HEAD + rows * (CELL + GAP + NOTE)
+
+
+def magnified(before: Pixels, after: Pixels, gain: int) -> Pixels:
+    """Return ``after - before``, in [0, 1], times ``gain``, as a picture; mid-grey is no change."""
+    return ((after - before) * gain / 2 + 0.5).clip(0, 1)
 
 
 def _tile(pixels: Tensor) -> Image.Image:
