@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from vrbench import auditing
-from vrbench.auditing import _defences, _largest, audited
+from vrbench.auditing import _behind, _defences, _largest, audited
 from vrbench.bench.result import moved
 from vrbench.cli import conf_dir
 from vrbench.commands import audit
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.metrics.base import View
-from vrbench.sweeps import quoted
+from vrbench.sweeps import merged, quoted
 
 
 def view(ranks):
@@ -92,6 +92,23 @@ def test_the_audit_asks_three_questions(monkeypatch, tmp_path):
     assert all("scenario.source='bag'" in overrides for overrides in asked[1:])
     extractors = [[o for o in a if o.startswith("extractor=")] for a in asked[-4:]]
     assert extractors == [[f"extractor={d[0]}"] for d in _defences("standard")]
+
+
+def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():
+    """Settings of the shop's own extractor move one place inwards, and nothing is put twice."""
+    shop = [
+        "extractor=jpeg_75",
+        "extractor@extractor.inner=photos_standard",
+        "extractor.quality=60",
+    ]
+    (front, inner), *others = _defences("jpeg_75")
+    assert (front, others) == ("bits_4", [])
+    moved = merged(_behind(shop), [f"extractor={front}", inner])
+    made = Composition(moved, conf_dir()).cfg.extractor
+    network = Composition(["extractor=photos_standard"], conf_dir()).cfg.extractor
+    assert made.bits == 4
+    assert made.inner.quality == 60
+    assert made.inner.inner == network
 
 
 def test_what_the_audit_decides_cannot_be_set():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -85,7 +86,8 @@ def audited(
         entry
         for n, (name, *more) in enumerate(named)
         for entry in sweep(
-            merged(known, [f"extractor={name}", *more]), folder / "defences" / str(n)
+            merged(_behind(known) if more else known, [f"extractor={name}", *more]),
+            folder / "defences" / str(n),
         )
     ]
     return Findings(every, whom, helped, source)
@@ -99,6 +101,11 @@ def _largest(names: Sequence[str], labels: torch.Tensor, smallest: int, most: in
     return sorted(large, key=lambda name: (-size[name], name))[:most]
 
 
+def _behind(overrides: Sequence[str]) -> list[str]:
+    """Return settings as they are called once the shop's extractor stands behind another."""
+    return [re.sub(r"^(extractor@)?extractor\.", r"\1extractor.inner.", o) for o in overrides]
+
+
 def _defences(shop: str) -> list[list[str]]:
     """Return the settings of every defence there is for the extractor ``shop``."""
     there = {path.stem for path in (conf_dir() / "extractor").glob("*.yaml")}
@@ -108,5 +115,6 @@ def _defences(shop: str) -> list[list[str]]:
         if f"{family}{front}" in there
         else [front, f"extractor@extractor.inner={shop}"]
         for front in FRONTS
+        if front != shop
     ]
     return found + [[f"{family}{name}"] for name in FAMILY if f"{family}{name}" in there]
