@@ -115,7 +115,7 @@ def _of_defences(shop: Entry, helped: Sequence[Entry]) -> list[str]:
     """Return what the best defence does and costs, and which ones do harm."""
     if not helped:
         return []
-    best, without = min(helped, key=gain), f"without a defence, {_told(shop)}"
+    best, without = min(helped, key=gain), f"as the shop is now, {_told(shop)}"
     told = [f"No defence that was tried lowers what an adversary who knows it gains: {without}."]
     if gain(best) < gain(shop):
         cost = change(_row(shop, ACCURACY)["before"], _row(best, ACCURACY)["before"])
