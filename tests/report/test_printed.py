@@ -151,6 +151,17 @@ def test_vars_own_table_bears_its_claim_out_in_half_of_its_cells():
     assert claims.defences_do_not_protect(idle).holds is None
 
 
+def test_a_rise_within_what_a_retrain_moves_is_none():
+    axes = ["recommender", "attack", "extractor"]
+    shop = [("VBPR", BASE, "T", 1.0), ("VBPR", "PGD", "T", 1.01)]
+    shop += [("VBPR", BASE, "AT", 1.0), ("VBPR", "PGD", "AT", 1.02)]
+    assert claims.defences_do_not_protect(cells("CHR@20", axes, *shop)).holds
+    shop += [("VBPR", RETRAINED, e, 0.9) for e in ("T", "AT")]
+    verdict = claims.defences_do_not_protect(cells("CHR@20", axes, *shop))
+    assert verdict.holds is None
+    assert "more than a clean retrain does, in none of 1 pairs" in verdict.said
+
+
 @pytest.mark.parametrize("name", ["apr", "amr_test"])
 def test_the_printed_falls_bear_their_claims_out(name):
     falls = of_paper(name, "nDCG@100" if name == "apr" else "nDCG@10", "change")

@@ -54,28 +54,36 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
 
     Holds if in at least half of the cells CHR rises by no smaller a share under the defence than
     under the standard extractor (T). Cells in which it rises under neither do not count: there is
-    nothing to protect from.
+    nothing to protect from. Where a clean retrain was measured, a rise is one that exceeds what
+    that moves.
     """
-    rises = {}
-    for base, attacked in _pairs(cells):
-        if base.value and attacked.where["attack"] != RETRAINED:
-            place = tuple(attacked.where[a] for a in ("recommender", "attack", "extractor"))
-            rises[place] = attacked.value / base.value - 1
-    pairs = [
-        (rise, rises[recommender, attack, "T"])
-        for (recommender, attack, extractor), rise in rises.items()
-        if extractor != "T" and (recommender, attack, "T") in rises
-    ]
+    rises, floors = {}, {}
+    for base, other in _pairs(cells):
+        shop = other.where["recommender"], other.where["extractor"]
+        if base.value:
+            share = other.value / base.value - 1
+            if other.where["attack"] == RETRAINED:
+                floors[shop] = abs(share)
+            else:
+                rises[shop, other.where["attack"]] = share
+    pairs, counted = 0, []
+    for ((recommender, extractor), attack), rise in rises.items():
+        bare = rises.get(((recommender, "T"), attack))
+        if extractor != "T" and bare is not None:
+            pairs += 1
+            floor, bare_floor = (floors.get((recommender, e), 0.0) for e in (extractor, "T"))
+            if rise > floor or bare > bare_floor:
+                counted.append(rise >= bare)
     if not pairs:
         return NOTHING
-    counted = [(defended, bare) for defended, bare in pairs if max(defended, bare) > 0]
+    by_more = ", by more than a clean retrain does," if floors else ""
     if not counted:
-        return Verdict(None, f"the attack raises CHR in none of {len(rises)} cells")
-    no_less = sum(defended >= bare for defended, bare in counted)
+        return Verdict(None, f"the attack raises CHR{by_more} in none of {pairs} pairs of cells")
     return Verdict(
-        no_less * 2 >= len(counted),
-        f"the attack raises CHR no less under the defence in {no_less} of {len(counted)} cells "
-        f"(in {len(pairs) - len(counted)} more it raises it under neither)",
+        sum(counted) * 2 >= len(counted),
+        f"where the attack raises CHR{by_more} it does so no less under the defence in "
+        f"{sum(counted)} of {len(counted)} cells (in {pairs - len(counted)} more it raises it "
+        f"under neither)",
     )
 
 
