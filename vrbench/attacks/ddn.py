@@ -25,7 +25,7 @@ class DDN(Attack):
     What is descended is the goal's loss, for classes the paper's cross-entropy.
 
     Differences. The first length is, by default, the distance to the boundary as it looks from the
-    clean picture, along the margin, which also makes the first direction; ``initial=1.0`` is the
+    clean picture, along the margin's gradient, which costs one more look; ``initial=1.0`` is the
     paper's length. An item whose clean picture reaches the goal, or that has no gradient, leaves
     the batch. An item that never succeeds returns its
     picture of smallest margin. Where the budget rounds, as in the paper's quantised form, success
@@ -66,7 +66,8 @@ class DDN(Attack):
 
     @property
     def cost(self) -> Cost | None:
-        return Cost(2 * (self.steps + 1), self.steps + 1)  # every step may be looked at once more
+        looks = self.steps + 1 + (self.initial is None)
+        return Cost(looks + self.steps + 1, looks)  # every step may be looked at once more
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
@@ -77,22 +78,30 @@ class DDN(Attack):
         length = torch.zeros(len(clean), device=clean.device)
         for n in range(self.steps + 1):
             anchor = clean[row]
-            # At first the margin's, which tells how far it is to the boundary.
-            slope, verdict = gradient(goal, x, items[row], of="loss" if n else "margin")
+            slope, verdict = gradient(goal, x, items[row], of="loss")
             known = verdict.margin + best.bias[row]
             best.update(row, items[row], x, norm.spent(x, anchor), known)
             unit, steepness = ascent(slope, norm)
             going = (best.distance[row] > 0) & (steepness > 0)
             if n == self.steps or not going.any():
                 break
-            short = best.short(row, verdict.margin)
+            row, x, anchor, unit = row[going], x[going], anchor[going], unit[going]
+            short = best.short(row, verdict.margin[going])
             if n == 0:
-                longest = clean[0].numel() ** 0.5
-                first = (short / steepness.clamp(min=1e-12)).clamp(max=longest)
-                length = first if self.initial is None else torch.full_like(first, self.initial)
+                length = self._first(x, items[row], goal, norm, short)
+            else:
+                length = length[going]
             length = length * torch.where(short < 0, 1 - self.gamma, 1 + self.gamma)
             change = x - anchor - cosine(n / self.steps, self.step, SLOWEST * self.step) * unit
             share = length / change.flatten(1).norm(dim=1).clamp(min=1e-12)
             x = (anchor + share[:, None, None, None] * change).clamp(0, 1)
-            row, x, length = row[going], x[going], length[going]
         return best.x
+
+    def _first(
+        self, clean: Tensor, items: Tensor, goal: Goal, norm: Budget, short: Tensor
+    ) -> Tensor:
+        """Return the ``(B,)`` lengths to begin with; ``short`` are the margins to be passed."""
+        if self.initial is not None:
+            return torch.full_like(short, self.initial)
+        steepness = ascent(gradient(goal, clean, items, of="margin")[0], norm)[1]
+        return (short / steepness.clamp(min=1e-12)).clamp(max=clean[0].numel() ** 0.5)
