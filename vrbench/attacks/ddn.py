@@ -42,6 +42,7 @@ class DDN(Attack):
         ConfigError: if a setting is out of range.
     """
 
+    version: ClassVar[int] = 2
     paper = "Rony et al., CVPR 2019"
     needs_radius: ClassVar[bool] = False
 
@@ -87,10 +88,7 @@ class DDN(Attack):
                 break
             row, x, anchor, unit = row[going], x[going], anchor[going], unit[going]
             short = best.short(row, verdict.margin[going])
-            if n == 0:
-                length = self._first(x, items[row], goal, norm, short)
-            else:
-                length = length[going]
+            length = self._first(x, items[row], goal, norm, short) if n == 0 else length[going]
             length = length * torch.where(short < 0, 1 - self.gamma, 1 + self.gamma)
             change = x - anchor - cosine(n / self.steps, self.step, SLOWEST * self.step) * unit
             share = length / change.flatten(1).norm(dim=1).clamp(min=1e-12)
