@@ -18,6 +18,7 @@ from vrbench.attacks.base import Attack, Classes, Goal, able
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError, IncompatibleError, nearest
 from vrbench.core.seeds import Streams
+from vrbench.core.spec import parameters
 
 HOMES = {"torchattacks": "torchattacks", "foolbox": "foolbox.attacks"}
 
@@ -191,7 +192,7 @@ def _found(library: str, name: str) -> Any:
 
 
 def _made(target: Any, settings: dict[str, Any], *inputs: Any) -> Any:
-    known = inspect.signature(target).parameters
+    known = [p.name for p in parameters(target)]
     for name in settings:
         if name not in known:
             raise ConfigError(

@@ -81,20 +81,47 @@ def digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def parameters(target: Any) -> list[inspect.Parameter]:
+    """Return what a class or function may be given; a partial's values are its defaults."""
+    if isinstance(target, partial):
+        given = target.keywords
+        return [p.replace(default=given.get(p.name, p.default)) for p in parameters(target.func)]
+    return list(_written(target))
+
+
 @cache
-def _parameters(target: Any) -> tuple[inspect.Parameter, ...]:
-    return tuple(inspect.signature(target).parameters.values())
+def _written(target: Any) -> tuple[inspect.Parameter, ...]:
+    """Return the parameters of a class or function, as they stand where it is defined.
+
+    ``inspect.signature(cls)`` will not do: of a class that inherits its ``__init__``, Python 3.10
+    and 3.11.0 to 3.11.3 show ``Component.__new__`` (CPython gh-105080), which has no settings.
+    """
+    constructor = _constructor(target) if inspect.isclass(target) else None
+    if constructor is None:
+        return tuple(inspect.signature(target).parameters.values())
+    first, *others = inspect.signature(constructor).parameters.values()
+    return (first, *others) if first.kind is first.VAR_POSITIONAL else tuple(others)
+
+
+def _constructor(cls: type) -> Any:
+    """Return the function that tells what ``cls`` is made of; None if only C code could."""
+    for base in cls.__mro__:
+        for name in ("__init__", "__new__"):
+            written = base.__dict__.get(name)
+            written = getattr(written, "__func__", written)  # __new__ is a static method
+            if inspect.isfunction(written) and base is not Component:
+                return written
+    return None
 
 
 def settings(target: Any) -> dict[str, inspect.Parameter]:
     """Return the keyword-only parameters of ``target``, by name."""
-    return {p.name: p for p in _parameters(target) if p.kind is p.KEYWORD_ONLY}
+    return {p.name: p for p in parameters(target) if p.kind is p.KEYWORD_ONLY}
 
 
 def inputs_of(target: Any) -> list[str]:
     """Return the names of the parameters of ``target`` that are not settings."""
-    made = target.func if isinstance(target, partial) else target
-    return [p.name for p in _parameters(made) if p.kind is p.POSITIONAL_OR_KEYWORD]
+    return [p.name for p in parameters(target) if p.kind is p.POSITIONAL_OR_KEYWORD]
 
 
 def _describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
