@@ -1,0 +1,58 @@
+"""Where the YAML files lie: those shipped, and before them a folder of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.plugins import Plugins
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+
+from vrbench.core.errors import ConfigError
+
+_own: ContextVar[Path | None] = ContextVar("own", default=None)
+
+
+def conf_dir() -> Path:
+    """Return the folder of the YAML files: inside the package (wheel) or beside it (clone)."""
+    here = Path(__file__).resolve().parent
+    for folder in (here / "conf", here.parent / "conf"):
+        if (folder / "run.yaml").is_file():
+            return folder
+    raise AssertionError("vrbench is installed without its conf/ folder")
+
+
+def own_dir() -> Path | None:
+    """Return the folder named by ``--config-dir``, if one was named."""
+    return _own.get()
+
+
+@contextmanager
+def own_first(folder: Path | None) -> Iterator[None]:
+    """Let whatever is composed come from ``folder`` first, then from the shipped files.
+
+    Raises:
+        ConfigError: if there is no such folder.
+    """
+    if folder is not None:
+        if not folder.is_dir():
+            raise ConfigError(f"--config-dir: no folder {folder}")
+        Plugins.instance().register(OwnFirst)
+        folder = folder.resolve()
+    before = _own.set(folder)
+    try:
+        yield
+    finally:
+        _own.reset(before)
+
+
+class OwnFirst(SearchPathPlugin):
+    """Puts the user's own folder before the shipped one; Hydra itself would put it behind."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        folder = own_dir()
+        if folder is not None:
+            search_path.prepend("own", f"file://{folder}", anchor="main")
