@@ -90,9 +90,13 @@ class ElliotMAP(CutoffMetric):
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         # A hit at rank r adds 1/n to precision at every n from r to k.
-        inverse = 1 / torch.arange(1, self.k + 1, dtype=torch.float64)
+        longest = min(self.k, dataset.test.num_items)
+        inverse = 1 / torch.arange(1, longest + 1, dtype=torch.float64)
         suffix = torch.cat([inverse.flip(0).cumsum(0).flip(0), torch.zeros(1).double()])
-        added = suffix[view.relevant_ranks.clamp(max=self.k + 1) - 1]
+        added = suffix[view.relevant_ranks.clamp(max=longest + 1) - 1]
+        if self.k > longest:  # precision goes on falling past the last item
+            ends = torch.tensor([self.k + 1, longest + 1], dtype=torch.float64).digamma()
+            added = added + ends[0] - ends[1]
         return defined(per_user(added, dataset) / self.k, dataset)
 
 

@@ -61,6 +61,11 @@ class Metric(Component, ABC):
         """The column it gets in a table."""
         return self.name
 
+    @property
+    def places(self) -> int:
+        """How many places of everyone's lists it is about; 0 if it is about no list."""
+        return 0
+
 
 class RankMetric(Metric):
     """A metric of one view; reported before and after the attack."""
@@ -97,6 +102,10 @@ class Cutoff(Metric):
     @property
     def column(self) -> str:
         return f"{self.name}@{self.k}"
+
+    @property
+    def places(self) -> int:
+        return 0 if self.two_stage else self.k  # candidates are not in the lists
 
     def top(self, view: View, dataset: Dataset) -> Tensor:
         """Return the first ``k`` places, ``(U, k)``, fewer only where the catalogue is smaller.

@@ -7,9 +7,8 @@ from vrbench.data.dataset import Dataset
 from vrbench.metrics.base import CutoffMetric, View
 
 
-def listed(view: View, k: int) -> Tensor:
-    """Return ``(U, k)`` bool: which places of the lists the source category takes."""
-    top = view.ranking[:, :k]
+def listed(view: View, top: Tensor) -> Tensor:
+    """Return ``(U, k)`` bool: which places of the lists ``top`` the source category takes."""
     return (view.labels[top.clamp(min=0)] == view.source) & (top >= 0)
 
 
@@ -38,18 +37,19 @@ class CHR(CutoffMetric):
         return (counts > 0).float() if self.binary_ttest else counts
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        return listed(view, self.k).sum(1).float()
+        return listed(view, self.top(view, dataset)).sum(1).float()
 
 
 class CHRShare(CutoffMetric):
-    """Category hit ratio as defined: the share of the top ``k`` that the source takes."""
+    """Category hit ratio as defined: CHR over ``k``, even where a list is shorter."""
 
     name = "CHR share"
+    version = 2
     better = "lower"
     of_category = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        return listed(view, self.k).float().mean(1)
+        return listed(view, self.top(view, dataset)).sum(1).float() / self.k
 
 
 class NCDCG(CutoffMetric):
@@ -64,7 +64,7 @@ class NCDCG(CutoffMetric):
     of_category = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        hit = listed(view, self.k).float()
+        hit = listed(view, self.top(view, dataset)).float()
         discount = 1 / torch.log2(torch.arange(hit.shape[1]) + 2.0)
         size = int((view.labels == view.source).sum())
         return hit @ discount / discount[:size].sum()
@@ -78,5 +78,4 @@ class AttackedHR(CutoffMetric):
     of_category = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        top = view.ranking[:, : self.k]
-        return torch.isin(top, view.items).sum(1).float()
+        return torch.isin(self.top(view, dataset), view.items).sum(1).float()

@@ -28,7 +28,8 @@ class _Novelty(CutoffMetric):
         rank = view.relevant_ranks.double()
         worth = self.relevance(dataset) * self.novelty(dataset)[dataset.test.items]
         found = per_user(torch.where(rank <= self.k, worth / torch.log2(rank + 1), 0.0), dataset)
-        discount = 1 / torch.log2(torch.arange(self.k, dtype=torch.float64) + 2)
+        longest = min(self.k, dataset.test.num_items)
+        discount = 1 / torch.log2(torch.arange(longest, dtype=torch.float64) + 2)
         length = view.candidates.clamp(1, self.k)
         return defined(found / discount.cumsum(0)[length - 1], dataset)
 

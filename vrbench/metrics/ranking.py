@@ -50,7 +50,8 @@ class NDCG(CutoffMetric):
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         rank = view.relevant_ranks.double()
         gain = torch.where(rank <= self.k, 1 / torch.log2(rank + 1), 0.0)
-        discount = 1 / torch.log2(torch.arange(self.k, dtype=torch.float64) + 2)
+        longest = min(self.k, dataset.test.num_items)
+        discount = 1 / torch.log2(torch.arange(longest, dtype=torch.float64) + 2)
         ideal = discount.cumsum(0)[dataset.test.counts.clamp(1, self.k) - 1]
         return defined(per_user(gain, dataset) / ideal, dataset)
 
