@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.dice import Dice
 from vrbench.core.seeds import stream
 from vrbench.data.splits import hold_out, inject, leave_one_out, ratio
 from vrbench.recommenders.sampling import negatives
@@ -15,15 +16,15 @@ def test_the_last_item_is_tested_and_the_one_before_validates():
 
 def test_ratios_are_per_user():
     users = torch.tensor([0] * 10 + [1] * 20 + [2] * 3)
-    part = ratio(users, (0.1, 0.2), stream(0))
+    part = ratio(users, (0.1, 0.2), Dice(0))
     assert [torch.bincount(part[users == u], minlength=3).tolist() for u in range(3)] == [
         [7, 1, 2],
         [14, 2, 4],
         [2, 0, 1],
     ]
-    assert not torch.equal(part, ratio(users, (0.1, 0.2), stream(1)))
+    assert not torch.equal(part, ratio(users, (0.1, 0.2), Dice(1)))
     with pytest.raises(ConfigError, match="sum below 1"):
-        ratio(users, (0.5, 0.5), stream(0))
+        ratio(users, (0.5, 0.5), Dice(0))
 
 
 def test_cold_items_have_no_training_and_all_of_their_feedback_is_tested(world):

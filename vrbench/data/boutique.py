@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError
-from vrbench.core.seeds import stream
 from vrbench.core.visuals import OnDemand
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
@@ -17,7 +17,7 @@ from vrbench.data.drawing import CATEGORIES, Colour, draw, hue
 from vrbench.data.shoppers import simulate
 from vrbench.data.splits import last_two_out
 
-VERSION = 1  # raise it when the same settings draw other pictures or shoppers
+VERSION = 2  # raise it when the same settings draw other pictures or shoppers
 
 
 def boutique(
@@ -49,12 +49,11 @@ def boutique(
             f"got {num_items} and {size}"
         )
     spec = ["boutique", VERSION, num_items, num_users, size, mean_items, skew, focus, seed]
-    rng = stream(seed, "boutique")
     categories = torch.arange(num_items) % len(CATEGORIES)
-    categories = categories[torch.randperm(num_items, generator=rng)]
-    hues = [hue(np.random.default_rng([seed, item, 0])) for item in range(num_items)]
+    categories = categories[torch.from_numpy(Dice(seed, "boutique").order(num_items))]
+    hues = [hue(Dice(seed, "boutique", "hue", item)) for item in range(num_items)]
     pictures = Drawn(categories, hues, size=size, seed=seed, spec=spec)
-    colours = torch.tensor(hues) / 255
+    colours = torch.tensor(hues, dtype=torch.float64) / 255
     users, items, times = simulate(
         categories,
         colours,
@@ -62,7 +61,7 @@ def boutique(
         mean_items=mean_items,
         skew=skew,
         focus=focus,
-        rng=stream(seed, "shoppers"),
+        dice=Dice(seed, "shoppers"),
     )
     train, valid, test = last_two_out(users, items, times, num_users, num_items, spec)
     return Dataset(
@@ -93,7 +92,7 @@ class Drawn(OnDemand):
                 CATEGORIES[int(self.categories[item])],
                 self.colours[item],
                 self.size,
-                np.random.default_rng([self.seed, item, 1]),
+                Dice(self.seed, "boutique", "picture", item),
             )
             for item in items.tolist()
         ]

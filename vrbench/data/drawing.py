@@ -5,11 +5,14 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Callable, Sequence
 
-from numpy.random import Generator
 from PIL import Image, ImageDraw, ImageFilter
+
+from vrbench.core.dice import Dice
 
 Colour = tuple[int, int, int]
 Point = tuple[float, float]
+CLOTHS = ("plain", "plain", "across", "down", "checks", "dots")
+BACKDROPS = ("white", "white", "pale", "gradient", "studio")
 SCALE = 3  # pictures are drawn this much larger, then reduced
 
 
@@ -19,7 +22,7 @@ class Pen:
     Coordinates run from 0 to 1 over the canvas.
     """
 
-    def __init__(self, side: int, dice: Generator) -> None:
+    def __init__(self, side: int, dice: Dice) -> None:
         self.side, self.dice = side, dice
         self.mask = Image.new("L", (side, side), 0)
         self.detail = Image.new("RGBA", (side, side), (0, 0, 0, 0))
@@ -57,7 +60,7 @@ class Pen:
 
     def vary(self, low: float, high: float) -> float:
         """Return a random number between the two."""
-        return float(self.dice.uniform(low, high))
+        return self.dice.between(low, high)
 
     def _at(self, p: Point) -> Point:
         return p[0] * self.side, p[1] * self.side
@@ -89,7 +92,7 @@ def _top(p: Pen, sleeve: float) -> None:
 
 
 def _collar(p: Pen) -> None:
-    ink = (235, 235, 235) if p.dice.random() < 0.5 else (45, 45, 50)
+    ink = (235, 235, 235) if p.dice.uniform() < 0.5 else (45, 45, 50)
     p.patch((0.5, 0.28), (0.39, 0.165), (0.45, 0.15), ink=ink)
     p.patch((0.5, 0.28), (0.61, 0.165), (0.55, 0.15), ink=ink)
 
@@ -97,8 +100,8 @@ def _collar(p: Pen) -> None:
 def _t_shirt(p: Pen) -> None:
     _top(p, p.vary(0.36, 0.44))
     p.oval(0.5, 0.17, 0.085, p.vary(0.04, 0.08), erase=True)
-    if p.dice.random() < 0.5:  # a print on the chest
-        ink = tuple(int(v) for v in p.dice.integers(20, 236, 3))
+    if p.dice.uniform() < 0.5:  # a print on the chest
+        ink = tuple(int(v) for v in 20 + p.dice.integers(216, 3))
         p.dot(0.5, p.vary(0.42, 0.5), p.vary(0.05, 0.09), ink)
 
 
@@ -132,7 +135,7 @@ def _dress(p: Pen) -> None:
     p.shape((0.36, 0.14), (0.64, 0.14), (0.5 + waist, 0.45), (0.5 - waist, 0.45))
     p.shape((0.5 - waist, 0.44), (0.5 + waist, 0.44), (0.5 + flare, hem), (0.5 - flare, hem))
     p.oval(0.5, 0.12, p.vary(0.07, 0.11), 0.08, erase=True)
-    if p.dice.random() < 0.6:
+    if p.dice.uniform() < 0.6:
         p.line((0.5 - waist, 0.45), (0.5 + waist, 0.45), width=0.03)
 
 
@@ -176,7 +179,7 @@ def _sole(p: Pen, ink: Sequence[int], y: float, heel: float = 0.0) -> None:
 def _sneaker(p: Pen) -> None:
     top = p.vary(0.36, 0.44)
     p.shape((0.14, top), (0.34, top - 0.02), (0.58, 0.52), (0.86, 0.6), (0.9, 0.7), (0.12, 0.7))
-    _sole(p, (245, 245, 245) if p.dice.random() < 0.7 else (40, 40, 40), 0.69)
+    _sole(p, (245, 245, 245) if p.dice.uniform() < 0.7 else (40, 40, 40), 0.69)
     for n in range(4):
         x = 0.36 + 0.065 * n
         p.line(
@@ -188,7 +191,7 @@ def _boot(p: Pen) -> None:
     top = p.vary(0.12, 0.28)
     p.shape((0.16, top), (0.44, top), (0.46, 0.52), (0.8, 0.6), (0.88, 0.74), (0.14, 0.74))
     _sole(p, (50, 35, 30), 0.73, heel=p.vary(0.06, 0.14))
-    if p.dice.random() < 0.5:
+    if p.dice.uniform() < 0.5:
         p.line((0.16, top + 0.05), (0.44, top + 0.05), width=0.02)
 
 
@@ -226,7 +229,7 @@ def _watch(p: Pen) -> None:
     r, w = p.vary(0.15, 0.2), p.vary(0.07, 0.1)
     p.shape((0.5 - w, 0.1), (0.5 + w, 0.1), (0.5 + w, 0.9), (0.5 - w, 0.9))
     p.oval(0.5, 0.5, r + 0.03, r + 0.03)
-    p.dot(0.5, 0.5, r, (245, 245, 240) if p.dice.random() < 0.6 else (25, 25, 30))
+    p.dot(0.5, 0.5, r, (245, 245, 240) if p.dice.uniform() < 0.6 else (25, 25, 30))
     ink = (200, 60, 50)
     p.line((0.5, 0.5), (0.5, 0.5 - r * 0.75), width=0.018, ink=ink)
     p.line((0.5, 0.5), (0.5 + r * 0.55, 0.5 + r * 0.2), width=0.022, ink=ink)
@@ -277,7 +280,7 @@ PRODUCTS: dict[str, Callable[[Pen], None]] = {
 CATEGORIES = tuple(PRODUCTS)
 
 
-def draw(category: str, colour: Colour, size: int, dice: Generator) -> Image.Image:
+def draw(category: str, colour: Colour, size: int, dice: Dice) -> Image.Image:
     """Return a ``size`` x ``size`` RGB picture of a product of that main colour."""
     side = SCALE * size
     pen = Pen(side, dice)
@@ -294,35 +297,35 @@ def draw(category: str, colour: Colour, size: int, dice: Generator) -> Image.Ima
     layer = _posed(layer, dice)
     picture = _background(side, dice)
     alpha = layer.getchannel("A")
-    away = round(side * dice.uniform(0.01, 0.03))
+    away = round(side * dice.between(0.01, 0.03))
     shade = alpha.filter(ImageFilter.BoxBlur(side * 0.015)).point(lambda v: v * 0.35)
     picture.paste((60, 60, 65), (away, away), shade)
     picture.paste(layer, mask=alpha)
     return picture.reduce(SCALE)
 
 
-def hue(dice: Generator) -> Colour:
+def hue(dice: Dice) -> Colour:
     """Return a colour: eleven hues and the greys, each with some play."""
-    if dice.random() < 0.2:
-        hue, strength, value = dice.random(), dice.uniform(0, 0.1), dice.uniform(0.12, 0.85)
+    if dice.uniform() < 0.2:
+        hue, strength, value = dice.between(0, 1), dice.between(0, 0.1), dice.between(0.12, 0.85)
     else:
-        hue = (dice.integers(11) / 11 + dice.normal(0, 0.015)) % 1
-        strength, value = dice.uniform(0.45, 0.9), dice.uniform(0.4, 0.92)
+        hue = (dice.integers(11) / 11 + 0.015 * dice.normal()) % 1
+        strength, value = dice.between(0.45, 0.9), dice.between(0.4, 0.92)
     r, g, b = colorsys.hsv_to_rgb(float(hue), float(strength), float(value))
     return round(255 * r), round(255 * g), round(255 * b)
 
 
-def _cloth(side: int, colour: Colour, dice: Generator) -> Image.Image:
+def _cloth(side: int, colour: Colour, dice: Dice) -> Image.Image:
     """Return a square of plain, striped, checked or dotted cloth."""
     cloth = Image.new("RGB", (side, side), colour)
-    kind = dice.choice(["plain", "plain", "across", "down", "checks", "dots"])
+    kind = CLOTHS[dice.integers(len(CLOTHS))]
     if kind == "plain":
         return cloth
     lift = 70 if sum(colour) < 380 else -70
     second = tuple(max(0, min(255, v + lift)) for v in colour)
-    if dice.random() < 0.3:
+    if dice.uniform() < 0.3:
         second = hue(dice)
-    pen, step = ImageDraw.Draw(cloth), int(side * dice.uniform(0.05, 0.13))
+    pen, step = ImageDraw.Draw(cloth), int(side * dice.between(0.05, 0.13))
     start = int(dice.integers(step))
     for a in range(start, side, step):
         if kind in ("across", "checks"):
@@ -335,39 +338,39 @@ def _cloth(side: int, colour: Colour, dice: Generator) -> Image.Image:
     return cloth
 
 
-def _posed(layer: Image.Image, dice: Generator) -> Image.Image:
+def _posed(layer: Image.Image, dice: Dice) -> Image.Image:
     """Return the product turned, scaled, shifted and perhaps mirrored."""
     side = layer.width
-    if dice.random() < 0.5:
+    if dice.uniform() < 0.5:
         layer = layer.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    new = round(side * dice.uniform(0.72, 1.02))
-    layer = layer.rotate(float(dice.normal(0, 11)), Image.Resampling.BILINEAR)
+    new = round(side * dice.between(0.72, 1.02))
+    layer = layer.rotate(11 * float(dice.normal()), Image.Resampling.BILINEAR)
     layer = layer.resize((new, new), Image.Resampling.BILINEAR)
     posed = Image.new("RGBA", (side, side), (0, 0, 0, 0))
     slack = side * 0.07
     at = (side - new) / 2
     posed.paste(
-        layer, (round(at + dice.uniform(-slack, slack)), round(at + dice.uniform(-slack, slack)))
+        layer, (round(at + dice.between(-slack, slack)), round(at + dice.between(-slack, slack)))
     )
     return posed
 
 
-def _background(side: int, dice: Generator) -> Image.Image:
+def _background(side: int, dice: Dice) -> Image.Image:
     """Return a backdrop: white, nearly white, a gradient, or a coloured studio."""
-    kind = dice.choice(["white", "white", "pale", "gradient", "studio"])
+    kind = BACKDROPS[dice.integers(len(BACKDROPS))]
     if kind == "white":
         return Image.new("RGB", (side, side), (255, 255, 255))
-    base = tuple(int(v) for v in dice.integers(205, 250, 3))
+    base = tuple(int(v) for v in 205 + dice.integers(45, 3))
     if kind == "pale":
         return Image.new("RGB", (side, side), base)
     if kind == "studio":
-        base = tuple(int(v) for v in dice.integers(110, 225, 3))
+        base = tuple(int(v) for v in 110 + dice.integers(115, 3))
         backdrop = Image.new("RGB", (side, side), base)
         floor = tuple(max(0, v - 30) for v in base)
         ImageDraw.Draw(backdrop).rectangle((0, side * 0.72, side, side), fill=floor)
         return backdrop
     ramp = Image.linear_gradient("L").resize((side, side))
-    if dice.random() < 0.5:
+    if dice.uniform() < 0.5:
         ramp = ramp.transpose(Image.Transpose.ROTATE_90)
     dark = Image.new("RGB", (side, side), tuple(max(0, v - 70) for v in base))
     return Image.composite(dark, Image.new("RGB", (side, side), base), ramp)

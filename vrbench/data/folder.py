@@ -9,14 +9,14 @@ from typing import Any
 
 import torch
 
+from vrbench.core.dice import Dice
 from vrbench.core.errors import DataError, MissingDataError
-from vrbench.core.seeds import stream
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.formats import Parts
 from vrbench.data.images import Fit, Photos
 from vrbench.data.interactions import Interactions
-from vrbench.data.shoppers import simulate
+from vrbench.data.shoppers import VERSION, simulate
 from vrbench.data.splits import last_two_out
 from vrbench.data.tables import Feedback, index_of, read_feedback, read_items
 
@@ -118,9 +118,9 @@ def shoppers(
     edge = size // 4
     middle = slice(edge, size - edge)
     blocks = torch.arange(len(images)).split(64)
-    colours = torch.cat(
-        [images.decode(b)[:, :, middle, middle].float().mean((2, 3)) / 255 for b in blocks]
-    )
+    # Sums of integers are exact; a mean of floats would round by its machine.
+    sums = [images.decode(b)[:, :, middle, middle].long().sum((2, 3)) for b in blocks]
+    colours = torch.cat(sums).double() / (255 * (size - 2 * edge) ** 2)
     users, items, times = simulate(
         catalogue.categories,
         colours,
@@ -128,9 +128,18 @@ def shoppers(
         mean_items=mean_items,
         skew=skew,
         focus=focus,
-        rng=stream(seed, "shoppers"),
+        dice=Dice(seed, "shoppers"),
     )
-    spec: list[Any] = ["shoppers", 1, catalogue.spec, num_users, mean_items, skew, focus, seed]
+    spec: list[Any] = [
+        "shoppers",
+        VERSION,
+        catalogue.spec,
+        num_users,
+        mean_items,
+        skew,
+        focus,
+        seed,
+    ]
     parts = last_two_out(users, items, times, num_users, len(ids), spec)
     names = tuple(f"shopper {n}" for n in range(num_users))
     return Dataset(catalogue, *parts, names, tuple(ids))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError
+
+VERSION = 2  # raise it when the same settings give other purchases
+REACH = 0.2  # how far, in colours of 0 to 1, a taste for an anchor's colour goes
 
 
 def simulate(
@@ -16,7 +20,7 @@ def simulate(
     mean_items: float,
     skew: float,
     focus: float,
-    rng: torch.Generator,
+    dice: Dice,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return ``(users, items, timestamps)`` of simulated purchases, each ``(N,)`` int64.
 
@@ -24,16 +28,20 @@ def simulate(
     anchors drawn from the catalogue. An item's weight for a shopper is its popularity (Zipf with
     exponent ``skew`` over a random order, so that neither id nor category tells it) times its
     category's weight times how near its colour is to an anchor. Items are drawn without
-    replacement; everyone has at least 5, in random order of time.
+    replacement; everyone has at least 5, and an exponential number more, in random order of time.
+
+    Purchases are data, and the same everywhere. The logarithms in the weights have a last bit of
+    their machine's own; it could only matter where two of a shopper's float64 weights agree to some
+    14 digits.
 
     Args:
         categories: ``(n,)`` int64.
-        colours: ``(n, 3)`` float32 in ``[0, 1]``, the main colour of each item.
+        colours: ``(n, 3)`` in ``[0, 1]``, the main colour of each item.
         num_users: shoppers.
         mean_items: mean number of items of a shopper, above 5.
         skew: exponent of popularity; 0 makes all items equally popular.
         focus: how much tastes weigh; 0 ignores them, 1 is strong.
-        rng: the only source of randomness.
+        dice: the only source of randomness.
 
     Raises:
         ConfigError: if there are too few items, or a setting is out of range.
@@ -46,30 +54,47 @@ def simulate(
         )
     if n < 2 * mean_items:
         raise ConfigError(f"{n} pictures are too few for shoppers with {mean_items:g} items each")
-    rank = torch.randperm(n, generator=rng).double() + 1
+    rank = torch.from_numpy(dice.order(n)).double() + 1
     popularity = -skew * (rank + 5).log()
 
     kinds = int(categories.max()) + 1
-    favourite = torch.rand(num_users, kinds, generator=rng).argsort(dim=1) < min(3, kinds)
-    share = -torch.rand(num_users, kinds, generator=rng).clamp(min=1e-6).log()
-    taste = torch.where(favourite, share + 0.3, torch.tensor(0.02)).double()
+    favourite = _uniform(dice, num_users, kinds).argsort(dim=1, stable=True) < min(3, kinds)
+    share = -_uniform(dice, num_users, kinds).clamp(min=1e-6).log()
+    taste = torch.where(favourite, share + 0.3, 0.02)
 
-    anchors = torch.randint(n, (num_users, 2), generator=rng)
-    away = torch.cdist(colours[anchors].double(), colours.double()).amin(1)  # (U, n)
-    near = torch.exp(-away.square() / (2 * 0.2**2)) + 0.02
+    anchors = torch.from_numpy(dice.integers(n, num_users, 2))
+    near = torch.exp(-_nearest(colours.double(), anchors) / (2 * REACH**2)) + 0.02
 
     weight = popularity + focus * (taste[:, categories].log() + near.log())
-    gumbel = -(
-        -torch.rand(num_users, n, generator=rng).double().clamp(1e-12, 1 - 1e-12).log()
-    ).log()
-    order = (weight + gumbel).argsort(dim=1, descending=True)
+    gumbel = -(-_uniform(dice, num_users, n).clamp(min=1e-12).log()).log()
+    order = (weight + gumbel).argsort(dim=1, descending=True, stable=True)
 
-    extra = torch.empty(num_users).exponential_(1 / (mean_items - least), generator=rng)
+    extra = (least - mean_items) * torch.log1p(-_uniform(dice, num_users))
     counts = (least + extra.round().long()).clamp(max=n // 2)
     width = int(counts.max())
     chosen = torch.arange(width) < counts[:, None]
     users = torch.arange(num_users)[:, None].expand(-1, width)[chosen]
     items = order[:, :width][chosen]
     # One purchase a day in random order: what is held out is not what is liked least.
-    day = torch.rand(num_users, width, generator=rng).masked_fill(~chosen, 2).argsort(1).argsort(1)
+    drawn = _uniform(dice, num_users, width).masked_fill(~chosen, 2)
+    day = drawn.argsort(dim=1, stable=True).argsort(dim=1)
     return users, items, 1_600_000_000 + 86_400 * day[chosen]
+
+
+def _uniform(dice: Dice, *shape: int) -> Tensor:
+    return torch.from_numpy(dice.uniform(*shape))
+
+
+def _nearest(colours: Tensor, anchors: Tensor) -> Tensor:
+    """Return ``(U, n)``, the squared distance of each colour to the nearest of a user's anchors.
+
+    Summed channel by channel: a matrix product would round by its shape and its machine.
+    """
+    found = None
+    for anchor in anchors.T:
+        away = torch.zeros(len(anchor), len(colours), dtype=torch.float64)
+        for channel in colours.T:
+            away += (channel[anchor, None] - channel).square()
+        found = away if found is None else torch.minimum(found, away)
+    assert found is not None
+    return found

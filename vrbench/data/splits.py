@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.core.seeds import stream
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 
@@ -53,18 +53,18 @@ def last_two_out(
     return feedback(0, "train"), feedback(1, "valid"), feedback(2, "test")
 
 
-def ratio(users: Tensor, shares: tuple[float, float], rng: torch.Generator) -> Tensor:
+def ratio(users: Tensor, shares: tuple[float, float], dice: Dice) -> Tensor:
     """Return ``(N,)`` int64: 0 train, 1 validation, 2 test, at random per user.
 
     Args:
         users: ``(N,)`` int64.
         shares: of validation and of test; each user's counts are rounded to nearest.
-        rng: the only source of randomness.
+        dice: the only source of randomness.
     """
     valid, test = shares
     if valid < 0 or test < 0 or valid + test >= 1:
         raise ConfigError(f"expected shares >= 0 with a sum below 1, got {shares}")
-    order = torch.randperm(len(users), generator=rng)
+    order = torch.from_numpy(dice.order(len(users)))
     order = order[users[order].argsort(stable=True)]
     counts = torch.bincount(users)
     nth = torch.arange(len(users)) - (counts.cumsum(0) - counts)[users[order]]
@@ -94,7 +94,7 @@ def hold_out(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
     if not 0 < share < 1:
         raise ConfigError(f"expected 0 < share < 1, got {share}")
     bought = torch.nonzero(dataset.train.popularity + dataset.test.popularity).squeeze(1)
-    order = torch.randperm(len(bought), generator=stream(seed, "cold items"))
+    order = torch.from_numpy(Dice(seed, "cold items").order(len(bought)))
     cold = bought[order[: round(share * len(bought))]].sort().values
     is_cold = torch.zeros(dataset.train.num_items, dtype=torch.bool)
     is_cold[cold] = True
@@ -139,7 +139,7 @@ def inject(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
     if not 0 < share < 1:
         raise ConfigError(f"expected 0 < share < 1, got {share}")
     num_items = dataset.train.num_items
-    order = torch.randperm(num_items, generator=stream(seed, "new items"))
+    order = torch.from_numpy(Dice(seed, "new items").order(num_items))
     cold = order[: round(share * num_items)].sort().values
     return without(dataset, cold, ["inject", share, seed])
 

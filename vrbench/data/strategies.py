@@ -13,8 +13,8 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.core.seeds import stream
 from vrbench.data.ratings import Ratings
 
 
@@ -231,8 +231,8 @@ class KFold(Strategy):
     def held_out(self, table: Ratings, fold: int) -> Tensor:
         nth, count = _position(table.users, _lot(table, self.seed, "folds"))
         # Where a user's deal begins is random, or the first folds would be larger.
-        rng = stream(self.seed, "first fold")
-        first = torch.randint(self.folds, (len(table.user_ids),), generator=rng)
+        drawn = Dice(self.seed, "first fold").integers(self.folds, len(table.user_ids))
+        first = torch.from_numpy(drawn)
         return ((nth + first[table.users]) % self.folds == fold) & (count > 1)
 
 
@@ -245,7 +245,7 @@ def _lot(table: Ratings, seed: int, *names: object) -> Tensor:
     """Return ``(N,)`` random int64, no two alike, that do not depend on the order of the rows."""
     order = (table.users * len(table.item_ids) + table.items).argsort()
     lot = torch.empty(len(table), dtype=torch.int64)
-    lot[order] = torch.randperm(len(table), generator=stream(seed, *names))
+    lot[order] = torch.from_numpy(Dice(seed, *names).order(len(table)))
     return lot
 
 

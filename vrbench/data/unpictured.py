@@ -9,8 +9,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from vrbench.core.dice import Dice
 from vrbench.core.errors import DataError, MissingDataError
-from vrbench.core.seeds import stream
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.download import checked
@@ -96,7 +96,7 @@ def movielens(
     user_ids, item_ids = sorted(set(table["user_id"])), sorted(set(table["item_id"]))
     users = index_of(table["user_id"].tolist(), {u: n for n, u in enumerate(user_ids)}, file, "u")
     items = index_of(table["item_id"].tolist(), {i: n for n, i in enumerate(item_ids)}, file, "i")
-    which = ratio(users, (valid, test), stream(seed, "split"))
+    which = ratio(users, (valid, test), Dice(seed, "split"))
     spec: list[Any] = ["atomic", checked(file, None)[:16], valid, test, least, seed]
 
     def part(wanted: int) -> Interactions:
