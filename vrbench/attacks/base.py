@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vrbench.attacks.budget import Budget
-from vrbench.core.errors import DivergedError, IncompatibleError
+from vrbench.core.errors import ContractError, DivergedError, IncompatibleError
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import Component
 
@@ -127,7 +127,7 @@ class TwoSpeed:
     def confirm(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the exact verdicts; no gradient leads through them."""
         with torch.no_grad():
-            return self._exact.judge(x, items)
+            return ask(self._exact, x, items)
 
 
 class Cost(NamedTuple):
@@ -168,8 +168,9 @@ class Attack(Component, ABC):
     ) -> Tensor:
         """Return adversarial versions of ``clean``, inside the budget and on the 8-bit grid.
 
-        Whatever ``search`` returns is projected and rounded here, once, for every attack:
-        what is scored is exactly what could have been uploaded.
+        Whatever ``search`` returns is projected, rounded and measured here, once, for every
+        attack: what is scored is exactly what could have been uploaded. A search is handed copies,
+        so what it writes in place stays with it.
 
         Args:
             clean: ``(B, 3, H, W)`` float32 images in ``[0, 1]``, on the 8-bit grid.
@@ -179,27 +180,63 @@ class Attack(Component, ABC):
             rng: the only source of randomness; one stream per item.
 
         Returns:
-            ``(B, 3, H, W)``, detached, with ``budget.spent(...) <= budget.eps``. Row ``b``
+            ``(B, 3, H, W)``, detached, with ``budget.excess(...) <= 0``. Row ``b``
             does not depend on which other rows it came with. Without items, or with a budget of
             zero, nothing is searched and nobody is asked: what came in goes out.
 
         Raises:
             IncompatibleError: if the budget has no limit and the attack needs one.
+            ContractError: if the search returns anything but one picture per item, or a budget
+                does not hold.
+            DivergedError: if it returns a number that is not finite.
         """
         if self.needs_radius and budget.eps == float("inf"):
             raise IncompatibleError(f"{self.name} needs a budget with a limit, such as linf_8")
         if not len(clean) or budget.eps == 0:
             return clean.detach().clone()
+        clean = clean.detach()
         if isinstance(self, BlackBox) and not isinstance(goal, Oracle):
             goal = Oracle(goal, limit=self.queries, decisions=self.decisions)
-        found = self.search(clean.detach(), items, goal, budget, rng)
-        return budget.finish(found.detach(), clean)
+        found = self.search(clean.clone(), items.clone(), goal, budget, rng)
+        require_like(self.name, clean, found)
+        finished = budget.finish(found.detach(), clean)
+        excess = budget.excess(finished, clean)
+        if not (excess <= 0).all():
+            raise ContractError(
+                f"{self.name}: {budget} does not hold, by {excess.max().item():.3g}"
+            )
+        return finished
 
     @abstractmethod
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
         """Return images of a smaller loss; they may stray from the budget."""
+
+
+def require_like(name: str, expected: Tensor, found: Any) -> None:
+    """Raise unless ``found`` is a finite tensor of the kind of ``expected``.
+
+    Args:
+        name: of who found it, for the error.
+        expected: whose shape, type and device it must have.
+        found: what came back.
+
+    Raises:
+        ContractError: if it is something else.
+        DivergedError: if it holds a number that is not finite.
+    """
+    if _kind(found) != _kind(expected):
+        raise ContractError(f"{name} must return {_kind(expected)}, got {_kind(found)}")
+    if not found.isfinite().all():
+        raise DivergedError(f"{name} returned numbers that are not finite; nothing of it was kept")
+
+
+def _kind(value: Any) -> str:
+    if not isinstance(value, Tensor) or value.layout is not torch.strided:
+        return type(value).__name__ if not isinstance(value, Tensor) else str(value.layout)
+    size = " x ".join(map(str, value.shape))
+    return f"{size} {str(value.dtype).removeprefix('torch.')} on {value.device}"
 
 
 class Oracle:
@@ -223,6 +260,7 @@ class Oracle:
 
         Raises:
             QueryLimitError: if an item has used up its queries; nothing is answered then.
+            DivergedError: if an answer is not finite.
         """
         found, counts = items.unique(return_counts=True)
         after = {i: self._asked.get(i, 0) + n for i, n in zip(*_lists(found, counts), strict=True)}
@@ -231,7 +269,7 @@ class Oracle:
                 raise QueryLimitError(f"item {item} has used its {self.limit} queries")
         self._asked |= after
         with torch.no_grad():
-            loss, margin = self._goal.judge(x.detach(), items)
+            loss, margin = ask(self._goal, x.detach(), items)
         if self.decisions:
             loss = margin = torch.where(margin < 0, -1.0, 1.0)
         return Verdict(loss, margin)
@@ -256,7 +294,7 @@ def _lists(*tensors: Tensor) -> list[list[int]]:
     return [t.tolist() for t in tensors]
 
 
-class QueryLimitError(RuntimeError):
+class QueryLimitError(ContractError, RuntimeError):
     """A black-box attack asked more than it may: a mistake of the attack, not of the user."""
 
 
@@ -292,11 +330,30 @@ def gradient(
         DivergedError: if a number is not finite.
     """
     x = x.detach().requires_grad_()
-    verdict = goal.judge(x, items)
+    verdict = ask(goal, x, items)
     value = verdict.loss if of == "loss" else verdict.margin
     (slope,) = torch.autograd.grad(value.sum(), x)
-    check_finite(goal, items, slope, value)
+    check_finite(goal, items, slope)
     return slope, Verdict(verdict.loss.detach(), verdict.margin.detach())
+
+
+def ask(goal: Goal, x: Tensor, items: Tensor) -> Verdict:
+    """Return a goal's verdicts on ``x``, each a number.
+
+    Raises:
+        ContractError: if they are not one loss and one margin per picture.
+        DivergedError: if a loss is not finite, or a margin is no number; infinite ones are, where
+            nothing else is there to be passed.
+    """
+    verdict = goal.judge(x, items)
+    for answer in verdict:
+        if answer.shape != items.shape:
+            raise ContractError(
+                f"{name_of(goal)} must return {len(items)} losses and margins, one per picture, "
+                f"got {_kind(answer)}"
+            )
+    check_finite(goal, items, verdict.loss, verdict.margin.masked_fill(verdict.margin.isinf(), 0))
+    return verdict
 
 
 def check_finite(goal: Goal, items: Tensor, *found: Tensor) -> None:

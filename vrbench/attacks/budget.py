@@ -13,6 +13,7 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
+ROUNDED = 2e-5  # of a grey level: what float32 makes of a difference of two values in [0, 1]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +53,18 @@ class Budget(ABC):
     @abstractmethod
     def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
         """Return a random image of the ball for each item."""
+
+    def excess(self, x: Tensor, clean: Tensor) -> Tensor:
+        """Return by how much finished ``x`` leave the ball, ``(B,)``: 0 or less, unless by a fault.
+
+        What finishing itself needs is granted: in every value the rounding of float32, the whole
+        level that "truncate" takes, and a share of 1e-5 of the radius.
+        """
+        base = (clean * 255).round() / 255 if self.store == "round" else clean
+        level = torch.full_like(clean[:1], 1 / 255)
+        granted = ROUNDED + (1 if self.store == "truncate" else 0)
+        slack = granted * self.spent(level, torch.zeros_like(level)) + 1e-5 * self.eps
+        return (self.spent(x, base) - slack - self.eps).nan_to_num(nan=torch.inf)
 
     @abstractmethod
     def _round(self, x: Tensor, clean: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Cost, Goal, check_finite
+from vrbench.attacks.base import Attack, Cost, Goal, ask, check_finite
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.nearest import Nearest
 from vrbench.core.errors import ConfigError
@@ -87,7 +87,7 @@ class CW(Attack):
             w = state.w.requires_grad_()
             x = (torch.tanh(w) + 1) / 2
             anchor, item = clean[state.row], items[state.row]
-            margin = goal.judge(x, item).margin + best.bias[state.row]
+            margin = ask(goal, x, item).margin + best.bias[state.row]
             if self.initial_c is None and not state.begun:
                 state.c = self._first_c(margin, x)
             state.begun = True

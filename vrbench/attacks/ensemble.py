@@ -15,6 +15,7 @@ from vrbench.attacks.base import (
     TwoSpeed,
     Verdict,
     able,
+    ask,
 )
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
@@ -119,8 +120,9 @@ class Ledger:
     def verdict(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the exact verdicts on finished pictures; no gradient leads through them."""
         with torch.no_grad():
-            exact = self.goal.confirm if isinstance(self.goal, TwoSpeed) else self.goal.judge
-            return exact(x, items)
+            if isinstance(self.goal, TwoSpeed):
+                return self.goal.confirm(x, items)
+            return ask(self.goal, x, items)
 
     def charge(self, items: Tensor, counts: Tensor) -> None:
         """Add ``counts``, ``(B,)``, to what was asked about ``items``."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Cost, Goal, check_finite
+from vrbench.attacks.base import Attack, Cost, Goal, ask
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import Streams
@@ -70,8 +70,6 @@ class Generated(Attack):
             raise IncompatibleError(f"{self.name} makes new pictures: it needs budget=free")
 
         def worth(x: Tensor, items: Tensor) -> Tensor:
-            loss = goal.judge(x, items).loss
-            check_finite(goal, items, loss)
-            return -loss
+            return -ask(goal, x, items).loss
 
         return self.design.best(items, worth, (clean.shape[2], clean.shape[3]), rng)

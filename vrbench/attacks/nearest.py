@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Goal, TwoSpeed
+from vrbench.attacks.base import Goal, TwoSpeed, ask
 from vrbench.attacks.budget import Budget
 
 NEAR = 0.1  # a quick margin below this is worth an exact look
@@ -43,7 +45,7 @@ class Nearest:
         self.looked = torch.zeros(n, dtype=torch.bool, device=device)
         self.confidence, self.budget = confidence, budget
         self.rounds = budget is not None and budget.store == "round"
-        self._exact = goal.confirm if isinstance(goal, TwoSpeed) else goal.judge
+        self._exact = goal.confirm if isinstance(goal, TwoSpeed) else partial(ask, goal)
         self._quick = isinstance(goal, TwoSpeed)
 
     @torch.no_grad()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, final
+from typing import Any, Literal, final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrbench.attacks.base import Cost
-from vrbench.core.errors import ConfigError
+from vrbench.attacks.base import Cost, require_like
+from vrbench.core.errors import ConfigError, ContractError
 from vrbench.core.seeds import stream
 from vrbench.core.spec import Component
 
@@ -92,14 +92,38 @@ class ParameterAttack(Component, ABC):
         """Return the change of every table, detached and inside the budget.
 
         Args:
-            tables: the parameters as learnt; read, never written.
+            tables: the parameters as learnt; a search is handed copies.
             slope: from changes to the gradient of the loss that is to grow.
             budget: how far to go.
             rng: the only source of randomness.
+
+        Raises:
+            ContractError: if the search returns anything but one change per table, of its shape,
+                or a budget does not hold.
+            DivergedError: if it returns, or is told, a number that is not finite.
         """
+
+        def told(change: Tables) -> Tables:
+            slopes = slope(change)
+            for name, table in tables.items():
+                require_like(f"the slope {self.name} is told of {name}", table, slopes.get(name))
+            return slopes
+
         with torch.no_grad():
-            found = self.search(tables, slope, budget, rng)
-            return {name: budget.project(change) for name, change in found.items()}
+            copies = {name: table.clone() for name, table in tables.items()}
+            return self._kept(self.search(copies, told, budget, rng), tables, budget)
+
+    def _kept(self, found: Any, tables: Tables, budget: Embeddings) -> Tables:
+        """Return the changes that a search found, brought into the budget."""
+        if not isinstance(found, dict) or found.keys() != tables.keys():
+            raise ContractError(f"{self.name} must return changes of {', '.join(tables)} by name")
+        kept = {}
+        for name, table in tables.items():
+            require_like(f"{self.name}, asked to change {name},", table, found[name])
+            kept[name] = budget.project(found[name].detach())
+            if not (budget.spent(kept[name]) <= budget.eps * (1 + 1e-5)).all():
+                raise ContractError(f"{self.name}: {budget} does not hold")
+        return kept
 
     @abstractmethod
     def search(

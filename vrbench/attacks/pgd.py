@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Cost, Goal, gradient
+from vrbench.attacks.base import Attack, Cost, Goal, ask, gradient
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -66,7 +66,7 @@ class PGD(Attack):
             if self.restarts == 1:
                 return x
             with torch.no_grad():
-                loss = goal.judge(x, items).loss
+                loss = ask(goal, x, items).loss
             better = loss < least
             best = torch.where(better.reshape(-1, *[1] * (x.ndim - 1)), x, best)
             least = torch.where(better, loss, least)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import torch
 from torch import Tensor
 
 from vrbench.attacks.budget import Budget
@@ -46,6 +47,10 @@ class Rows(Budget):
 
     def finish(self, x: Tensor, clean: Tensor) -> Tensor:
         return self.project(x, clean)
+
+    def excess(self, x: Tensor, clean: Tensor) -> Tensor:
+        slack = 1e-5 * self.eps + 1e-6 * clean.norm(dim=1)  # float32, on rows of any size
+        return (self.spent(x, clean) - slack - self.eps).nan_to_num(nan=torch.inf)
 
     def _round(self, x: Tensor, clean: Tensor) -> Tensor:
         return x

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vrbench.attacks.base import Attack, Classes, Goal, able
+from vrbench.attacks.base import Attack, Classes, Goal, able, ask
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError, IncompatibleError, nearest
 from vrbench.core.seeds import Streams
@@ -102,7 +102,7 @@ class _Logits(nn.Module):
         if self.shown == "classes":
             found: Classes = able(self.goal, "classes")(x, items)
             return found
-        margin = self.goal.judge(x, items).margin
+        margin = ask(self.goal, x, items).margin
         return Classes(torch.stack([-margin, torch.zeros_like(margin)], 1), 0, None)
 
     def forward(self, x: Tensor) -> Tensor:

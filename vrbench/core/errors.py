@@ -1,4 +1,4 @@
-"""Errors a user can cause. Anything else that goes wrong is a bug and fails an ``assert``."""
+"""Errors a user, or a component of his own, can cause. Anything else that goes wrong is a bug and fails an ``assert``."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ class StorageError(VRBenchError, OSError):
 
 class DivergedError(VRBenchError, ArithmeticError):
     """A training or an attack left the finite numbers; nothing of it was kept."""
+
+
+class ContractError(VRBenchError):
+    """A component broke what its kind promises: a mistake of whoever wrote it."""
 
 
 class IncompatibleError(VRBenchError):
