@@ -1,4 +1,4 @@
-"""Errors a user, or a component of his own, can cause. Anything else that goes wrong is a bug and fails an ``assert``."""
+"""Errors that a user, or a component of his own, causes; other trouble fails an ``assert``."""
 
 from __future__ import annotations
 

@@ -6,9 +6,12 @@ import dataclasses
 import hashlib
 import inspect
 import json
+import math
 from enum import Enum
 from functools import cache, partial
 from typing import Any, ClassVar
+
+from vrbench.core.errors import ConfigError
 
 
 class Component:
@@ -18,6 +21,9 @@ class Component:
     after it are *settings*. Settings, and the specs of inputs that are components themselves,
     make the ``spec``; so an object made in a notebook and one made by Hydra from YAML are the
     same to the store. Settings that are kept under their own name are frozen once set.
+
+    Raises:
+        ConfigError: if a setting is NaN, or holds one; infinity is each component's own matter.
     """
 
     name: ClassVar[str]  # its identity in keys and rows; independent of the module it lives in
@@ -130,12 +136,23 @@ def _describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     values |= {k: v for k, v in kwargs.items() if k in known}
     given = dict(zip(inputs, args, strict=False)) | {k: v for k, v in kwargs.items() if k in inputs}
     parts = {k: describe(v) for k, v in sorted(given.items()) if _is_component(v)}
+    name = getattr(target, "name", target.__qualname__)
+    described = {k: describe(v) for k, v in sorted(values.items())}
+    for setting, value in described.items():
+        if _holds_nan(value):
+            raise ConfigError(f"{name}.{setting}: expected a number, got nan")
     return {
-        "name": getattr(target, "name", target.__qualname__),
+        "name": name,
         "version": getattr(target, "version", 1),
-        **{k: describe(v) for k, v in sorted(values.items())},
+        **described,
         **({"of": parts} if parts else {}),
     }
+
+
+def _holds_nan(value: Any) -> bool:
+    if isinstance(value, list | dict):
+        return any(map(_holds_nan, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _is_component(value: Any) -> bool:
