@@ -11,6 +11,7 @@ from PIL import Image
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.data.clothing import clothing
 from vrbench.data.download import download, unzip
+from vrbench.data.git_tree import git_tree
 from vrbench.data.unpictured import amazon, movielens
 
 
@@ -39,9 +40,29 @@ def test_the_archive_is_fetched_checked_and_turned_into_items(archive, tmp_path)
     data = clothing(path=str(root), url=archive.as_uri(), sha256=sha256, **settings)
     assert data.catalogue.names == ("Dress", "Hat", "Pants")
     assert len(data.catalogue) == 29  # without ten unsure ones and a child's
+    (root / "clothing-dataset.zip").unlink()
     archive.unlink()  # a second time nothing is fetched
     again = clothing(path=str(root), url=archive.as_uri(), **settings)
     assert torch.equal(again.train.items, data.train.items)
+
+
+def test_the_default_archive_is_held_to_its_commit_whoever_packed_it(archive, tmp_path):
+    root = tmp_path / "clothing"
+    root.mkdir()
+    archive.rename(root / "clothing-dataset.zip")  # put there by hand, and not the right one
+    with pytest.raises(DataError, match="is not the archive of commit 7ed86a9: delete it"):
+        clothing(path=str(root))
+    assert not (root / "unpacked").exists()
+
+
+def test_a_tree_is_what_git_says_it_is(tmp_path):
+    """Against ``git write-tree`` of the same two files, and Git's well-known empty tree."""
+    assert git_tree(tmp_path) == "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.txt").write_text("hello\n")
+    (tmp_path / "a.txt").write_text("hello\n")
+    (tmp_path / "none").mkdir()
+    assert git_tree(tmp_path) == "e9d00327ba627626531609529f87f79a0b097ba5"
 
 
 def test_a_changed_archive_is_refused(archive, tmp_path):

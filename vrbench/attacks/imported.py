@@ -11,18 +11,20 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
 from vrbench.attacks.base import Attack, Cost, Goal
 from vrbench.attacks.budget import Budget
+from vrbench.core.archives import reading
+from vrbench.core.arrays import read_npz
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.extras import extra
 from vrbench.core.files import sha256
 from vrbench.core.seeds import Streams
 
 LISTED, PART = "metadata.csv", "attacked"
+WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class Imported(Attack):
@@ -186,24 +188,20 @@ class _Tensors:
 
 def _read(path: Path) -> tuple[Tensor, Tensor]:
     """Return positions ``(n,)`` and pixels ``(n, 3, H, W)`` of a file."""
-    try:
+    if path.suffix not in (".safetensors", ".npz"):
+        raise DataError(
+            f"{path}: expected a folder of PNG, a .parquet, a .safetensors or an .npz file"
+        )
+    with reading(path):
         if path.suffix == ".safetensors":
             held = load_file(path)
-        elif path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as opened:
-                held = {name: torch.from_numpy(opened[name]) for name in opened.files}
         else:
-            raise DataError(
-                f"{path}: expected a folder of PNG, a .parquet, a .safetensors or an .npz file"
-            )
-        items, pixels = held["items"], held["pixels"]
-    except KeyError as error:
-        raise DataError(f"{path}: no tensor {error}; it must hold items and pixels") from None
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"cannot read {path}: {error}") from error
-    if items.ndim != 1 or items.is_floating_point() or pixels.ndim != 4:
+            held = {name: torch.from_numpy(array) for name, array in read_npz(path).items()}
+    missing = [name for name in ("items", "pixels") if name not in held]
+    if missing:
+        raise DataError(f"{path}: no tensor {missing[0]!r}; it must hold items and pixels")
+    items, pixels = held["items"], held["pixels"]
+    if items.ndim != 1 or items.dtype not in WHOLE or pixels.ndim != 4:
         raise DataError(f"{path}: expected items (n,), whole numbers, and pixels (n, 3, H, W)")
     if len(items) != len(pixels):
         raise DataError(f"{path}: {len(items)} items and {len(pixels)} pictures")

@@ -9,9 +9,13 @@ from vrbench.core.errors import DataError
 from vrbench.data.dataset import Dataset
 from vrbench.data.download import download, unzip
 from vrbench.data.folder import shoppers
+from vrbench.data.git_tree import git_tree
 from vrbench.data.images import Fit
+from vrbench.data.unpacked import unpacked
 
-URL = "https://github.com/alexeygrigorev/clothing-dataset/archive/refs/heads/master.zip"
+COMMIT = "7ed86a9cc56763b6acb35e41cb35184e43a5d218"  # the last one, of January 2021
+TREE = "77635b965e5cd721f0a99b4c19dd2b9bc1c0a995"  # what it holds, as Git hashes it
+URL = f"https://github.com/alexeygrigorev/clothing-dataset/archive/{COMMIT}.zip"
 LEFT_OUT = ("Not sure", "Other", "Skip")  # labels that are no category
 
 
@@ -31,13 +35,16 @@ def clothing(
     """Return the clothing-dataset (CC0 1.0) with simulated shoppers.
 
     ``path`` may hold a local copy with an ``items.csv``; otherwise the authors' archive is fetched
-    there and its ``images.csv`` (image, sender_id, label, kids) is turned into one. Photos
-    labelled "Not sure", "Other" or "Skip", and children's clothes, are left out.
+    there, and what it holds is laid out in ``unpacked``, its ``images.csv`` (image, sender_id,
+    label, kids) turned into an ``items.csv``. Photos labelled "Not sure", "Other" or "Skip", and
+    children's clothes, are left out.
 
     Args:
         path: the folder.
-        url: the archive.
-        sha256: of the archive. None takes the first download as it is and holds later uses to it.
+        url: the archive. That of the default, one commit, must hold that commit's files, whoever
+            packed them.
+        sha256: of the archive. None takes the first download of another url as it is and holds
+            later uses to it.
         size, fit: of the pictures, see ``folder``.
         num_users, mean_items, skew, focus, seed: of the shoppers, see ``shoppers``.
 
@@ -47,12 +54,9 @@ def clothing(
     """
     root = Path(path)
     if not (root / "items.csv").is_file():
-        archive = root / "clothing-dataset.zip"
-        download(url, archive, sha256=sha256)
-        unzip(archive, root / "unpacked")
-        convert(root)
+        root = fetched(root, url, sha256)
     return shoppers(
-        path=path,
+        path=str(root),
         size=size,
         fit=fit,
         num_users=num_users,
@@ -63,31 +67,53 @@ def clothing(
     )
 
 
+def fetched(root: Path, url: str, sha256: str | None) -> Path:
+    """Return the folder with the ``items.csv`` of the archive, fetched and unpacked if needed.
+
+    Raises:
+        MissingDataError, DataError: as ``clothing``.
+    """
+    archive, folder = root / "clothing-dataset.zip", root / "unpacked"
+    if (folder / "items.csv").is_file() and not archive.is_file():
+        return folder
+
+    def write(draft: Path) -> None:
+        download(url, archive, sha256=sha256)
+        unzip(archive, draft)
+        if url == URL and sha256 is None and git_tree(draft) != TREE:
+            raise DataError(
+                f"{archive} is not the archive of commit {COMMIT[:7]}: delete it and fetch {URL}"
+            )
+        convert(draft)
+
+    if not archive.is_file():
+        download(url, archive, sha256=sha256)
+    unpacked(archive, folder, write)
+    return folder
+
+
 def convert(root: Path) -> None:
     """Write ``items.csv`` from the unpacked archive's ``images.csv``.
 
     Raises:
         DataError: if the archive has another layout.
     """
-    tables = sorted((root / "unpacked").rglob("images.csv"))
-    if not tables:
-        raise DataError(f"{root / 'unpacked'}: no images.csv in the archive")
-    with open(tables[0], newline="", encoding="utf-8") as file:
+    table = root / "images.csv"
+    if not table.is_file():
+        raise DataError("the archive of clothing-dataset has no images.csv")
+    with open(table, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows or not {"image", "label", "kids"} <= set(rows[0]):
-        raise DataError(f"{tables[0]}: expected columns image, sender_id, label, kids")
-    base = tables[0].parent.relative_to(root)
+        raise DataError(f"{table}: expected columns image, sender_id, label, kids")
     kept = [
-        (row["image"], (base / "images" / f"{row['image']}.jpg").as_posix(), row["label"])
+        (row["image"], f"images/{row['image']}.jpg", row["label"])
         for row in rows
         if row["label"] not in LEFT_OUT and row["kids"].strip().lower() != "true"
     ]
     there = [row for row in kept if (root / row[1]).is_file()]
     if not there:
-        raise DataError(f"{tables[0]}: none of its pictures is in the archive")
-    draft = root / "items.csv.part"
-    with open(draft, "w", newline="", encoding="utf-8") as file:
+        raise DataError(f"{table}: none of its pictures is in the archive")
+    with open(root / "items.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("item_id", "image", "category"))
         writer.writerows(there)
-    draft.replace(root / "items.csv")

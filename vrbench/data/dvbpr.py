@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from vrbench.core.archives import allowed
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.progress import progress
 from vrbench.data.dataset import Dataset
@@ -20,8 +18,8 @@ from vrbench.data.folder import folder
 from vrbench.data.images import Fit
 from vrbench.data.object_arrays import load_objects
 from vrbench.data.splits import without
+from vrbench.data.unpacked import unpacked
 
-log = logging.getLogger(__name__)
 URL = "http://cseweb.ucsd.edu/~wckang/DVBPR"
 UNKNOWN = "item"  # the category where the archive has none
 
@@ -35,7 +33,7 @@ def dvbpr_npy(
     itemnum]``; every feedback has a ``productid``, every item its JPEG picture under ``imgs`` and,
     in AmazonFashion, one of six categories under ``c``. It is read once, by a reader that
     executes nothing, and laid out as a folder beside it (``items.csv``, ``train.tsv``, ...), which
-    is what later calls read.
+    is what later calls read, until the archive is replaced by another.
 
     Args:
         path: the archive.
@@ -49,13 +47,13 @@ def dvbpr_npy(
     """
     archive = Path(path)
     root = archive.with_suffix("")
-    if not (root / "items.csv").is_file():
-        if not archive.is_file():
-            raise MissingDataError(
-                f"no file {archive}: on a machine with internet run "
-                f"`wget {URL}/{archive.name}` and put it there"
-            )
-        unpack(archive, root)
+    if archive.is_file():
+        unpacked(archive, root, lambda draft: unpack(archive, draft))
+    elif not (root / "items.csv").is_file():
+        raise MissingDataError(
+            f"no file {archive}: on a machine with internet run "
+            f"`wget {URL}/{archive.name}` and put it there"
+        )
     data = folder(path=str(root), size=size, fit=fit)
     if cold is None:
         return data
@@ -67,34 +65,36 @@ def dvbpr_npy(
     return without(data, torch.tensor(sorted(set(new))), ["cold", sorted(set(new))])
 
 
-def unpack(archive: Path, root: Path) -> None:
-    """Lay ``archive`` out as a folder, whole or not at all.
+def unpack(archive: Path, folder: Path) -> None:
+    """Lay ``archive`` out in ``folder``.
 
     Raises:
         DataError: as ``dvbpr_npy``.
     """
     held = load_objects(archive)
-    if held.shape != (6,):
+    if held.shape != (6,) or not isinstance(held[5], int | np.integer):
         raise DataError(
             f"{archive}: expected [user_train, user_validation, user_test, Item, usernum, "
             f"itemnum], got an array of shape {held.shape}"
         )
-    count = int(held[5])
-    draft = root.with_name(root.name + ".part")
-    shutil.rmtree(draft, ignore_errors=True)
-    (draft / "images").mkdir(parents=True)
+    count, most = int(held[5]), allowed(archive.stat().st_size)
+    (folder / "images").mkdir()
     for name, part in zip(("train", "validation", "test"), held[:3], strict=True):
-        with open(draft / f"{name}.tsv", "w", encoding="utf-8") as out:
-            out.writelines(f"{u}\t{_name(i)}\n" for u, i in _rows(archive, name, part, count))
-    with open(draft / "items.csv", "w", newline="", encoding="utf-8") as out:
+        with open(folder / f"{name}.tsv", "w", encoding="utf-8") as out:
+            for user, item in _rows(archive, name, part, count):
+                out.write(f"{user}\t{_name(item)}\n")
+                if out.tell() > most:
+                    raise DataError(f"{archive}, user_{name}: more feedback than the file can hold")
+    with open(folder / "items.csv", "w", newline="", encoding="utf-8") as out:
         writer = csv.writer(out)
         writer.writerow(("item_id", "image", "category"))
         for i in progress(range(count), f"unpacking {archive.name}"):
             picture, kind = _item(archive, held[3], i)
-            (draft / "images" / f"{i}.jpg").write_bytes(picture)
+            most -= len(picture)
+            if most < 0:
+                raise DataError(f"{archive}, Item {i}: more pictures than the file can hold")
+            (folder / "images" / f"{i}.jpg").write_bytes(picture)
             writer.writerow((_name(i), f"images/{i}.jpg", kind))
-    os.replace(draft, root)
-    log.info("unpacked %d items of %s into %s", count, archive, root)
 
 
 def _name(item: int) -> str:
@@ -103,28 +103,53 @@ def _name(item: int) -> str:
 
 
 def _rows(archive: Path, name: str, part: Any, count: int) -> Iterator[tuple[int, int]]:
+    if not isinstance(part, dict | list | np.ndarray):
+        raise DataError(f"{archive}, user_{name}: expected feedback by user, got {_told(part)}")
     users = part.items() if isinstance(part, dict) else enumerate(part)
     for user, entries in users:
+        whole = isinstance(user, int | np.integer)
+        if not whole or not isinstance(entries, list | tuple | np.ndarray):
+            raise DataError(
+                f"{archive}, user_{name}: expected lists by number, got {_told(entries)} of "
+                f"{_told(user)}"
+            )
         for n, entry in enumerate(entries):
             item = _of(entry, "productid")
             if not isinstance(item, int | np.integer) or not 0 <= item < count:
                 raise DataError(
                     f"{archive}, user_{name}, user {user}, entry {n}: expected a productid in "
-                    f"0..{count - 1}, got {item!r}"
+                    f"0..{count - 1}, got {_told(item)}"
                 )
             yield int(user), int(item)
 
 
 def _item(archive: Path, items: Any, i: int) -> tuple[bytes, str]:
     try:
-        picture = _of(items[i], "imgs")
+        entry = items[i]
     except (KeyError, IndexError, TypeError):
-        picture = None
+        entry = None
+    picture, one_hot = _of(entry, "imgs"), _of(entry, "c")
     if not isinstance(picture, bytes) or not picture:
         raise DataError(f"{archive}, Item {i}: no picture under imgs")
-    one_hot = _of(items[i], "c")
-    kind = UNKNOWN if one_hot is None else f"category {int(np.argmax(np.asarray(one_hot)))}"
-    return picture, kind
+    if one_hot is None:
+        return picture, UNKNOWN
+    kind = np.asarray(one_hot) if _flat(one_hot) else np.empty(0)
+    if kind.dtype.kind not in "biuf" or kind.ndim != 1 or not len(kind):
+        raise DataError(f"{archive}, Item {i}: expected a category as ones and zeros under c")
+    return picture, f"category {int(kind.argmax())}"
+
+
+def _flat(held: Any) -> bool:
+    """Return whether these are numbers in a row, which NumPy may be handed."""
+    if isinstance(held, list | tuple):
+        return all(isinstance(x, int | float | np.number) for x in held)
+    return isinstance(held, np.ndarray)
+
+
+def _told(value: Any) -> str:
+    """Return a number, or what kind of thing it is: of a forged file nothing is spelled out."""
+    plain = value is None or isinstance(value, int | float | np.number)
+    return repr(value)[:50] if plain else f"a {type(value).__name__}"
 
 
 def _of(entry: Any, key: str) -> Any:
