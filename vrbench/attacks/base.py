@@ -151,11 +151,14 @@ class Attack(Component, ABC):
         knows: what the adversary must have, in words.
         needs_radius: whether it walks inside a ball, and so cannot do with an infinite one.
         on_rows: whether it works on any table of numbers, not on pictures only.
+        asks_example: whether it asks the goal for an ``example``; what that is chosen from is then
+            part of its key.
     """
 
     knows: str = "gradients"
     needs_radius: ClassVar[bool] = True
     on_rows: ClassVar[bool] = False
+    asks_example: ClassVar[bool] = False
 
     @property
     def cost(self) -> Cost | None:

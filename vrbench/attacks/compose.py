@@ -60,6 +60,7 @@ class Compose(Attack):
     paper = "Liu and Larson, WWW 2021"
     knows = "nothing; another picture"
     needs_radius = False
+    asks_example = True
 
     def __init__(
         self,

@@ -53,6 +53,8 @@ class Ensemble(Attack):
             raise ConfigError("Ensemble: expected members, as in +attack@attack.attacks.pgd=pgd")
         self.attacks, self.stop = attacks, stop
         self.knows = " and ".join(sorted({member.knows for member in attacks.values()}))
+        # The answer is its members', object by object.
+        vars(self)["asks_example"] = any(member.asks_example for member in attacks.values())
 
     @property
     def members(self) -> list[Attack]:

@@ -40,6 +40,7 @@ class Expected(Attack):
         self.inner, self.samples = inner, samples
         # The answer is the inner attack's, object by object, not this class's.
         vars(self)["needs_radius"] = inner.needs_radius
+        vars(self)["asks_example"] = inner.asks_example
 
     @property
     def cost(self) -> Cost | None:

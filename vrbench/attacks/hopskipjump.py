@@ -53,6 +53,7 @@ class HopSkipJump(BlackBox):
     knows = "yes or no; another picture"
     decisions = True
     needs_radius = False
+    asks_example = True
 
     def __init__(
         self,

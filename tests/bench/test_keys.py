@@ -1,0 +1,395 @@
+"""Everything an artifact depends on is in its key: change any input, and it is made anew."""
+
+import inspect
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+
+from tests.bench.test_run import FAST
+from vrbench.attacks.budget import L2, Linf
+from vrbench.attacks.compose import Compose
+from vrbench.attacks.ensemble import Ensemble
+from vrbench.attacks.expected import Expected
+from vrbench.attacks.hopskipjump import HopSkipJump
+from vrbench.attacks.parameters import EmbeddingNoise, Embeddings
+from vrbench.attacks.pgd import PGD
+from vrbench.attacks.rows import Rows
+from vrbench.bench import design, parameters, stages
+from vrbench.bench.machine import Machine
+from vrbench.bench.run import run
+from vrbench.bench.store import Store
+from vrbench.core.spec import digest
+from vrbench.core.visuals import OnDemand, Signal
+from vrbench.data.colours import colours
+from vrbench.extractors.colour import Colour
+from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.training.standard import Standard
+from vrbench.generators.design import Design
+from vrbench.generators.lsgan import LSGAN
+from vrbench.metrics.success import FeatureLoss
+from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.vbpr import VBPR
+from vrbench.threats.objectives import MatchFeatures, Misrank, Objective, TargetClass, Untargeted
+from vrbench.threats.scenario import Scenario, Threat
+
+WORLD, OTHER = colours(), colours(seed=1)
+IMAGES, CATALOGUE = WORLD.catalogue.images, WORLD.catalogue
+ONE_EPOCH = FAST | {"epochs": 1}
+# The goal is the objective as the adversary computes it; the pictures that are learnt from are
+# the catalogue's; the first of two stages sees none; a taste is the model's.
+STANDS_FOR_ANOTHER = {
+    "teach": {"images"},
+    "imagine": {"images"},
+    "equip": {"images"},
+    "craft": {"goal"},
+    "offer": {"images"},
+    "_propose": {"taste"},
+}
+WHERE = {"store", "device"}
+THE_SAME = {"trained": "train"}  # stage
+
+
+class Drawn(OnDemand):
+    """Pictures of one grey each."""
+
+    def __init__(self, grey):
+        self.shape, self.spec, self.grey = (3, 16, 16), ["drawn", grey], grey
+
+    def __len__(self):
+        return 4
+
+    def decode(self, items):
+        return torch.full((len(items), *self.shape), self.grey, dtype=torch.uint8)
+
+
+def case(labels=None, **changes):
+    labels = CATALOGUE.categories if labels is None else labels
+    base = Scenario(source="red", target="blue").choose(torch.zeros(3), labels, CATALOGUE.names)
+    return replace(base, **changes)
+
+
+def refiled(categories, item, kind):
+    """Return a catalogue in which an item has another category, as a corrected file has."""
+    changed = categories.index_fill(0, torch.tensor([item]), kind)
+    return replace(CATALOGUE, categories=changed, spec=["refiled", item, kind, CATALOGUE.spec])
+
+
+def features(store, images=IMAGES):
+    return stages.look(store, images, Colour(), Signal.VECTOR)
+
+
+def _model(store, cls, seed):
+    return stages.train(store, WORLD, partial(cls, **ONE_EPOCH), features(store), seed, "cpu")
+
+
+def _network(epochs=1):
+    return Standard(SmallCNN(width=4), epochs=epochs)
+
+
+def painter(epochs=1):
+    return LSGAN(size=16, width=4, latent=8, batch_size=12, average=0.9, epochs=epochs)
+
+
+def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
+    """Return, per stage, its arguments and, for each of them, others."""
+    table = features(store)
+    victim, other_victim = (_model(store, VBPR, seed) for seed in (0, 1))
+    blind = _model(store, BPRMF, 0)
+    at, extractor = case(), Colour()
+    goal = TargetClass(at, extractor)
+    knows = {"case": at, "extractor": extractor}
+    misrank = Misrank(WORLD.train, victim, table)
+    first = torch.tensor([0])
+    offered, fewer = (stages.offer(store, blind, IMAGES, WORLD.seen, first, n) for n in (9, 8))
+    of_catalogue = {
+        "catalogue": [OTHER.catalogue, refiled(CATALOGUE.categories, 2, 1)],
+        "seed": [1],
+    }
+    aimed: dict[str, list[Any]] = {
+        "attack": [PGD(steps=3)],
+        "budget": [Linf(eps=9), L2(eps=8)],
+        "objective": [Untargeted(at, extractor)],
+        "knows": [
+            knows | {"case": case(target="green")},
+            knows | {"extractor": Colour(grid=2)},
+            {**knows, "images": IMAGES},
+        ],
+        "seed": [1],
+    }
+    ranked = {
+        "model": [other_victim],
+        "visuals": [features(store, OTHER.catalogue.images)],
+        "relevant": [WORLD.valid],
+    }
+    return {
+        "develop": ({"images": Drawn(1)}, {"images": [Drawn(2)]}),
+        "teach": (
+            {"extractor": _network(), "catalogue": CATALOGUE, "images": IMAGES, "seed": 0},
+            of_catalogue | {"extractor": [_network(2)]},
+        ),
+        "imagine": (
+            {"generator": painter(), "catalogue": CATALOGUE, "images": IMAGES, "seed": 0},
+            of_catalogue | {"generator": [painter(2)]},
+        ),
+        "equip": (
+            {"design": Design(painter()), "catalogue": CATALOGUE, "images": IMAGES, "seed": 0},
+            of_catalogue | {"design": [Design(painter(2))]},
+        ),
+        "look": (
+            {"images": IMAGES, "extractor": Colour(), "signal": Signal.VECTOR},
+            {
+                "images": [OTHER.catalogue.images],
+                "extractor": [Colour(grid=2)],
+                "signal": [Signal.MAPS],
+            },
+        ),
+        "label": (
+            {"images": IMAGES, "extractor": Colour()},
+            {"images": [OTHER.catalogue.images], "extractor": [Colour(grid=2)]},
+        ),
+        "train": (
+            {
+                "data": WORLD,
+                "factory": partial(VBPR, **ONE_EPOCH),
+                "visuals": table,
+                "seed": 0,
+            },
+            {
+                "data": [
+                    replace(WORLD, train=OTHER.train),
+                    replace(WORLD, valid=OTHER.valid),
+                ],
+                "factory": [partial(VBPR, **FAST | {"epochs": 2}), partial(BPRMF, **ONE_EPOCH)],
+                "visuals": [features(store, OTHER.catalogue.images)],
+                "seed": [1],
+            },
+        ),
+        "craft": (
+            {
+                "images": IMAGES,
+                "items": at.items[:3],
+                "attack": PGD(steps=2),
+                "budget": Linf(eps=8),
+                "objective": goal,
+                "goal": goal,
+                "knows": knows,
+                "seed": 0,
+                "precision": "float32",
+            },
+            aimed
+            | {
+                "images": [OTHER.catalogue.images],
+                "items": [at.items[:2]],
+                "precision": ["bfloat16"],
+            },
+        ),
+        "disturb": (
+            {
+                "clean": table,
+                "attack": PGD(steps=2),
+                "budget": Rows(eps=0.1),
+                "objective": misrank,
+                "knows": {"visuals": table},
+                "seed": 0,
+            },
+            aimed | {"clean": [features(store, OTHER.catalogue.images)], "budget": [Rows(eps=0.2)]},
+        ),
+        "ranking": (
+            {
+                "model": victim,
+                "visuals": table,
+                "seen": WORLD.seen,
+                "relevant": WORLD.test,
+                "targets": at.items,
+                "k": 5,
+            },
+            ranked | {"seen": [WORLD.train], "targets": [at.items[:2]], "k": [6]},
+        ),
+        "offer": (
+            {
+                "model": victim,
+                "images": table,
+                "seen": WORLD.seen,
+                "cold": torch.tensor([0]),
+                "n": 9,
+            },
+            {
+                "model": [other_victim],
+                "seen": [WORLD.train],
+                "cold": [torch.tensor([1])],
+                "n": [8],
+            },
+        ),
+        "injection": (
+            {
+                "model": victim,
+                "visuals": table,
+                "offered": offered,
+                "relevant": WORLD.test,
+                "items": torch.tensor([0]),
+                "cold": torch.tensor([0]),
+            },
+            ranked
+            | {
+                "offered": [fewer],
+                "items": [torch.tensor([3])],
+                "cold": [torch.tensor([0, 3])],
+            },
+        ),
+        "_propose": (
+            {
+                "design": Design(painter()),
+                "model": blind,
+                "taste": None,
+                "catalogue": CATALOGUE,
+                "images": IMAGES,
+                "users": first,
+                "asked": first,
+                "seed": 0,
+            },
+            of_catalogue
+            | {
+                "design": [Design(painter(), starts=2)],
+                "model": [_model(store, BPRMF, 1)],
+                "images": [OTHER.catalogue.images],
+                "users": [first + 1],
+                "asked": [first + 3],
+            },
+        ),
+        "perturb": (
+            {
+                "model": victim,
+                "data": WORLD,
+                "visuals": table,
+                "attack": EmbeddingNoise(),
+                "budget": Embeddings(eps=0.5),
+                "seed": 0,
+            },
+            {
+                "model": [other_victim],
+                "data": [replace(WORLD, train=OTHER.train)],
+                "visuals": [features(store, OTHER.catalogue.images)],
+                "attack": [EmbeddingNoise(rows="reached")],
+                "budget": [Embeddings(eps=0.6)],
+                "seed": [1],
+            },
+        ),
+    }
+
+
+def _stages():
+    """Return every function of the bench that is given a store and returns what is in it."""
+    found = {}
+    for module in (stages, parameters, design):
+        for name, made in vars(module).items():
+            own = inspect.isfunction(made) and made.__module__ == module.__name__
+            if own and next(iter(inspect.signature(made).parameters), None) == "store":
+                found[name] = made
+    return {n: f for n, f in found.items() if n not in THE_SAME}
+
+
+def _address(store, stage, given):
+    """Return the last address that a stage asks for; nothing is made."""
+    dry, known = Store(store.root, dry=True), inspect.signature(stage).parameters
+    where = {"store": dry} | ({"device": "cpu"} if "device" in known else {})
+    with suppress(AssertionError):  # of a stage that needs what is missing
+        stage(**where, **given)
+    return dry.log[-1]["address"]
+
+
+@pytest.fixture(scope="module")
+def given(tmp_path_factory):
+    store = Store(tmp_path_factory.mktemp("store"))
+    return store, calls(store)
+
+
+@pytest.mark.parametrize("name", _stages())
+def test_each_input_of_each_stage_is_in_its_key(given, name):
+    store, known = given
+    stage, (base, others) = _stages()[name], known[name]
+    expected = set(inspect.signature(stage).parameters) - WHERE
+    assert set(base) == expected
+    assert set(others) == expected - STANDS_FOR_ANOTHER.get(name, set())
+    seen = {_address(store, stage, base): "as it was"}
+    assert _address(store, stage, base) in seen, "the same inputs have one key"
+    for parameter, values in others.items():
+        for value in values:
+            address = _address(store, stage, base | {parameter: value})
+            assert address not in seen, f"{parameter} or {seen[address]}"
+            seen[address] = parameter
+
+
+HOOKED = partial(MatchFeatures)
+SHOP = partial(MatchFeatures, hook="shop")
+NAMED = partial(MatchFeatures, hook="item", hook_item="b")
+
+
+@pytest.mark.parametrize("goal", [TargetClass, Untargeted, HOOKED, SHOP, NAMED], ids=str)
+@pytest.mark.parametrize(
+    "search",
+    [
+        PGD(steps=3),
+        Compose(border=0),
+        HopSkipJump(queries=60, directions=5),
+        Ensemble(attacks={"pasted": Compose(border=0)}),
+        Expected(Compose(border=0)),
+    ],
+    ids=lambda a: a.name,
+)
+def test_an_edited_file_leaves_no_old_attack(tmp_path, goal, search):
+    """What an objective reads of labels and names is in the attack's key, and no more than that."""
+    ids = tuple("abcdefghijklmnopqrstuvwxyz0123456789")
+    lead = Colour()(IMAGES[torch.arange(36)]).logits.softmax(1)[:, 2]
+    bluest = int(lead.masked_fill(CATALOGUE.categories != 2, -1).argmax())
+    popular = int(WORLD.train.popularity.masked_fill(CATALOGUE.categories != 2, -1).argmax())
+    worlds = [
+        replace(WORLD, item_ids=ids),
+        # the most popular blue item was green all the time
+        replace(WORLD, item_ids=ids, catalogue=refiled(CATALOGUE.categories, popular, 1)),
+        # the bluest, which is an example, too; and a name that is used for another
+        replace(WORLD, item_ids=ids, catalogue=refiled(CATALOGUE.categories, bluest, 1)),
+        replace(WORLD, item_ids=("a", "c", "b", *ids[3:])),
+    ]
+    common = Store(tmp_path / "common")
+    for n, world in enumerate(worlds):
+        made = [_attacked(world, goal, search, s) for s in (common, Store(tmp_path / str(n)))]
+        assert torch.equal(*made)
+
+
+def _attacked(world, goal, search, store):
+    result = run(
+        dataset=world,
+        extractor=Colour(),
+        recommender=partial(VBPR, **ONE_EPOCH),
+        attack=search,
+        budget=L2(eps=600),
+        objective=partial(goal),
+        scenario=Scenario(source="red", target="blue", max_items=3),
+        threat=Threat(),
+        metrics=[FeatureLoss()],
+        store=store,
+        machine=Machine(),
+    )
+    return result.crafted.attacked
+
+
+def test_an_objective_that_says_nothing_is_keyed_by_the_whole_case():
+    class Own(Objective):
+        name = "test.Own"
+
+        def __init__(self, case):
+            self.case = case
+
+        def judge(self, x, items):
+            raise AssertionError
+
+    def told(at):
+        return digest(Own(at).told(at, example=False))
+
+    labels = CATALOGUE.categories.index_fill(0, torch.tensor([1]), 2)
+    assert told(case()) == told(case())
+    assert len({told(case()), told(case(labels)), told(case(item_ids=("a",)))}) == 3
