@@ -1,0 +1,119 @@
+"""What a ``_target_`` may name: components and the records beside them, never any callable.
+
+A configuration is code: what it names is imported and called. So that a slip, or a file from
+elsewhere, cannot call ``os.system`` or load a pickle, only what is *defined* as a part of a run is
+called: a class of ours or one that extends it, or a function that says it returns one.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import typing
+from functools import cache
+from typing import Any
+
+from hydra.utils import get_object
+
+from vrbench.core.errors import ConfigError
+from vrbench.trouble import SHOWN, full_error, line, place
+
+ABOUT = "a configuration names components only: a class that extends one of vrbench's, a data set"
+
+
+def find(target: Any, where: str = "_target_") -> Any:
+    """Return the class or function that a ``_target_`` names.
+
+    Args:
+        target: dotted name.
+        where: it stands, for the message.
+
+    Raises:
+        ConfigError: if it is not there, cannot be imported, or is no part of a run.
+    """
+    if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
+        raise ConfigError(f"{where}: expected the dotted name of a class, got {target!r}")
+    if target.partition(".")[0] in sys.stdlib_module_names:  # not even imported
+        raise ConfigError(f"{where}: {target} is not called: {ABOUT} function")
+    found = _imported(target, where)
+    if made_by(found) is None:
+        raise ConfigError(f"{where}: {target} is not called: {ABOUT} function")
+    return found
+
+
+def _imported(target: str, where: str) -> Any:
+    try:
+        return get_object(target)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a module does while it is imported, also exit()
+        cause = error
+        while cause.__cause__ is not None and not place(cause, __file__):
+            cause = cause.__cause__  # Hydra wraps what the module raised
+        at = place(cause, __file__)
+        if not at:
+            raise ConfigError(f"{where}: cannot find {target!r} ({line(error)})") from None
+        if full_error():
+            raise
+        raise ConfigError(
+            f"{where}: {target} cannot be imported: {at}: {line(cause)} ({SHOWN})"
+        ) from None
+
+
+def made_by(found: Any) -> type | None:
+    """Return the class of what a class or function makes, if it is a part of a run."""
+    if inspect.isclass(found):
+        made: Any = found
+    elif inspect.isfunction(found):
+        try:
+            made = typing.get_type_hints(found).get("return")
+        except Exception:  # an annotation of somebody's that cannot be evaluated
+            return None
+    else:
+        return None
+    return made if inspect.isclass(made) and issubclass(made, _parts_of_a_run()) else None
+
+
+@cache
+def _parts_of_a_run() -> tuple[type, ...]:
+    from vrbench.core.spec import Component
+
+    kinds = {kind for of_axis in kinds_of().values() for kind in of_axis}
+    return (Component, *sorted(kinds, key=lambda kind: kind.__name__))
+
+
+@cache
+def kinds_of() -> dict[str, tuple[type, ...]]:
+    """Return by axis what its choices must make; imports torch."""
+    from vrbench.attacks.base import Attack
+    from vrbench.attacks.budget import Budget
+    from vrbench.attacks.parameters import Embeddings, ParameterAttack
+    from vrbench.bench.machine import Machine
+    from vrbench.data.dataset import Dataset
+    from vrbench.data.filters import Filter
+    from vrbench.data.strategies import Split, Strategy
+    from vrbench.extractors.base import Extractor
+    from vrbench.generators.design import Design
+    from vrbench.generators.lsgan import LSGAN
+    from vrbench.metrics.base import Metric
+    from vrbench.recommenders.base import Recommender
+    from vrbench.threats.objectives import Objective
+    from vrbench.threats.scenario import Scenario, Threat
+
+    return {
+        "dataset": (Dataset,),
+        "extractor": (Extractor,),
+        "recommender": (Recommender,),
+        "judge": (Recommender,),
+        "attack": (Attack, ParameterAttack),
+        "budget": (Budget, Embeddings),
+        "objective": (Objective,),
+        "scenario": (Scenario,),
+        "threat": (Threat,),
+        "metrics": (Metric,),
+        "machine": (Machine,),
+        "design": (Design,),
+        "generator": (LSGAN,),
+        "split": (Split, Strategy),
+        "filter": (Filter,),
+    }

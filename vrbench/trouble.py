@@ -1,0 +1,45 @@
+"""Where something went wrong, in one line; the traceback stays within reach."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from pathlib import Path
+
+FULL = "HYDRA_FULL_ERROR"  # Hydra's own switch
+SHOWN = f"{FULL}=1 shows the traceback"
+
+
+def full_error() -> bool:
+    """Whether the user asks for tracebacks (``HYDRA_FULL_ERROR=1``)."""
+    return os.environ.get(FULL) == "1"
+
+
+def line(error: BaseException) -> str:
+    """Return an error as one line: its class and its text."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def place(error: BaseException, *but: str) -> str:
+    """Return ``"file:line"`` of the innermost line that is no library's; empty if there is none.
+
+    Args:
+        error: with its traceback.
+        but: files that do not count.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if frame.filename not in but and not _of_a_library(frame.filename):
+            return f"{frame.filename}:{frame.lineno}"
+    return ""
+
+
+def _of_a_library(filename: str) -> bool:
+    """Whether a file belongs to Python or to an installed package other than this one."""
+    if filename.startswith("<"):  # <frozen importlib...>, <string>
+        return True
+    path = Path(filename)
+    if path.is_relative_to(Path(__file__).parent):
+        return False
+    inside = {"site-packages", "dist-packages"} & set(path.parts)
+    return bool(inside) or path.is_relative_to(Path(os.__file__).parent)
