@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.dice import Dice
+from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
 from vrbench.data.splits import hold_out, inject, leave_one_out, ratio
 from vrbench.recommenders.sampling import negatives

@@ -71,7 +71,9 @@ def test_the_world_with_a_known_answer():
 
 
 @pytest.mark.parametrize(
-    ("split", "golden"), [(hold_out, "41cf81954b7c1f44"), (inject, "be0dcea3b06db1dc")], ids=["hold_out", "inject"]
+    ("split", "golden"),
+    [(hold_out, "41cf81954b7c1f44"), (inject, "be0dcea3b06db1dc")],
+    ids=["hold_out", "inject"],
 )
 def test_items_held_out(split, golden):
     data = split(colours(), share=0.2)
