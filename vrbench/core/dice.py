@@ -38,7 +38,8 @@ class Dice:
     def uniform(self, *shape: int) -> NDArray[np.float64]:
         """Return float64 uniform in ``[0, 1)``, multiples of ``2**-53``."""
         pairs = self.words(*shape, 2)
-        return ((pairs[..., 0] % 2**21) * 2.0**32 + pairs[..., 1]) * 2.0**-53
+        shares = ((pairs[..., 0] % 2**21) * 2.0**32 + pairs[..., 1]) * 2.0**-53
+        return np.asarray(shares, dtype=np.float64)
 
     def normal(self, *shape: int) -> NDArray[np.float64]:
         """Return float64 of mean 0 and deviation 1, normal within 6: sums of twelve uniform ones.
