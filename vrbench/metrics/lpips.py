@@ -7,7 +7,7 @@ import io
 import logging
 import warnings
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.files import sha256
+from vrbench.core.weights import FETCH, FINGERPRINTS, fingerprint, read_plain, weights_folder
 from vrbench.metrics.base import ImageMetric
 
 log = logging.getLogger(__name__)
@@ -24,22 +25,25 @@ TRUNKS = {
     "squeeze": "squeezenet1_1-b8a52dc0.pth",
 }
 URL = "https://download.pytorch.org/models/"
+SUFFIXES = (".pth", ".pt", ".safetensors")
 LEAST = 64  # smaller pictures are enlarged to this, or the trunks run out of pixels
 
 
 class LPIPS(ImageMetric):
     """LPIPS v0.1 (Zhang et al., CVPR 2018) by the ``lpips`` package; 0 for equal pictures.
 
-    Uses the published ImageNet trunk, which must lie in torch's hub folder; it is accepted only
-    if its sha256 begins with the digits in its name. Pictures below 64 px are enlarged to 64
-    (bilinear) first. Differences from training-size pictures (64 px patches) are not corrected.
+    Uses the published ImageNet trunk out of torch's hub folder or the folder of weights, where
+    ``scripts/weights`` puts it; it is known by the values of its convolutions, so that a file
+    without the classification head will do (SqueezeNet: by the digits in its file's name).
+    Pictures below 64 px are enlarged to 64 (bilinear) first. Differences from training-size
+    pictures (64 px patches) are not corrected.
 
     Args:
         net: the trunk: "alex" (the authors' recommendation for evaluation), "vgg", "squeeze".
 
     Raises:
         MissingDataError: if the trunk is not there; nothing is downloaded.
-        DataError: if the file is not the published one.
+        DataError: if the file there is not the published one.
     """
 
     better = "higher"
@@ -48,14 +52,14 @@ class LPIPS(ImageMetric):
         if net not in TRUNKS:
             raise ConfigError(f"LPIPS.net: expected alex, vgg or squeeze, got {net!r}")
         self.net = net
-        verify(trunk_file(net))
+        self._file = trunk_file(net)
 
     @property
     def column(self) -> str:
         return "LPIPS" if self.net == "alex" else f"LPIPS {self.net}"
 
     def compare(self, clean: Tensor, attacked: Tensor) -> Tensor:
-        return _distance(_quiet(net=self.net), clean, attacked)
+        return _distance(with_trunk(self.net, self._file), clean, attacked)
 
 
 class LPIPSUntrained(ImageMetric):
@@ -68,10 +72,7 @@ class LPIPSUntrained(ImageMetric):
     better = "higher"
 
     def compare(self, clean: Tensor, attacked: Tensor) -> Tensor:
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(0)
-            network = _quiet(net="alex", pnet_rand=True, lpips=False)
-        return _distance(network, clean, attacked)
+        return _distance(_quiet(net="alex", lpips=False), clean, attacked)
 
 
 def lpips(*, net: Literal["auto", "alex", "vgg", "squeeze", "untrained"] = "auto") -> ImageMetric:
@@ -91,34 +92,99 @@ def lpips(*, net: Literal["auto", "alex", "vgg", "squeeze", "untrained"] = "auto
 
 
 def trunk_file(net: str) -> Path:
-    """Return where the published trunk of ``net`` is expected."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / TRUNKS[net]
+    """Return the file of the published trunk of ``net``: the first one that is genuine.
+
+    Raises:
+        MissingDataError: if there is none at all.
+        DataError: if none is genuine; tells what is wrong with the first.
+    """
+    official = Path(torch.hub.get_dir()) / "checkpoints" / TRUNKS[net]
+    own = [path for path in weights_folder().glob("*") if path.suffix in SUFFIXES]
+    same = [path for path in sorted(own) if _architecture(path) == _architecture(official)]
+    wrong: DataError | None = None
+    for path in filter(Path.is_file, [official, *same]):
+        try:
+            verify(path)
+        except DataError as error:
+            wrong = wrong or error
+        else:
+            return path
+    if wrong is not None:
+        raise wrong
+    by_hand = f"`curl --create-dirs -o {official} {URL}{official.name}`"
+    ways = by_hand if net == "squeeze" else f"{by_hand} or {FETCH}"
+    raise MissingDataError(f"no weights {official}: fetch them with {ways}")
 
 
 def verify(path: Path) -> str:
-    """Return the sha256 of a weights file whose official name ends in its first digits.
+    """Return the sha256 by which a trunk is known: of its convolutions, or else of its file.
 
     Raises:
-        MissingDataError: if it is not there.
-        DataError: if it is another file.
+        DataError: if it is not the published one.
     """
-    if not path.is_file():
-        raise MissingDataError(
-            f"no weights {path}: fetch them with `curl --create-dirs -o {path} {URL}{path.name}`"
-        )
-    found = sha256(path)
-    if not found.startswith(path.stem.rpartition("-")[2]):
+    if _architecture(path) in FINGERPRINTS:
+        found = fingerprint(convolutions(path))
+        expected = FINGERPRINTS[_architecture(path)]
+    else:
+        found, expected = sha256(path), path.stem.rpartition("-")[2]
+    if not found.startswith(expected):
         raise DataError(f"{path} is not the published file (sha256 {found[:8]}...): delete it")
     return found
 
 
-def _quiet(**settings: Any) -> torch.nn.Module:
-    """Return the package's network without its prints and torchvision's deprecation warnings."""
+def convolutions(path: Path) -> dict[str, Tensor]:
+    """Return the ``features.*`` of a file, without that prefix.
+
+    Raises:
+        DataError: if it cannot be read, or holds none.
+    """
+    state = read_plain(path)
+    kept = [name for name in state if name.startswith("features.")]
+    if not kept:
+        raise DataError(f"{path} is not the published file (it has no features.*): delete it")
+    return {name.removeprefix("features."): state[name] for name in kept}
+
+
+def with_trunk(net: str, path: Path) -> torch.nn.Module:
+    """Return the package's LPIPS with its trunk out of a file.
+
+    Raises:
+        DataError: if the file is one of another network.
+    """
+    network = _quiet(net=net)
+    inside: torch.nn.Module = network.get_submodule("net")
+    own = inside.state_dict()  # named slice1.0.weight, where torchvision has features.0.weight
+    trunk = convolutions(path)
+    try:
+        inside.load_state_dict({name: trunk[name.partition(".")[2]] for name in own})
+    except (KeyError, RuntimeError) as error:
+        told = str(error).splitlines()[0]
+        raise DataError(f"{path} does not fit the network {net}: {told}") from error
+    return network
+
+
+def _architecture(path: Path) -> str:
+    """Return which network a file is of, as its name begins with it."""
+    return path.name.partition("-")[0].partition(".")[0]
+
+
+def _quiet(*, net: str, lpips: bool = True) -> torch.nn.Module:
+    """Return the package's network, its trunk drawn at random: always the same draw.
+
+    Without its prints and torchvision's deprecation warnings, and whatever the global state of
+    chance is, which it leaves.
+    """
     import lpips as package
 
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        torch.random.fork_rng(devices=[]),
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         warnings.simplefilter("ignore")
-        return package.LPIPS(verbose=False, **settings).eval().requires_grad_(False)
+        torch.default_generator.manual_seed(0)
+        network = package.LPIPS(net=net, lpips=lpips, pnet_rand=True, verbose=False)
+    return network.eval().requires_grad_(False)
 
 
 @torch.no_grad()
