@@ -110,7 +110,3 @@ def test_mistakes_are_named():
     for step in (GlobalThreshold(threshold=3), UserAverage()):
         with pytest.raises(DataError, match=r"file\.tsv: .* there are no ratings: add the column"):
             filtered(bare, {"x": step})
-    with pytest.raises(DataError, match=r"1 ratings out of 1\.\.5, the first is 7 of user '000'"):
-        table([(0, 0, 7.0), (0, 1, 5.0)]).checked(1, 5)
-    with pytest.raises(DataError, match="a scale is to be checked, and there are no ratings"):
-        bare.checked(1, None)

@@ -88,6 +88,8 @@ def test_of_repeated_rows_the_last_is_kept(file, caplog):
 def test_what_cannot_be_used_is_named(file):
     with pytest.raises(DataError, match=r"ratings out of 1\.\.4, the first is 5"):
         ratings(path=str(file), lowest=1, highest=4)
+    with pytest.raises(DataError, match="a scale is to be checked, and there are no ratings"):
+        prepared(path=str(bare(file.parent / "bare")), lowest=1)
     with pytest.raises(DataError, match=r"filter 'core' \(IterativeCore\(core=50\)\) leaves none"):
         ratings(path=str(file), filters={"core": IterativeCore(core=50)})
     with pytest.raises(MissingDataError, match=r"no single \*\.inter in it"):
@@ -98,6 +100,12 @@ def test_what_cannot_be_used_is_named(file):
     with pytest.raises(DataError, match="there are no ratings: add the column"):
         ratings(path=str(file), filters={"x": GlobalThreshold(threshold=3)})
     assert ratings(path=str(file)).train.ratings is None
+
+
+def bare(folder):
+    """Return a folder of splits without ratings."""
+    split_files(folder, [("a", 1), ("a", 2)], None, [("a", 3)])
+    return folder
 
 
 def split_files(folder, train, valid, test, suffix="validation"):

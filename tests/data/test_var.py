@@ -103,12 +103,16 @@ def test_pinterest_of_amr_tests_the_first_of_each_row(tmp_path):
 @pytest.mark.parametrize(
     ("file", "lines", "says"),
     [
-        ("trainingset.tsv", ["0\t0", "0"], "trainingset.tsv, line 2: fewer columns"),
-        ("trainingset.tsv", ["0\t0", "0\t2\t1"], "trainingset.tsv: .*line 2"),
+        (
+            "trainingset.tsv",
+            ["0\t0", "0"],
+            "trainingset.tsv, line 2: expected 2 columns as in line 1, got 1",
+        ),
+        ("trainingset.tsv", ["0\t0", "0\t2\t1"], "trainingset.tsv, line 2: .* got 3"),
         ("trainingset.tsv", ["0\t0\t1"], "expected 2 or 4 columns, got 3"),
         ("testset.tsv", ["0\t99"], "unknown item .* '99'"),
         ("testset.tsv", ["99\t0"], "no user of it has feedback in trainingset.tsv"),
-        ("original/classes.csv", ["id,class", "0,sock"], "expected columns ImageID"),
+        ("original/classes.csv", ["id,class", "0,sock"], "no column 'ImageID'"),
         ("original/classes.csv", ["ImageID,ClassStr", "0,"], "classes.csv, line 2"),
     ],
 )

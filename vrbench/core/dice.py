@@ -38,15 +38,15 @@ class Dice:
     def uniform(self, *shape: int) -> NDArray[np.float64]:
         """Return float64 uniform in ``[0, 1)``, multiples of ``2**-53``."""
         pairs = self.words(*shape, 2)
-        shares = ((pairs[..., 0] % 2**21) * 2.0**32 + pairs[..., 1]) * 2.0**-53
-        return np.asarray(shares, dtype=np.float64)
+        joined = (pairs[..., 0] % 2**21 << 32) + pairs[..., 1]
+        return np.asarray(joined, dtype=np.float64) * 2.0**-53
 
     def normal(self, *shape: int) -> NDArray[np.float64]:
         """Return float64 of mean 0 and deviation 1, normal within 6: sums of twelve uniform ones.
 
         No logarithm and no cosine, whose last bit is each machine's own.
         """
-        return self.words(*shape, 12).sum(-1) * 2.0**-32 - 6
+        return np.asarray(self.words(*shape, 12).sum(-1), dtype=np.float64) * 2.0**-32 - 6
 
     def order(self, count: int) -> NDArray[np.int64]:
         """Return a permutation of ``0 .. count - 1``, uniform among all (Fisher and Yates)."""

@@ -11,6 +11,7 @@ from vrbench.data.download import download, unzip
 from vrbench.data.folder import shoppers
 from vrbench.data.git_tree import git_tree
 from vrbench.data.images import Fit
+from vrbench.data.tables import read_columns
 from vrbench.data.unpacked import unpacked
 
 COMMIT = "7ed86a9cc56763b6acb35e41cb35184e43a5d218"  # the last one, of January 2021
@@ -101,14 +102,11 @@ def convert(root: Path) -> None:
     table = root / "images.csv"
     if not table.is_file():
         raise DataError("the archive of clothing-dataset has no images.csv")
-    with open(table, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or not {"image", "label", "kids"} <= set(rows[0]):
-        raise DataError(f"{table}: expected columns image, sender_id, label, kids")
+    _, columns = read_columns(table, ("image", "label", "kids"))
     kept = [
-        (row["image"], f"images/{row['image']}.jpg", row["label"])
-        for row in rows
-        if row["label"] not in LEFT_OUT and row["kids"].strip().lower() != "true"
+        (image, f"images/{image}.jpg", label)
+        for image, label, kids in zip(*columns.values(), strict=True)
+        if label not in LEFT_OUT and kids.lower() != "true"
     ]
     there = [row for row in kept if (root / row[1]).is_file()]
     if not there:

@@ -309,7 +309,7 @@ def hue(dice: Dice) -> Colour:
     if dice.uniform() < 0.2:
         hue, strength, value = dice.between(0, 1), dice.between(0, 0.1), dice.between(0.12, 0.85)
     else:
-        hue = float((dice.integers(11) / 11 + 0.015 * dice.normal()) % 1)
+        hue = (int(dice.integers(11)) / 11 + 0.015 * float(dice.normal())) % 1
         strength, value = dice.between(0.45, 0.9), dice.between(0.4, 0.92)
     r, g, b = colorsys.hsv_to_rgb(float(hue), float(strength), float(value))
     return round(255 * r), round(255 * g), round(255 * b)

@@ -17,7 +17,7 @@ from vrbench.data.formats import Parts
 from vrbench.data.images import Fit, Photos
 from vrbench.data.interactions import Interactions
 from vrbench.data.shoppers import VERSION, simulate
-from vrbench.data.splits import last_two_out
+from vrbench.data.splits import apart, last_two_out
 from vrbench.data.tables import Feedback, index_of, read_feedback, read_items
 
 log = logging.getLogger(__name__)
@@ -30,8 +30,8 @@ def folder(*, path: str, size: int = 64, fit: Fit = "pad") -> Dataset:
     ``train.tsv``, ``validation.tsv`` (optional) and ``test.tsv`` have no header and hold user,
     item, and optionally rating and timestamp, separated by tabs. Ids are names: items are
     numbered in the sorted order of their ids, users likewise, whatever the order of lines or
-    files. Items without feedback stay in the catalogue; feedback of users who have none in
-    train is left out, with a warning that counts it.
+    files. Items without feedback stay in the catalogue. What cannot count is left out with a
+    warning, see ``assembled``.
 
     Args:
         path: the folder.
@@ -61,7 +61,8 @@ def assembled(catalogue: Catalogue, ids: list[str], parts: Parts) -> Dataset:
     """Return a catalogue with the feedback of ``train``, ``test`` and, if there, ``validation``.
 
     Users are numbered in the sorted order of their names; feedback of users who have none in
-    train is left out, with a warning that counts it.
+    train is left out, and so are lines rated zero or less, lines that repeat an earlier one, and
+    pairs that an earlier part holds; each with a warning that counts them.
 
     Args:
         catalogue: the items.
@@ -71,23 +72,32 @@ def assembled(catalogue: Catalogue, ids: list[str], parts: Parts) -> Dataset:
     Raises:
         DataError: if an item is not in the catalogue, or nobody is left to test.
     """
+    parts = {name: (file, read.liked(file).once(file)) for name, (file, read) in parts.items()}
     users = sorted(set(parts["train"][1].users))
     number = {user: n for n, user in enumerate(users)}
     known = {item: n for n, item in enumerate(ids)}
+    told = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
 
     def part(name: str) -> Interactions:
         if name not in parts:
             none = torch.empty(0, dtype=torch.int64)
             return Interactions.of(none, none, len(users), len(ids), ["none"])
         file, read = parts[name]
-        return _interactions(read, file, number, known)
+        return interactions(read, file, number, known, ["tsv", read.sha256[:16], told])
 
-    test = part("test")
+    train, test = part("train"), part("test")
     if not len(test):
         raise DataError(
             f"{parts['test'][0]}: no user of it has feedback in {parts['train'][0].name}"
         )
-    return Dataset(catalogue, part("train"), part("validation"), test, tuple(users), tuple(ids))
+    valid, test = apart(train, part("validation"), test, named(parts))
+    return Dataset(catalogue, train, valid, test, tuple(users), tuple(ids))
+
+
+def named(parts: Parts) -> tuple[str, str, str]:
+    """Return the files of train, validation and test, for messages."""
+    train, test = str(parts["train"][0]), str(parts["test"][0])
+    return train, str(parts["validation"][0]) if "validation" in parts else "validation", test
 
 
 def shoppers(
@@ -165,20 +175,24 @@ def catalogue_of(
     return catalogue, [ids[n] for n in order]
 
 
-def _interactions(
-    read: Feedback, path: Path, users: dict[str, int], items: dict[str, int]
+def interactions(
+    read: Feedback, path: Path, users: dict[str, int], items: dict[str, int], spec: list[Any]
 ) -> Interactions:
-    item = index_of(read.items, items, path, "item (it is not in the catalogue)")
+    """Return feedback by numbers, without users that are not known, with a warning.
+
+    Raises:
+        DataError: if an item is not known.
+    """
+    item = index_of(read, items, path, "item (it is not in the catalogue)")
     there = torch.tensor([user in users for user in read.users])
     if not there.all():
         log.warning("%s: %d lines of users without train are left out", path, int((~there).sum()))
-    user = torch.tensor([users[u] for u in read.users if u in users], dtype=torch.int64)
     return Interactions.of(
-        user,
+        torch.tensor([users[u] for u in read.users if u in users], dtype=torch.int64),
         item[there],
         len(users),
         len(items),
-        ["tsv", read.sha256[:16], hashlib.sha256("\n".join(items).encode()).hexdigest()[:16]],
+        spec,
         None if read.ratings is None else read.ratings[there],
         None if read.timestamps is None else read.timestamps[there],
     )

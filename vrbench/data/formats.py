@@ -5,22 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-import pandas as pd
 import torch
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
-from vrbench.core.files import sha256
-from vrbench.data.tables import Feedback, numbers, read_feedback, read_raw
+from vrbench.data.tables import Feedback, feedback_of, numbers, read_feedback
+from vrbench.data.text import read_tabs
 
 Parts = dict[str, tuple[Path, Feedback]]
+LABEL = "x_label"  # MMRec: 0 train, 1 validation, 2 test
 FIELDS = {
     "user": ("user_id", "userID"),
     "item": ("item_id", "itemID"),
     "rating": ("rating",),
     "timestamp": ("timestamp",),
+    LABEL: (LABEL,),
 }
-LABEL = "x_label"  # MMRec: 0 train, 1 validation, 2 test
 BENCHMARK = {"train": "train", "validation": "valid", "test": "test"}  # RecBole's names
 
 
@@ -33,33 +33,21 @@ def read_atomic(path: Path) -> tuple[Feedback, Tensor | None]:
         MissingDataError: if there is no such file.
         DataError: if a column is missing, or a value is missing or no number.
     """
-    table = read_raw(path, "user_id:token, item_id:token, ... (RecBole's atomic file)", "\t", True)
-    table.columns = pd.Index([str(c).partition(":")[0] for c in table.columns])
+    lines, rows = read_tabs(path, "user_id:token, item_id:token, ... (RecBole's atomic file)")
+    header = [name.partition(":")[0] for name in rows[0]] if rows else []
+    columns: dict[str, list[str]] = {}
     for column, known in FIELDS.items():
-        found = [name for name in known if name in table.columns]
+        found = [n for n, name in enumerate(header) if name in known]
+        if len(found) > 1:
+            raise DataError(f"{path}, line {lines[0]}: two columns of {column}s")
         if found:
-            table = table.rename(columns={found[0]: column})
+            columns[column] = [row[found[0]] for row in rows[1:]]
         elif column in ("user", "item"):
             raise DataError(f"{path}: no column {' or '.join(known)}")
-    if not len(table):
+    if len(rows) < 2:
         raise DataError(f"{path}: no rows")
-    for column in ("user", "item"):
-        empty = table.index[table[column].isna()]
-        if len(empty):
-            raise DataError(f"{path}, line {empty[0] + 2}: no {column}")
-    label = None
-    if LABEL in table.columns:
-        values = numbers(table, LABEL, path, header=True)
-        assert values is not None
-        label = values.long()
-    feedback = Feedback(
-        users=table["user"].str.strip().tolist(),
-        items=table["item"].str.strip().tolist(),
-        ratings=numbers(table, "rating", path, header=True),
-        timestamps=numbers(table, "timestamp", path, header=True),
-        sha256=sha256(path),
-    )
-    return feedback, label
+    label = numbers(columns.pop(LABEL, None), lines[1:], path, LABEL)
+    return feedback_of(path, lines[1:], columns), label
 
 
 def whole(path: Path, format: Literal["tsv", "atomic"]) -> tuple[Path, Feedback]:
@@ -127,40 +115,30 @@ def labelled(path: Path) -> Parts:
     """
     file = _only(path, "*.inter")
     feedback, label = read_atomic(file)
-    if label is None or not bool(((label >= 0) & (label <= 2)).all()):
+    if label is None or not set(label.unique().tolist()) <= {0, 1, 2}:
         raise DataError(f"{file}: expected a column x_label of 0 (train), 1 (validation), 2 (test)")
     parts = {}
     for which, name in enumerate(("train", "validation", "test")):
         mask = label == which
-        rows = mask.nonzero().squeeze(1).tolist()
-        if rows:
-            parts[name] = (file, _rows(feedback, rows, mask))
+        if mask.any():
+            parts[name] = (file, feedback.keep(mask))
     return parts
 
 
-def _rows(feedback: Feedback, rows: list[int], mask: Tensor) -> Feedback:
-    return Feedback(
-        users=[feedback.users[n] for n in rows],
-        items=[feedback.items[n] for n in rows],
-        ratings=None if feedback.ratings is None else feedback.ratings[mask],
-        timestamps=None if feedback.timestamps is None else feedback.timestamps[mask],
-        sha256=feedback.sha256,
-    )
-
-
 def _only(path: Path, pattern: str) -> Path:
+    holds = "RecBole's atomic file" if pattern.endswith("inter") else "one"
     if path.is_file():
         return path
     found = sorted(path.glob(pattern))
     if len(found) != 1:
         raise MissingDataError(
-            f"no file {path}, and no single {pattern} in it: put one there, or name the file"
+            f"no file {path}, and no single {pattern} in it: put {holds} there, or name the file"
         )
     return found[0]
 
 
 def _nth(folder: Path, n: int, name: str) -> Path:
-    inside = [p for p in folder.glob("*") if p.is_dir() and p.name.isdigit()]
+    inside = [p for p in folder.glob("*") if p.is_dir() and p.name.isdecimal()]
     if not inside:
         raise MissingDataError(f"no folder {folder / '0'}: expected one per {name}, 0, 1, ...")
     if not 0 <= n < len(inside):

@@ -107,6 +107,18 @@ class Interactions:
             return torch.zeros_like(wanted, dtype=torch.bool)
         return keys[torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)] == wanted
 
+    def keep(self, mask: Tensor, spec: Any) -> Interactions:
+        """Return the interactions where the ``(N,)`` bool ``mask`` is true."""
+        return Interactions.of(
+            self.users[mask],
+            self.items[mask],
+            self.num_users,
+            self.num_items,
+            spec,
+            None if self.ratings is None else self.ratings[mask],
+            None if self.timestamps is None else self.timestamps[mask],
+        )
+
     def pairs_of(self, users: Tensor) -> tuple[Tensor, Tensor]:
         """Return ``(row, item)`` of all interactions of ``users``; row indexes ``users``."""
         start, count = self.indptr[users], self.counts[users]

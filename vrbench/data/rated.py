@@ -41,7 +41,8 @@ def ratings(
     """Return one file of ratings, filtered, then split.
 
     Of rows that repeat a user and an item the last is kept. Users and items are numbered in the
-    sorted order of their names; those without a rating after filtering are gone.
+    sorted order of their names; those without a rating after filtering are gone, and so are, with a
+    warning, ratings of zero or less, which are no likes.
 
     Args:
         path: the file, or the folder that holds it alone.
@@ -61,8 +62,9 @@ def ratings(
     file, feedback = formats.whole(Path(path), format)
     split = Split(test=RandomHoldOut(), valid=RandomHoldOut(ratio=0.1)) if split is None else split
     users, items = sorted(set(feedback.users)), sorted(set(feedback.items))
-    table = _table(feedback, users, items, file).checked(lowest, highest)
-    table = filtered(table.once(), filters)
+    feedback.checked(file, lowest, highest)
+    table = _table(feedback, users, items, file)
+    table = filtered(table.once(), filters).liked()
     which = split.parts(table, fold, valid_fold)
     steps = [describe(step) for step in (filters or {}).values()]
     spec: list[Any] = ["ratings", VERSION, feedback.sha256[:16], format, binarise, steps]
@@ -84,8 +86,8 @@ def prepared(
     """Return feedback that was split elsewhere.
 
     Of rows that repeat a user and an item in one part the last is kept; a pair in two parts is
-    an error. Feedback of users who have none in train is left out, with a warning that counts it;
-    items of any part are in the catalogue.
+    an error. Ratings of zero or less, and feedback of users who have none in train, are left out,
+    with a warning that counts them; items of any other line are in the catalogue.
 
     Args:
         path: the folder.
@@ -109,11 +111,12 @@ def prepared(
     for name in ("train", "test"):
         if name not in read:
             raise DataError(f"{root}: no row is for {name}")
+    for file, found in read.values():
+        found.checked(file, lowest, highest)
+    read = {name: (file, found.liked(file)) for name, (file, found) in read.items()}
     users, items = formats.names_of(read)
     parts = {
-        {"validation": "valid"}.get(name, name): _table(found, users, items, file)
-        .checked(lowest, highest)
-        .once()
+        {"validation": "valid"}.get(name, name): _table(found, users, items, file).once()
         for name, (file, found) in read.items()
     }
     parts.setdefault("valid", parts["train"].keep(torch.zeros(len(parts["train"])).bool()))
@@ -128,12 +131,11 @@ def _table(feedback: Feedback, users: list[str], items: list[str], file: Path) -
     """Return ``feedback`` by numbers, without users that are not known."""
     user = indices(feedback.users, {name: n for n, name in enumerate(users)})
     item = indices(feedback.items, {name: n for n, name in enumerate(items)})
-    times = feedback.timestamps
     table = Ratings(
         user,
         item,
         feedback.ratings,
-        None if times is None else times.long(),
+        feedback.timestamps,
         tuple(users),
         tuple(items),
         str(file),

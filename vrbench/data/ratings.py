@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.errors import DataError
+from vrbench.data.tables import above_zero
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +21,7 @@ class Ratings:
     Attributes:
         users, items: ``(N,)`` int64 indices into the ids.
         ratings: ``(N,)`` float64, or None.
-        times: ``(N,)`` int64, or None.
+        times: ``(N,)`` int64, or float64 where some have fractions, or None.
         user_ids, item_ids: names, ascending.
         source: the file, for messages.
     """
@@ -73,25 +74,18 @@ class Ratings:
         )
         return self.keep(order[last].sort().values)
 
-    def checked(self, lowest: float | None, highest: float | None) -> Ratings:
-        """Return the same, sure that ratings are on their scale.
+    def liked(self) -> Ratings:
+        """Return the rows without those rated zero or less, numbered anew; warns of them.
 
         Raises:
-            DataError: naming the first rating out of scale, or if there are no ratings to check.
+            DataError: if none is left.
         """
-        if lowest is None and highest is None:
+        mask = above_zero(self.ratings, self.source)
+        if mask is None:
             return self
-        ratings = self.starred("a scale is to be checked")
-        low = -float("inf") if lowest is None else lowest
-        high = float("inf") if highest is None else highest
-        bad = ((ratings < low) | (ratings > high)).nonzero().squeeze(1)
-        if len(bad):
-            user, item = self.user_ids[self.users[bad[0]]], self.item_ids[self.items[bad[0]]]
-            raise DataError(
-                f"{self.source}: {len(bad)} ratings out of {low:g}..{high:g}, the first is "
-                f"{float(ratings[bad[0]]):g} of user {user!r} for item {item!r}"
-            )
-        return self
+        if not mask.any():
+            raise DataError(f"{self.source}: no rating is above zero, so that nothing is liked")
+        return self.keep(mask).compact()
 
     def starred(self, why: str) -> Tensor:
         """Return the ratings.

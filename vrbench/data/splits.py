@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,45 @@ from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
+
+log = logging.getLogger(__name__)
+
+
+def apart(
+    train: Interactions, valid: Interactions, test: Interactions, names: tuple[str, str, str]
+) -> tuple[Interactions, Interactions]:
+    """Return validation and test without the pairs that an earlier part holds; warns of them.
+
+    Whatever a user has in train or validation is masked when the test is ranked, so such a pair
+    could only be missed, by every model.
+
+    Args:
+        train, valid, test: the parts.
+        names: what they are called in messages.
+
+    Raises:
+        DataError: if nothing is left to test.
+    """
+    kept_valid = _without(valid, train, names[1], names[0])
+    kept = _without(test, train, names[2], names[0])
+    kept = _without(kept, kept_valid, names[2], names[1])
+    if len(test) and not len(kept):
+        raise DataError(f"{names[2]}: all {len(test)} pairs stand in {names[0]} or {names[1]} too")
+    return kept_valid, kept
+
+
+def _without(part: Interactions, other: Interactions, name: str, beside: str) -> Interactions:
+    both = other.contains(part.users, part.items)
+    if not both.any():
+        return part
+    log.warning(
+        "%s: %d of %d pairs stand in %s too and are left out",
+        name,
+        int(both.sum()),
+        len(part),
+        beside,
+    )
+    return part.keep(~both, ["apart", part.spec, other.spec])
 
 
 def leave_one_out(users: Tensor, times: Tensor) -> Tensor:

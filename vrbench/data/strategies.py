@@ -91,10 +91,10 @@ class FixedTimestamp(Strategy):
         moment = self._best(table, times) if self.timestamp == "best" else self.timestamp
         return times >= moment
 
-    def _best(self, table: Ratings, times: Tensor) -> int:
+    def _best(self, table: Ratings, times: Tensor) -> float:
         nth, count = _position(table.users, times)
         # A moment t serves a user if (min_below)th time < t <= (min_over)th time from the end.
-        after = torch.full((len(table.user_ids),), -1, dtype=torch.int64)
+        after = torch.full((len(table.user_ids),), -1, dtype=times.dtype)
         until = after.clone()
         is_after, is_until = nth == self.min_below - 1, nth == count - self.min_over
         after[table.users[is_after]] = times[is_after]
@@ -110,7 +110,7 @@ class FixedTimestamp(Strategy):
         served = torch.searchsorted(after[able].sort().values, moments) - torch.searchsorted(
             until[able].sort().values, moments
         )
-        return int(moments[(served == served.max()).nonzero().max()])
+        return moments[(served == served.max()).nonzero().max()].item()
 
 
 class _PerUser(Strategy):

@@ -5,26 +5,27 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
-from torch import Tensor
 
 from vrbench.core.dice import Dice
-from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.errors import DataError
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
-from vrbench.data.download import checked
+from vrbench.data.folder import interactions, named
+from vrbench.data.formats import Parts, indices, whole
 from vrbench.data.images import NoImages
 from vrbench.data.interactions import Interactions
-from vrbench.data.splits import ratio
-from vrbench.data.tables import index_of, read_feedback
+from vrbench.data.splits import apart, ratio
+from vrbench.data.tables import read_feedback
 
 
 def amazon(*, path: str) -> Dataset:
     """Return purchases in the four-column layout of VAR and Elliot, split as released.
 
     ``train.tsv``, ``validation.tsv`` and ``test.tsv`` hold user, item, rating, timestamp. Ids may
-    have gaps: they are names. The catalogue is every item that occurs in any split.
+    have gaps: they are names. The catalogue is every item that occurs in any split. A pair that an
+    earlier part holds too is left out, as one is in the published test of Amazon Men; so are
+    ratings of zero or less.
 
     Args:
         path: the folder.
@@ -33,33 +34,22 @@ def amazon(*, path: str) -> Dataset:
         MissingDataError: if a file is not there.
         DataError: if one cannot be used.
     """
-    names = ("train", "validation", "test")
-    read = {n: read_feedback(Path(path) / f"{n}.tsv") for n in names}
-    users = sorted({u for part in read.values() for u in part.users})
-    items = sorted({i for part in read.values() for i in part.items})
-    user_number = {u: n for n, u in enumerate(users)}
-    item_number = {i: n for n, i in enumerate(items)}
-
-    def part(name: str) -> Interactions:
-        found, file = read[name], Path(path) / f"{name}.tsv"
-        return Interactions.of(
-            index_of(found.users, user_number, file, "user"),
-            index_of(found.items, item_number, file, "item"),
-            len(users),
-            len(items),
-            ["amazon", found.sha256[:16], len(users), len(items)],
-            found.ratings,
-            found.timestamps,
+    parts: Parts = {}
+    for name in ("train", "validation", "test"):
+        file = Path(path) / f"{name}.tsv"
+        parts[name] = (file, read_feedback(file).liked(file).once(file))
+    users = sorted({user for _, part in parts.values() for user in part.users})
+    items = sorted({item for _, part in parts.values() for item in part.items})
+    number = {user: n for n, user in enumerate(users)}
+    known = {item: n for n, item in enumerate(items)}
+    train, valid, test = (
+        interactions(
+            read, file, number, known, ["amazon", read.sha256[:16], len(users), len(items)]
         )
-
-    return Dataset(
-        unpictured(len(items)),
-        part("train"),
-        part("validation"),
-        part("test"),
-        tuple(users),
-        tuple(items),
+        for file, read in parts.values()
     )
+    valid, test = apart(train, valid, test, named(parts))
+    return Dataset(unpictured(len(items)), train, valid, test, tuple(users), tuple(items))
 
 
 def movielens(
@@ -68,6 +58,7 @@ def movielens(
     """Return a RecBole atomic file (``*.inter``) of ratings, split at random per user.
 
     With the defaults this is RecBole's own protocol for ml-100k: every rating is a like, 8:1:1.
+    A rating of zero or less is none; of rows that repeat a user and an item the last is kept.
 
     Args:
         path: the file, or the folder that holds one ``*.inter``.
@@ -79,25 +70,17 @@ def movielens(
         MissingDataError: if there is no such file.
         DataError: if it is no atomic file.
     """
-    file = _atomic(Path(path))
-    table = pd.read_csv(file, sep="\t", dtype=str)
-    table.columns = pd.Index([str(c).partition(":")[0] for c in table.columns])
-    if not {"user_id", "item_id"} <= set(table.columns):
-        raise DataError(f"{file}: expected columns user_id:token and item_id:token")
-    ratings: Tensor | None = None
-    if "rating" in table.columns:
-        values = pd.to_numeric(table["rating"], errors="coerce")
-        if values.isna().any():
-            raise DataError(f"{file}, line {int(values.isna().argmax()) + 2}: rating is no number")
-        table, values = table[values >= least], values[values >= least]
-        ratings = torch.from_numpy(values.to_numpy(dtype="float32").copy())
-    if not len(table):
-        raise DataError(f"{file}: no rating is at least {least:g}")
-    user_ids, item_ids = sorted(set(table["user_id"])), sorted(set(table["item_id"]))
-    users = index_of(table["user_id"].tolist(), {u: n for n, u in enumerate(user_ids)}, file, "u")
-    items = index_of(table["item_id"].tolist(), {i: n for n, i in enumerate(item_ids)}, file, "i")
+    file, feedback = whole(Path(path), "atomic")
+    if feedback.ratings is not None and least > 0:
+        feedback = feedback.keep(feedback.ratings >= least)
+        if not feedback.users:
+            raise DataError(f"{file}: no rating is at least {least:g}")
+    feedback = feedback.liked(file).once(file)
+    user_ids, item_ids = sorted(set(feedback.users)), sorted(set(feedback.items))
+    users = indices(feedback.users, {u: n for n, u in enumerate(user_ids)})
+    items = indices(feedback.items, {i: n for n, i in enumerate(item_ids)})
     which = ratio(users, (valid, test), Dice(seed, "split"))
-    spec: list[Any] = ["atomic", checked(file, None)[:16], valid, test, least, seed]
+    spec: list[Any] = ["atomic", feedback.sha256[:16], valid, test, least, seed]
 
     def part(wanted: int) -> Interactions:
         kept = which == wanted
@@ -107,7 +90,7 @@ def movielens(
             len(user_ids),
             len(item_ids),
             [*spec, wanted],
-            None if ratings is None else ratings[kept],
+            None if feedback.ratings is None else feedback.ratings[kept],
         )
 
     catalogue = unpictured(len(item_ids))
@@ -118,14 +101,3 @@ def unpictured(count: int) -> Catalogue:
     """Return a catalogue of ``count`` items without pictures, all of one category."""
     images = NoImages(count)
     return Catalogue(images, torch.zeros(count, dtype=torch.int64), ("item",), images.spec)
-
-
-def _atomic(path: Path) -> Path:
-    if path.is_file():
-        return path
-    found = sorted(path.glob("*.inter"))
-    if len(found) != 1:
-        raise MissingDataError(
-            f"no file {path}, or no single *.inter in it: put RecBole's atomic file there"
-        )
-    return found[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from pathlib import Path
 
@@ -12,10 +11,11 @@ from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.files import sha256
 from vrbench.data.dataset import Dataset
 from vrbench.data.folder import assembled, catalogue_of
-from vrbench.data.formats import Parts
+from vrbench.data.formats import Parts, indices
 from vrbench.data.images import Fit
 from vrbench.data.splits import leave_one_out
-from vrbench.data.tables import Feedback, read_raw
+from vrbench.data.tables import Feedback, feedback_of, is_header, read_columns
+from vrbench.data.text import read_lines, read_tabs
 
 log = logging.getLogger(__name__)
 SPLITS = {"train": "trainingset.tsv", "validation": "validationset.tsv", "test": "testset.tsv"}
@@ -79,60 +79,56 @@ def _feedback(root: Path) -> Parts:
             "put the published feedback there"
         )
     pos, neg = root / "pos.txt", root / "neg.txt"
-    read = _pairs(pos)
+    read = _pairs(pos).once(pos)
     if neg.is_file():
         return {"train": (pos, read), "test": (neg, _first_of_rows(neg, set(read.users)))}
     log.warning("%s: TAaMR has no split; the last two items of a user are held out", pos)
-    users = sorted(set(read.users))
-    number = {user: n for n, user in enumerate(users)}
-    part = leave_one_out(
-        torch.tensor([number[u] for u in read.users]), torch.arange(len(read.users))
-    ).tolist()
-
-    def kept(which: int) -> Feedback:
-        rows = [n for n, p in enumerate(part) if p == which]
-        return Feedback(
-            [read.users[n] for n in rows], [read.items[n] for n in rows], None, None, read.sha256
-        )
-
-    return {name: (pos, kept(n)) for n, name in enumerate(("train", "validation", "test"))}
+    number = {user: n for n, user in enumerate(sorted(set(read.users)))}
+    part = leave_one_out(indices(read.users, number), torch.arange(len(read.users)))
+    names = ("train", "validation", "test")
+    return {name: (pos, read.keep(part == n)) for n, name in enumerate(names)}
 
 
 def _pairs(path: Path) -> Feedback:
-    """Return users and items, the first two columns; tabs or blanks between them."""
-    table = read_raw(path, "user and item (no header)", r"\s+", header=False)
-    if table.shape[1] not in (2, 4):
-        raise DataError(f"{path}: expected 2 or 4 columns, got {table.shape[1]}")
-    broken = table.index[table.isna().any(axis=1)]
-    if len(broken):
-        raise DataError(f"{path}, line {broken[0] + 1}: fewer columns than in line 1")
-    return Feedback(table[0].tolist(), table[1].tolist(), None, None, sha256(path))
+    """Return users and items, the first two columns; tabs or blanks between them.
+
+    Rating and time, if there, may be empty: VAR's preparation leaves them so where it moves an
+    item that only the test has into the train.
+    """
+    lines, rows = read_tabs(path, "user and item (no header)", blanks=True)
+    if not rows:
+        raise DataError(f"{path}: no rows")
+    if len(rows[0]) not in (2, 4):
+        raise DataError(f"{path}: expected 2 or 4 columns, got {len(rows[0])}")
+    if is_header(rows):
+        raise DataError(f"{path}, line {lines[0]}: a header ({' '.join(rows[0])}): take it out")
+    users, items = ([row[n] for row in rows] for n in (0, 1))
+    return feedback_of(path, lines, {"user": users, "item": items})
 
 
 def _first_of_rows(path: Path, known: set[str]) -> Feedback:
     """Return the first item of row ``u`` as the item of user ``u``."""
-    users, items = [], []
-    for n, line in enumerate(path.read_text().splitlines()):
+    users, items, lines = [], [], []
+    for n, line in enumerate(read_lines(path, "a row for each user, which begins with an item")):
         if not line.split():
             raise DataError(f"{path}, line {n + 1}: no item")
         if str(n) in known:
             users.append(str(n))
             items.append(line.split()[0])
-    return Feedback(users, items, None, None, sha256(path))
+            lines.append(n + 1)
+    return Feedback(users, items, None, None, sha256(path), lines)
 
 
 def _kinds(path: Path) -> dict[str, str]:
     """Return the class of each picture's stem, from a ``classes.csv``; none if there is none."""
     if not path.is_file():
         return {}
+    lines, columns = read_columns(path, ("ImageID", "ClassStr"))
     found: dict[str, str] = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = csv.DictReader(file)
-        if not {"ImageID", "ClassStr"} <= set(rows.fieldnames or ()):
-            raise DataError(f"{path}: expected columns ImageID, ClassStr, ClassNum, Prob")
-        for n, row in enumerate(rows):
-            if not row["ImageID"] or not row["ClassStr"]:
-                raise DataError(f"{path}, line {n + 2}: no ImageID or ClassStr")
-            name = row["ImageID"]
-            found[Path(name).stem if Path(name).suffix in PICTURES else name] = row["ClassStr"]
+    for line, name, kind in zip(lines, *columns.values(), strict=True):
+        if not name or not kind:
+            raise DataError(f"{path}, line {line}: no ImageID or ClassStr")
+        stem = Path(name).stem if Path(name).suffix in PICTURES else name
+        if found.setdefault(stem, kind) != kind:
+            raise DataError(f"{path}, line {line}: another class for {name!r} than before")
     return found
