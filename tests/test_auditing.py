@@ -18,7 +18,7 @@ def view(ranks):
     empty = torch.zeros(0)
     ranks = torch.tensor(ranks)
     items = torch.tensor([4, 9])
-    return View(empty, ranks.float(), ranks, empty, empty, empty, items, empty, 0, 1)
+    return View(empty, ranks.float(), ranks, empty, empty, items, empty, 0, 1)
 
 
 def test_what_became_of_an_item_counts_users_who_do_not_have_it():

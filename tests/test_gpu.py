@@ -25,7 +25,9 @@ from vrbench.recommenders.var2021 import ACF2021, AMR2021, FM2021, VBPR2021
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.recommenders.vnpr import VNPR
 from vrbench.threats.objectives import Misrank, TargetClass
-from vrbench.threats.scenario import Scenario, Threat
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.surfaces.features import Features
+from vrbench.threats.threat import Threat
 
 LOOP = {"factors": 8, "epochs": 15, "batch_size": 64, "lr": 0.05, "l2": 0.01}
 VISUAL = LOOP | {"visual_lr": 0.05}
@@ -73,7 +75,7 @@ def test_every_recommender_is_measured_alike(world, tmp_path, name):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_features_are_attacked_there_too(world, tmp_path):
-    threat = {"threat": Threat(surface="vector"), "budget": Rows(eps=0.1)}
+    threat = {"threat": Threat(surface=Features()), "budget": Rows(eps=0.1)}
     cpu, gpu = (
         measured(world, tmp_path, device, "VBPR", objective=partial(Misrank), **threat)
         for device in ("cpu", "cuda")

@@ -18,7 +18,8 @@ from vrbench.extractors.colour import Colour
 from vrbench.metrics.success import AimReached
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.threats.objectives import MatchFeatures, Promote, TargetClass, Untargeted
-from vrbench.threats.scenario import Scenario, Threat
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.threat import Threat
 
 FAST = {"epochs": 10, "batch_size": 64, "lr": 0.05, "visual_lr": 0.05, "l2": 0.01}
 ATTACKS = {

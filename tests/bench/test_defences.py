@@ -25,7 +25,9 @@ from vrbench.metrics.success import TargetedSuccess
 from vrbench.recommenders.dvbpr import DVBPR
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.threats.objectives import Promote, TargetClass
-from vrbench.threats.scenario import Scenario, Threat
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.surfaces.features import Features
+from vrbench.threats.threat import Threat
 
 FAST = {"epochs": 20, "batch_size": 64, "lr": 0.05, "l2": 0.01}
 
@@ -187,6 +189,6 @@ def test_impossible_knowledge_is_refused(attack):
     with pytest.raises(ConfigError, match=r"with a threat\.surrogate the adversary holds another"):
         Threat(aware=False, surrogate=Colour())
     with pytest.raises(ConfigError, match=r"threat\.surface is vector"):
-        Threat(aware=False, surface="vector")
+        Threat(aware=False, surface=Features())
     with pytest.raises(ConfigError, match="SmallCNN has no weights: wrap it in a training regime"):
         attack(extractor=JPEG(SmallCNN()))

@@ -22,7 +22,8 @@ from vrbench.metrics.success import TargetedSuccess
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.dvbpr import DVBPR
 from vrbench.threats.objectives import Promote
-from vrbench.threats.scenario import Scenario, Threat
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.threat import Threat
 
 
 def ranker(**changes):

@@ -16,7 +16,8 @@ from vrbench.metrics.shift import PredictionShift
 from vrbench.recommenders.alexrank import AlexRank
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.threats.objectives import MatchFeatures, Promote
-from vrbench.threats.scenario import ColdStart, Threat
+from vrbench.threats.scenario import ColdStart
+from vrbench.threats.threat import Threat
 
 METRICS = [InjectedHR(k=3), InjectedRank(), TwoStageHR(k=1), PredictionShift()]
 BPR = partial(VBPR, **FAST, visual_lr=0.05, l2_visual=0.0001)

@@ -29,7 +29,8 @@ from vrbench.metrics.shift import PredictionShift
 from vrbench.recommenders.amr import AMR
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.threats.objectives import Promote, TargetClass
-from vrbench.threats.scenario import Scenario, Threat
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.threat import Threat
 
 FILE = Path(__file__).with_name("numbers.json")
 FAST = {"epochs": 10, "batch_size": 64, "lr": 0.05, "visual_lr": 0.05, "l2": 0.01}

@@ -53,9 +53,7 @@ class Case:
             tuple(f"i{n}" for n in range(ITEMS)),
         )
         ranked = rank(Given(scores), images, train, test, none, KEPT)
-        self.view = View(
-            **ranked._asdict(), pixels=None, items=none, labels=kinds, source=0, target=1
-        )
+        self.view = View(**ranked._asdict(), items=none, labels=kinds, source=0, target=1)
         ties = torch.randperm(ITEMS, generator=stream(0, "ties", ITEMS)).tolist()
         self.full = [
             sorted((i for i in ties if not owned[u, i]), key=lambda i: -scores[u, i])

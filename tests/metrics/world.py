@@ -40,7 +40,6 @@ def view(ranking, labels=None, *, data=None, scores=None, ranks=None, items=(0,)
         ranks=torch.ones(users, len(items)).int() if ranks is None else torch.tensor(ranks).int(),
         relevant_ranks=relevant,
         candidates=torch.full((users,), k),
-        pixels=torch.zeros(len(items), 3, 1, 1),
         items=torch.tensor(items),
         labels=labels,
         source=source,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -19,10 +20,12 @@ class Designer(Protocol):
     Attributes:
         starts: proposals for each item.
         steps: gradients for each proposal.
+        spec: what it is, as a component says it.
     """
 
     starts: int
     steps: int
+    spec: Any
 
     def best(
         self,
@@ -57,6 +60,12 @@ class Generated(Attack):
 
     def __init__(self, design: Designer) -> None:
         self.design = design
+
+    def with_fitted_parts(self, fit: Callable[[Any], Any]) -> Generated:
+        other = copy.copy(self)
+        other.design = fit(self.design)
+        other.spec = self.spec | {"of": {"design": other.design.spec}}
+        return other
 
     @property
     def cost(self) -> Cost | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
-from vrbench.bench.run import with_network
+from vrbench.bench.session import Session
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
@@ -168,20 +167,16 @@ def design(
             raise IncompatibleError(
                 f"{class_of(factory).name} does not score a picture alone: take a DVBPR"
             )
+    session = Session(store, machine, seed, extractor_seed)
     device, catalogue = machine.device, dataset.catalogue
-    images = stages.develop(store, catalogue.images)
-    teach = partial(
-        stages.teach, store, catalogue=catalogue, images=images, seed=extractor_seed, device=device
-    )
-    served, _ = teach(extractor)
-    train = partial(stages.train, store, dataset, visuals=images.to(device), device=device)
-    own = with_network(recommender, served, teach, device)
+    world = session.shop(dataset, extractor, recommender, needs_network=True)
+    images, served = world.images, world.network
     models = {
-        OWN: train(own, seed=seed),
-        "other seed": train(own, seed=seed + OTHER),
-        "other kind": train(with_network(judge, served, teach, device), seed=seed),
+        OWN: session.fit(world).served,
+        "other seed": session.fit(world, seed + OTHER).served,
+        "other kind": session.fit(session.shop(dataset, extractor, judge)).served,
     }
-    stages.equip(store, design, catalogue, images, extractor_seed, device)
+    design = session.prepare(design, world)
     who = _users(dataset, users)
     asked = torch.stack([_items(dataset.test, user)[0] for user in who])
     categories = catalogue.categories[asked]

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from statistics import fmean
 
 import torch
 
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
-from vrbench.bench.run import looks_through, with_network
+from vrbench.bench.session import Session
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
@@ -20,9 +19,10 @@ from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.metrics.base import View
 from vrbench.metrics.ranking import NDCG
-from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes, class_of
+from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
 from vrbench.recommenders.epochs import VALID_K, EpochRecommender
 from vrbench.recommenders.ranking import rank
+from vrbench.threats.world import World
 
 Watch = Callable[[int, float], None]  # told a step and the score there; may raise to stop
 
@@ -61,17 +61,9 @@ class Validation:
             raise ConfigError("nothing to tune on: the dataset has no validation split")
         sizes = dataset.train.num_users, dataset.train.num_items
         self.data = replace(dataset, test=Interactions.of(NONE, NONE, *sizes, ["no test"]))
-        self.store, self.device, self.seeds = store, machine.device, tuple(seeds)
+        self.session = Session(store, machine, extractor_seed=extractor_seed)
+        self.seeds = tuple(seeds)
         self._extractor = extractor
-        self._images = stages.develop(store, dataset.catalogue.images)
-        self._teach = partial(
-            stages.teach,
-            store,
-            catalogue=dataset.catalogue,
-            images=self._images,
-            seed=extractor_seed,
-            device=self.device,
-        )
 
     def score(self, recommender: RecommenderFactory, watch: Watch) -> float:
         """Return the mean over seeds of the validation nDCG@20 of what ``recommender`` makes.
@@ -79,23 +71,15 @@ class Validation:
         ``watch`` hears the score after every evaluated epoch of the first seed, and the mean so far
         after every seed; whether a model was in the store or not, it hears the same.
         """
-        looks = looks_through(recommender)
-        served = self._teach(self._extractor)[0] if looks else self._extractor
-        clean: Visuals = self._images.to(self.device)
-        if looks:
-            signal = class_of(recommender).signal
-            clean = stages.look(self.store, self._images, served, signal)
-        factory = with_network(recommender, served, self._teach, self.device)
+        world = self.session.shop(self.data, self._extractor, recommender)
         found: list[float] = []
         for n, seed in enumerate(self.seeds):
-            model = self._train(factory, clean, seed, watch if n == 0 else None)
-            found.append(self.ndcg(model, clean))
+            model = self._train(world, seed, watch if n == 0 else None)
+            found.append(self.ndcg(model, world.visuals))
             watch(SEED_STEPS + n, fmean(found))
         return fmean(found)
 
-    def _train(
-        self, factory: RecommenderFactory, clean: Visuals, seed: int, watch: Watch | None
-    ) -> Recommender:
+    def _train(self, world: World, seed: int, watch: Watch | None) -> Recommender:
         heard: set[int] = set()
 
         def hear(epoch: int, score: float) -> None:
@@ -104,12 +88,15 @@ class Validation:
                 watch(epoch, score)
 
         def watched(sizes: Sizes) -> Recommender:
-            model = factory(sizes)
+            model = world.factory(sizes)
             if isinstance(model, EpochRecommender):
                 model.watch = hear
             return model
 
-        model, notes = stages.trained(self.store, self.data, watched, clean, seed, self.device)
+        session = self.session
+        model, notes = stages.trained(
+            session.store, self.data, watched, world.visuals, seed, session.device
+        )
         if isinstance(model, EpochRecommender):  # it may have been trained before
             for epoch, entry in enumerate(notes["epochs"], 1):
                 if "valid_ndcg" in entry:
@@ -121,7 +108,6 @@ class Validation:
         ranked = rank(model, visuals, self.data.train, self.data.valid, NONE, 1)
         view = View(
             **ranked._asdict(),
-            pixels=torch.empty(0),
             items=NONE,
             labels=self.data.catalogue.categories,
             source=0,

@@ -7,11 +7,14 @@ import hashlib
 import inspect
 import json
 import math
+from collections.abc import Callable
 from enum import Enum
 from functools import cache, partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from vrbench.core.errors import ConfigError
+
+Made = TypeVar("Made", bound="Component")
 
 
 class Component:
@@ -43,6 +46,14 @@ class Component:
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
         object.__setattr__(self, "spec", _describe_call(cls, args, kwargs))
+        return self
+
+    def with_fitted_parts(self: Made, fit: Callable[[Any], Any]) -> Made:
+        """Return this with every component inside it that learns fitted; itself if there is none.
+
+        Args:
+            fit: returns a fitted copy of a component, or the component itself if it learns nothing.
+        """
         return self
 
     def __setattr__(self, key: str, value: Any) -> None:

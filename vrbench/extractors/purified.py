@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import io
 from abc import abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,13 @@ class Purified(Extractor):
         other = copy.copy(self)
         other._modules = dict(self._modules)  # else both would share one table of modules
         other.front, other.inner = front, inner
+        return other
+
+    def with_fitted_parts(self, fit: Callable[[Any], Any]) -> Purified:
+        other = copy.copy(self)
+        other._modules = dict(self._modules)  # else both would share one table of modules
+        other.inner = fit(self.inner)
+        other.spec = self.spec | {"of": {"inner": other.inner.spec}}
         return other
 
     @property

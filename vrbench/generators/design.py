@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -73,6 +74,12 @@ class Design(Component):
         self.generator = generator
         self.starts, self.steps, self.lr = starts, steps, lr
         self.spread, self.realism, self.copies = spread, realism, copies
+
+    def with_fitted_parts(self, fit: Callable[[Any], Any]) -> Design:
+        other = copy.copy(self)
+        other.generator = fit(self.generator)
+        other.spec = self.spec | {"of": {"generator": other.generator.spec}}
+        return other
 
     def propose(
         self,

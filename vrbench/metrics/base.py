@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError
@@ -27,7 +28,6 @@ class View:
     ranks: Tensor  # (U, n) int64 ranks of the attacked items; 0 where the user has seen the item
     relevant_ranks: Tensor  # (T,) int64 rank of each test item for its user
     candidates: Tensor  # (U,) int64 number of items ranked for each user
-    pixels: Tensor  # (n, 3, H, W) images of the attacked items, in [0, 1]
     items: Tensor  # (n,) the attacked items
     labels: Tensor  # (num_items,) int64 the category that the run counts each item under
     source: int  # the attacked category, an index into labels' names
@@ -40,6 +40,50 @@ class View:
     audience: Tensor | None = None  # (U, n) bool: whom each item is to reach, where that is said
     relevant_scores: Tensor | None = None  # (T,) float32 score of each test item for its user
     ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
+
+
+@dataclass(frozen=True)
+class Crafted:
+    """The attacked pictures, finished as uploaded, and what is made of them; ``n`` items."""
+
+    clean: Tensor  # (n, 3, H, W) float32 in [0, 1]
+    attacked: Tensor  # (n, 3, H, W) float32 in [0, 1]
+    reached: Tensor  # (n,) bool: the adversary's aim, re-checked on the finished picture
+    loss: Tensor  # (n,) float32 loss of the aim there
+    margin: Tensor  # (n,) float32 margin of the aim there; negative is reached
+    predicted: Tensor  # (n,) int64 class by the served extractor, attacked
+    predicted_before: Tensor  # (n,) int64 class by the served extractor, clean
+    vector_before: Tensor  # (n, D) float32 features by the served extractor, clean
+    vector_after: Tensor  # (n, D) float32 features by the served extractor, attacked
+    queries: Tensor  # (n,) int64 questions asked by a black-box attack; 0 for the others
+    target: int | None  # the target among the served extractor's classes; None if it has none
+
+
+@dataclass(frozen=True)
+class Views:
+    """All that one run lets a metric see.
+
+    Attributes:
+        before: the shop before the attack.
+        after: the shop after it; None where nobody attacked.
+        control: the shop before it, its recommender trained anew under another seed; or None.
+        crafted: the attacked pictures, where it was pictures.
+        of_items: whether particular items were attacked, so that what became of them can be told.
+        counts_categories: whether there is a source category to count.
+    """
+
+    before: View
+    after: View | None = None
+    control: View | None = None
+    crafted: Crafted | None = None
+    of_items: bool = True
+    counts_categories: bool = True
+
+    @property
+    def shown(self) -> dict[str, View]:
+        """The views there are, by name."""
+        named = {"before": self.before, "control": self.control, "after": self.after}
+        return {name: view for name, view in named.items() if view is not None}
 
 
 class Metric(Component, ABC):
@@ -66,6 +110,21 @@ class Metric(Component, ABC):
         """How many places of everyone's lists it is about; 0 if it is about no list."""
         return 0
 
+    def applies(self, views: Views) -> bool:
+        """Return whether the metric has a meaning there; a row is made only then."""
+        return views.counts_categories or not self.of_category
+
+    @abstractmethod
+    def values(self, views: Views, dataset: Dataset) -> dict[str, Tensor]:
+        """Return ``before``, ``after``, ``control``: one number per user or image, NaN undefined.
+
+        Only those that there are; a metric of a change has no ``before``.
+        """
+
+    def pairs(self, views: Views, dataset: Dataset) -> tuple[Tensor, Tensor] | None:
+        """Return the ``(U,)`` values before and after that a paired test compares; or None."""
+        return None
+
 
 class RankMetric(Metric):
     """A metric of one view; reported before and after the attack."""
@@ -80,6 +139,14 @@ class RankMetric(Metric):
         """Return the ``(U,)`` values that a paired test compares; those of ``measure``."""
         return self.measure(view, dataset)
 
+    def values(self, views: Views, dataset: Dataset) -> dict[str, Tensor]:
+        return {name: self.measure(view, dataset) for name, view in views.shown.items()}
+
+    def pairs(self, views: Views, dataset: Dataset) -> tuple[Tensor, Tensor] | None:
+        if views.after is None:
+            return None
+        return self.tested(views.before, dataset), self.tested(views.after, dataset)
+
 
 class SystemMetric(Metric):
     """One number of all lists together; reported before and after the attack, without a test."""
@@ -89,6 +156,10 @@ class SystemMetric(Metric):
     @abstractmethod
     def measure(self, view: View, dataset: Dataset) -> float:
         """Return the number; NaN where it is not defined."""
+
+    def values(self, views: Views, dataset: Dataset) -> dict[str, Tensor]:
+        shown = views.shown.items()
+        return {name: torch.tensor([self.measure(view, dataset)]) for name, view in shown}
 
 
 class Cutoff(Metric):
@@ -136,22 +207,12 @@ class ShiftMetric(Metric):
     def measure(self, before: View, after: View, dataset: Dataset) -> Tensor:
         """Return one float32 value per user, ``(U,)``; NaN for users it is not defined for."""
 
+    def applies(self, views: Views) -> bool:
+        return views.after is not None and views.of_items and super().applies(views)
 
-@dataclass(frozen=True)
-class Crafted:
-    """The attacked pictures, finished as uploaded, and what is made of them; ``n`` items."""
-
-    clean: Tensor  # (n, 3, H, W) float32 in [0, 1]
-    attacked: Tensor  # (n, 3, H, W) float32 in [0, 1]
-    reached: Tensor  # (n,) bool: the adversary's aim, re-checked on the finished picture
-    loss: Tensor  # (n,) float32 loss of the aim there
-    margin: Tensor  # (n,) float32 margin of the aim there; negative is reached
-    predicted: Tensor  # (n,) int64 class by the served extractor, attacked
-    predicted_before: Tensor  # (n,) int64 class by the served extractor, clean
-    vector_before: Tensor  # (n, D) float32 features by the served extractor, clean
-    vector_after: Tensor  # (n, D) float32 features by the served extractor, attacked
-    queries: Tensor  # (n,) int64 questions asked by a black-box attack; 0 for the others
-    target: int | None  # the target among the served extractor's classes; None if it has none
+    def values(self, views: Views, dataset: Dataset) -> dict[str, Tensor]:
+        later = {name: view for name, view in views.shown.items() if name != "before"}
+        return {name: self.measure(views.before, v, dataset) for name, v in later.items()}
 
 
 class CraftMetric(Metric):
@@ -166,6 +227,15 @@ class CraftMetric(Metric):
     @abstractmethod
     def measure(self, crafted: Crafted) -> Tensor:
         """Return one float32 value per attacked picture, ``(n,)``; NaN where undefined."""
+
+    def applies(self, views: Views) -> bool:
+        return views.crafted is not None
+
+    def values(self, views: Views, dataset: Dataset) -> dict[str, Tensor]:
+        assert views.crafted is not None
+        clean = self.baseline(views.crafted)
+        found = {"after": self.measure(views.crafted)}
+        return found if clean is None else found | {"before": clean}
 
 
 class ImageMetric(CraftMetric):

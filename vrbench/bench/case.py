@@ -1,0 +1,61 @@
+"""The scenario, settled: which items, and which categories."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from vrbench.bench.session import Session
+from vrbench.core.errors import IncompatibleError
+from vrbench.threats.experiment import Experiment
+from vrbench.threats.scenario import Case, Scenario
+from vrbench.threats.world import World
+
+
+def resolve(session: Session, x: Experiment, world: World) -> Case | None:
+    """Return what is attacked, and what metrics count; None if a dry run cannot know it yet.
+
+    Where no item is attacked, a catalogue of one category will do.
+
+    Raises:
+        ConfigError, IncompatibleError: if the scenario does not fit the catalogue.
+    """
+    scenario, catalogue = x.scenario, world.data.catalogue
+    labels, names = catalogue.categories, catalogue.names
+    if len(names) < 2 and not x.threat.acts_on.of_items:
+        return Case(source=names[0], target=names[0], names=names, labels=labels, items=labels[:0])
+    if scenario.labels != "catalogue":
+        judge = world.network
+        if scenario.labeller is not None:
+            judge = session.prepare(scenario.labeller, world)
+        predicted = session.label(world, judge)
+        if predicted is None:
+            return None
+        labels, names = predicted, judge.classes
+    share = _share(session, scenario, world, labels, len(names))
+    if share is None:
+        return None
+    case = scenario.choose(share, labels, names, world.data.cold_items)
+    case = replace(case, item_ids=world.data.item_ids)
+    if not scenario.count_own:
+        return case
+    if world.network.classes != names:
+        raise IncompatibleError("scenario.count_own needs an extractor of the scenario's classes")
+    counted = session.label(world, world.network)
+    return None if counted is None else replace(case, labels=counted)
+
+
+def _share(
+    session: Session, scenario: Scenario, world: World, labels: Tensor, count: int
+) -> Tensor | None:
+    """Return ``(count,)``: CHR@k of each category under the reference; zeros if none is chosen."""
+    if not scenario.is_open:
+        return torch.zeros(count)
+    reference = session.without_pictures(world, scenario.reference, "scenario.reference")
+    found = session.rank(reference, labels[:0], scenario.k)
+    if found is None:
+        return None
+    top = found.ranking[:, : scenario.k]
+    return torch.bincount(labels[top[top >= 0]], minlength=count) / len(top)

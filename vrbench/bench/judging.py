@@ -1,0 +1,47 @@
+"""What the shop's network, and the goal, make of finished pictures."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vrbench.bench.stages import CHUNK
+from vrbench.metrics.base import Crafted
+from vrbench.threats.scenario import Case
+from vrbench.threats.world import Change
+
+
+@torch.no_grad()
+def judged(change: Change, case: Case) -> Crafted | None:
+    """Return the attacked pictures, judged as they were uploaded; None where there are none."""
+    if change.pixels is None:
+        return None
+    assert change.objective is not None
+    assert change.queries is not None
+    network, goal = change.world.network, change.objective
+    device, clean = network.device, change.world.images[case.items]
+
+    def through(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        seen = [network(block.to(device)) for block in pixels.split(CHUNK)]
+        logits = torch.cat([s.logits for s in seen])
+        return torch.cat([s.vector for s in seen]).cpu(), logits.argmax(1).cpu()
+
+    pairs = zip(change.pixels.split(CHUNK), case.items.split(CHUNK), strict=True)
+    verdicts = [goal.judge(x.to(device), i.to(device)) for x, i in pairs]
+    margin = torch.cat([v.margin for v in verdicts]).cpu()
+    vector_before, predicted_before = through(clean)
+    vector_after, predicted = through(change.pixels)
+    classes = network.classes
+    return Crafted(
+        clean=clean,
+        attacked=change.pixels,
+        reached=margin < 0,
+        loss=torch.cat([v.loss for v in verdicts]).cpu(),
+        margin=margin,
+        predicted=predicted,
+        predicted_before=predicted_before,
+        vector_before=vector_before,
+        vector_after=vector_after,
+        queries=change.queries,
+        target=classes.index(case.target) if case.target in classes else None,
+    )

@@ -1,0 +1,254 @@
+"""What all stages of a run share: the store, the machine, the seeds."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from vrbench.attacks.base import Attack, Goal
+from vrbench.attacks.budget import Budget
+from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.bench import stages
+from vrbench.bench.machine import Machine
+from vrbench.bench.parameters import perturb
+from vrbench.bench.store import Artifact, Store
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.spec import Component, inputs_of
+from vrbench.core.visuals import Signal, Visuals
+from vrbench.data.dataset import Dataset
+from vrbench.extractors.base import Extractor
+from vrbench.generators.lsgan import LSGAN
+from vrbench.metrics.base import Metric
+from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
+from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.injection import Injected
+from vrbench.recommenders.ranking import Ranked
+from vrbench.threats.experiment import Experiment
+from vrbench.threats.knowledge import looking_through
+from vrbench.threats.objectives import Objective
+from vrbench.threats.scenario import Case, ColdStart
+from vrbench.threats.world import World
+
+log = logging.getLogger(__name__)
+Part = TypeVar("Part", bound=Component)
+TOP = 100  # length of the lists that are kept, unless longer ones are asked for
+
+
+@dataclass(frozen=True)
+class Session:
+    """Makes worlds, and keeps every stage; what the store already has is not made again.
+
+    Attributes:
+        store: keeps the stages.
+        machine: device, threads, precision of the adversary.
+        seed: of the recommender's training and of the attack.
+        extractor_seed: of the extractor's training, and of the GAN's where the attack has one.
+    """
+
+    store: Store
+    machine: Machine
+    seed: int = 0
+    extractor_seed: int = 0
+
+    @property
+    def device(self) -> str:
+        """Where models are."""
+        return self.machine.device
+
+    @property
+    def precision(self) -> str:
+        """What the adversary's network computes in."""
+        return self.machine.precision
+
+    def shop(
+        self,
+        dataset: Dataset,
+        extractor: Extractor,
+        recommender: RecommenderFactory,
+        needs_network: bool = False,
+    ) -> World:
+        """Return a shop: pictures decoded, its network fitted, its features extracted.
+
+        Args:
+            dataset: pictures and feedback.
+            extractor: the shop's network; taught only if the recommender looks through it.
+            recommender: makes the shop's recommender.
+            needs_network: teach it in any case.
+        """
+        images = stages.develop(self.store, dataset.catalogue.images)
+        world = World(dataset, images, extractor, recommender, images.to(self.device))
+        if needs_network or looks_through(recommender):
+            network, notes = self._teach(extractor, world)
+            world = replace(world, network=network, notes=notes)
+            world = replace(world, visuals=self.extract(world, network))
+        return replace(world, factory=self._with_network(world))
+
+    def prepare(self, part: Part, world: World) -> Part:
+        """Return a fitted copy of what is learnt from the catalogue; else the part itself.
+
+        An extractor (with the defence in front of it), a GAN, a design, an attack that has one.
+        """
+        made: Any = part
+        if isinstance(made, Extractor):
+            made, _ = self._teach(made, world)
+        elif isinstance(made, LSGAN):
+            made, _ = stages.imagine(
+                self.store,
+                made,
+                world.data.catalogue,
+                world.images,
+                self.extractor_seed,
+                self.device,
+            )
+        else:
+            made = made.with_fitted_parts(partial(self.prepare, world=world))
+        return made
+
+    def extract(self, world: World, network: Extractor) -> Visuals:
+        """Return what the recommender of ``world`` is shown through ``network``."""
+        return stages.look(self.store, world.images, network, class_of(world.factory).signal)
+
+    def label(self, world: World, network: Extractor) -> Tensor | None:
+        """Return the ``(num_items,)`` classes that ``network`` predicts; None in a dry run."""
+        made = stages.label(self.store, world.images, network).tensors
+        return None if made is None else made["labels"]
+
+    def fit(self, world: World, seed: int | None = None) -> World:
+        """Return ``world`` with its recommender trained on what it is shown."""
+        seed = self.seed if seed is None else seed
+        model = stages.train(
+            self.store, world.data, world.factory, world.visuals, seed, self.device
+        )
+        return replace(world, model=model)
+
+    def rank(self, world: World, targets: Tensor, places: int = 0) -> Ranked | None:
+        """Return everyone's lists, and where ``targets`` stand; None in a dry run.
+
+        The lists are of ``places`` items, of 100 at least, of the whole catalogue at most.
+        """
+        data, k = world.data, min(max(TOP, places), world.data.train.num_items)
+        return stages.ranking(
+            self.store, world.served, world.visuals, data.seen, data.test, targets, k
+        )
+
+    def craft(
+        self,
+        x: Experiment,
+        world: World,
+        case: Case,
+        goal: Goal,
+        aim: Objective,
+        knows: dict[str, Any],
+    ) -> Artifact:
+        """Return ``pixels`` and ``queries`` of the case's items; see ``stages.craft``."""
+        assert isinstance(x.attack, Attack)
+        assert isinstance(x.budget, Budget)
+        return stages.craft(
+            self.store,
+            world.images,
+            case.items,
+            x.attack,
+            x.budget,
+            aim,
+            goal,
+            knows,
+            self.seed,
+            self.precision,
+            world.network.device,
+        )
+
+    def perturb_features(
+        self, x: Experiment, world: World, aim: Objective, knows: dict[str, Any]
+    ) -> Artifact:
+        """Return ``rows``: the features of every item, changed; see ``stages.disturb``."""
+        assert isinstance(x.attack, Attack)
+        assert isinstance(x.budget, Budget)
+        return stages.disturb(self.store, world.visuals, x.attack, x.budget, aim, knows, self.seed)
+
+    def perturb_parameters(self, x: Experiment, world: World) -> Recommender:
+        """Return the recommender of ``world`` with its embeddings changed."""
+        assert isinstance(x.attack, ParameterAttack)
+        assert isinstance(x.budget, Embeddings)
+        return perturb(
+            self.store,
+            world.served,
+            world.data,
+            world.visuals,
+            x.attack,
+            x.budget,
+            self.seed,
+        )
+
+    def retrieve(self, x: Experiment, world: World, metrics: Sequence[Metric]) -> Artifact | None:
+        """Return the candidates that new items are tried among; None where no metric asks.
+
+        Raises:
+            IncompatibleError, ConfigError: if the scenario has no such candidates, or too few.
+        """
+        asking = [metric for metric in metrics if metric.two_stage]
+        if not asking:
+            return None
+        if not isinstance(x.scenario, ColdStart):
+            raise IncompatibleError(f"{asking[0].column} needs scenario=cold_start")
+        cold, n = world.data.cold_items, x.scenario.candidates
+        known = world.data.train.num_items - len(cold)
+        if n > known:
+            raise ConfigError(
+                f"scenario.candidates: expected at most the {known} known items, got {n}"
+            )
+        longest = max(getattr(metric, "k", 1) for metric in asking)
+        if longest > n:
+            raise ConfigError(f"a list of {longest} places is longer than scenario.candidates={n}")
+        blind = self.without_pictures(world, x.scenario.generator, "scenario.generator")
+        return stages.offer(self.store, blind.served, world.images, world.data.seen, cold, n)
+
+    def inject(self, world: World, offered: Artifact, items: Tensor) -> Injected | None:
+        """Return where ``items`` stand, each alone among the candidates; None in a dry run."""
+        data = world.data
+        return stages.injection(
+            self.store, world.served, world.visuals, offered, data.test, items, data.cold_items
+        )
+
+    def without_pictures(
+        self, world: World, recommender: RecommenderFactory | None, setting: str
+    ) -> World:
+        """Return ``world`` with a recommender that sees no images, BPRMF if None, seed 0.
+
+        Raises:
+            IncompatibleError: if it does; then every extractor would get another answer.
+        """
+        factory = recommender or BPRMF
+        if class_of(factory).signal is not None:
+            raise IncompatibleError(
+                f"{setting} must not look at images, or every extractor would get another one"
+            )
+        return self.fit(replace(world, factory=factory, visuals=world.images), seed=0)
+
+    def _teach(self, extractor: Extractor, world: World) -> tuple[Extractor, dict[str, Any]]:
+        return stages.teach(
+            self.store,
+            extractor,
+            world.data.catalogue,
+            world.images,
+            self.extractor_seed,
+            self.device,
+        )
+
+    def _with_network(self, world: World) -> RecommenderFactory:
+        """Return the factory with the image network it asks for: its own, or the shop's."""
+        factory, network = world.factory, world.network
+        own = factory.keywords.get("network") if isinstance(factory, partial) else None
+        if own is not None:
+            network = own.to(self.device) if own.bare else self.prepare(own, world)
+        return looking_through(factory, network)
+
+
+def looks_through(recommender: RecommenderFactory) -> bool:
+    """Return whether the recommender needs the shop's extractor: features, maps, or a network."""
+    shown = class_of(recommender).signal in (Signal.MAPS, Signal.VECTOR)
+    return shown or "network" in inputs_of(recommender)

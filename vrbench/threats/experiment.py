@@ -1,0 +1,58 @@
+"""Everything that one cell of a grid chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vrbench.attacks.base import Attack
+from vrbench.attacks.budget import Budget
+from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.data.dataset import Dataset
+from vrbench.extractors.base import Extractor
+from vrbench.recommenders.base import RecommenderFactory
+from vrbench.threats.objectives import ObjectiveFactory
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.threat import Threat
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One shop, one adversary, one threat model.
+
+    Attributes:
+        dataset: pictures and feedback.
+        extractor: what the shop's features are made with; taught first if it learns.
+        recommender: makes the shop's recommender.
+        attack: how the adversary searches, for pictures, features or parameters.
+        budget: how far they may change.
+        objective: what the adversary wants.
+        scenario: whose pictures are attacked, and what they should be taken for.
+        threat: where and when the adversary acts, and which extractor he holds.
+        control: whether the recommender is also trained on clean images under another seed, as a
+            noise floor; None does so for poisoning only.
+    """
+
+    dataset: Dataset
+    extractor: Extractor
+    recommender: RecommenderFactory
+    attack: Attack | ParameterAttack
+    budget: Budget | Embeddings
+    objective: ObjectiveFactory
+    scenario: Scenario
+    threat: Threat
+    control: bool | None = None
+
+    @property
+    def attacked(self) -> bool:
+        """Whether anybody attacks at all."""
+        return self.threat.timing != "none"
+
+    @property
+    def poisons(self) -> bool:
+        """Whether the recommender is trained on what the adversary left."""
+        return self.threat.timing == "poisoning"
+
+    @property
+    def wants_control(self) -> bool:
+        """Whether a clean retrain is to stand beside the attacked shop."""
+        return self.poisons if self.control is None else self.control

@@ -1,0 +1,1 @@
+"""Attack surfaces: where in a shop an adversary acts."""

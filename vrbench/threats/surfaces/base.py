@@ -1,0 +1,113 @@
+"""What an attack surface is, and what it may ask of a run."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+
+from torch import Tensor
+
+from vrbench.attacks.base import Goal
+from vrbench.core.errors import IncompatibleError
+from vrbench.core.spec import Component
+from vrbench.core.visuals import Visuals
+from vrbench.extractors.base import Extractor
+from vrbench.recommenders.base import Recommender
+from vrbench.threats.objectives import Objective
+from vrbench.threats.scenario import Case
+from vrbench.threats.world import Change, World
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
+
+Part = TypeVar("Part", bound=Component)
+
+
+class Stages(Protocol):
+    """The stages of a run that an adversary goes through; ``bench.session.Session`` has them.
+
+    Each is kept in the store under all that it is given, the seeds of the run among them.
+    """
+
+    @property
+    def precision(self) -> str:
+        """What the adversary's network computes in: "float32" or "bfloat16"."""
+        ...
+
+    def prepare(self, part: Part, world: World) -> Part:
+        """Return a fitted copy of what is learnt from the catalogue; else the part itself."""
+        ...
+
+    def extract(self, world: World, network: Extractor) -> Visuals:
+        """Return what the recommender of ``world`` would be shown through ``network``."""
+        ...
+
+    def fit(self, world: World) -> World:
+        """Return ``world`` with its recommender trained."""
+        ...
+
+    def craft(
+        self, x: Experiment, world: World, case: Case, goal: Goal, aim: Objective, knows: Knows
+    ) -> Made:
+        """Return ``pixels`` and ``queries`` of the case's items; see ``stages.craft``."""
+        ...
+
+    def perturb_features(self, x: Experiment, world: World, aim: Objective, knows: Knows) -> Made:
+        """Return ``rows``: the features of every item, changed."""
+        ...
+
+    def perturb_parameters(self, x: Experiment, world: World) -> Recommender:
+        """Return the recommender of ``world`` with its embeddings changed."""
+        ...
+
+
+class Made(Protocol):
+    """What a stage returns; ``bench.store.Artifact`` is one."""
+
+    @property
+    def tensors(self) -> dict[str, Tensor] | None:
+        """What was made; None where a dry run lacks it."""
+        ...
+
+    @property
+    def spec(self) -> Any:
+        """Its address."""
+        ...
+
+
+Knows = dict[str, Any]  # what an objective is made from, by parameter
+
+
+class Surface(Component, ABC):
+    """Where an adversary acts: on pictures, on features, on parameters, or nowhere.
+
+    Attributes:
+        attacks, budgets: what goes with it; instances of these.
+        goes_with: a sentence that says so.
+        needs_network: whether the shop's extractor must be fitted, even if its recommender does not
+            look through it.
+        of_items: whether particular items are attacked: then a source and a target category must be
+            there, and metrics of what became of these items mean something.
+    """
+
+    attacks: ClassVar[tuple[type, ...]] = (object,)
+    budgets: ClassVar[tuple[type, ...]] = (object,)
+    goes_with: ClassVar[str] = ""
+    needs_network: ClassVar[bool] = False
+    of_items: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self.spec = self.name  # all that keys say of a surface without settings
+
+    def check(self, x: Experiment) -> None:
+        """Raise unless the parts of an experiment go together here.
+
+        Raises:
+            IncompatibleError: says what goes with what.
+        """
+        if not (isinstance(x.attack, self.attacks) and isinstance(x.budget, self.budgets)):
+            raise IncompatibleError(self.goes_with)
+
+    @abstractmethod
+    def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
+        """Return what the adversary makes of ``world``, in which the recommender is trained."""

@@ -1,0 +1,61 @@
+"""The features of items are changed, without any picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+
+from vrbench.attacks.base import Attack
+from vrbench.attacks.rows import Rows
+from vrbench.core.errors import IncompatibleError
+from vrbench.core.visuals import Signal
+from vrbench.recommenders.base import class_of
+from vrbench.threats.knowledge import knowledge
+from vrbench.threats.scenario import Case
+from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.surfaces.parameters import Parameters
+from vrbench.threats.world import Change, World
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
+
+
+class Features(Surface):
+    """Perturbations of the feature vectors of *every* item (Tang et al., TKDE 2020, sec. 4.4).
+
+    AMR's published test. The scenario then only says which category CHR counts.
+    """
+
+    name = "vector"
+    attacks, budgets = (Attack,), (Rows,)
+    goes_with = "threat=vector goes with a budget of rows, such as budget=rows_10, and only so"
+    needs_network = of_items = True
+
+    def check(self, x: Experiment) -> None:
+        Parameters.refuse(x)
+        super().check(x)
+        if class_of(x.recommender).signal is not Signal.VECTOR:
+            raise IncompatibleError(
+                "threat=vector needs a recommender that is shown feature vectors"
+            )
+        assert isinstance(x.attack, Attack)
+        if not x.attack.on_rows:
+            raise IncompatibleError(
+                f"{x.attack.name} works on pictures only: take fgsm, pgd or noise"
+            )
+        if x.threat.surrogate is not None or x.threat.mixed is not None:
+            raise IncompatibleError(
+                "threat.surface=vector knows no surrogate and mixes no features"
+            )
+
+    def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
+        knows, _ = knowledge(stages, x, world, case)
+        aim = x.objective(**knows)
+        made = stages.perturb_features(x, world, aim, knows)
+        if made.tensors is None:
+            return Change(world, complete=False, objective=aim)
+        items = torch.arange(len(world.images))
+        shown = world.visuals.overlay(items, made.tensors["rows"], made.spec)
+        return Change(replace(world, visuals=shown), objective=aim)

@@ -1,0 +1,24 @@
+"""Nobody attacks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vrbench.threats.scenario import Case
+from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.world import Change, World
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
+
+
+class Nobody(Surface):
+    """No surface: the recommender is trained and measured, also where there are no pictures."""
+
+    name = "none"
+
+    def __init__(self) -> None:
+        self.spec = "pixels"  # what keys have said wherever nobody attacks; the timing tells
+
+    def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
+        return Change(world)

@@ -1,0 +1,51 @@
+"""What a recommender has learnt is changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.core.errors import IncompatibleError
+from vrbench.threats.scenario import Case
+from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.world import Change, World
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
+
+
+class Parameters(Surface):
+    """Perturbations of a trained recommender's embeddings, white box (He et al., SIGIR 2018).
+
+    They raise the model's own ranking loss (APR, MSAP): no objective is read, and nobody need have
+    pictures.
+    """
+
+    name = "parameters"
+    attacks, budgets = (ParameterAttack,), (Embeddings,)
+    goes_with = (
+        "threat=parameters goes with an attack and a budget of embeddings, such as "
+        "attack=embedding_fgsm budget=embedding_05, and only so"
+    )
+
+    @classmethod
+    def refuse(cls, x: Experiment) -> None:
+        """Raise if a part of ``x`` belongs to this surface, on behalf of another one.
+
+        Raises:
+            IncompatibleError: says what goes with what.
+        """
+        if isinstance(x.attack, cls.attacks) or isinstance(x.budget, cls.budgets):
+            raise IncompatibleError(cls.goes_with)
+
+    def check(self, x: Experiment) -> None:
+        super().check(x)
+        if (x.threat.timing, x.threat.surrogate, x.threat.mixed) != ("evasion", None, None):
+            raise IncompatibleError(
+                "parameters are changed after training, and known: threat.surface=parameters "
+                "goes with timing evasion, without surrogate or mixed features"
+            )
+
+    def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
+        return Change(replace(world, model=stages.perturb_parameters(x, world)))

@@ -1,0 +1,77 @@
+"""The pictures of items are changed, as by an upload."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.base import Attack, Goal, TwoSpeed
+from vrbench.attacks.budget import Budget
+from vrbench.attacks.rows import Rows
+from vrbench.core.errors import IncompatibleError
+from vrbench.core.visuals import Signal
+from vrbench.extractors.base import Extractor
+from vrbench.extractors.swift import swift
+from vrbench.recommenders.base import class_of
+from vrbench.threats.knowledge import knowledge
+from vrbench.threats.scenario import Case
+from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.surfaces.features import Features
+from vrbench.threats.surfaces.parameters import Parameters
+from vrbench.threats.world import Change, World
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
+
+BLOCK = 64  # pictures looked at together; changes no number
+
+
+class Pixels(Surface):
+    """Adversarial images of the scenario's items, at serving (evasion) or before training."""
+
+    name = "pixels"
+    attacks, budgets = (Attack,), (Budget,)
+    goes_with = "pictures go with attack=pgd and its kind, and a budget of grey levels"
+    needs_network = of_items = True
+
+    def check(self, x: Experiment) -> None:
+        Parameters.refuse(x)
+        super().check(x)
+        if isinstance(x.budget, Rows):
+            raise IncompatibleError(Features.goes_with)
+
+    def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
+        knows, network = knowledge(stages, x, world, case)
+        aim = x.objective(**knows)
+        x = replace(x, attack=stages.prepare(x.attack, world))
+        exact = x.objective(**knows | {"extractor": swift(network)})
+        goal: Goal = exact
+        if stages.precision != "float32":
+            quick = swift(network, dtype=getattr(torch, stages.precision))
+            goal = TwoSpeed(x.objective(**knows | {"extractor": quick}), exact)
+        made = stages.craft(x, world, case, goal, exact, knows)
+        if made.tensors is None:
+            return Change(world, complete=False, objective=aim)
+        pixels, rest = made.tensors["pixels"], world.visuals
+        if x.threat.mixed is not None:
+            rest = stages.extract(world, stages.prepare(x.threat.mixed, world))
+        signal = class_of(world.factory).signal
+        shown = rest.overlay(case.items, _seen(world.network, pixels, signal), made.spec)
+        return Change(
+            replace(world, visuals=shown),
+            pixels=pixels,
+            queries=made.tensors["queries"],
+            objective=aim,
+        )
+
+
+@torch.no_grad()
+def _seen(network: Extractor, pixels: Tensor, signal: Signal | None) -> Tensor:
+    """Return what the recommender is shown of the attacked pictures."""
+    if signal is None or signal is Signal.PIXELS:
+        return pixels
+    blocks = pixels.split(BLOCK)
+    return torch.cat([network.see(b.to(network.device), signal) for b in blocks])

@@ -1,0 +1,65 @@
+"""A shop as it stands, and what an adversary made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from vrbench.core.visuals import Visuals
+from vrbench.data.dataset import Dataset
+from vrbench.extractors.base import Extractor
+from vrbench.recommenders.base import Recommender, RecommenderFactory
+from vrbench.threats.objectives import Objective
+
+
+@dataclass(frozen=True)
+class World:
+    """One shop: what its recommender learns from, what it is shown, and what it has learnt.
+
+    Whatever changes a world returns another one (``dataclasses.replace``), so that the shop before
+    an attack and the shop after it stand side by side.
+
+    Attributes:
+        data: catalogue and feedback.
+        images: the catalogue's pixels, decoded.
+        network: the shop's extractor; fitted, wherever anybody looks through it.
+        factory: makes the recommender, with the image network that it asks for.
+        visuals: what the recommender is shown of every item.
+        notes: of the network's training: ``final``, ``curve``, ``origin``.
+        model: the recommender, trained; None until ``Session.fit``.
+    """
+
+    data: Dataset
+    images: Visuals
+    network: Extractor
+    factory: RecommenderFactory
+    visuals: Visuals
+    notes: dict[str, Any] = field(default_factory=dict)
+    model: Recommender | None = None
+
+    @property
+    def served(self) -> Recommender:
+        """The trained recommender."""
+        assert self.model is not None, "the recommender of this world is not trained yet"
+        return self.model
+
+
+@dataclass(frozen=True)
+class Change:
+    """What an adversary did to a world.
+
+    Attributes:
+        world: the world after it; a recommender that is poisoned is trained in it anew.
+        complete: False where a dry run lacks what the adversary would have made.
+        pixels: ``(n, 3, H, W)`` the attacked pictures, where it was pictures.
+        queries: ``(n,)`` int64 questions asked for each of them.
+        objective: what the adversary wanted, where an objective was read.
+    """
+
+    world: World
+    complete: bool = True
+    pixels: Tensor | None = None
+    queries: Tensor | None = None
+    objective: Objective | None = None
