@@ -1,0 +1,160 @@
+"""What every attack surface must do, and that a run leaves what it is handed as it was."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from vrbench.attacks.budget import Linf
+from vrbench.attacks.generated import Generated
+from vrbench.attacks.parameters import EmbeddingPGD, Embeddings
+from vrbench.attacks.pgd import PGD
+from vrbench.attacks.rows import Rows
+from vrbench.bench.machine import Machine
+from vrbench.bench.run import run
+from vrbench.bench.store import Store
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.spec import digest
+from vrbench.data.colours import colours
+from vrbench.extractors.colour import Colour
+from vrbench.extractors.purified import JPEG
+from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.training.standard import Standard
+from vrbench.generators.design import Design
+from vrbench.generators.lsgan import LSGAN
+from vrbench.metrics.category import CHR
+from vrbench.metrics.ranking import NDCG
+from vrbench.recommenders.vbpr import VBPR
+from vrbench.threats.objectives import Misrank, Promote, TargetClass
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.surfaces.features import Features
+from vrbench.threats.surfaces.none import Nobody
+from vrbench.threats.surfaces.parameters import Parameters
+from vrbench.threats.surfaces.pixels import Pixels
+from vrbench.threats.threat import Threat
+
+SHOP = partial(VBPR, epochs=4, batch_size=64, lr=0.05, visual_lr=0.05, l2=0.01)
+
+
+def parts(**changes):
+    given = {
+        "dataset": colours(),
+        "extractor": Colour(),
+        "recommender": SHOP,
+        "attack": PGD(steps=2),
+        "budget": Linf(eps=32),
+        "objective": partial(Promote),
+        "scenario": Scenario(source="red", target="blue"),
+        "threat": Threat(),
+        "metrics": [CHR(k=5), NDCG(k=5)],
+        "machine": Machine(),
+    }
+    return given | changes
+
+
+def stages_made(store):
+    return len(list(store.root.glob("*/*/spec.json")))
+
+
+class SurfaceContract:
+    """Subclass, set ``key`` and ``given``, and inherit its tests."""
+
+    key = ""  # the digest that rows.json has filed this threat under since the first version
+
+    def given(self, eps):
+        """Return the threat, the attack and the budget of this surface."""
+        raise AssertionError
+
+    def run(self, store, eps=0.0, **changes):
+        return run(**parts(**self.given(eps)) | changes, store=store)
+
+    def test_a_budget_of_zero_gives_the_clean_rows(self, tmp_path):
+        nobody = run(**parts(threat=Threat(timing="none")), store=Store(tmp_path))
+        for ours, clean in zip(self.run(Store(tmp_path)).rows, nobody.rows, strict=False):
+            assert ours.metric == clean.metric
+            assert ours.before == pytest.approx(clean.before)
+            assert ours.after in (None, pytest.approx(clean.before))
+
+    def test_a_dry_run_makes_nothing(self, tmp_path):
+        store = Store(tmp_path, dry=True)
+        assert self.run(store, 1.0) is None
+        assert stages_made(store) == 0
+
+    def test_keys_are_stable(self):
+        assert digest(self.given(0.0)["threat"]) == self.key
+
+    def test_nothing_that_was_handed_over_is_changed(self, tmp_path):
+        given = parts(**self.given(1.0))
+        before = {name: digest(part) for name, part in given.items() if hasattr(part, "spec")}
+        run(**given, store=Store(tmp_path))
+        assert {name: digest(given[name]) for name in before} == before
+
+
+class TestPixels(SurfaceContract):
+    key = "64ef2793cb8d6bdd"
+
+    def given(self, eps):
+        return {"threat": Threat(), "attack": PGD(steps=2), "budget": Linf(eps=eps)}
+
+
+class TestFeatures(SurfaceContract):
+    key = "c2abf84a43e6d557"
+
+    def given(self, eps):
+        threat = Threat(surface=Features())
+        aim = partial(Misrank)
+        return {"threat": threat, "attack": PGD(steps=2), "budget": Rows(eps=eps), "objective": aim}
+
+
+class TestParameters(SurfaceContract):
+    key = "5c0e1dd37a3a2b2e"
+
+    def given(self, eps):
+        attack, budget = EmbeddingPGD(), Embeddings(eps=eps)
+        return {"threat": Threat(surface=Parameters()), "attack": attack, "budget": budget}
+
+
+class TestNobody(SurfaceContract):
+    key = "bda0e6b1e4d8695a"
+
+    def given(self, eps):
+        return {"threat": Threat(timing="none")}
+
+    def test_nobody_goes_with_no_timing_only(self):
+        assert isinstance(Threat(timing="none").acts_on, Nobody)
+        assert isinstance(Threat().acts_on, Pixels)
+        for wrong in ({"timing": "none", "surface": Pixels()}, {"surface": Nobody()}):
+            with pytest.raises(ConfigError, match="goes with the surface Nobody"):
+                Threat(**wrong)
+
+
+@pytest.mark.parametrize("objective", [TargetClass, Promote])
+def test_a_run_leaves_the_callers_parts_as_they_were(objective, tmp_path):
+    network = JPEG(Standard(SmallCNN(), epochs=1, batch_size=16))
+    network.train()
+    before = {name: weight.clone() for name, weight in network.state_dict().items()}
+    key, asked = digest(network), [p.requires_grad for p in network.parameters()]
+    changes = {"extractor": network, "objective": partial(objective), "metrics": [CHR(k=5)]}
+    first = run(**parts(**changes), store=Store(tmp_path))
+    assert digest(network) == key
+    assert network.training
+    assert [p.requires_grad for p in network.parameters()] == asked
+    after = network.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+    again = run(**parts(**changes), store=Store(tmp_path))
+    assert again.rows == first.rows
+
+
+def test_a_design_is_fitted_by_a_copy_too(tmp_path):
+    gan = LSGAN(size=16, width=4, latent=8, epochs=1, batch_size=4)
+    attack = Generated(Design(gan, starts=1, steps=1))
+    key = digest(attack)
+    run(**parts(attack=attack, budget=Linf(eps=float("inf"))), store=Store(tmp_path))
+    assert digest(attack) == key
+    assert not list(gan.parameters())  # built for no catalogue
+
+
+def test_rows_do_not_go_with_pictures():
+    with pytest.raises(IncompatibleError, match="threat=vector goes with a budget of rows"):
+        run(**parts(budget=Rows(eps=0.5)), store=None)
