@@ -107,7 +107,7 @@ class TestFeatures(SurfaceContract):
 
 
 class TestParameters(SurfaceContract):
-    key = "5c0e1dd37a3a2b2e"
+    key = "52b3542d7ba3e7e6"
 
     def given(self, eps):
         attack, budget = EmbeddingPGD(), Embeddings(eps=eps)

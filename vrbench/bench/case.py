@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -9,23 +11,46 @@ from torch import Tensor
 
 from vrbench.bench.session import Session
 from vrbench.core.errors import IncompatibleError
+from vrbench.metrics.base import Metric
 from vrbench.threats.experiment import Experiment
-from vrbench.threats.scenario import Case, Scenario
+from vrbench.threats.scenario import Case, Scenario, SmallCategoriesError
 from vrbench.threats.world import World
 
+log = logging.getLogger(__name__)
 
-def resolve(session: Session, x: Experiment, world: World) -> Case | None:
+
+def resolve(
+    session: Session, x: Experiment, world: World, metrics: Sequence[Metric]
+) -> Case | None:
     """Return what is attacked, and what metrics count; None if a dry run cannot know it yet.
 
-    Where no item is attacked, a catalogue of one category will do.
+    Where no item is attacked, small categories will do, or a single one: then nothing is counted
+    by category, and those of ``metrics`` that would are left out.
 
     Raises:
         ConfigError, IncompatibleError: if the scenario does not fit the catalogue.
     """
-    scenario, catalogue = x.scenario, world.data.catalogue
-    labels, names = catalogue.categories, catalogue.names
-    if len(names) < 2 and not x.threat.acts_on.of_items:
-        return Case(source=names[0], target=names[0], names=names, labels=labels, items=labels[:0])
+    if x.threat.acts_on.of_items:
+        return _settled(session, x.scenario, world)
+    labels, names = world.data.catalogue.categories, world.data.catalogue.names
+    first, none = names[0], labels[:0]
+    unsettled = Case(
+        source=first, target=first, names=names, labels=labels, items=none, settled=False
+    )
+    if len(names) < 2:
+        return unsettled
+    try:
+        return _settled(session, x.scenario, world)
+    except SmallCategoriesError as reason:
+        if all(metric.of_category or metric.two_stage for metric in metrics):
+            raise
+        log.warning("metrics of a category are left out: %s", reason)
+        return unsettled
+
+
+def _settled(session: Session, scenario: Scenario, world: World) -> Case | None:
+    """Return the case with its categories chosen; None if a dry run cannot know it yet."""
+    labels, names = world.data.catalogue.categories, world.data.catalogue.names
     if scenario.labels != "catalogue":
         judge = world.network
         if scenario.labeller is not None:
