@@ -34,7 +34,8 @@ from vrbench.metrics.success import FeatureLoss
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.threats.objectives import MatchFeatures, Misrank, Objective, TargetClass, Untargeted
-from vrbench.threats.scenario import Scenario, Threat
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.threat import Threat
 
 WORLD, OTHER = colours(), colours(seed=1)
 IMAGES, CATALOGUE = WORLD.catalogue.images, WORLD.catalogue
