@@ -98,7 +98,8 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
     from vrbench.metrics.base import Metric
     from vrbench.recommenders.base import Recommender
     from vrbench.threats.objectives import Objective
-    from vrbench.threats.scenario import Scenario, Threat
+    from vrbench.threats.scenario import Scenario
+    from vrbench.threats.threat import Threat
 
     return {
         "dataset": (Dataset,),
