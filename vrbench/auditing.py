@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from vrbench.cli import conf_dir
-from vrbench.config import Composition
+from vrbench.config import Composition, choice_names
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.report.audit_page import Findings, gain
 from vrbench.report.leaderboard import left_out
@@ -108,7 +108,7 @@ def _behind(overrides: Sequence[str]) -> list[str]:
 
 def _defences(shop: str) -> list[list[str]]:
     """Return the settings of every defence there is for the extractor ``shop``."""
-    there = {path.stem for path in (conf_dir() / "extractor").glob("*.yaml")}
+    there = choice_names("extractor", conf_dir())
     family = shop.removesuffix("standard")
     found = [
         [f"{family}{front}"]

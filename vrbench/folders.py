@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -13,6 +13,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 from vrbench.core.errors import ConfigError
 
+FLAGS = ("--config-dir", "-cd")  # as Hydra calls them
 _own: ContextVar[Path | None] = ContextVar("own", default=None)
 
 
@@ -28,6 +29,26 @@ def conf_dir() -> Path:
 def own_dir() -> Path | None:
     """Return the folder named by ``--config-dir``, if one was named."""
     return _own.get()
+
+
+def without_own(arguments: Sequence[str]) -> tuple[list[str], Path | None]:
+    """Return a command line without its ``--config-dir``, and the folder that it names.
+
+    Raises:
+        ConfigError: if it names none, or two.
+    """
+    kept: list[str] = []
+    found: list[str] = []
+    left = iter(arguments)
+    for argument in left:
+        flag, equals, value = argument.partition("=")
+        if flag not in FLAGS:
+            kept.append(argument)
+            continue
+        found.append(value if equals else next(left, ""))
+    if len(found) > 1 or "" in found:
+        raise ConfigError("--config-dir: expected one folder")
+    return kept, Path(found[0]) if found else None
 
 
 @contextmanager
@@ -47,6 +68,13 @@ def own_first(folder: Path | None) -> Iterator[None]:
         yield
     finally:
         _own.reset(before)
+
+
+def overruled(folder: Path) -> list[str]:
+    """Return the files of ``folder`` that are taken instead of shipped ones of the same name."""
+    shipped = conf_dir()
+    found = {path.relative_to(folder) for path in folder.glob("**/*.yaml")}
+    return sorted(str(path) for path in found if (shipped / path).is_file())
 
 
 class OwnFirst(SearchPathPlugin):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vrbench.core.errors import ConfigError
+from vrbench.folders import own_dir
 from vrbench.report.entries import Entry, read
 
 log = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ def launch(overrides: Sequence[str], folder: Path) -> None:
     log.info("python -m vrbench -m %s\n  (%s)", shlex.join(overrides), told)
     command = [sys.executable, "-m", "vrbench", "-m", *overrides]
     command.append(f"hydra.sweep.dir={quoted(str(folder.resolve()))}")
+    command += [f"--config-dir={own}"] if (own := own_dir()) else []
     with open(told, "w", encoding="utf-8") as out:
         done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False)
     if not any(folder.rglob("rows.json")):

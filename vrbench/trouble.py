@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import traceback
 from pathlib import Path
 
@@ -32,6 +33,30 @@ def place(error: BaseException, *but: str) -> str:
         if frame.filename not in but and not _of_a_library(frame.filename):
             return f"{frame.filename}:{frame.lineno}"
     return ""
+
+
+def blamed(error: BaseException, targets: dict[str, str]) -> str:
+    """Return whose code went wrong: ``"attack (mine.Mine): "``; empty if it is nobody's.
+
+    Args:
+        error: with its traceback.
+        targets: by place in the configuration, the dotted name of what is called there.
+    """
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        for where, target in targets.items():
+            module = sys.modules.get(target.rpartition(".")[0])
+            if module is not None and getattr(module, "__file__", None) == frame.filename:
+                return f"{where} ({target}): "
+    return ""
+
+
+def written(error: BaseException, path: Path) -> str:
+    """Write the traceback to a file, and return where it is, for a message."""
+    try:
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+    except OSError:
+        return SHOWN
+    return f"traceback: {path}"
 
 
 def _of_a_library(filename: str) -> bool:

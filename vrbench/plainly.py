@@ -1,0 +1,69 @@
+"""What Hydra says of a command line, as one line with the nearest valid name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from hydra.errors import MissingConfigException
+
+from vrbench.core.errors import nearest
+
+EXTRAS = {  # launchers that are no part of Hydra, and what installs them
+    "joblib": "joblib",
+    "ray": "ray",
+    "submitit_slurm": "slurm",
+    "submitit_local": "slurm",
+}
+
+
+def plainly(error: Exception, known: dict[str, Any], axes: Iterable[str]) -> str:
+    """Return one line.
+
+    Args:
+        error: what composing raised.
+        known: every setting and choice that could have been meant, as nested mappings.
+        axes: what may be chosen from.
+    """
+    text = " ".join(str(error).split())
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file is not None:
+        group, _, choice = str(error.missing_cfg_file).rpartition("/")
+        if group == "hydra/launcher" and choice in EXTRAS:
+            return f"{group}={choice} is not installed: pip install 'vrbench[{EXTRAS[choice]}]'"
+        if error.options is not None:
+            return (
+                f"{group}: no choice {choice!r}{nearest(choice, error.options)} "
+                f"(there is: {', '.join(sorted(error.options))})"
+            )
+    found = re.search(r"Could not (?:override|append|delete) '([^'=]+)", text)
+    if found:
+        return no_setting(found[1].partition("@")[0], known, axes)
+    if "Config group override" in text:
+        return "a choice is written by its name, as in attack=pgd, and cannot be left out"
+    return text.partition(" full_key:")[0]
+
+
+def no_setting(key: str, known: dict[str, Any], axes: Iterable[str]) -> str:
+    """Return that there is no setting ``key``, and what was meant, part by part."""
+    node, parts, right = known, key.split("."), list[str]()
+    for part in parts:
+        if not isinstance(node, dict) or part not in node:
+            break
+        node = node[part]
+        right.append(part)
+    if len(right) == len(parts):
+        return f"{key}: expected another kind of value (a choice is written as in attack=pgd)"
+    there = [name for name in node if not name.startswith("_")] if isinstance(node, dict) else []
+    if not right:
+        there = sorted({*there, *axes} - {"hydra"})
+    meant = nearest(parts[len(right)], there)
+    if meant:
+        before, after = "".join(f"{p}." for p in right), parts[len(right) + 1 :]
+        meant = meant.replace("mean '", f"mean '{before}")
+        meant = meant.replace("'?", "".join(f".{p}" for p in after) + "'?")
+    if right:
+        held = f"{'.'.join(right)} has: {', '.join(there) or 'none'}"
+    else:
+        held = f"axes: {', '.join(sorted(axes))}"
+    return f"no setting {key!r}{meant} ({held})"
