@@ -12,6 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from vrbench.report.entries import may_show
 from vrbench.report.leaderboard import Cell, cells, load
 from vrbench.report.picture import CELL, GAP, HEAD, MARGIN, NOTE
 
@@ -32,6 +33,7 @@ def main() -> None:
         cell
         for cell in cells(load(chosen.folders))
         if wanted.items() <= cell.where.items() and cell.where["threat"] == "evasion"
+        if may_show(cell.entries[0])
     ]
     grid.sort(key=lambda cell: cell.change("rank shift") or 0.0)
     size = (2 * MARGIN + WORDS + 3 * (CELL + GAP), 2 * MARGIN + HEAD + len(grid) * (CELL + GAP))

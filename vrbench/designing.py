@@ -15,6 +15,7 @@ from vrbench.bench.design import Designed, design
 from vrbench.bench.store import Store
 from vrbench.cli import conf_dir
 from vrbench.config import Composition
+from vrbench.core.errors import ConfigError
 from vrbench.report.strips import Group, strips
 from vrbench.report.tables import number
 
@@ -39,6 +40,8 @@ def designed(
     composition = Composition(list(overrides), conf_dir(), "design")
     cfg = composition.cfg
     parts = {part: composition.make(part) for part in PARTS}
+    if picture is not None and not parts["dataset"].catalogue.redistributable:
+        raise ConfigError("the pictures of this data set may not be redistributed: no --picture")
     parts["machine"].use()
     names = parts["dataset"].catalogue.names
     found = design(

@@ -128,3 +128,35 @@ def test_the_real_photos_are_read(shared_data):
     assert (len(data.train), len(data.valid), len(data.test)) == (39592, 2370, 2371)
     pixels = data.catalogue.images[torch.arange(4)]
     assert pixels.shape == (4, 3, 32, 32)
+
+
+def test_a_folder_says_whether_its_pictures_may_be_passed_on(shop):
+    assert folder(path=str(shop), size=16).catalogue.redistributable
+    kept = folder(path=str(shop), size=16, redistributable=False)
+    assert not kept.catalogue.redistributable
+    assert kept.spec == folder(path=str(shop), size=16).spec  # moves no number
+
+
+def test_a_missing_data_set_says_what_it_is(tmp_path):
+    with pytest.raises(MissingDataError, match="it is a secret of ours; if you have it"):
+        folder(path=str(tmp_path / "none"), source="a secret of ours")
+
+
+@pytest.mark.parametrize(("name", "items", "users"), [("hm", 2314, 713), ("ml_posters", 1342, 943)])
+def test_real_shops_are_choices_and_keep_their_pictures(
+    shared_data, monkeypatch, name, items, users
+):
+    from hydra import compose, initialize_config_dir
+    from hydra.utils import instantiate
+
+    from vrbench.cli import conf_dir
+
+    monkeypatch.setenv("VRBENCH_DATA", str(shared_data))
+    if not (shared_data / name).is_dir():
+        pytest.skip(f"no {name}")
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        made = instantiate(compose("run", overrides=[f"dataset={name}"]).dataset)
+    assert (len(made.catalogue), made.train.num_users) == (items, users)
+    assert made.catalogue.images.shape == (3, 128, 128)
+    assert not made.catalogue.redistributable
+    assert (made.tested_cold is not None) == (name == "hm")  # films are known, products are new

@@ -119,3 +119,14 @@ def test_gain_counts_users_first_and_places_then(found):
 def test_the_findings_are_json_in_and_page_out(found):
     again = Findings(**json.loads(json.dumps(vars(found))))
     assert page(again, "Audit", "again") == page(found, "Audit", "again")
+
+
+def test_pictures_that_may_not_be_passed_on_are_left_out_with_a_sentence(found):
+    shown = page(found, "Audit", "again")
+    for made in [*found.categories, *found.adversaries, *found.defences]:
+        if "parts" in made:
+            made["redistributable"] = False
+    told = page(found, "Audit", "again")
+    assert "<img" in shown
+    assert "<img" not in told
+    assert "pictures of folder are left out: they may not be redistributed" in told

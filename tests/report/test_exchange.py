@@ -112,3 +112,11 @@ def test_mistakes_are_named(run, tmp_path):
     (run / "again" / "rows.json").write_text((run / "rows.json").read_text())
     with pytest.raises(ConfigError, match="2 runs below"):
         publish(run, tmp_path / "out", **PUBLISHED)
+
+
+def test_pictures_that_may_not_be_passed_on_are_not_exported(run, tmp_path):
+    told = json.loads((run / "rows.json").read_text()) | {"redistributable": False}
+    (run / "rows.json").write_text(json.dumps(told))
+    with pytest.raises(DataError, match="my_dataset may not be redistributed: nothing is exported"):
+        publish(run, tmp_path / "out", **PUBLISHED)
+    assert not (tmp_path / "out").exists()

@@ -259,3 +259,14 @@ def test_on_a_telephone_nothing_is_wider_than_the_screen(opened):
     tab, _ = opened
     assert tab.evaluate("document.documentElement.scrollWidth") == 390
     assert tab.locator("img").first.bounding_box()["width"] <= 390
+
+
+def test_pictures_that_may_not_be_passed_on_are_left_out_with_a_sentence(runs):
+    shown = page(load([runs]), None, CHR)
+    for path in runs.rglob("rows.json"):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"redistributable": False}))
+    told = page(load([runs]), None, CHR)
+    assert "data:image/webp" in shown
+    assert "data:image/webp" not in told
+    assert told.count("pictures of dataset are left out: they may not be redistributed") == 1
+    assert "may not be redistributed" not in shown

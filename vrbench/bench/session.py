@@ -133,7 +133,14 @@ class Session:
         """
         data, k = world.data, min(max(TOP, places), world.data.train.num_items)
         return stages.ranking(
-            self.store, world.served, world.visuals, data.seen, data.test, targets, k
+            self.store,
+            world.served,
+            world.visuals,
+            data.seen,
+            data.test,
+            targets,
+            k,
+            data.tested_cold,
         )
 
     def craft(

@@ -21,12 +21,15 @@ class Catalogue:
         categories: ``(num_items,)`` int64, the category of each.
         names: the name of each category.
         spec: the content address of the files.
+        redistributable: whether the pictures may be passed on; where not, pages and exports
+            leave them out.
     """
 
     images: Visuals
     categories: Tensor
     names: tuple[str, ...]
     spec: Any
+    redistributable: bool = True
 
     def __len__(self) -> int:
         return len(self.categories)

@@ -43,6 +43,14 @@ class Dataset:
         return self.train | self.valid if len(self.valid) else self.train
 
     @property
+    def tested_cold(self) -> Tensor | None:
+        """The ``(n,)`` items without training feedback, held out or not; None if none is tested."""
+        untrained = self.train.popularity == 0
+        if not untrained[self.test.items].any():
+            return None
+        return torch.nonzero(untrained).squeeze(1)
+
+    @property
     def cold_items(self) -> Tensor:
         """The ``(n,)`` cold items, ascending; empty where none were held out."""
         return torch.empty(0, dtype=torch.int64) if self.cold is None else self.cold

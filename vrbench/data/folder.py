@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,14 @@ from vrbench.data.tables import Feedback, index_of, read_feedback, read_items
 log = logging.getLogger(__name__)
 
 
-def folder(*, path: str, size: int = 64, fit: Fit = "pad") -> Dataset:
+def folder(
+    *,
+    path: str,
+    size: int = 64,
+    fit: Fit = "pad",
+    redistributable: bool = True,
+    source: str | None = None,
+) -> Dataset:
     """Return the catalogue and the feedback of a folder.
 
     ``items.csv`` has a header ``item_id,image,category``; pictures are relative to it.
@@ -37,13 +45,20 @@ def folder(*, path: str, size: int = 64, fit: Fit = "pad") -> Dataset:
         path: the folder.
         size: height and width to which pictures are brought, in pixels.
         fit: how, see ``Photos``.
+        redistributable: whether its pictures may be passed on, see ``Catalogue``.
+        source: what it is and where from, told where it is missing.
 
     Raises:
         MissingDataError: if a file is not there.
         DataError: if one cannot be used; the text names file and line.
     """
     root = Path(path)
+    if source is not None and not (root / "items.csv").is_file():
+        raise MissingDataError(
+            f"no data set {root}: it is {source}; if you have it, give its folder as dataset.path"
+        )
     catalogue, ids = _catalogue(root, size, fit)
+    catalogue = replace(catalogue, redistributable=redistributable)
     if not (root / "train.tsv").is_file():
         raise MissingDataError(
             f"no file {root / 'train.tsv'}: put the purchases there (user, item, rating, "
@@ -105,6 +120,7 @@ def shoppers(
     path: str,
     size: int = 64,
     fit: Fit = "pad",
+    redistributable: bool = True,
     num_users: int = 2000,
     mean_items: float = 9.0,
     skew: float = 0.6,
@@ -118,7 +134,7 @@ def shoppers(
 
     Args:
         path: the folder.
-        size, fit: of the pictures, see ``folder``.
+        size, fit, redistributable: of the pictures, see ``folder``.
         num_users, mean_items, skew, focus: of the shoppers, see ``simulate``.
         seed: of the shoppers.
     """
@@ -152,6 +168,7 @@ def shoppers(
     ]
     parts = last_two_out(users, items, times, num_users, len(ids), spec)
     names = tuple(f"shopper {n}" for n in range(num_users))
+    catalogue = replace(catalogue, redistributable=redistributable)
     return Dataset(catalogue, *parts, names, tuple(ids))
 
 

@@ -169,7 +169,7 @@ class GAUC(RankMetric):
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         count = dataset.test.counts.double()
         others = view.candidates.double() - count
-        right = (others[dataset.test.users] - _others_ahead(view, dataset)) / others[
+        right = (others[dataset.test.users] - others_ahead(view, dataset)) / others[
             dataset.test.users
         ]
         value = per_user(right, dataset) / count
@@ -192,7 +192,7 @@ class LAUC(CutoffMetric):
         found = per_user(inside.double(), dataset)
         missed = torch.minimum(view.candidates.double(), torch.tensor(self.k)) - found
         # Others listed ahead of a hit are pairs in the wrong order.
-        wrong = per_user(torch.where(inside, _others_ahead(view, dataset), 0.0), dataset)
+        wrong = per_user(torch.where(inside, others_ahead(view, dataset), 0.0), dataset)
         listed = found * missed - wrong
         rest = (others - missed) * (found + (count - found) / 2)
         value = (listed + rest) / (count * others)
@@ -234,7 +234,7 @@ class ElliotLAUC(CutoffMetric):
         return defined(per_user(share, dataset) / dataset.test.counts.clamp(1, self.k), dataset)
 
 
-def _others_ahead(view: View, dataset: Dataset) -> Tensor:
+def others_ahead(view: View, dataset: Dataset) -> Tensor:
     """Return ``(T,)`` float64: how many items that are no test items stand before each."""
     return (view.relevant_ranks - ordinal(view, dataset)).double()
 
@@ -245,4 +245,4 @@ def _elliot_shares(view: View, dataset: Dataset) -> Tensor:
     ``N`` is the number of candidates that are no test items, plus 1.
     """
     size = (view.candidates - dataset.test.counts + 1).double()[dataset.test.users]
-    return (size - _others_ahead(view, dataset)) / size
+    return (size - others_ahead(view, dataset)) / size

@@ -40,6 +40,9 @@ class View:
     audience: Tensor | None = None  # (U, n) bool: whom each item is to reach, where that is said
     relevant_scores: Tensor | None = None  # (T,) float32 score of each test item for its user
     ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
+    # Among items without training feedback alone; None where the test holds none of them.
+    cold_ranks: Tensor | None = None  # (T,) int64 rank of each test item; 0 if it is a known one
+    cold_candidates: Tensor | None = None  # (U,) int64 number of cold items ranked for each user
 
 
 @dataclass(frozen=True)

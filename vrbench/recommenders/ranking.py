@@ -30,6 +30,8 @@ class Ranked(NamedTuple):
     profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
     relevant_scores: Tensor | None = None  # (T,) float32 score of each interaction of ``relevant``
     ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
+    cold_ranks: Tensor | None = None  # (T,) int64 rank of each of ``relevant`` among cold items
+    cold_candidates: Tensor | None = None  # (U,) int64 number of cold items ranked
 
 
 @torch.no_grad()
@@ -41,6 +43,7 @@ def rank(
     targets: Tensor,
     k: int,
     block: int = 512,
+    cold: Tensor | None = None,
 ) -> Ranked:
     """Return the top ``k`` unseen items of every user, and where targets and test items stand.
 
@@ -56,6 +59,9 @@ def rank(
         targets: ``(n,)`` items whose scores and ranks are wanted for every user.
         k: length of the lists, at most ``num_items``.
         block: users scored at once, fewer where the catalogue is large; bounds the memory.
+        cold: ``(n,)`` items that the training does not know, to be ranked among each other, too;
+            then ``cold_ranks`` (0 where an interaction of ``relevant`` is with another item) and
+            ``cold_candidates`` are filled.
     """
     num_items, device = seen.num_items, model.device
     assert num_items < 2**24, "counts are kept as float32"
@@ -68,6 +74,7 @@ def rank(
     block = max(1, min(block, MOST // max(1, num_items)))
     space = torch.empty(min(block, seen.num_users), num_items, device=device)
     parts: list[tuple[Tensor, ...]] = []
+    among_cold: list[tuple[Tensor, Tensor]] = []
     profiles: list[Tensor] = []
     for users in torch.arange(seen.num_users).split(block):
         profile = model.profile(users.to(device), encoded)
@@ -82,6 +89,8 @@ def rank(
         of_target = _ranks(score, place, targets)
         of_target = of_target.masked_fill(score[:, targets] == SEEN, 0)
         of_test = _ranks_of_pairs(score, place, test_row, test_item)
+        if cold is not None:
+            among_cold.append(_among(cold.to(device), score, place, test_row, test_item))
         top = _top(score, place, shuffled, k)
         value, past = score.gather(1, top), torch.arange(k, device=device) >= count[:, None]
         top, value = top.masked_fill(past, -1), value.masked_fill(past, torch.nan)
@@ -95,7 +104,26 @@ def rank(
         torch.cat(part).cpu() for part in zip(*parts, strict=True)
     )
     made = Ranked(top, shown, ranks, of_test, count, None, shown_test, value)
+    if among_cold:
+        cold_ranks, cold_count = (torch.cat(part).cpu() for part in zip(*among_cold, strict=True))
+        made = made._replace(cold_ranks=cold_ranks, cold_candidates=cold_count)
     return made._replace(profiles=torch.cat(profiles)) if profiles else made
+
+
+def _among(
+    some: Tensor, score: Tensor, place: Tensor, row: Tensor, item: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return where pairs stand among ``some`` items, 0 if not one of them; and ``(B,)`` counts.
+
+    What a user has seen is not ranked, here as elsewhere.
+    """
+    few = score[:, some].contiguous()
+    index = torch.full((score.shape[1],), -1, device=score.device)
+    index[some] = torch.arange(len(some), device=score.device)
+    one_of = index[item] >= 0
+    ranks = torch.zeros_like(item)
+    ranks[one_of] = _ranks_of_pairs(few, place[some], row[one_of], index[item[one_of]])
+    return ranks, (few > SEEN).sum(1)
 
 
 def _finite(score: Tensor, space: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vrbench.report.entries import Entry
+from vrbench.report.entries import Entry, may_show, not_shown
 from vrbench.report.leaderboard import left_out
 from vrbench.report.page import Head, Picture, Table, Value, embedded, measured, render
 from vrbench.report.picture import magnified
@@ -67,7 +67,7 @@ def page(found: Findings, title: str, command: str) -> str:
         defences=_defences(shop, helped),
         items=_items(every),
         gallery=_gallery(every),
-        left_out=left_out(all_entries),
+        left_out=[*left_out(all_entries), *not_shown(all_entries)],
         made=[("again", command), *_made(shop)],
     )
 
@@ -231,7 +231,7 @@ def _items(every: Sequence[Entry]) -> Table:
 def _gallery(every: Sequence[Entry]) -> list[Picture]:
     """Return the pictures of the items that come furthest; one that is missing is left out."""
     shown = []
-    for entry, item in _ranked(every)[:GALLERY]:
+    for entry, item in _ranked([e for e in every if may_show(e)])[:GALLERY]:
         folder = Path(entry["folder"]) / "pictures"
         files = [folder / side / f"{item['position']}.png" for side in ("clean", "attacked")]
         if not all(file.is_file() for file in files):

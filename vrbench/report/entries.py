@@ -65,6 +65,17 @@ def _entry(text: str) -> Entry:
     return dict(told)
 
 
+def may_show(entry: Entry) -> bool:
+    """Return whether the pictures of a run may be passed on; where nothing is said, they may."""
+    return entry.get("redistributable") is not False
+
+
+def not_shown(entries: Iterable[Entry]) -> list[str]:
+    """Return the sentence about pictures that are left out, if any are."""
+    names = sorted({e["parts"]["dataset"]["name"] for e in entries if not may_show(e)})
+    return [f"pictures of {name} are left out: they may not be redistributed" for name in names]
+
+
 def ambiguous(entries: Iterable[Entry]) -> list[str]:
     """Return one line per name that stands for several settings."""
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)

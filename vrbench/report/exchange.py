@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.extras import extra
-from vrbench.report.entries import OF_THE_PLACE, Entry, read
+from vrbench.report.entries import OF_THE_PLACE, Entry, may_show, read
 from vrbench.report.tables import markdown, number
 
 PARTS = ("clean", "attacked")
@@ -71,13 +71,16 @@ def publish(run: Path, to: Path, *, licence: str, source: str, parquet: bool) ->
 
     Raises:
         MissingDataError: if the run, its pictures, or one of them is not there.
-        DataError: if its list of pictures cannot be read.
+        DataError: if its list of pictures cannot be read, or they may not be passed on.
         ConfigError: if there is more than one run, ``to`` is not empty, or pyarrow is missing.
     """
     found = read([run])
     if len(found) != 1:
         raise ConfigError(f"{len(found)} runs below {run}: name the folder of one")
     ((path, entry),) = found
+    if not may_show(entry):
+        name = entry["parts"]["dataset"]["name"]
+        raise DataError(f"the pictures of {name} may not be redistributed: nothing is exported")
     listed = {part: _listed(path.parent / "pictures" / part) for part in PARTS}
     if to.is_dir() and any(to.iterdir()):
         raise ConfigError(f"{to} is not empty: name a new folder")

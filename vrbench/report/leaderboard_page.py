@@ -9,6 +9,7 @@ from typing import Any
 
 from vrbench.core.errors import ConfigError
 from vrbench.report import plots
+from vrbench.report.entries import may_show, not_shown
 from vrbench.report.leaderboard import (
     AXES,
     SHOP,
@@ -77,7 +78,7 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
         whose=" / ".join(dict.fromkeys(cell.pictures for cell in grid if cell.pictures)),
         plots=drawn,
         pictures=seen,
-        left_out=[*left_out(entries), *broken],
+        left_out=[*left_out(entries), *broken, *not_shown(entries)],
         made=_made(entries),
     )
 
@@ -165,7 +166,7 @@ def _pictures(grid: Sequence[Cell]) -> tuple[list[Picture], list[str]]:
     for cell in grid:
         names = tuple(cell.where[axis] for axis in ("dataset", "attack", "objective", "budget"))
         path = Path(cell.entries[0]["folder"]) / "picture.png"
-        if names in found or not path.is_file():
+        if names in found or not path.is_file() or not may_show(cell.entries[0]):
             continue
         what = f"{names[1]} within {names[3]}, aim {names[2]}, seen by {cell.where['extractor']}"
         alt = f"Clean pictures, the same attacked, and the difference: {what}"

@@ -1,0 +1,62 @@
+"""How well items are told apart that the training does not know."""
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.accuracy import others_ahead
+from vrbench.metrics.base import RankMetric, View, Views
+from vrbench.metrics.ranking import defined, per_user
+
+
+class ColdMetric(RankMetric):
+    """A metric of test items without training feedback; left out where there are none."""
+
+    better = "higher"
+
+    def applies(self, views: Views) -> bool:
+        return views.before.cold_ranks is not None and super().applies(views)
+
+
+class ColdAUC(ColdMetric):
+    """Probability that a cold test item stands before a cold item that is none.
+
+    Cold items are those without training feedback, ranked among each other: whoever does not see
+    them gets .5 but for noise. NaN for users without a cold test item.
+    """
+
+    name = "cold AUC"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        if view.cold_ranks is None or view.cold_candidates is None:
+            return _undefined(dataset)
+        count = per_user((view.cold_ranks > 0).double(), dataset)
+        others = view.cold_candidates.double() - count
+        # Ranks sum to n(n+1)/2 if nothing else is ahead; each pair (other, test) ahead adds one.
+        ahead = per_user(view.cold_ranks.double(), dataset) - count * (count + 1) / 2
+        value = 1 - ahead / (count * others)
+        return defined(torch.where(count * others > 0, value, torch.nan), dataset)
+
+
+class ColdAUCAmongAll(ColdMetric):
+    """Probability that a cold test item stands before any item that is none, known ones among them.
+
+    What a shop sees, and no measure of what is known of new items: a model that leaves them at
+    their first score ranks them by that. Chance is not .5. NaN for users without a cold test item.
+    """
+
+    name = "cold AUC among all"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        if view.cold_ranks is None:
+            return _undefined(dataset)
+        is_cold = (view.cold_ranks > 0).double()
+        count = per_user(is_cold, dataset)
+        others = view.candidates.double() - dataset.test.counts
+        ahead = per_user(is_cold * others_ahead(view, dataset), dataset)
+        value = 1 - ahead / (count * others)
+        return defined(torch.where(count * others > 0, value, torch.nan), dataset)
+
+
+def _undefined(dataset: Dataset) -> Tensor:
+    return torch.full((dataset.test.num_users,), torch.nan)
