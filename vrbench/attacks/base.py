@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, final
 
 import torch
@@ -13,6 +13,8 @@ from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ContractError, DivergedError, IncompatibleError
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import Component
+
+TOGETHER = 512  # pictures asked about in one go on a GPU
 
 
 class Verdict(NamedTuple):
@@ -184,7 +186,11 @@ class Attack(Component, ABC):
 
         Returns:
             ``(B, 3, H, W)``, detached, with ``budget.excess(...) <= 0``. Row ``b``
-            does not depend on which other rows it came with. Without items, or with a budget of
+            does not depend on which other rows it came with: bit for bit where that is so for the
+            goal. A network's own products may round by the number of pictures shown at once; its
+            last bits then move a picture by a tenth of a grey level in the mean. What is asked
+            about one item by chance directions is asked alone on a CPU, so those attacks that
+            estimate gradients keep every bit there. Without items, or with a budget of
             zero, nothing is searched and nobody is asked: what came in goes out.
 
         Raises:
@@ -316,6 +322,17 @@ class BlackBox(Attack):
     @property
     def cost(self) -> Cost | None:
         return Cost(self.queries, 0)
+
+
+def asked_together(x: Tensor, each: int) -> Sequence[Tensor]:
+    """Return blocks of the rows of ``x`` whose questions, ``each`` of them per row, go together.
+
+    On a processor that is row by row: products of matrices and convolutions round by the number of
+    pictures they are of, and what is asked about an item then always comes in the same number. A
+    GPU is given more to do at a time, and its answers are the same within its tolerance only.
+    """
+    at_once = max(1, TOGETHER // each) if x.is_cuda else 1
+    return torch.arange(len(x), device=x.device).split(at_once)
 
 
 def gradient(

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
+from vrbench.attacks.levels import whole_levels
+from vrbench.attacks.sums import beside, lengths, units
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
+from vrbench.core.spec import describe
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
 ROUNDED = 2e-5  # of a grey level: what float32 makes of a difference of two values in [0, 1]
@@ -126,32 +129,39 @@ class Linf(Budget):
 
 @dataclass(frozen=True, kw_only=True)
 class L2(Budget):
-    """The Euclidean length of the change is at most ``eps``."""
+    """The Euclidean length of the change is at most ``eps``.
+
+    Rounding keeps the length of a change, not each of its values (``whole_levels``).
+    """
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """As of any component; its second version is the rounding inside a finite ball."""
+        rounds = self.store == "round" and self.eps < float("inf")
+        made = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {"name": type(self).__name__, "version": 2 if rounds else 1, **describe(made)}
 
     def spent(self, x: Tensor, clean: Tensor) -> Tensor:
-        return (x - clean).flatten(1).norm(dim=1) * 255
+        return lengths(x - clean) * 255
 
     def steepest(self, gradient: Tensor) -> Tensor:
-        return gradient / _length(gradient) / 255
+        return units(gradient) / 255
 
     def project(self, x: Tensor, clean: Tensor) -> Tensor:
         change = x.clamp(0, 1) - clean
-        return clean + change * (self.radius / _length(change)).clamp(max=1)
+        share = (self.radius / lengths(change).clamp(min=1e-12)).clamp(max=1)
+        return clean + change * beside(share, change)
 
     def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
-        noise = rng.normal(items, *clean.shape[1:])
-        share = rng.uniform(items, 1)[:, :, None, None] ** (1 / clean[0].numel())
-        reach = min(self.radius, clean[0].numel() ** 0.5)
-        return self.project(clean + reach * share * noise / _length(noise), clean)
+        noise, size = rng.normal(items, *clean.shape[1:]), clean[0].numel()
+        # Powers one by one: vectors of them round otherwise at their ends.
+        share = clean.new_tensor([u ** (1 / size) for u in rng.uniform(items, 1)[:, 0].tolist()])
+        reach = min(self.radius, size**0.5) * share
+        return self.project(clean + beside(reach, noise) * units(noise), clean)
 
     def _round(self, x: Tensor, clean: Tensor) -> Tensor:
-        base, change = (clean * 255).round(), (x - clean) * 255
-        near = ((base + change.round()) / 255).clamp(0, 1)
-        # Where rounding to nearest leaves the ball, rounding each change toward zero cannot.
-        toward = ((base + (change + 1e-4 * change.sign()).trunc()) / 255).clamp(0, 1)
-        outside = self.spent(near, clean) > self.eps
-        return torch.where(outside[:, None, None, None], toward, near)
-
-
-def _length(x: Tensor) -> Tensor:
-    return x.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None, None]
+        base = (clean * 255).round()
+        room = torch.where(x > clean, 255 - base, base)
+        change = (x - clean) * 255
+        levels = whole_levels(change.abs(), room, self.eps)
+        return (base + levels * change.sign()) / 255

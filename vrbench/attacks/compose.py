@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vrbench.attacks.base import Attack, Cost, Goal, able
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.sums import total
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -101,8 +102,10 @@ class Compose(Attack):
         inside = inside & ((columns >= 0) & (columns < size[1]))[:, None]
         row, column = rows.clamp(0, size[0] - 1), columns.clamp(0, size[1] - 1)
         one = torch.arange(len(clean), device=clean.device)[:, None, None]
+        # Not lerp, whose last bit depends on where in a batch a value stands.
         shown = pasted[one, :, row[:, :, None], column[:, None]].permute(0, 3, 1, 2)
-        return torch.where(inside[:, None], clean.lerp(shown, self.opacity), clean)
+        blended = (1 - self.opacity) * clean + self.opacity * shown
+        return torch.where(inside[:, None], blended, clean)
 
     def _framed(self, pictures: Tensor, size: tuple[int, int]) -> Tensor:
         """Return ``pictures``, shrunk so that they and their white frame are of ``size``."""
@@ -117,6 +120,6 @@ class Compose(Attack):
         known = torch.tensor([[s * h // 2 for s, h in zip(space, p, strict=True)] for p in halves])
         known = known.to(clean.device)
         detail = F.pad(clean.diff(dim=2).abs(), [0, 0, 0, 1]) + F.pad(clean.diff().abs(), [0, 1])
-        content = F.avg_pool2d(detail.mean(1, keepdim=True), size, 1)[:, 0]
+        content = F.avg_pool2d(total(detail)[:, None], size, 1)[:, 0]
         top, left = known[content[:, known[:, 0], known[:, 1]].argmin(1)].unbind(1)
         return top, left

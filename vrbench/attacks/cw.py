@@ -10,6 +10,7 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Cost, Goal, ask, check_finite
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.nearest import Nearest
+from vrbench.attacks.sums import each, power, row_sums
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -85,23 +86,24 @@ class CW(Attack):
         look_every = max(1, self.steps // LOOKS)
         while len(state.row):
             w = state.w.requires_grad_()
-            x = (torch.tanh(w) + 1) / 2
+            x = (each(torch.tanh, w) + 1) / 2
             anchor, item = clean[state.row], items[state.row]
             margin = ask(goal, x, item).margin + best.bias[state.row]
             if self.initial_c is None and not state.begun:
                 state.c = self._first_c(margin, x)
             state.begun = True
-            distance = (x - anchor).square().flatten(1).sum(1)
-            loss = distance + state.c * (margin + self.confidence).clamp(min=0)
-            (slope,) = torch.autograd.grad(loss.sum(), w)
+            away, missed = (x - anchor).square(), (margin + self.confidence).clamp(min=0)
+            (slope,) = torch.autograd.grad(away.sum() + (state.c * missed).sum(), w)
+            distance = row_sums(away.detach())
+            loss = distance + state.c * missed.detach()
             check_finite(goal, item, loss, slope)
             reached = best.update(state.row, item, x, distance, margin)
             state.won |= reached
             state.descend(slope, self.lr)
             looking = state.step % look_every == 0
-            stuck = looking & (loss.detach() > (1 - self.progress) * state.last)
+            stuck = looking & (loss > (1 - self.progress) * state.last)
             stuck &= self.progress > 0
-            state.last = torch.where(looking, loss.detach(), state.last)
+            state.last = torch.where(looking, loss, state.last)
             state.advance(stuck | (state.step >= self.steps), self.warm_start)
             state.keep(state.phase < self.search_steps)
         return best.x
@@ -109,7 +111,7 @@ class CW(Attack):
     def _first_c(self, margin: Tensor, x: Tensor) -> Tensor:
         """Return per item 1.5 times the ``c`` at which crossing a flat boundary pays."""
         (slope,) = torch.autograd.grad(margin.sum(), x, retain_graph=True)
-        steepness = slope.square().flatten(1).sum(1).clamp(min=1e-12)
+        steepness = row_sums(slope.square()).clamp(min=1e-12)
         needed = 2 * (margin.detach() + self.confidence) / steepness
         return (1.5 * needed).clamp(1e-6, UPPER)
 
@@ -124,7 +126,7 @@ class _State:
             return torch.full((n,), value, device=device)
 
         self.row = torch.arange(n, device=device)
-        self.start = torch.atanh((2 * clean - 1) * SHRINK)
+        self.start = each(torch.atanh, (2 * clean - 1) * SHRINK)
         self.w = self.start.clone()
         self.first, self.second = torch.zeros_like(clean), torch.zeros_like(clean)
         self.c, self.low, self.high, self.last = full(c), full(0), full(UPPER), full(torch.inf)
@@ -135,9 +137,9 @@ class _State:
     def descend(self, slope: Tensor, lr: float) -> None:
         """Take one step of Adam."""
         self.adam, self.step = self.adam + 1, self.step + 1
-        self.first = self.first.mul(0.9).add_(slope, alpha=0.1)
-        self.second = self.second.mul(0.999).addcmul_(slope, slope, value=0.001)
-        rate = lr * (1 - 0.999**self.adam).sqrt() / (1 - 0.9**self.adam)
+        self.first = 0.9 * self.first + 0.1 * slope
+        self.second = 0.999 * self.second + 0.001 * slope.square()
+        rate = lr * (1 - power(0.999, self.adam)).sqrt() / (1 - power(0.9, self.adam))
         move = self.first / (self.second.sqrt() + 1e-8)
         self.w = self.w.detach() - rate[:, None, None, None] * move
 

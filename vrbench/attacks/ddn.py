@@ -11,6 +11,7 @@ from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.fmn import SLOWEST, cosine
 from vrbench.attacks.nearest import Nearest, ascent
+from vrbench.attacks.sums import lengths
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -91,7 +92,7 @@ class DDN(Attack):
             length = self._first(x, items[row], goal, norm, short) if n == 0 else length[going]
             length = length * torch.where(short < 0, 1 - self.gamma, 1 + self.gamma)
             change = x - anchor - cosine(n / self.steps, self.step, SLOWEST * self.step) * unit
-            share = length / change.flatten(1).norm(dim=1).clamp(min=1e-12)
+            share = length / lengths(change).clamp(min=1e-12)
             x = (anchor + share[:, None, None, None] * change).clamp(0, 1)
         return best.x
 

@@ -7,12 +7,11 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import BlackBox, Goal
+from vrbench.attacks.base import BlackBox, Goal, asked_together
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.sums import row_sums, total
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
-
-ROWS = 512  # pictures asked about in one go; changes no number
 
 
 class Estimating(BlackBox):
@@ -70,17 +69,16 @@ class Estimating(BlackBox):
         self, x: Tensor, items: Tensor, goal: Goal, rng: Streams
     ) -> tuple[Tensor, Tensor]:
         """Return the ``(B, 3, H, W)`` estimated gradients and the ``(B,)`` mean margins."""
-        at_once = max(1, ROWS // (2 * self.directions))
         slopes, margins = [], []
-        for rows in torch.arange(len(x), device=x.device).split(at_once):
+        for rows in asked_together(x, 2 * self.directions):
             away = self.directions_of(items[rows], tuple(x.shape[1:]), rng)
             asked = x[rows, None] + self.reach / 255 * torch.cat([away, -away], 1)
             who = items[rows, None].expand(asked.shape[:2])
             verdict = goal.judge(asked.clamp(0, 1).flatten(0, 1), who.flatten())
             plus, minus = verdict.loss.reshape(len(rows), 2, -1).unbind(1)
             weight = (plus - minus) / (2 * self.reach / 255)
-            slopes.append(torch.einsum("bn,bnchw->bchw", weight, away) / self.directions)
-            margins.append(verdict.margin.reshape(len(rows), -1).mean(1))
+            slopes.append(total(weight[:, :, None, None, None] * away) / self.directions)
+            margins.append(row_sums(verdict.margin.reshape(len(rows), -1)) / (2 * self.directions))
         return torch.cat(slopes), torch.cat(margins)
 
 

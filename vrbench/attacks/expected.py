@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 from vrbench.attacks.base import Attack, BlackBox, Classes, Cost, Goal, TwoSpeed, Verdict, able
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.sums import total
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -75,18 +77,22 @@ class Mean:
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the mean loss and the mean margin."""
         loss, margin = zip(*[draw.judge(x, items) for draw in self._draws], strict=True)
-        return Verdict(torch.stack(loss).mean(0), torch.stack(margin).mean(0))
+        return Verdict(_mean(loss), _mean(margin))
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:
         """Return the mean logits."""
         found = [able(draw, "classes")(x, items) for draw in self._draws]
-        return found[0]._replace(logits=torch.stack([f.logits for f in found]).mean(0))
+        return found[0]._replace(logits=_mean([f.logits for f in found]))
 
     def see(self, x: Tensor) -> Tensor:
         """Return the mean features."""
-        return torch.stack([able(draw, "see")(x) for draw in self._draws]).mean(0)
+        return _mean([able(draw, "see")(x) for draw in self._draws])
 
     def example(self, items: Tensor) -> Tensor:
         """Return pictures that reach the aim, draws or no draws."""
         found: Tensor = able(self._goal, "example")(items)
         return found
+
+
+def _mean(answers: Sequence[Tensor]) -> Tensor:
+    return total(torch.stack(list(answers)), 0) / len(answers)

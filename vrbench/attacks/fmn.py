@@ -11,6 +11,7 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import Budget, Linf
 from vrbench.attacks.nearest import Nearest, ascent
+from vrbench.attacks.sums import beside, lengths, units
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -85,7 +86,7 @@ class FMN(Attack):
             inside = torch.minimum(radius * (1 - gamma), nearest)
             radius = torch.where(short < 0, inside, outside)
             rate = cosine(n / self.steps, self.step, SLOWEST * self.step)
-            x = (x - rate * slope / _length(slope)).clamp(0, 1)
+            x = (x - rate * units(slope)).clamp(0, 1)
             x = _within(x, anchor, radius, budget)
             row, x, radius = row[going], x[going], radius[going]
         return best.x
@@ -102,8 +103,5 @@ def _within(x: Tensor, clean: Tensor, radius: Tensor, budget: Budget) -> Tensor:
     if isinstance(budget, Linf):
         most = radius * budget.steepest(torch.ones_like(x))
         return clean + torch.minimum(torch.maximum(change, -most), most)
-    return clean + change * (radius / 255 / _length(change)).clamp(max=1)
-
-
-def _length(x: Tensor) -> Tensor:
-    return x.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None, None]
+    length = beside(lengths(change).clamp(min=1e-12), change)
+    return clean + change * (radius / 255 / length).clamp(max=1)

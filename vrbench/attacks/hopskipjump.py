@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import BlackBox, Goal, able
+from vrbench.attacks.base import BlackBox, Goal, able, asked_together
 from vrbench.attacks.budget import Budget, Linf
+from vrbench.attacks.sums import lengths, total, units
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
-ROWS = 512  # pictures asked about in one go; changes no number
 BLOCK = 64  # directions drawn at once, per item
 HALVINGS = 20  # of a step that leads out of the goal
 BEYOND = (1.0, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5)  # where the rounded picture is looked for
@@ -120,22 +120,22 @@ class HopSkipJump(BlackBox):
         answer (eq. 16); with the answer itself where all are alike.
         """
         found = []
-        for part in torch.arange(len(x), device=x.device).split(max(1, ROWS // BLOCK)):
+        for part in asked_together(x, BLOCK):
             here, who = x[part], items[rows[part]]
-            length = reach * (here - clean[part]).flatten(1).norm(dim=1)
+            length = reach * lengths(here - clean[part])
             length = length.clamp(min=1e-12)[:, None, None, None, None]
             plain, weighted = torch.zeros_like(here), torch.zeros_like(here)
-            total = here.new_zeros(len(part))
+            answers = here.new_zeros(len(part))
             for done in range(0, count, BLOCK):
                 away = norm.noise(who, min(BLOCK, count - done), rng)
-                away = away / away.flatten(2).norm(dim=2)[:, :, None, None, None]
+                away = units(away.flatten(0, 1)).reshape(away.shape)
                 asked = (here[:, None] + length * away).clamp(0, 1)
                 away = (asked - here[:, None]) / length
                 answer = ask.many(asked, rows[part]).float() * 2 - 1
-                plain += away.sum(1)
-                weighted += (answer[:, :, None, None, None] * away).sum(1)
-                total += answer.sum(1)
-            mean = (total / count)[:, None, None, None]
+                plain += total(away)
+                weighted += total(answer[:, :, None, None, None] * away)
+                answers += answer.sum(1)
+            mean = (answers / count)[:, None, None, None]
             found.append(torch.where(mean.abs() == 1, weighted, weighted - mean * plain))
         return torch.cat(found)
 
@@ -169,10 +169,10 @@ class _L2:
         return rng.normal(items, count, *self.clean.shape[1:])
 
     def distance(self, x: Tensor, rows: Tensor) -> Tensor:
-        return (x - self.clean[rows]).flatten(1).norm(dim=1)
+        return lengths(x - self.clean[rows])
 
     def steepest(self, slope: Tensor) -> Tensor:
-        return slope / slope.flatten(1).norm(dim=1).clamp(min=1e-12)[:, None, None, None]
+        return units(slope)
 
     def between(self, x: Tensor, rows: Tensor, share: Tensor) -> Tensor:
         """Return pictures at ``share`` of the distance, from the clean ones on the way to ``x``."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.nearest import Nearest
+from vrbench.attacks.sums import total
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -195,4 +196,4 @@ def _two_loops(pull: Tensor, moves: Tensor, turns: Tensor, rho: Tensor) -> Tenso
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return (a * b).sum(1)
+    return total(a * b)

@@ -5,6 +5,7 @@ from torch import Tensor
 
 from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.sums import beside, row_sums
 from vrbench.core.seeds import Streams
 
 
@@ -32,7 +33,7 @@ class MIFGSM(Attack):
         x, velocity = clean, torch.zeros_like(clean)
         for _ in range(self.steps):
             slope, _ = gradient(goal, x, items)
-            scale = slope.abs().flatten(1).mean(1).clamp(min=1e-12)
-            velocity = self.decay * velocity + slope / scale.reshape(-1, *[1] * (x.ndim - 1))
+            scale = (row_sums(slope.abs()) / x[0].numel()).clamp(min=1e-12)
+            velocity = self.decay * velocity + slope / beside(scale, slope)
             x = budget.project(x - budget.eps / self.steps * budget.steepest(velocity), clean)
         return x

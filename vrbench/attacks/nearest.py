@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vrbench.attacks.base import Goal, TwoSpeed, ask
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.sums import row_sums
 
 NEAR = 0.1  # a quick margin below this is worth an exact look
 
@@ -102,4 +103,4 @@ def ascent(slope: Tensor, budget: Budget) -> tuple[Tensor, Tensor]:
     A flat boundary that is ``m`` away in margin is ``m / steepness`` away in this norm.
     """
     unit = 255 * budget.steepest(slope)
-    return unit, (slope * unit).flatten(1).sum(1)
+    return unit, row_sums(slope * unit)

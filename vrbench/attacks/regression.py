@@ -7,12 +7,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import BlackBox, Cost, Goal, able
+from vrbench.attacks.base import BlackBox, Cost, Goal, able, asked_together
 from vrbench.attacks.budget import Budget
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
-
-ROWS = 512  # pictures asked about in one go; changes no number
 
 
 class FeatureRegression(BlackBox):
@@ -98,9 +96,8 @@ class FeatureRegression(BlackBox):
         rng: Streams,
     ) -> tuple[Tensor, Tensor]:
         """Return the ``(B, D)`` slopes of the loss in the features, and the ``(B,)`` margins."""
-        at_once = max(1, ROWS // (self.directions + 1))
         slopes, margins = [], []
-        for rows in torch.arange(len(x), device=x.device).split(at_once):
+        for rows in asked_together(x, self.directions + 1):
             asked = self._questions(x[rows], items[rows], rng)
             who = items[rows, None].expand(asked.shape[:2])
             verdict = goal.judge(asked.flatten(0, 1), who.flatten())
@@ -157,6 +154,8 @@ def shortest_fit(
 
 def _pulled_back(see: Callable[[Tensor], Tensor], x: Tensor, slope: Tensor) -> Tensor:
     """Return the gradient in the pixels of ``features . slope``, ``(B, 3, H, W)``."""
-    x = x.detach().requires_grad_()
-    (found,) = torch.autograd.grad((see(x) * slope).sum(), x)
-    return found
+    found = []
+    for rows in asked_together(x, 1):
+        leaf = x[rows].detach().requires_grad_()
+        found += torch.autograd.grad((see(leaf) * slope[rows]).sum(), leaf)
+    return torch.cat(found)

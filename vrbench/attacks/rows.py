@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.sums import lengths, units
 from vrbench.core.seeds import Streams
 
 
@@ -32,13 +33,13 @@ class Rows(Budget):
         return self.eps
 
     def spent(self, x: Tensor, clean: Tensor) -> Tensor:
-        return (x - clean).norm(dim=1)
+        return lengths(x - clean)
 
     def steepest(self, gradient: Tensor) -> Tensor:
-        return gradient / gradient.norm(dim=1, keepdim=True).clamp(min=1e-12)
+        return units(gradient)
 
     def project(self, x: Tensor, clean: Tensor) -> Tensor:
-        length = (x - clean).norm(dim=1, keepdim=True).clamp(min=1e-12)
+        length = lengths(x - clean)[:, None].clamp(min=1e-12)
         return clean + (x - clean) * (self.eps / length).clamp(max=1)
 
     def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
@@ -49,7 +50,7 @@ class Rows(Budget):
         return self.project(x, clean)
 
     def excess(self, x: Tensor, clean: Tensor) -> Tensor:
-        slack = 1e-5 * self.eps + 1e-6 * clean.norm(dim=1)  # float32, on rows of any size
+        slack = 1e-5 * self.eps + 1e-6 * lengths(clean)  # float32, on rows of any size
         return (self.spent(x, clean) - slack - self.eps).nan_to_num(nan=torch.inf)
 
     def _round(self, x: Tensor, clean: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vrbench.attacks.base import BlackBox, Goal
 from vrbench.attacks.budget import L2, Budget, Linf
+from vrbench.attacks.sums import row_sums, total
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams
 
@@ -163,18 +164,24 @@ def _pulses(x: Tensor, clean: Tensor, items: Tensor, side: int, budget: L2, rng:
     signs = rng.signs(items, x.shape[1], 1, 1)
     (inside, index), (paying, _) = _window(draw[:, :2], side, x), _window(draw[:, 2:4], side, x)
     change = x - clean
-    unused = (budget.radius**2 - change.square().flatten(1).sum(1)).clamp(min=0) / x.shape[1]
-    length = (unused[:, None] + (change * (inside | paying)).square().sum((2, 3))).sqrt()
+    unused = (budget.radius**2 - row_sums(change.square())).clamp(min=0) / x.shape[1]
+    held = total((change * (inside | paying)).square().flatten(2), 2)
+    length = (unused[:, None] + held).sqrt()
     old = change.flatten(2).gather(2, index.flatten(1)[:, None].expand(-1, x.shape[1], -1))
-    old = old / old.norm(dim=2, keepdim=True).clamp(min=1e-10)
+    old = old / _length(old).clamp(min=1e-10)
     pulse = _pulse(side).to(x)
     turned = (draw[:, 4] < 0.5)[:, None, None]
     new = (torch.where(turned, pulse.T, pulse)[:, None] * signs).flatten(2) + old
-    new = new / new.norm(dim=2, keepdim=True).clamp(min=1e-10) * length[:, :, None]
+    new = new / _length(new).clamp(min=1e-10) * length[:, :, None]
     change = change * ~paying
     where = index.flatten(1)[:, None].expand_as(new)
     change = change.flatten(2).scatter(2, where, new).reshape(x.shape)
     return budget.project(clean + budget.eps * budget.steepest(change), clean)
+
+
+def _length(x: Tensor) -> Tensor:
+    """Return the ``(B, C, 1)`` lengths of each channel of windows."""
+    return total(x.square(), 2).sqrt()[:, :, None]
 
 
 def _window(draw: Tensor, side: int, x: Tensor) -> tuple[Tensor, Tensor]:

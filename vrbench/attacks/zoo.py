@@ -8,12 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrbench.attacks.base import BlackBox, Goal, Verdict
+from vrbench.attacks.base import BlackBox, Goal, Verdict, asked_together
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.sums import each, power, row_sums, total
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
-ROWS = 512  # pictures asked about in one go; changes no number
 FLOOR = 0.1  # chance of a coordinate at rest, relative to the one that moved most
 
 
@@ -126,7 +126,7 @@ class ZOO(BlackBox):
     ) -> Tensor:
         """Return the ``(B, n)`` symmetric differences along coordinates ``at``, ``(B, n)``."""
         found, size = [], _grid(x, cell)
-        for rows in torch.arange(len(x), device=x.device).split(max(1, ROWS // (2 * at.shape[1]))):
+        for rows in asked_together(x, 2 * at.shape[1]):
             one = F.one_hot(at[rows], x.shape[1] * size[0] * size[1]).to(x)
             away = self.reach / 255 * _spread(one.reshape(-1, x.shape[1], *size), cell, x)
             away = away.reshape(len(rows), -1, *x.shape[1:])
@@ -143,7 +143,7 @@ class ZOO(BlackBox):
         if self.c is None:
             return verdict.loss
         away = x.reshape(len(clean), each, -1) - clean.flatten(1)[:, None]
-        distance = away.square().sum(2).flatten()
+        distance = total(away.square(), 2).flatten()
         return distance + self.c * (verdict.margin + self.confidence).clamp(min=0)
 
     def _rank(self, verdict: Verdict, x: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,7 +151,7 @@ class ZOO(BlackBox):
         missed = verdict.margin >= -(self.confidence if self.c is not None else 0.0)
         value = verdict.loss
         if self.c is not None:
-            distance = (x - clean).square().flatten(1).sum(1)
+            distance = row_sums((x - clean).square())
             value = torch.where(missed, verdict.margin, distance)
         return torch.stack([missed.float(), value], 1), verdict.margin.clone()
 
@@ -193,7 +193,8 @@ class _Blocks:
         if important:
             moved = F.max_pool2d(self.z.abs(), 3, 1, 1).flatten(1)
             weight = moved / moved.amax(1, keepdim=True).clamp(min=1e-12) + FLOOR
-            chance = chance.log() / weight  # the largest are a weighted sample (Efraimidis, 2006)
+            # The largest are a weighted sample (Efraimidis, 2006).
+            chance = each(torch.log, chance) / weight
         return chance.topk(min(count, chance.shape[1]), 1).indices
 
     def descend(self, at: Tensor, slope: Tensor, lr: float) -> None:
@@ -201,7 +202,7 @@ class _Blocks:
         times = self.times.flatten(1).gather(1, at) + 1
         first = 0.9 * self.first.flatten(1).gather(1, at) + 0.1 * slope
         second = 0.999 * self.second.flatten(1).gather(1, at) + 0.001 * slope.square()
-        rate = lr * (1 - 0.999**times).sqrt() / (1 - 0.9**times)
+        rate = lr * (1 - power(0.999, times)).sqrt() / (1 - power(0.9, times))
         move = -rate * first / (second.sqrt() + 1e-8)
         for name, value in (("times", times), ("first", first), ("second", second)):
             old: Tensor = getattr(self, name)
