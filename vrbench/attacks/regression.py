@@ -154,7 +154,7 @@ def shortest_fit(
 
 def _pulled_back(see: Callable[[Tensor], Tensor], x: Tensor, slope: Tensor) -> Tensor:
     """Return the gradient in the pixels of ``features . slope``, ``(B, 3, H, W)``."""
-    found = []
+    found: list[Tensor] = []
     for rows in asked_together(x, 1):
         leaf = x[rows].detach().requires_grad_()
         found += torch.autograd.grad((see(leaf) * slope[rows]).sum(), leaf)
