@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pandas as pd
 import torch
 from torch import Tensor
 
@@ -22,15 +21,13 @@ def write_lists(path: Path, ranking: Tensor, scores: Tensor, dataset: Dataset) -
         dataset: names the users and items; numbers stand for names where it has none.
     """
     user, place = (ranking >= 0).nonzero(as_tuple=True)
-    table = pd.DataFrame(
-        {
-            "user": _named(user, dataset.user_ids),
-            "item": _named(ranking[user, place], dataset.item_ids),
-            "score": scores[user, place].numpy(),
-            "rank": place.numpy() + 1,
-        }
+    _lines(
+        path,
+        _named(user, dataset.user_ids),
+        _named(ranking[user, place], dataset.item_ids),
+        [str(score) for score in scores[user, place].numpy()],
+        [str(rank + 1) for rank in place.tolist()],
     )
-    table.to_csv(path, sep="\t", header=False, index=False)
 
 
 def write_splits(folder: Path, dataset: Dataset) -> None:
@@ -51,16 +48,21 @@ def write_splits(folder: Path, dataset: Dataset) -> None:
 
 def _write(path: Path, part: Interactions, dataset: Dataset) -> None:
     rating = torch.ones(len(part)) if part.ratings is None else part.ratings
-    columns = {
-        "user": _named(part.users, dataset.user_ids),
-        "item": _named(part.items, dataset.item_ids),
-        "rating": rating.numpy(),
-    }
+    columns = [
+        _named(part.users, dataset.user_ids),
+        _named(part.items, dataset.item_ids),
+        [str(value) for value in rating.numpy()],
+    ]
     if part.timestamps is not None:
-        columns["timestamp"] = part.timestamps.numpy()
-    pd.DataFrame(columns).to_csv(path, sep="\t", header=False, index=False)
+        columns.append([str(time) for time in part.timestamps.tolist()])
+    _lines(path, *columns)
 
 
-def _named(numbers: Tensor, names: tuple[str, ...]) -> pd.Series:
-    found = pd.Series(numbers.numpy())
-    return pd.Series(names)[found].reset_index(drop=True) if names else found
+def _lines(path: Path, *columns: list[str]) -> None:
+    """Write columns as they are: a quote in a name is a letter, here and where it is read."""
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines("\t".join(row) + "\n" for row in zip(*columns, strict=True))
+
+
+def _named(numbers: Tensor, names: tuple[str, ...]) -> list[str]:
+    return [names[n] if names else str(n) for n in numbers.tolist()]

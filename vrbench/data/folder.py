@@ -18,6 +18,7 @@ from vrbench.data.formats import Parts
 from vrbench.data.images import Fit, Photos
 from vrbench.data.interactions import Interactions
 from vrbench.data.shoppers import VERSION, simulate
+from vrbench.data.sources import source_of
 from vrbench.data.splits import apart, last_two_out
 from vrbench.data.tables import Feedback, index_of, read_feedback, read_items
 
@@ -62,7 +63,7 @@ def folder(
     if not (root / "train.tsv").is_file():
         raise MissingDataError(
             f"no file {root / 'train.tsv'}: put the purchases there (user, item, rating, "
-            "timestamp), or simulate some with dataset=shoppers"
+            f"timestamp), or simulate some with dataset=shoppers{source_of(root)}"
         )
     read = {
         name: read_feedback(root / f"{name}.tsv")
@@ -201,7 +202,7 @@ def interactions(
         DataError: if an item is not known.
     """
     item = index_of(read, items, path, "item (it is not in the catalogue)")
-    there = torch.tensor([user in users for user in read.users])
+    there = torch.tensor([user in users for user in read.users], dtype=torch.bool)
     if not there.all():
         log.warning("%s: %d lines of users without train are left out", path, int((~there).sum()))
     return Interactions.of(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.data.sources import source_of
 from vrbench.data.tables import Feedback, feedback_of, numbers, read_feedback
 from vrbench.data.text import read_tabs
 
@@ -133,6 +134,7 @@ def _only(path: Path, pattern: str) -> Path:
     if len(found) != 1:
         raise MissingDataError(
             f"no file {path}, and no single {pattern} in it: put {holds} there, or name the file"
+            f"{source_of(path)}"
         )
     return found[0]
 

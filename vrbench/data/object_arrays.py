@@ -11,6 +11,7 @@ from vrbench.core.archives import ForgedError, reading
 from vrbench.core.arrays import array_of, counted, dtype_of, read_header, read_npy
 from vrbench.core.errors import MissingDataError
 from vrbench.core.inert_pickle import Makes, Token, container, read_pickle
+from vrbench.data.sources import source_of
 
 NUMPY = ("numpy.core.", "numpy._core.")  # where NumPy keeps what it pickles its arrays with
 
@@ -27,7 +28,9 @@ def load_objects(path: Path) -> np.ndarray:
         DataError: if it is damaged, or asks for anything else.
     """
     if not path.is_file():
-        raise MissingDataError(f"no file {path}: put the published .npy archive there")
+        raise MissingDataError(
+            f"no file {path}: put the published .npy archive there{source_of(path)}"
+        )
     with reading(path), open(path, "rb") as file:
         if not read_header(file)[2].hasobject:
             file.seek(0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vrbench.core.errors import DataError, MissingDataError
+from vrbench.data.sources import source_of
 
 
 def read_lines(path: Path, holds: str) -> list[str]:
@@ -21,7 +22,7 @@ def read_lines(path: Path, holds: str) -> list[str]:
         DataError: if it cannot be read, or is not UTF-8; the text names the line.
     """
     if not path.is_file():
-        raise MissingDataError(f"no file {path}: put one there that holds {holds}")
+        raise MissingDataError(f"no file {path}: put one there that holds {holds}{source_of(path)}")
     try:
         raw = path.read_bytes()
     except OSError as error:

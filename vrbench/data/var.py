@@ -13,6 +13,7 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.folder import assembled, catalogue_of
 from vrbench.data.formats import Parts, indices
 from vrbench.data.images import Fit
+from vrbench.data.sources import source_of
 from vrbench.data.splits import leave_one_out
 from vrbench.data.tables import Feedback, feedback_of, is_header, read_columns
 from vrbench.data.text import read_lines, read_tabs
@@ -56,7 +57,7 @@ def var(*, path: str, size: int = 224, fit: Fit = "stretch") -> Dataset:
     if not (base / "images").is_dir():
         raise MissingDataError(
             f"no folder {base / 'images'}: put the published pictures there, named <id>.jpg "
-            "(`python -m vrbench reproduce var --dry-run` says where they are published)"
+            f"(`python -m vrbench reproduce var --dry-run` says more){source_of(root)}"
         )
     files = sorted(p for p in (base / "images").iterdir() if p.suffix.lower() in PICTURES)
     if not files:
@@ -76,7 +77,7 @@ def _feedback(root: Path) -> Parts:
     if not (root / "pos.txt").is_file():
         raise MissingDataError(
             f"no file {root / SPLITS['train']} (VAR) nor {root / 'pos.txt'} (TAaMR, AMR): "
-            "put the published feedback there"
+            f"put the published feedback there{source_of(root)}"
         )
     pos, neg = root / "pos.txt", root / "neg.txt"
     read = _pairs(pos).once(pos)
