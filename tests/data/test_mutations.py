@@ -180,7 +180,7 @@ def survives(case):
 QUIET = {"deadline": None, "suppress_health_check": list(HealthCheck), "derandomize": True}
 
 
-@settings(max_examples=250, **QUIET)
+@settings(max_examples=100, **QUIET)
 @given(changed())
 def test_changed_files_are_read_whole_or_refused_in_one_line(case):
     survives(case)
