@@ -170,7 +170,7 @@ def tune(arguments: Sequence[str]) -> int:
 
 
 def store(arguments: Sequence[str]) -> int:
-    """Show what the store holds (ls), or take out of it what is no longer of use (gc).
+    """Show what the store holds (ls), verify it (check), or take out what is of no use (gc).
 
     gc only says what would go, unless it is told --yes. What a run is making stays. What is gone
     is made again when it is asked for.
@@ -185,6 +185,7 @@ def store(arguments: Sequence[str]) -> int:
     gc.add_argument("--older-than", metavar="AGE", help="what no run asked for since: 30d, 12h")
     gc.add_argument("--max-size", metavar="SIZE", help="least recently used first, down to: 10GB")
     gc.add_argument("--yes", action="store_true", help="do it")
+    actions.add_parser("check", help="compare every artifact with its checksums")
     for action in (ls, gc):
         action.add_argument("--stage", help="only: attacks, extractors, features, models, ...")
     chosen = parser.parse_args(arguments)
@@ -196,6 +197,10 @@ def store(arguments: Sequence[str]) -> int:
     root = chosen.store or Path(os.environ.get("VRBENCH_STORE", "store"))
     if chosen.action == "ls":
         told = keeping.listed(root, chosen.folders, chosen.stage)
+    elif chosen.action == "check":
+        told, sound = keeping.verified(root)
+        sys.stdout.write(told + "\n")
+        return 0 if sound else 2
     else:
         told = keeping.collected(
             root,

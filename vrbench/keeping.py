@@ -7,7 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from vrbench.bench.upkeep import age, in_bytes, in_seconds, kept, litter, remove, size, sweep, to_go
+from vrbench.bench.store import mark
+from vrbench.bench.upkeep import (
+    age,
+    check_is_store,
+    checked,
+    in_bytes,
+    in_seconds,
+    kept,
+    litter,
+    remove,
+    size,
+    sweep,
+    to_go,
+)
 from vrbench.report.entries import read
 from vrbench.report.tables import text
 
@@ -41,12 +54,15 @@ def collected(
     Without any condition no artifact goes, only what runs that died have left.
 
     Raises:
-        ConfigError: if an age or a size is none.
+        ConfigError: if an age or a size is none, or the folder is no store.
         MissingDataError: if there is no store, or no run in a folder to be kept.
     """
     age_limit = in_seconds(older_than) if older_than else None
     limit = in_bytes(max_size) if max_size else None
     artifacts, stay = kept(root), _users(keep)
+    check_is_store(root)
+    if really:
+        mark(root)
     narrowed = bool(keep) or any(c is not None for c in (stage, age_limit, limit))
     going = (
         to_go(artifacts, keep=stay, stage=stage, older_than=age_limit, max_size=limit)
@@ -68,6 +84,16 @@ def collected(
     whole = size(sum(a.size for a in artifacts))
     lines.append(f"{verb}: {size(freed)} of {whole}{'' if really else '; --yes does it'}")
     return "\n".join(lines)
+
+
+def verified(root: Path) -> tuple[str, bool]:
+    """Return one line per damaged artifact and a sum, and whether all is sound."""
+    found = checked(root)
+    lines = [f"damaged: {line}: delete that folder, and it is made anew" for line in found.damaged]
+    told = f"{found.sound} sound, {len(found.damaged)} damaged"
+    if found.unsealed:
+        told += f", {found.unsealed} without a checksum, as of older versions, not verified"
+    return "\n".join([*lines, told]), not found.damaged
 
 
 def _users(folders: Iterable[str]) -> Counter[str]:

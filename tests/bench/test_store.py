@@ -1,12 +1,22 @@
 import errno
 import json
+import logging
 import multiprocessing
+import os
+import stat
+import threading
+import time
 
+import numpy as np
 import pytest
 import torch
 
+from vrbench.bench import seal
+from vrbench.bench.blocks import write_rows
+from vrbench.bench.lock import lock_of
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError, StorageError
+from vrbench.core.spec import digest
 
 
 def test_the_same_inputs_are_made_once(tmp_path):
@@ -113,3 +123,178 @@ def test_two_processes_make_each_artifact_once(tmp_path):
 def test_the_spec_of_an_artifact_is_written_beside_it(tmp_path):
     spec = Store(tmp_path).fetch("s", {"b": 2, "a": [1.0]}, lambda: {"x": torch.ones(1)}).spec
     assert json.loads((tmp_path / spec / "spec.json").read_text()) == {"a": [1], "b": 2}
+
+
+def _made(root):
+    """Return a store with one artifact of tensors and one of rows, and their folders."""
+    store = Store(root)
+    small = store.fetch("s", 1, lambda: ({"x": torch.arange(100.0)}, {"note": "n"}))
+    large = store.fetch_rows("t", 1, (9, 3), torch.uint8, lambda: [torch.ones(9, 3)])
+    return store, root / small.spec, root / large.spec
+
+
+def _read(root, folder):
+    store = Store(root)
+    if folder.parent.name == "s":
+        return store.fetch("s", 1, lambda: {"x": torch.zeros(1)})
+    return store.fetch_rows("t", 1, (9, 3), torch.uint8, lambda: [torch.zeros(9, 3)])
+
+
+@pytest.mark.parametrize("kind", ["s", "t"])
+def test_a_flipped_bit_anywhere_is_said(tmp_path, kind):
+    _, *folders = _made(tmp_path)
+    folder = next(f for f in folders if f.parent.name == kind)
+    rng = np.random.default_rng(0)
+    for file in sorted(folder.iterdir()):
+        sound = file.read_bytes()
+        for at in {0, len(sound) - 1, *rng.integers(len(sound), size=20).tolist()}:
+            damaged = bytearray(sound)
+            damaged[at] ^= 1 << int(rng.integers(8))
+            file.write_bytes(damaged)
+            same = file.suffix == ".json" and _same(sound, bytes(damaged))
+            if not same:
+                with pytest.raises(StorageError, match="cannot read the artifact"):
+                    _read(tmp_path, folder)
+        file.write_bytes(sound)
+        _read(tmp_path, folder)
+
+
+def _same(one, other):
+    """Return whether two JSON texts tell the same, as with another blank."""
+    try:
+        return json.loads(one) == json.loads(other)
+    except ValueError:
+        return False
+
+
+@pytest.mark.parametrize("name", ["spec.json", "notes.json", "tensors.safetensors"])
+def test_a_missing_or_cut_file_is_said(tmp_path, name):
+    _, folder, _ = _made(tmp_path)
+    whole = (folder / name).read_bytes()
+    for left in {whole[:-1], whole[:3], b""} - {whole}:
+        (folder / name).write_bytes(left)
+        with pytest.raises(StorageError, match=f"{name}.*delete that folder"):
+            _read(tmp_path, folder)
+    (folder / name).unlink()
+    with pytest.raises(StorageError, match=f"{name}.*delete that folder"):
+        _read(tmp_path, folder)
+
+
+def test_the_spec_of_another_key_is_said(tmp_path):
+    _, folder, _ = _made(tmp_path)
+    (folder / "made.json").unlink()  # as in an old store
+    (folder / "spec.json").write_text("2")
+    with pytest.raises(StorageError, match=r"spec\.json is of the key"):
+        _read(tmp_path, folder)
+
+
+def test_an_artifact_of_an_older_version_is_read(tmp_path):
+    _, *folders = _made(tmp_path)
+    for folder in folders:
+        (folder / "made.json").unlink()
+        assert _read(tmp_path, folder).tensors is not None
+
+
+def test_it_is_told_on_what_it_was_made(tmp_path):
+    store = Store(tmp_path, device="cuda")
+    folder = tmp_path / store.fetch("s", 1, lambda: {"x": torch.ones(1)}).spec
+    told = json.loads((folder / "made.json").read_text())
+    assert told["device"] == "cuda"
+    assert told["versions"]["torch"] == seal.versions()["torch"]
+    reader = Store(tmp_path)
+    assert reader.fetch("s", 1, dict).spec == f"s/{folder.name}", "the device is no part of a key"
+    assert reader.log[-1]["device"] == "cuda"
+
+
+def test_other_versions_are_told_once(tmp_path, caplog):
+    _, folder, _ = _made(tmp_path)
+    told = json.loads((folder / "made.json").read_text())
+    told["versions"]["torch"] = "1.0.test"
+    told["digest"] = digest({name: value for name, value in told.items() if name != "digest"})
+    (folder / "made.json").write_text(json.dumps(told))
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            _read(tmp_path, folder)
+    said = [r.getMessage() for r in caplog.records if "1.0.test" in r.getMessage()]
+    assert len(said) == 1
+    assert f"torch 1.0.test, here {torch.__version__.partition('+')[0]}" in said[0]
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o002, 0o077])
+def test_permissions_follow_the_umask(tmp_path, mask):
+    before = os.umask(mask)
+    try:
+        _, small, large = _made(tmp_path / "store")
+    finally:
+        os.umask(before)
+    made = [p for folder in (small, large) for p in folder.iterdir()]
+    for path in made + list((tmp_path / "store").rglob("*.lock")):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o666 & ~mask, path
+    for path in (small, small.parent, tmp_path / "store"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o777 & ~mask, path
+
+
+def test_who_is_refused_is_not_told_to_delete(tmp_path, monkeypatch):
+    _, folder, _ = _made(tmp_path)
+
+    def refused(path, **_):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("vrbench.bench.store.check", refused)
+    with pytest.raises(StorageError, match="Permission denied") as told:
+        _read(tmp_path, folder)
+    assert "delete" not in str(told.value)
+
+
+def test_who_waits_is_told_for_whom(tmp_path, caplog):
+    going = threading.Event()
+
+    def slow():
+        going.wait(20)
+        return {"x": torch.ones(1)}
+
+    def make():
+        Store(tmp_path).fetch("s", 1, slow)
+
+    first, second = threading.Thread(target=make), threading.Thread(target=make)
+    with caplog.at_level(logging.INFO):
+        first.start()
+        while not list(tmp_path.glob("s/.draft-*/holder.json")):
+            time.sleep(0.01)
+        second.start()
+        while "waiting" not in caplog.text:
+            time.sleep(0.01)
+        going.set()
+        first.join()
+        second.join()
+    assert f"(process {os.getpid()} on " in caplog.text
+    assert not list(tmp_path.glob("s/*/holder.json"))
+
+
+def test_no_room_is_found_before_anything_is_made(tmp_path):
+    def never():
+        raise AssertionError
+        yield
+
+    with pytest.raises(OSError, match=r"File too large|No space left"):
+        write_rows(tmp_path / "rows.npy", (1 << 40, 1 << 20), torch.float32, never())
+
+
+def test_what_is_written_in_blocks_is_a_plain_array(tmp_path):
+    rows = torch.arange(24.0).reshape(4, 2, 3)
+    for n, dtype in enumerate((torch.float32, torch.float16, torch.uint8)):
+        path = tmp_path / f"{n}.npy"
+        write_rows(path, (4, 2, 3), dtype, iter(rows.split(3)))
+        assert np.array_equal(np.load(path), rows.to(dtype).numpy())
+    write_rows(tmp_path / "none.npy", (0, 3), torch.float32, iter(()))
+    assert np.load(tmp_path / "none.npy").shape == (0, 3)
+
+
+def test_a_lock_without_a_holder_is_taken(tmp_path):
+    (tmp_path / "s").mkdir()
+    folder = tmp_path / "s" / Store(tmp_path, dry=True).fetch("s", 1, dict).spec.split("/")[1]
+    lock = lock_of(folder)
+    lock.acquire()
+    lock.release()
+    open(lock.lock_file, "w").close()
+    assert Store(tmp_path).fetch("s", 1, lambda: {"x": torch.ones(1)}).tensors is not None

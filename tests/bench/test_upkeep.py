@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from vrbench.attacks.budget import Linf
 from vrbench.attacks.pgd import PGD
-from vrbench.bench.store import Store
+from vrbench.bench.store import MARKER, Store
 from vrbench.bench.upkeep import age, in_bytes, in_seconds, kept, litter, size, to_go
 from vrbench.commands import store as command
 from vrbench.core.errors import ConfigError, MissingDataError
@@ -124,15 +124,21 @@ def test_what_a_run_is_making_stays(shop, capsys):
 def test_what_dead_runs_left_goes(shop):
     store, made = shop
     stage = store.root / "models"
-    (stage / ".draft-0123").mkdir()
-    (stage / ".draft-0123" / "half").write_text("")
-    (stage / "0123.lock").touch()
-    (stage / "4567.lock").touch()
-    assert {p.name for p in litter(store.root)} == {".draft-0123", "0123.lock", "4567.lock"}
-    assert (stage / "4567.lock").exists()
+    (stage / ".draft-0123456789abcdef").mkdir()
+    (stage / ".draft-0123456789abcdef" / "half").write_text("")
+    (stage / "0123456789abcdef.lock").touch()
+    (stage / "4567456745674567.lock").touch()
+    assert {p.name for p in litter(store.root)} == {
+        ".draft-0123456789abcdef",
+        "0123456789abcdef.lock",
+        "4567456745674567.lock",
+    }
+    assert (stage / "4567456745674567.lock").exists()
     command(["--store", str(store.root), "gc", "--yes"])
     assert litter(store.root) == []
-    assert not {".draft-0123", "0123.lock", "4567.lock"} & {p.name for p in stage.iterdir()}
+    assert not {".draft-0123456789abcdef", "0123456789abcdef.lock", "4567456745674567.lock"} & {
+        p.name for p in stage.iterdir()
+    }
     assert sorted(a.address for a in kept(store.root)) == sorted(made)
 
 
@@ -151,3 +157,75 @@ def test_sizes_and_ages_are_read_and_written():
 def test_no_store_is_named(tmp_path):
     with pytest.raises(MissingDataError, match="no store at"):
         command(["--store", str(tmp_path / "none"), "ls"])
+
+
+def test_a_folder_that_is_no_store_is_left_alone(tmp_path, capsys):
+    """Whatever is laid out like one: projects hold a spec.json two folders deep, too."""
+    spec = tmp_path / "work" / "api" / "v1" / "spec.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text("{}")
+    (spec.parent / "code.py").write_text("")
+    everything = ["--store", str(tmp_path / "work"), "gc", "--max-size", "0B", "--yes"]
+    with pytest.raises(ConfigError, match="is not a store of vrbench"):
+        command(everything)
+    assert spec.exists()
+    (tmp_path / "work" / MARKER).touch()  # a run used it as a store
+    command(everything)
+    assert {p.name for p in spec.parent.iterdir()} == {"spec.json", "code.py"}
+    assert "api" not in capsys.readouterr().out
+
+
+def test_an_old_store_is_known_by_its_layout_and_marked(shop, capsys):
+    store, made = shop
+    (store.root / MARKER).unlink()
+    command(["--store", str(store.root), "gc", "--stage", "models", "--yes"])
+    assert (store.root / MARKER).is_file()
+    assert [a.address for a in kept(store.root)] == made[:1]
+    (store.root / MARKER).unlink()
+    (store.root / "attacks" / "letter.txt").write_text("dear")
+    with pytest.raises(ConfigError, match=r"it holds .*letter\.txt"):
+        command(["--store", str(store.root), "gc", "--max-size", "0B", "--yes"])
+    assert [a.address for a in kept(store.root)] == made[:1]
+    capsys.readouterr()
+
+
+def test_only_what_a_run_made_goes_and_no_link_is_followed(shop, tmp_path, capsys):
+    store, made = shop
+    elsewhere = Store(tmp_path / "elsewhere")
+    far = elsewhere.root / elsewhere.fetch("models", 1, lambda: {"x": torch.ones(1)}).spec
+    (store.root / "far").symlink_to(far.parent, target_is_directory=True)
+    (store.root / "models" / "0123456789abcdef").symlink_to(far, target_is_directory=True)
+    draft = store.root / "models" / ".draft-fedcba9876543210"
+    draft.mkdir()
+    (draft / "linked").symlink_to(far, target_is_directory=True)
+    own = store.root / made[1] / "thesis.tex"
+    own.write_text("chapter 1")
+    inside = store.root / made[2] / "notes.json"
+    inside.unlink()
+    inside.symlink_to(tmp_path / "diary")
+    (tmp_path / "diary").write_text("secret")
+    command(["--store", str(store.root), "gc", "--max-size", "0B", "--yes"])
+    capsys.readouterr()
+    assert not (store.root / made[0]).exists()
+    assert own.exists()
+    assert (tmp_path / "diary").exists()
+    assert (far / "spec.json").exists()
+    assert (far / "tensors.safetensors").exists()
+    assert not draft.exists()
+
+
+def test_all_of_it_is_compared_with_its_checksums(shop, capsys):
+    store, (attack, model, other) = shop
+    check = ["--store", str(store.root), "check"]
+    assert command(check) == 0
+    assert capsys.readouterr().out == "3 sound, 0 damaged\n"
+    file = store.root / attack / "tensors.safetensors"
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    (store.root / model / "made.json").unlink()
+    assert command(check) == 2
+    told = capsys.readouterr().out
+    assert f"damaged: {attack} (PGD, Linf 8, 3 items, seed 4): tensors.safetensors" in told
+    assert "1 sound, 1 damaged, 1 without a checksum" in told
+    assert other not in told

@@ -13,13 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from vrbench.bench.store import DRAFT, LOCK
-from vrbench.core.errors import ConfigError, MissingDataError
+from vrbench.bench.lock import LOCK, lock_of
+from vrbench.bench.seal import FILES, SPEC, check
+from vrbench.bench.store import DRAFT, MARKER
+from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.core.spec import digest
 
 SIZES = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 AGES = {"m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+KEY = re.compile("[0-9a-f]{16}")
+CHECKPOINT = ".checkpoint"  # after a key: of a training that was interrupted
 TOLD = ("attack", "budget", "objective", "recommender", "extractor", "signal", "visuals")
 
 
@@ -54,14 +59,88 @@ def kept(root: Path) -> list[Kept]:
     if not root.is_dir():
         raise MissingDataError(f"no store at {root}: name it by --store, or set VRBENCH_STORE")
     found = []
-    for told in sorted(root.glob("*/*/spec.json")):
-        folder = told.parent
-        if not folder.name.startswith(DRAFT):
+    for folder in _folders(root):
+        if is_artifact(folder):
             with suppress(FileNotFoundError):  # taken away meanwhile
-                size = sum(file.stat().st_size for file in folder.iterdir())
+                size = sum(file.lstat().st_size for file in folder.iterdir())
                 address = f"{folder.parent.name}/{folder.name}"
-                found.append(Kept(address, size, folder.stat().st_mtime, _what(told)))
+                found.append(Kept(address, size, folder.stat().st_mtime, _what(folder / SPEC)))
     return found
+
+
+def _folders(root: Path) -> Iterator[Path]:
+    """Yield what lies in the stages of a store, sorted; no link is followed."""
+    for stage in sorted(root.iterdir()):
+        if stage.is_dir() and not stage.is_symlink():
+            yield from sorted(p for p in stage.iterdir() if p.is_dir() and not p.is_symlink())
+
+
+def is_artifact(folder: Path) -> bool:
+    """Return whether a folder is an artifact's: named by a key, with a spec and nothing strange."""
+    if not KEY.fullmatch(folder.name) or not (folder / SPEC).is_file():
+        return False
+    return all(p.name in FILES and not p.is_symlink() and p.is_file() for p in folder.iterdir())
+
+
+def check_is_store(root: Path) -> None:
+    """Raise unless a folder is a store: marked as one, or an old one that holds nothing else.
+
+    An old store without a mark is one if each folder in it holds artifacts, whose specs have the
+    digests that they are named by, and what runs leave beside them.
+
+    Raises:
+        ConfigError: naming what speaks against it.
+    """
+    if (root / MARKER).is_file():
+        return
+    for stage in sorted(root.iterdir()):
+        inside = [stage] if stage.is_symlink() or not stage.is_dir() else sorted(stage.iterdir())
+        if strange := [p for p in inside if not _is_own(p)]:
+            raise ConfigError(
+                f"{root} is not a store of vrbench, or not only one: it holds {strange[0]}. "
+                f"Nothing was deleted"
+            )
+
+
+def _is_own(path: Path) -> bool:
+    """Return whether an entry of a stage is what runs make, in a store without a mark."""
+    if path.is_symlink():
+        return False
+    key = path.name.removeprefix(DRAFT).removesuffix(LOCK).removesuffix(CHECKPOINT)
+    if path.name != key or not path.is_dir():
+        return KEY.fullmatch(key) is not None
+    try:
+        return is_artifact(path) and digest(json.loads((path / SPEC).read_text())) == key
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What is wrong with a store.
+
+    Attributes:
+        damaged: one line per artifact that is not as it was made.
+        unsealed: how many have no checksum, as those of older versions.
+        sound: how many are as they were made.
+    """
+
+    damaged: list[str]
+    unsealed: int
+    sound: int
+
+
+def checked(root: Path) -> Faults:
+    """Return which artifacts of a store are sound; every file is read."""
+    damaged, unsealed, sound = [], 0, 0
+    for artifact in kept(root):
+        try:
+            told = check(root / artifact.address, again=True)
+        except (DataError, OSError) as error:
+            damaged.append(f"{artifact.address} ({artifact.what}): {error}")
+            continue
+        unsealed, sound = unsealed + (not told), sound + bool(told)
+    return Faults(damaged, unsealed, sound)
 
 
 def _what(path: Path) -> str:
@@ -137,18 +216,23 @@ def remove(root: Path, address: str) -> bool:
             draft = folder.with_name(DRAFT + folder.name)
             with suppress(FileNotFoundError):
                 os.replace(folder, draft)
-            shutil.rmtree(draft, ignore_errors=True)
+            shutil.rmtree(draft, ignore_errors=True)  # follows no link
         return held
 
 
 def litter(root: Path) -> list[Path]:
     """Return drafts that no run is writing, and locks of nothing that no run holds."""
     found = []
-    for path in sorted([*root.glob(f"*/{DRAFT}*"), *root.glob(f"*/*{LOCK}")]):
-        key = path.name.removeprefix(DRAFT).removesuffix(LOCK)
-        of_nothing = path.name.startswith(DRAFT) or not path.with_name(key).exists()
-        if of_nothing and _idle(path.with_name(key)):
-            found.append(path)
+    for stage in sorted(root.iterdir()):
+        if stage.is_symlink() or not stage.is_dir():
+            continue
+        for path in sorted(stage.iterdir()):
+            key = path.name.removeprefix(DRAFT).removesuffix(LOCK)
+            if path.name == key or not KEY.fullmatch(key) or path.is_symlink():
+                continue
+            of_nothing = path.name.startswith(DRAFT) or not path.with_name(key).exists()
+            if of_nothing and _idle(path.with_name(key)):
+                found.append(path)
     return found
 
 
@@ -167,7 +251,7 @@ def _idle(folder: Path) -> bool:
     if not lock.exists():
         return True
     try:
-        with FileLock(lock, timeout=0):
+        with lock_of(folder, timeout=0):
             return True
     except Timeout:
         return False
@@ -176,7 +260,7 @@ def _idle(folder: Path) -> bool:
 @contextmanager
 def _held(folder: Path) -> Iterator[bool]:
     """Hold the lock of an artifact and take its file away; False if somebody else holds it."""
-    lock = FileLock(folder.with_name(folder.name + LOCK), timeout=0)
+    lock = lock_of(folder, timeout=0)
     try:
         lock.acquire()
     except Timeout:
