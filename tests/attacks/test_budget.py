@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from vrbench.attacks.budget import IMAGENET_STD, L2, Linf
+from vrbench.attacks.rows import Rows
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 
@@ -42,7 +43,7 @@ def test_noise_is_uniform_in_the_box():
     assert away.std().item() == pytest.approx(10 / 3**0.5, rel=0.02)
 
 
-@pytest.mark.parametrize("eps", [0.0, 0.5, 1.0, 2.5, 8.0])
+@pytest.mark.parametrize("eps", [0.0, 1.0, 1.5, 2.5, 8.0])
 def test_rounding_to_nearest_stays_in_the_ball(eps):
     clean, x = pictures(), pictures(1)
     for budget in (Linf(eps=eps), L2(eps=10 * eps)):
@@ -84,6 +85,36 @@ def test_the_steepest_step_gains_most():
             assert ((other * slope).flatten(1).sum(1) < best).all()
 
 
-def test_a_negative_radius_is_refused():
-    with pytest.raises(ConfigError, match="eps >= 0"):
-        Linf(eps=-1)
+@pytest.mark.parametrize("eps", [-1, float("nan"), "8/255", True, None])
+@pytest.mark.parametrize("norm", [Linf, L2, Rows])
+def test_a_radius_is_a_number_and_not_negative(norm, eps):
+    with pytest.raises(ConfigError, match="expected eps >= 0, got"):
+        norm(eps=eps)
+
+
+def test_a_huge_radius_is_infinite_or_a_mistake():
+    with pytest.raises(ConfigError, match=r"or \.inf for no limit"):
+        L2(eps=1e12)
+
+
+@pytest.mark.parametrize("norm", [Linf, L2])
+@pytest.mark.parametrize(("eps", "meant"), [(8 / 255, "8"), (0.0314, "8.01"), (0.3, "76.5")])
+def test_a_radius_in_which_no_picture_can_change_is_refused_with_the_right_number(norm, eps, meant):
+    with pytest.raises(ConfigError, match=f"eps is in grey levels.* write {meant}$"):
+        norm(eps=eps)
+
+
+@pytest.mark.parametrize("store", ["float", "truncate"])
+def test_a_fraction_is_refused_in_every_store_and_less_than_a_level_is_not(store):
+    with pytest.raises(ConfigError, match=r"write 4$"):
+        Linf(eps=4 / 255, store=store)
+    assert Linf(eps=0.5, store=store).eps == 0.5
+    assert L2(eps=0.5, store=store).eps == 0.5
+
+
+def test_what_changes_nothing_depends_on_the_unit():
+    with pytest.raises(ConfigError, match="no picture can change by 4"):
+        Linf(eps=4, space="normalised")
+    assert Linf(eps=4.4, space="normalised").eps == 4.4
+    assert Rows(eps=0.01).eps == 0.01
+    assert Linf(eps=0).eps == L2(eps=0).eps == 0

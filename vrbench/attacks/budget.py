@@ -16,6 +16,8 @@ from vrbench.core.seeds import Streams
 from vrbench.core.spec import describe
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
+MOST = 1e7  # the largest finite eps: more than any change of a picture of 10,000 x 10,000 pixels
+FRACTION = 0.13  # an eps up to here is 32/255 or less, as other libraries write it
 ROUNDED = 2e-5  # of a grey level: what float32 makes of a difference of two values in [0, 1]
 
 
@@ -24,7 +26,7 @@ class Budget(ABC):
     """A ball around each image.
 
     Attributes:
-        eps: the radius, in units of one grey level (1/255); infinity is allowed.
+        eps: the radius, in units of one grey level (1/255): 8, not 8/255; infinity is allowed.
         store: how the image is kept, as an upload would: "round" to the nearest value of the
             8-bit grid, "truncate" to the one below (as VAR did: protocol 1.4), or "float" as is.
     """
@@ -33,8 +35,20 @@ class Budget(ABC):
     store: Literal["round", "truncate", "float"] = "round"
 
     def __post_init__(self) -> None:
-        if not self.eps >= 0:
-            raise ConfigError(f"expected eps >= 0, got {self.eps}")
+        number = isinstance(self.eps, int | float) and not isinstance(self.eps, bool)
+        if not (number and self.eps >= 0):
+            raise ConfigError(f"expected eps >= 0, got {self.eps!r}")
+        if MOST < self.eps < float("inf"):
+            raise ConfigError(f"expected eps <= {MOST:g}, or .inf for no limit, got {self.eps}")
+        if self.eps > 0 and self._too_little():
+            raise ConfigError(
+                f"eps is in grey levels, and no picture can change by {self.eps:g} of one: "
+                f"for {self.eps:g} on the scale of [0, 1] write {self.eps * 255:.3g}"
+            )
+
+    def _too_little(self) -> bool:
+        """Whether nothing can change by ``eps``, or it is a fraction like 8/255 by mistake."""
+        return False
 
     @property
     def radius(self) -> float:
@@ -99,6 +113,11 @@ class Linf(Budget):
 
     space: Literal["pixel", "normalised"] = "pixel"
 
+    def _too_little(self) -> bool:
+        widest = 1.0 if self.space == "pixel" else max(IMAGENET_STD)
+        nothing = self.store == "round" and self.eps * widest < 1 - 1e-4
+        return nothing or self.eps <= FRACTION
+
     def spent(self, x: Tensor, clean: Tensor) -> Tensor:
         return ((x - clean) / self._unit(x)).abs().flatten(1).amax(1) * 255
 
@@ -133,6 +152,9 @@ class L2(Budget):
 
     Rounding keeps the length of a change, not each of its values (``whole_levels``).
     """
+
+    def _too_little(self) -> bool:
+        return (self.store == "round" and self.eps < 1) or self.eps <= FRACTION
 
     @property
     def spec(self) -> dict[str, Any]:
