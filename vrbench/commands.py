@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from vrbench.core.errors import StorageError
 from vrbench.report.tables import FORMATS
 
 PUBLISHED = 5  # seeds of a published table
@@ -35,11 +36,23 @@ def _say(chosen: argparse.Namespace, told: str) -> None:
     import sys
 
     if chosen.out:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(told, encoding="utf-8")
+        _write_file(chosen.out, told)
         sys.stdout.write(f"{chosen.out}\n")
     else:
         sys.stdout.write(told)
+
+
+def _write_file(path: Path, told: str) -> None:
+    """Write a file that was asked for.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(told, encoding="utf-8")
+    except OSError as error:
+        raise StorageError(f"cannot write {path} ({error.strerror or error})") from None
 
 
 def leaderboard(arguments: Sequence[str]) -> int:
@@ -65,12 +78,14 @@ def leaderboard(arguments: Sequence[str]) -> int:
         return _check(chosen)
     import json
 
-    from vrbench.report.entries import record
+    from vrbench.report.entries import read, record
+    from vrbench.report.identity import counted
     from vrbench.report.leaderboard import board, load, unrounded
 
     entries = load(chosen.folders)
     if chosen.record:
-        chosen.record.write_text(record(entries))
+        found = counted([entry for _, entry in read(chosen.folders)])
+        _write_file(chosen.record, record(found))
     if chosen.format == "html":
         from vrbench.report.leaderboard_page import page
 

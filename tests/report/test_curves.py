@@ -111,3 +111,25 @@ def test_the_printed_numbers_of_apr_are_read():
         "APR, Pinterest (printed)": -2.6,
         "APR, Gowalla (printed)": -2.9,
     }
+
+
+def test_balls_of_one_norm_that_differ_otherwise_are_lines_of_their_own():
+    def sized(eps, after, store):
+        made = entry(eps, 1.0, after)
+        made["parts"]["budget"] |= {"norm": "Linf", "settings": {"eps": eps, "store": store}}
+        return made
+
+    both = curves(
+        [sized(2, 0.9, "round"), sized(8, 0.5, "round"), sized(8, 0.7, "truncate")], "nDCG@10"
+    )
+    assert [(line.label, line.x) for line in both] == [
+        ("vbpr, store=round, fgsm", (0, 2, 8)),
+        ("vbpr, store=truncate, fgsm", (0, 8)),
+    ]
+    assert both[0].y == pytest.approx((0, -10, -50))
+
+
+@pytest.mark.parametrize("eps", ["wide", None, [8], {"a": 1}, True, float("nan")])
+def test_an_eps_that_is_no_number_is_no_point(eps):
+    (line,) = curves([entry(0.5, 1.0, 0.8), entry(eps, 1.0, 0.1)], "nDCG@10")
+    assert line.y == pytest.approx((0, -20))

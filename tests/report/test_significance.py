@@ -116,7 +116,7 @@ def test_different_data_or_splits_are_not_paired(tmp_path):
     with pytest.raises(ConfigError, match=r"cannot be paired: films \(2\) and shop \(1\)"):
         samples([tmp_path], "nDCG@20", "before")
     write(tmp_path / "c", users(20), recommender="b", dataset="shop", data="3")
-    with pytest.raises(ConfigError, match="dataset=shop stands for 2 different settings"):
+    with pytest.raises(ConfigError, match=r"cannot be paired: shop #1 \(1\) and shop #3 \(3\)"):
         samples([tmp_path / "a", tmp_path / "c"], "nDCG@20", "before")
 
 

@@ -92,6 +92,21 @@ def describe(value: Any) -> Any:
     raise TypeError(f"cannot describe a {type(value).__name__}; give it a `spec`")
 
 
+def flat(told: Any, where: str = "") -> dict[str, Any]:
+    """Return a description as settings on one level, such as ``{"eps": 8, "inner.quality": 75}``.
+
+    Without the name of the outermost component, and without classes and Hydra's own keys.
+    """
+    if not isinstance(told, dict):
+        return {where: told}
+    inside = {k: v for k, v in told.items() if k != "of" and not str(k).startswith("_")}
+    found: dict[str, Any] = {}
+    for key, value in (inside | told.get("of", {})).items():
+        if where or key != "name":
+            found |= flat(value, f"{where}.{key}".lstrip("."))
+    return found
+
+
 def digest(value: Any) -> str:
     """Return the 16-character content address of ``value``."""
     text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"))

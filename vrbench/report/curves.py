@@ -12,11 +12,23 @@ from typing import Any, Literal
 import yaml
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
+from vrbench.report.identity import besides, size
 from vrbench.report.leaderboard import Entry, columns
+from vrbench.report.order import natural
 
 QUERIES = "queries"
 EPS = "eps"
-AXES = ("dataset", "threat", "objective", "extractor", "recommender")
+AXES = (
+    "dataset",
+    "threat",
+    "objective",
+    "extractor",
+    "recommender",
+    "scenario",
+    "precision",
+    "metric",
+    "budget",
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +80,10 @@ def curves(
         attack = parts["attack"]["name"]
         family = parts["attack"].get("component") or attack if x == QUERIES else attack
         norm = parts["budget"].get("norm") or "" if x == EPS else ""
-        line = (*(parts.get(axis, {}).get("name", "") for axis in AXES), family, norm)
+        named = {axis: parts.get(axis, {}).get("name", "") for axis in AXES}
+        named["metric"] = parts.get("metrics", {}).get("of", {}).get(metric, "")
+        named["budget"] = besides(parts["budget"], EPS) if x == EPS else ""
+        line = (*named.values(), family, norm)
         budget = across if x == EPS else parts["budget"]["name"]
         points[line][attack, budget].append((across, value, row["before"]))
     if not points:
@@ -78,10 +93,9 @@ def curves(
             f"{', '.join(known)}; metrics without a clean value need --show value"
         )
     telling = [n for n in range(len(AXES)) if len({line[n] for line in points}) > 1]
-    if AXES.index("recommender") not in telling:
-        telling.append(AXES.index("recommender"))
+    telling = sorted({*telling, AXES.index("recommender")})
     made, several = [], len({line[-1] for line in points}) > 1
-    for line, cells in sorted(points.items()):
+    for line, cells in sorted(points.items(), key=lambda point: [*map(natural, point[0])]):
         told = [line[n] for n in telling] + [line[-2]] + ([line[-1]] if several else [])
         label = ", ".join(name for name in told if name)
         made.append(_curve(label, list(cells.values()), origin=x == EPS, show=show))
@@ -90,8 +104,7 @@ def curves(
 
 def _across(entry: Entry, rows: dict[str, Any], x: str) -> float | None:
     if x == EPS:
-        eps = entry["parts"]["budget"].get("eps")
-        return None if eps is None else float(eps)
+        return size(entry["parts"]["budget"])
     found: float | None = rows[x]["after"] if x in rows else None
     return None if found is None or (x == QUERIES and found == 0) else found
 

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 Entry = dict[str, Any]
 SCHEMA = 1
 AXES = ("dataset", "threat", "objective", "extractor", "recommender", "attack", "budget")
-NOT_KEPT = ("stages", "seconds", "folder", "items")
+NOT_KEPT = ("stages", "seconds", "folder", "items", "sweep", "began")
 OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=")  # overrides that move no number
 
 

@@ -53,7 +53,7 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
     if not found:
         raise ConfigError(f"no run changes {headline}: a page needs runs under attack")
     axes = telling(grid) or list(SHOP)
-    same = ", ".join(f"{a} {grid[0].where[a]}" for a in AXES if a not in axes)
+    same = ", ".join(f"{a} {grid[0].where[a]}" for a in AXES if a not in axes and grid[0].where[a])
     tested = dict(zip(map(id, grid), of_attacks(grid, headline), strict=True))
     accuracy = _accuracy(entries)
     drawn = _plots(grid, found, headline, accuracy)
@@ -105,7 +105,7 @@ def _worst_table(
             + [_mean(w.cell, headline, "after")]
             + [measured(change, _signed(change) + _mark(tested[id(w.cell)]), "headline")]
             + [measured(w.floor)] * floored
-            + [_p(tested[id(w.cell)]), Value(str(len(w.cell.seeds)))]
+            + [_p(tested[id(w.cell)]), Value(str(w.cell.runs))]
             + ([_mean(w.cell, accuracy, "before")] if accuracy else [])
         )
     return Table(heads, lines)
@@ -124,7 +124,7 @@ def _cells_table(
     lines = []
     for cell in grid:
         line = [Value(cell.where[axis], kind="name") for axis in axes]
-        line.append(Value(str(len(cell.seeds))))
+        line.append(Value(str(cell.runs)))
         for metric, side, _ in shown:
             mark = _mark(tested[id(cell)]) if (metric, side) == (headline, "after") else ""
             line.append(_mean(cell, metric, side, mark))

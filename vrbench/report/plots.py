@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from vrbench.report.identity import MORE, besides, size
 from vrbench.report.leaderboard import Cell, Worst
 
 if TYPE_CHECKING:
@@ -46,12 +47,13 @@ def against(cells: Sequence[Cell], metric: str, x: str) -> Figure | None:
         x: "eps", or a metric such as "SSIM" or "LPIPS".
     """
     lines: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
-    axes = ("recommender", "attack", "extractor", "objective")
+    axes = ("recommender", "attack", "extractor", "objective", *MORE)
     for cell in cells:
         across, change = _across(cell, x), cell.change(metric)
         if across is not None and change is not None:
-            norm = cell.entries[0]["parts"]["budget"].get("norm") or ""
-            lines[(*(cell.where[axis] for axis in axes), norm)].append((across, change))
+            budget = cell.entries[0]["parts"]["budget"]
+            ball = (budget.get("norm") or "", besides(budget, EPS))
+            lines[(*(cell.where[axis] for axis in axes), *ball)].append((across, change))
     if x == EPS:
         lines = {key: points for key, points in lines.items() if len(points) > 1}  # type: ignore[assignment]
     if sum(map(len, lines.values())) < 2:
@@ -142,8 +144,7 @@ def svg(figure: Figure, label: str) -> str:
 
 def _across(cell: Cell, x: str) -> float | None:
     if x == EPS:
-        eps = cell.entries[0]["parts"]["budget"].get("eps")
-        return None if eps is None else float(eps)
+        return size(cell.entries[0]["parts"]["budget"])
     return cell.mean(x, "after")
 
 

@@ -17,14 +17,16 @@ from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
 from vrbench.report.entries import Entry, read
-from vrbench.report.leaderboard import Cell, load
+from vrbench.report.identity import aim, named, seeds
+from vrbench.report.leaderboard import Cell
+from vrbench.report.order import natural
 from vrbench.report.tables import number, probability
 
 Values = NDArray[np.float64]
 Side = Literal["before", "after"]
 Correction = Literal["holm", "fdr", "none"]
 OF_MODEL = ("extractor", "recommender")  # what can move a number where nobody attacks
-OF_ATTACK = ("threat", "objective", "attack", "budget")
+OF_ATTACK = ("threat", "objective", "attack", "budget", "scenario", "precision")
 
 
 @dataclass(frozen=True)
@@ -85,19 +87,19 @@ def samples(folders: Iterable[str | Path], metric: str, side: Side) -> list[Samp
     if len(data) > 1:
         names = " and ".join(sorted(f"{name} ({key})" for name, key in data))
         raise ConfigError(f"users of different data or splits cannot be paired: {names}")
-    where = [_where(entry, side) for entry, _ in runs]
+    where = [_where(entry, side, metric) for entry, _ in runs]
     axes = [n for n in range(len(where[0])) if len({place[n] for place in where}) > 1]
-    found: dict[str, dict[int, Values]] = defaultdict(dict)
+    found: dict[str, dict[tuple[int, int], Values]] = defaultdict(dict)
     for (entry, values), place in zip(runs, where, strict=True):
         label = " ".join(place[n] for n in axes) or entry["parts"]["recommender"]["name"]
-        known = found[label].setdefault(entry["seed"], values)
+        known = found[label].setdefault(seeds(entry), values)
         if not np.array_equal(known, values, equal_nan=True):
             raise DataError(
                 f"two runs of {label}, seed {entry['seed']}, disagree: name the folders to read"
             )
     return [
-        Sample(label, np.mean([by[s] for s in sorted(by)], axis=0), tuple(sorted(by)))
-        for label, by in sorted(found.items())
+        Sample(label, np.mean([by[s] for s in sorted(by)], axis=0), tuple(s for s, _ in sorted(by)))
+        for label, by in sorted(found.items(), key=lambda model: natural(model[0]))
     ]
 
 
@@ -176,10 +178,9 @@ def table(found: Sequence[Comparison], exact: bool = False) -> tuple[list[str], 
 
 def _runs(folders: Iterable[str | Path], metric: str, side: Side) -> list[tuple[Entry, Values]]:
     """Return every run that has the metric's values on this side, and the values."""
-    folders = list(folders)
-    load(folders)  # one name must not stand for two things
+    read_from = read(folders)
     found, known = [], set()
-    for path, entry in read(folders):
+    for (path, _), entry in zip(read_from, named([e for _, e in read_from]), strict=True):
         rows = {row["metric"]: row for row in entry.get("rows", []) if row["per"] == "user"}
         known |= set(rows)
         if metric not in rows or rows[metric][side] is None:
@@ -196,12 +197,11 @@ def _runs(folders: Iterable[str | Path], metric: str, side: Side) -> list[tuple[
     return found
 
 
-def _where(entry: Entry, side: Side) -> tuple[str, ...]:
-    """Return what tells this run from others, whatever its seed."""
+def _where(entry: Entry, side: Side, metric: str) -> tuple[str, ...]:
+    """Return what tells this run from others, whatever its seeds."""
     parts = OF_MODEL if side == "before" else (*OF_MODEL, *OF_ATTACK)
-    case = entry.get("case") or {}
-    aim = f"{case.get('source')}>{case.get('target')} ({case.get('labels')})" if case else ""
-    return (*(entry["parts"][part]["name"] for part in parts), aim)
+    names = (entry["parts"].get(part, {}).get("name", "") for part in parts)
+    return (*names, entry["parts"]["metrics"]["of"].get(metric, ""), aim(entry))
 
 
 def _both_sides(cell: Cell, metric: str) -> tuple[Sample, Sample] | None:

@@ -1,0 +1,87 @@
+"""What a run or a sweep came to: files in its folder, the table at its end, its exit code."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from vrbench.core.errors import ConfigError
+
+log = logging.getLogger("vrbench")
+ROWS, PLAN = "rows.json", "dry_run.json"  # what a run leaves; a dry one touches no rows
+LOCK = ".lock"
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keep other runs out of a folder: whoever comes second would write over the rows.
+
+    Raises:
+        ConfigError: if another run is writing there.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigError(
+            f"another run is writing to {folder}: give this one a folder of its own, with "
+            "hydra.run.dir=FOLDER (hydra.sweep.dir=FOLDER for a sweep)"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def leave(folder: Path, entry: dict[str, Any], dry: bool) -> Path:
+    """Write what a run came to, whole or not at all; return where."""
+    place = folder / (PLAN if dry else ROWS)
+    draft = place.with_name(place.name + ".part")  # so that nobody reads half of it
+    draft.write_text(json.dumps(entry, indent=1))
+    draft.replace(place)
+    return place
+
+
+class Report(Callback):
+    """Sums up a run or a sweep in the process that the user started.
+
+    Args:
+        sweep: what its cells call it: those of an earlier sweep may lie in the same folder.
+    """
+
+    failures: list[str] = []  # noqa: RUF012 (one process, one command)
+
+    def __init__(self, sweep: str) -> None:
+        self.sweep = sweep
+
+    def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note whether the run ended with an error."""
+        self._collect([Path(config.hydra.run.dir)])
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Print one table of the sweep's cells, and what failed."""
+        from vrbench.report.leaderboard import sweep_table
+
+        folder = Path(config.hydra.sweep.dir)
+        inside = {path.parent for name in (ROWS, PLAN) for path in folder.rglob(name)}
+        entries = self._collect(sorted(inside, key=lambda path: (len(str(path)), str(path))))
+        if any("rows" in entry for entry in entries):
+            log.info("\n%s\n\n%s", sweep_table(entries), folder)
+
+    def _collect(self, folders: list[Path]) -> list[dict[str, Any]]:
+        """Return what the runs of this command left, and note what failed of it."""
+        found = [folder / name for folder in folders for name in (ROWS, PLAN)]
+        told = [json.loads(path.read_text()) for path in found if path.is_file()]
+        entries = [entry for entry in told if entry.get("sweep") == self.sweep]
+        self.failures.extend(entry["error"] for entry in entries if "error" in entry)
+        if entries and all("skipped" in entry for entry in entries):
+            self.failures.append("every cell was skipped")
+        return entries
