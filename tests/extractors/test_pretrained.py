@@ -1,10 +1,12 @@
 import pytest
 import torch
+from torch import nn
+from torchvision import models
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal
-from vrbench.extractors.pretrained import Timm, Torchvision
+from vrbench.extractors.pretrained import MEAN, STD, Timm, Torchvision
 
 PIXELS = torch.rand(2, 3, 64, 64, generator=stream(0))
 
@@ -119,3 +121,42 @@ def test_mistakes_name_the_nearest():
         Torchvision(arch="resnet50", weights="IMAGENET1K_V3", head="own")
     with pytest.raises(ConfigError, match="head=catalogue"):
         Torchvision(arch="resnet18", head="own")
+
+
+@pytest.mark.parametrize("arch", ["googlenet", "inception_v3"])
+@pytest.mark.filterwarnings("ignore::FutureWarning")
+def test_networks_from_elsewhere_are_shown_what_torchvision_shows_them(tmp_path, arch):
+    """pytorch/vision#4136: the change of scale is made only where torchvision loads weights."""
+    torch.manual_seed(0)
+    whole = models.get_model(arch, weights=None, init_weights=False)
+    for module in whole.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_var.fill_(0.01)  # an untrained network fades away
+    torch.save(whole.state_dict(), tmp_path / "w.pth")
+    mine = Torchvision(arch=arch, weights=str(tmp_path / "w.pth"), size=None, head="own").eval()
+    whole.transform_input = True  # as models.get_model(arch, weights="DEFAULT") does
+    x = torch.rand(1, 3, 96, 96)
+    with torch.no_grad():
+        wanted = whole.eval()((x - mine.mean) / mine.std)
+        assert torch.allclose(mine(x).logits, wanted, rtol=1e-4, atol=1e-4 * wanted.abs().max())
+        whole.transform_input = False
+        other = whole((x - mine.mean) / mine.std)
+    assert not torch.allclose(other, wanted, rtol=1e-2, atol=1e-2 * wanted.abs().max())
+
+
+def test_weights_that_were_taught_on_another_scale_are_shown_it(monkeypatch):
+    monkeypatch.setattr(Torchvision, "fill", lambda self: {"sha256": "0"})
+    monkeypatch.setattr(models, "get_model", lambda *_, **__: nn.Sequential(nn.Linear(3, 1000)))
+
+    def shown(arch, weights):
+        made = Torchvision(arch=arch, weights=weights, head="own" if weights else "catalogue")
+        return made.mean.flatten().tolist(), made.std.flatten().tolist(), made.spec.get("shown")
+
+    half = [0.5] * 3
+    imagenet = [pytest.approx(list(MEAN)), pytest.approx(list(STD)), None]
+    assert shown("efficientnet_v2_l", "IMAGENET1K_V1")[:2] == (half, half)
+    assert shown("efficientnet_v2_l", "my.pth")[2] is not None, "it is in the key"
+    assert list(shown("efficientnet_v2_s", None)) == imagenet
+    assert list(shown("vgg16", "my.pth")) == imagenet
+    features = [pytest.approx(1 / 255)] * 3
+    assert shown("vgg16", "vgg16_features-amdegroot-88682ab5.pth")[1] == features

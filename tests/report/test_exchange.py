@@ -2,10 +2,12 @@
 
 import csv
 import json
+import os
 
 import pytest
 import torch
 import yaml
+from PIL import Image
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.report.entries import AXES
@@ -92,6 +94,69 @@ def test_the_table_tells_datasets_to_decode_it(run, tmp_path):
     row = table.to_pylist()[0]
     assert (row["position"], row["item_id"], row["category"]) == (2, "shoe 2", "hat")
     assert row["image"]["bytes"] == (run / "pictures" / "attacked" / "2.png").read_bytes()
+
+
+def listed(run, line):
+    path = run / "pictures" / "attacked" / "metadata.csv"
+    path.write_text(f"file_name,position,item_id,category\n{line}\n")
+    return path
+
+
+@pytest.mark.parametrize("parquet", [True, False])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../../x",
+        "../clean/2.png",
+        "/etc/hostname",
+        "x.png",
+        "2.PNG",
+        "2.png\n",
+        "\u0662.png",
+        "./2.png",
+        "",
+        "..\\2.png",
+    ],
+)
+def test_a_hostile_run_names_no_file_but_its_own(run, tmp_path, name, parquet):
+    """A name such as ``../../x`` was written outside, and its bytes were published."""
+    (run / "x").write_text("secret")
+    listed(run, f'"{name}",2,shoe,hat')
+    with pytest.raises(DataError, match=r"expected a name of digits and \.png"):
+        publish(run, tmp_path / "out", **PUBLISHED | {"parquet": parquet})
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_hostile_run_publishes_no_links_pipes_or_other_files(run, tmp_path):
+    attacked = run / "pictures" / "attacked"
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (8, 8)).save(secret)
+    (attacked / "2.png").unlink()
+    (attacked / "2.png").symlink_to(secret)
+    with pytest.raises(DataError, match=r"2\.png is a link"):
+        publish(run, tmp_path / "out", **PUBLISHED)
+    (attacked / "2.png").unlink()
+    os.mkfifo(attacked / "2.png")
+    with pytest.raises(DataError, match=r"2\.png is a pipe"):
+        publish(run, tmp_path / "out", **PUBLISHED)
+    (attacked / "2.png").unlink()
+    (attacked / "2.png").write_text("not a picture")
+    with pytest.raises(DataError, match=r"cannot read .*2\.png"):
+        publish(run, tmp_path / "out", **PUBLISHED)
+    attacked.rename(tmp_path / "elsewhere")
+    attacked.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="attacked is a link"):
+        publish(run, tmp_path / "out", **PUBLISHED)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "line", ["2.png,x,shoe,hat", "2.png", "2.png,-1,shoe,hat", "2.png,1e3,a,b"]
+)
+def test_lines_that_say_less_are_named(run, tmp_path, line):
+    listed(run, line)
+    with pytest.raises(DataError, match="expected lines of file_name,position"):
+        publish(run, tmp_path / "out", **PUBLISHED)
 
 
 def test_mistakes_are_named(run, tmp_path):

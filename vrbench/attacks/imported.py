@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import logging
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -18,12 +20,15 @@ from vrbench.attacks.base import Attack, Cost, Goal
 from vrbench.attacks.budget import Budget
 from vrbench.core.archives import reading
 from vrbench.core.arrays import read_npz
-from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.extras import extra
-from vrbench.core.files import sha256
+from vrbench.core.files import Confined, regular, sha256
 from vrbench.core.seeds import Streams
 
+log = logging.getLogger(__name__)
 LISTED, PART = "metadata.csv", "attacked"
+PICTURES = (".jpg", ".jpeg", ".png", ".tiff")
+FAR = 16.0  # mean grey levels; a change of Linf 16, as large as they come, stays below
 WHOLE = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
@@ -39,10 +44,14 @@ class Imported(Attack):
     pictures`` made, in either form, the attacked part is read. A ``.safetensors`` or ``.npz`` file
     has ``items``, ``(n,)`` positions, and ``pixels``, ``(n, 3, H, W)``, uint8 or float in [0, 1].
 
-    The key of this attack holds what the files contain, not where they lie.
+    The key of this attack holds what the files contain, not where they lie. Files lie in the
+    folder; links that lead out of it are refused. Pictures that are far from the catalogue's are
+    said aloud: they may be named otherwise.
 
     Args:
         path: the folder or file.
+        ids: where a folder's files are named by item id (AIP, VAR), and a ``metadata.csv`` by
+            ``item_id``: the catalogue's ``items.csv``, or VAR's folder of pictures.
 
     Raises:
         MissingDataError: if it, or the picture of an attacked item, is not there.
@@ -54,10 +63,10 @@ class Imported(Attack):
     knows = "nothing, here"
     needs_radius = False
 
-    def __init__(self, *, path: str) -> None:
-        self.path = path
-        self._source = _source(Path(path))
-        named = {name: value for name, value in self.spec.items() if name != "path"}
+    def __init__(self, *, path: str, ids: str | None = None) -> None:
+        self.path, self.ids = path, ids
+        self._source = _source(Path(path), None if ids is None else positions(Path(ids)))
+        named = {name: value for name, value in self.spec.items() if name not in ("path", "ids")}
         self.spec = {**named, "content": self._source.digest}
 
     @property
@@ -74,30 +83,49 @@ class Imported(Attack):
                     f"{self.path}: the picture of position {item} is {_size(x)}, expected "
                     f"{_size(clean[0])}: the catalogue's pictures must not be resized"
                 )
-        return torch.stack(found).to(clean) if found else clean
+        if not found:
+            return clean
+        made = torch.stack(found).to(clean)
+        self._say_if_far(made, clean)
+        return made
+
+    def _say_if_far(self, made: Tensor, clean: Tensor) -> None:
+        """Warn of pictures so far from the catalogue's that they may show other items."""
+        levels = (made - clean).abs().mean((1, 2, 3)) * 255
+        far = levels > FAR
+        if far.any():
+            log.warning(
+                "%s: %d of %d pictures are far from those of their items (%.0f grey levels on "
+                "average): if they are named by item id and not by position, set attack.ids",
+                self.path,
+                int(far.sum()),
+                len(far),
+                levels[far].mean().item(),
+            )
 
 
-def _source(path: Path) -> _Files | _Parquet | _Tensors:
+def _source(path: Path, known: dict[str, int] | None) -> _Files | _Parquet | _Tensors:
     """Return what reads ``path``, or the attacked part of the data set there."""
     if (path / PART).is_dir():
         path = path / PART
     elif (path / f"{PART}.parquet").is_file():
         path = path / f"{PART}.parquet"
     if path.is_dir():
-        return _Files(path)
+        return _Files(path, known)
+    if known is not None:
+        raise ConfigError(f"attack.ids names the files of a folder, and {path} is none")
     return _Parquet(path) if path.suffix == ".parquet" else _Tensors(path)
 
 
 class _Files:
     """PNG files of a folder, by position."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, known: dict[str, int] | None) -> None:
         self.folder, listed = folder, folder / LISTED
-        if listed.is_file():
-            self.files = _listed(listed)
+        if os.path.lexists(listed):
+            self.files = _listed(listed, known)
         else:
-            png = [p for p in folder.iterdir() if p.suffix == ".png" and p.stem.isdecimal()]
-            self.files = {int(p.stem): p for p in png}
+            self.files = _numbered(folder, known)
         there = sorted((n, p) for n, p in self.files.items() if p.is_file())
         if not there:
             raise MissingDataError(
@@ -126,8 +154,10 @@ class _Parquet:
         try:
             table = pq.read_table(path, columns=["image", "position"]).to_pylist()
             self.files = {int(row["position"]): bytes(row["image"]["bytes"]) for row in table}
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(f"cannot read image.bytes and position of {path}: {error}") from error
+        except Exception as error:
+            # Whatever a damaged or forged file makes the reader stumble over, it is no table.
+            told = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+            raise DataError(f"cannot read image.bytes and position of {path}: {told}") from error
         if len(self.files) != len(table):
             raise DataError(f"{path}: a position stands twice")
         held = sorted((n, hashlib.sha256(file).hexdigest()) for n, file in self.files.items())
@@ -152,13 +182,13 @@ def _decoded(file: Path | io.BytesIO, called: str) -> Tensor:
     """Return an RGB PNG as ``(3, H, W)`` in [0, 1]."""
     try:
         with Image.open(file, formats=["PNG"]) as opened:
-            if opened.mode != "RGB":
-                raise DataError(f"{called}: expected an RGB picture, got {opened.mode}")
-            pixels = np.array(opened)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"cannot decode the picture {called}: {error}") from error
+            mode, pixels = opened.mode, np.array(opened)
+    except Exception as error:
+        # Whatever a damaged or forged file makes the decoder stumble over, it is no picture.
+        told = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+        raise DataError(f"cannot decode the picture {called}: {told}") from error
+    if mode != "RGB":
+        raise DataError(f"{called}: expected an RGB picture, got {mode}")
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
 
@@ -213,21 +243,66 @@ def _read(path: Path) -> tuple[Tensor, Tensor]:
     return items, pixels
 
 
-def _listed(path: Path) -> dict[int, Path]:
+def _listed(path: Path, known: dict[str, int] | None) -> dict[int, Path]:
     """Return the files of a ``metadata.csv``, by position."""
     found: dict[int, Path] = {}
-    with open(path, newline="", encoding="utf-8") as file:
-        for line in csv.DictReader(file):
-            position, name = (
-                (line.get("position") or "").strip(),
-                (line.get("file_name") or "").strip(),
+    inside, column = Confined(path.parent), "position" if known is None else "item_id"
+    for line in _lines(path):
+        told, name = (line.get(column) or "").strip(), (line.get("file_name") or "").strip()
+        position = _position(told, known)
+        if position is None or not name:
+            raise DataError(
+                f"{path}: expected lines of file_name,{column}, got {repr(dict(line))[:200]}"
             )
-            if not position.isdecimal() or not name:
-                raise DataError(f"{path}: expected lines of file_name,position, got {dict(line)}")
-            if int(position) in found:
-                raise DataError(f"{path}: position {position} stands twice")
-            found[int(position)] = path.parent / name
+        if position in found:
+            raise DataError(f"{path}: {column} {told} stands twice")
+        found[position] = inside.path(name)
     return found
+
+
+def _numbered(folder: Path, known: dict[str, int] | None) -> dict[int, Path]:
+    """Return the PNG files of a folder by the position, or the id, that is their name."""
+    found: dict[int, Path] = {}
+    inside = Confined(folder)
+    for path in sorted(p for p in folder.iterdir() if p.suffix == ".png"):
+        position = _position(path.stem, known)
+        if position is None:
+            continue
+        if position in found:
+            raise DataError(f"{folder}: {found[position].name} and {path.name} are of one item")
+        found[position] = inside.path(path.name)
+    return found
+
+
+def _position(told: str, known: dict[str, int] | None) -> int | None:
+    """Return a position as it is told, or of an id that is known; None if it is neither."""
+    if known is not None:
+        return known.get(told)
+    return int(told) if told.isascii() and told.isdecimal() and len(told) < 19 else None
+
+
+def positions(path: Path) -> dict[str, int]:
+    """Return the position of every id of a catalogue: the ids of its items in sorted order.
+
+    Args:
+        path: an ``items.csv``, or a folder of pictures named by id.
+
+    Raises:
+        MissingDataError: if it is not there.
+        DataError: if it has no column ``item_id``, or an id stands twice.
+    """
+    if path.is_dir():
+        ids = [p.stem for p in path.iterdir() if p.suffix.lower() in PICTURES]
+    else:
+        ids = [(line.get("item_id") or "").strip() for line in _lines(path)]
+    if not ids or "" in ids or len(set(ids)) != len(ids):
+        raise DataError(f"{path}: expected a column item_id, or pictures, every id once")
+    return {name: n for n, name in enumerate(sorted(ids))}
+
+
+def _lines(path: Path) -> list[dict[str, str]]:
+    with reading(path), open(regular(path), newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def _size(x: Tensor) -> str:

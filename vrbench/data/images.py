@@ -13,8 +13,10 @@ import torch
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError, DataError, IncompatibleError, MissingDataError
+from vrbench.core.errors import ConfigError, DataError, IncompatibleError
+from vrbench.core.files import regular, sha256
 from vrbench.core.visuals import OnDemand, Signal, Visuals
+from vrbench.data.colour_modes import as_rgb, deepest, known_formats
 
 Fit = Literal["pad", "crop", "stretch"]
 WORKERS = 4
@@ -24,8 +26,10 @@ MOST_PIXELS = 120_000_000  # a larger picture is taken for a decompression bomb
 class Photos(OnDemand):
     """A catalogue's picture files, each decoded when asked for, all in one square size.
 
-    EXIF orientation is respected; transparency is laid on white; every mode becomes RGB; the
-    result is on the 8-bit grid, as a shop that standardises uploads would keep it.
+    EXIF orientation is respected; transparency is laid on white; every mode becomes RGB, scaled by
+    its depth and never by what it holds; colour profiles are not applied: numbers are taken for
+    sRGB. The result is on the 8-bit grid, as a shop that standardises uploads would keep it. Only
+    raster formats are opened, never a program such as PostScript.
 
     Args:
         paths: one file per item.
@@ -62,15 +66,15 @@ class Photos(OnDemand):
     def _one(self, item: int) -> np.ndarray:
         path = self.paths[item]
         try:
-            with Image.open(path) as opened:
+            with Image.open(path, formats=known_formats()) as opened:
                 if opened.width * opened.height > MOST_PIXELS:
                     raise DataError(f"{path}: {opened.width} x {opened.height} pixels are too many")
-                picture = _rgb(ImageOps.exif_transpose(opened))
+                picture = as_rgb(ImageOps.exif_transpose(opened), deepest(opened))
                 return np.asarray(self._square(picture))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            if isinstance(error, DataError):
-                raise
-            raise DataError(f"cannot decode the picture {path}: {error}") from error
+        except Exception as error:
+            # Whatever a damaged or forged file makes a decoder stumble over, it is no picture.
+            told = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
+            raise DataError(f"cannot decode the picture {path}: {told}") from error
 
     def _square(self, picture: Image.Image) -> Image.Image:
         both, sampling = (self.size, self.size), Image.Resampling.LANCZOS
@@ -78,6 +82,9 @@ class Photos(OnDemand):
             return picture.resize(both, sampling)
         if self.fit == "crop":
             return ImageOps.fit(picture, both, sampling)
+        if 2 * self.size * min(picture.size) <= max(picture.size):  # it would be rounded to nothing
+            upright = picture.height > picture.width
+            picture = picture.resize((1, self.size) if upright else (self.size, 1), sampling)
         return ImageOps.pad(picture, both, sampling, color=(255, 255, 255))
 
 
@@ -101,24 +108,8 @@ class NoImages(Visuals):
 
 
 def _digest(path: Path) -> str:
+    regular(path, f"no picture {path}: put it there, or take its line out of items.csv")
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except FileNotFoundError:
-        raise MissingDataError(
-            f"no picture {path}: put it there, or take its line out of items.csv"
-        ) from None
+        return sha256(path)
     except OSError as error:
         raise DataError(f"cannot read the picture {path}: {error.strerror}") from error
-
-
-def _rgb(picture: Image.Image) -> Image.Image:
-    """Return ``picture`` as RGB, transparency on white, 16-bit greys scaled to 8."""
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.asarray(picture, dtype=np.float64)
-        top = 65535.0 if values.max() > 255 else 255.0
-        picture = Image.fromarray((values / top * 255).clip(0, 255).astype(np.uint8))
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, picture).convert("RGB")
-    return picture.convert("RGB")

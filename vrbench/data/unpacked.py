@@ -71,12 +71,12 @@ def alone(target: Path) -> Iterator[Path]:
         try:
             _remove_drafts(target)
             yield Path(tempfile.mkdtemp(prefix=_prefix(target), dir=target.parent)) / target.name
-        except BaseException:
-            # Nothing is left of what failed; two that now work at once have drafts of their own.
-            Path(lock.lock_file).unlink(missing_ok=True)
-            raise
         finally:
             _remove_drafts(target)
+            # Whoever waits for this file finds the work done, or fails as it failed here: two that
+            # work at once after that have drafts of their own.
+            with suppress(OSError):
+                Path(lock.lock_file).unlink()
             lock.release()
     except VRBenchError:
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ import torch
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.files import sha256
 from vrbench.data.dataset import Dataset
-from vrbench.data.folder import assembled, catalogue_of
+from vrbench.data.folder import assembled, catalogue_of, confined
 from vrbench.data.formats import Parts, indices
 from vrbench.data.images import Fit
 from vrbench.data.sources import source_of
@@ -25,7 +26,7 @@ PICTURES = (".jpg", ".jpeg", ".png", ".tiff")
 UNKNOWN = "item"  # the category of whatever no classes.csv names
 
 
-def var(*, path: str, size: int = 224, fit: Fit = "stretch") -> Dataset:
+def var(*, path: str, root: str | None = None, size: int = 224, fit: Fit = "stretch") -> Dataset:
     """Return a data set in the layout of VAR, TAaMR or AMR's authors.
 
     Pictures are ``original/images/<id>.jpg`` (VAR), ``original_images/images/<id>.jpg`` (TAaMR) or
@@ -46,26 +47,34 @@ def var(*, path: str, size: int = 224, fit: Fit = "stretch") -> Dataset:
 
     Args:
         path: the folder of one data set.
+        root: another folder in which pictures may lie that are links, see ``folder``.
         size, fit: of the pictures, see ``Photos``; VAR reads them as they are.
 
     Raises:
         MissingDataError: if a file is not there.
         DataError: if one cannot be used; the text names file and line.
     """
-    root = Path(path)
-    base = next((root / name for name in BASES if (root / name).is_dir()), root)
+    place = Path(path)
+    base = next((place / name for name in BASES if (place / name).is_dir()), place)
     if not (base / "images").is_dir():
         raise MissingDataError(
             f"no folder {base / 'images'}: put the published pictures there, named <id>.jpg "
-            f"(`python -m vrbench reproduce var --dry-run` says more){source_of(root)}"
+            f"(`python -m vrbench reproduce var --dry-run` says more){source_of(place)}"
         )
     files = sorted(p for p in (base / "images").iterdir() if p.suffix.lower() in PICTURES)
     if not files:
         raise DataError(f"{base / 'images'}: no picture")
     kinds = _kinds(base / "classes.csv")
     ids = [file.stem for file in files]
+    for one, other in pairwise(sorted(files, key=lambda file: file.stem)):
+        if one.stem == other.stem:
+            raise DataError(
+                f"{base / 'images'}: {one.name} and {other.name} are two pictures of one item: "
+                "take one away"
+            )
+    files = confined(base / "images", [file.name for file in files], root)
     catalogue, ids = catalogue_of(ids, files, [kinds.get(i, UNKNOWN) for i in ids], size, fit)
-    return assembled(catalogue, ids, _feedback(root))
+    return assembled(catalogue, ids, _feedback(place))
 
 
 def _feedback(root: Path) -> Parts:

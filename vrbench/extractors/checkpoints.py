@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from vrbench.core.archives import reading
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.files import sha256
-from vrbench.extractors.torch_files import read_saved
+from vrbench.core.torch_files import read_saved
 
 INSIDE = ("model", "state_dict", "model_state_dict")  # where trainers keep the weights
 DROPPED = ("normalizer", "attacker", "normalize.")  # of MadryLab's and RobustBench's wrappers
@@ -48,11 +48,18 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     return state
 
 
-def load_checkpoint(path: str | Path, network: nn.Module) -> dict[str, Any]:
+def load_checkpoint(
+    path: str | Path, network: nn.Module, *, left_out: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Load a checkpoint into ``network`` and return its origin: file name and sha256.
 
     Wrappers' copies (``attacker``, ``normalizer``) are left out, and prefixes such as
     ``module.`` and ``model.`` are taken off until the names are the network's.
+
+    Args:
+        path: the checkpoint.
+        network: what is filled.
+        left_out: how names begin that the network does without, such as ``AuxLogits.``.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -61,6 +68,7 @@ def load_checkpoint(path: str | Path, network: nn.Module) -> dict[str, Any]:
     state = read_state(path)
     wanted = network.state_dict()
     state = _renamed(state, set(wanted))
+    state = {k: v for k, v in state.items() if k in wanted or not k.startswith(left_out)}
     counters = {k for k in wanted if k.endswith("num_batches_tracked")}
     missing = sorted(set(wanted) - counters - set(state))
     unexpected = sorted(set(state) - set(wanted))

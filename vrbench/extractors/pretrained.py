@@ -16,6 +16,7 @@ from vrbench.extractors.base import Extractor, Features, Prepared
 from vrbench.extractors.checkpoints import load_checkpoint
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}  # heads of training
 
 
 class Library(Extractor):
@@ -89,9 +90,10 @@ class Library(Extractor):
         """Load the weights asked for and return their origin."""
         assert self.weights is not None
         if Path(self.weights).suffix in (".pt", ".pth", ".tar", ".safetensors", ".bin"):
-            return load_checkpoint(self.weights, self.network) | {"licence": "unknown"}
-        path, known = self.published()
-        return load_checkpoint(path, self.network) | known
+            path, known = Path(self.weights), {"licence": "unknown"}
+        else:
+            path, known = self.published()
+        return load_checkpoint(path, self.network, left_out=AUXILIARY.get(self.arch, ())) | known
 
     def build(self, names: tuple[str, ...]) -> None:
         if self.head == "catalogue":
@@ -132,7 +134,13 @@ class Library(Extractor):
 
 
 class Torchvision(Library):
-    """A classification network of torchvision; ``weights`` such as ``IMAGENET1K_V1``."""
+    """A classification network of torchvision; ``weights`` such as ``IMAGENET1K_V1``.
+
+    What a network with weights is shown is what its published weights were taught on: the mean and
+    standard deviation of their own, and in GoogLeNet and Inception, which came from elsewhere, the
+    change of scale that torchvision makes only when it loads them itself. Heads that serve their
+    training alone are left out.
+    """
 
     paper = ""
 
@@ -145,6 +153,10 @@ class Torchvision(Library):
         head: Literal["own", "catalogue"] = "catalogue",
     ) -> None:
         super().__init__(arch=arch, weights=weights, size=size, head=head)
+        if self._shown:  # other than before it was seen to: no key of another network moves
+            self.spec = self.spec | {"shown": self._shown}
+
+    _shown: list[Any]
 
     def make(self) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
         from torchvision import models
@@ -154,7 +166,7 @@ class Torchvision(Library):
             raise ConfigError(
                 f"torchvision has no classifier {self.arch!r}{nearest(self.arch, known)}"
             )
-        settings = {"aux_logits": False} if self.arch in ("googlenet", "inception_v3") else {}
+        settings = {"aux_logits": False} if self.arch in AUXILIARY else {}
         network = models.get_model(self.arch, weights=None, **settings)
         last = [n for n, m in network.named_modules() if isinstance(m, nn.Linear)]
         if not last:
@@ -162,7 +174,27 @@ class Torchvision(Library):
         self._last = last[-1]
         pools = [n for n, _ in network.named_modules() if n.rpartition(".")[2] == "avgpool"]
         self._pool = pools[-1] if pools else None
-        return network, MEAN, STD
+        if self.weights is None:
+            self._shown = []
+            return network, MEAN, STD
+        mean, std = self._taught_on()
+        if self.arch in AUXILIARY:
+            network.transform_input = True
+        other = (mean, std) != (MEAN, STD)
+        self._shown = ["transformed"] if self.arch in AUXILIARY else [mean, std] if other else []
+        return network, mean, std
+
+    def _taught_on(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return mean and standard deviation of the weights asked for, by name or by file."""
+        from torchvision import models
+
+        weights: Any = models.get_model_weights(self.arch)
+        asked = Path(str(self.weights)).name
+        named = [w for w in weights if asked in (w.name, w.url.rpartition("/")[2])]
+        for known in [*named, *([weights.DEFAULT] if len(weights) else [])]:
+            shown = known.transforms()
+            return tuple(shown.mean), tuple(shown.std)
+        return MEAN, STD
 
     def published(self) -> tuple[Path, dict[str, Any]]:
         from torchvision import models

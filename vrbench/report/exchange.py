@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,14 +15,17 @@ import yaml
 from PIL import Image
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.core.archives import reading
+from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.extras import extra
+from vrbench.core.files import regular
 from vrbench.report.entries import OF_THE_PLACE, Entry, may_show, read
 from vrbench.report.tables import markdown, number
 
 PARTS = ("clean", "attacked")
 LISTED = "metadata.csv"  # as Hugging Face's imagefolder has it
 FIELDS = ("file_name", "position", "item_id", "category")
+NAME, POSITION = re.compile(r"[0-9]{1,18}\.png"), re.compile(r"[0-9]{1,18}")
 
 
 def write_pictures(
@@ -92,28 +96,56 @@ def publish(run: Path, to: Path, *, licence: str, source: str, parquet: bool) ->
 
 
 def _listed(folder: Path) -> list[dict[str, str]]:
-    """Return the lines of ``metadata.csv``, every picture being there."""
-    if not (folder / LISTED).is_file():
-        raise MissingDataError(
-            f"no {folder / LISTED}: run it again with save=[pictures]; what is stored is not made "
-            "anew"
-        )
-    with open(folder / LISTED, newline="", encoding="utf-8") as file:
+    """Return the lines of ``metadata.csv``, every picture being there.
+
+    The list may be a stranger's: it names files of this folder, by digits, and nothing else.
+    """
+    listed = folder / LISTED
+    regular(
+        listed, f"no {listed}: run it again with save=[pictures]; what is stored is not made anew"
+    )
+    _refuse_link(folder, folder.parent, listed)
+    with reading(listed), open(listed, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        if not set(FIELDS) <= row.keys() or not (row["position"] or "").isdecimal():
-            raise DataError(f"{folder / LISTED}: expected lines of {','.join(FIELDS)}, got {row}")
-        if not (folder / row["file_name"]).is_file():
-            raise MissingDataError(
-                f"no picture {folder / row['file_name']}: run it again with save=[pictures]"
+        told = {key: row.get(key) for key in FIELDS}
+        if not all(isinstance(value, str) for value in told.values()) or not POSITION.fullmatch(
+            row["position"]
+        ):
+            raise DataError(f"{listed}: expected lines of {','.join(FIELDS)}, got {_told(row)}")
+        if not NAME.fullmatch(row["file_name"]):
+            raise DataError(
+                f"{listed}: expected a name of digits and .png, got {row['file_name'][:80]!r}"
             )
+        _check(folder / row["file_name"])
     return rows
+
+
+def _check(picture: Path) -> None:
+    regular(picture, f"no picture {picture}: run it again with save=[pictures]")
+    _refuse_link(picture)
+    with reading(picture), Image.open(picture, formats=["PNG"]) as opened:
+        opened.verify()
+
+
+def _refuse_link(*places: Path) -> None:
+    for place in places:
+        if place.is_symlink():
+            raise DataError(f"{place} is a link: what it leads to is not published")
+
+
+def _told(row: dict[str, str]) -> str:
+    return repr(dict(row))[:200]
 
 
 def _to_folder(pictures: Path, rows: Iterable[dict[str, str]], to: Path) -> None:
     to.mkdir()
-    for name in [LISTED, *(row["file_name"] for row in rows)]:
-        shutil.copyfile(pictures / name, to / name)
+    with open(to / LISTED, "w", newline="", encoding="utf-8") as file:
+        write = csv.writer(file, lineterminator="\n")
+        write.writerow(FIELDS)
+        for row in rows:
+            write.writerow([row[field] for field in FIELDS])
+            shutil.copyfile(pictures / row["file_name"], to / row["file_name"])
 
 
 def _to_parquet() -> Any:

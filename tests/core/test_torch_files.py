@@ -10,7 +10,7 @@ import torch
 
 from vrbench.core import archives
 from vrbench.core.errors import DataError
-from vrbench.extractors.torch_files import read_saved
+from vrbench.core.torch_files import read_saved
 
 KINDS = ("float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8")
 
