@@ -11,6 +11,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.cli import PARTS, conf_dir, name_of
@@ -62,9 +64,28 @@ def check(
         f"{len(found)} cells, {len(told)} with rows; keys, names, at least {seeds} seeds"
     )
     for path, entry in random.Random(sample_seed).sample(told, min(sample, len(told))):
+        if elsewhere := _made_elsewhere(entry):
+            result.done.append(f"not run again, made on {elsewhere}: {_label(path, entry)}")
+            continue
         result.done.append(f"run again, within {tolerance:g}: {_label(path, entry)}")
         result.faults += [f"{_label(path, entry)}: {fault}" for fault in _again(entry, tolerance)]
     return result
+
+
+def _made_elsewhere(entry: Entry) -> str:
+    """Return the devices that made a cell, if this machine lacks one or several took part.
+
+    A processor and a graphics card round otherwise, so their numbers are not compared. Empty if the
+    cell can be run again on what it was made on; records of older versions do not tell.
+    """
+    told = [entry.get("machine", {}).get("device"), *(s.get("device") for s in _steps(entry))]
+    kinds = {str(device).partition(":")[0] for device in told if device}
+    alike = len(kinds) <= 1 and (kinds <= {"cpu"} or torch.cuda.is_available())
+    return "" if alike else " and ".join(sorted(kinds))
+
+
+def _steps(entry: Entry) -> list[dict[str, Any]]:
+    return [step for step in entry.get("stages", ()) if isinstance(step, dict)]
 
 
 def _label(path: Path, entry: Entry) -> str:

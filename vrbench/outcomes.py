@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +16,12 @@ from filelock import FileLock, Timeout
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, StorageError
 
 log = logging.getLogger("vrbench")
 ROWS, PLAN = "rows.json", "dry_run.json"  # what a run leaves; a dry one touches no rows
 LOCK = ".lock"
+ROOM = 1 << 18  # bytes that a folder must have room for
 
 
 @contextmanager
@@ -42,12 +46,38 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def leave(folder: Path, entry: dict[str, Any], dry: bool) -> Path:
-    """Write what a run came to, whole or not at all; return where."""
+    """Write what a run came to, whole or not at all; return where.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
     place = folder / (PLAN if dry else ROWS)
     draft = place.with_name(place.name + ".part")  # so that nobody reads half of it
-    draft.write_text(json.dumps(entry, indent=1))
-    draft.replace(place)
+    try:
+        draft.write_text(json.dumps(entry, indent=1))
+        draft.replace(place)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise StorageError(
+            f"cannot write {place} ({error.strerror}): what was made is in the store; run it again "
+            "with hydra.run.dir on another disk"
+        ) from error
     return place
+
+
+def check_writable(folder: Path) -> None:
+    """Exit with one line unless a folder can be made, or is there, and has room for a run."""
+    there = next(place for place in (folder, *folder.absolute().parents) if os.path.exists(place))
+    try:
+        with tempfile.TemporaryFile(dir=there) as probe:
+            probe.write(bytes(ROOM))
+    except OSError as error:
+        sys.stderr.write(
+            f"vrbench: cannot write to the run folder {folder} ({error.strerror}): set "
+            "hydra.run.dir, or hydra.sweep.dir for a sweep, to another one\n"
+        )
+        sys.exit(2)  # Hydra would only warn of any other exception here
 
 
 class Report(Callback):
@@ -61,6 +91,14 @@ class Report(Callback):
 
     def __init__(self, sweep: str) -> None:
         self.sweep = sweep
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Stop, before anything is computed, if the run's folder cannot be written to."""
+        check_writable(Path(config.hydra.run.dir))
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Stop, before anything is computed, if the sweep's folder cannot be written to."""
+        check_writable(Path(config.hydra.sweep.dir))
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Note whether the run ended with an error."""

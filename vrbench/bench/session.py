@@ -55,6 +55,9 @@ class Session:
     seed: int = 0
     extractor_seed: int = 0
 
+    def __post_init__(self) -> None:
+        self.store.device = self.machine.device  # noted beside what is made
+
     @property
     def device(self) -> str:
         """Where models are."""

@@ -1,0 +1,75 @@
+"""Where nothing can be written, or somebody stops a run: one line, and nothing is lost."""
+
+import os
+import sys
+
+import pytest
+import torch
+
+from vrbench import cli
+from vrbench.checking import _made_elsewhere
+from vrbench.core.errors import StorageError
+from vrbench.outcomes import check_writable, leave
+
+
+def exit_of(call, *arguments):
+    with pytest.raises(SystemExit) as stopped:
+        call(*arguments)
+    return stopped.value.code
+
+
+def test_a_run_folder_below_a_file_is_one_line(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert exit_of(check_writable, tmp_path / "file" / "run") == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert "cannot write to the run folder" in told
+
+
+def test_a_run_folder_that_can_be_written_is_left_as_it_is(tmp_path):
+    check_writable(tmp_path / "new" / "run")
+    assert not os.listdir(tmp_path)
+
+
+def test_ctrl_c_is_one_line_and_no_success(monkeypatch, capsys):
+    def stopped(arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_command", stopped)
+    monkeypatch.setattr(sys, "argv", ["vrbench"])
+    assert exit_of(cli.main) == 130
+    assert capsys.readouterr().err.startswith("vrbench: interrupted")
+
+
+def test_an_out_file_that_cannot_be_written_is_one_line(monkeypatch, capsys, tmp_path):
+    (tmp_path / "file").touch()
+    out = tmp_path / "file" / "table.txt"
+    monkeypatch.setattr(sys, "argv", ["vrbench", "list", "budget"])
+    monkeypatch.setattr(cli, "_command", lambda _: out.write_text("table"))
+    assert exit_of(cli.main) == 2
+    told = capsys.readouterr().err
+    assert told == f"vrbench: {out}: Not a directory\n"
+
+
+@pytest.mark.parametrize(
+    ("machine", "stages", "made"),
+    [
+        ({"device": "cpu"}, [{"device": "cpu"}, {}], ""),
+        ({}, [], ""),
+        ({"device": "cpu"}, [{"device": "cuda:1"}], "cpu and cuda"),
+    ],
+)
+def test_like_is_compared_with_like(machine, stages, made):
+    assert _made_elsewhere({"machine": machine, "stages": stages}) == made
+
+
+def test_what_a_missing_card_made_is_not_run_again(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert _made_elsewhere({"machine": {"device": "cuda"}}) == "cuda"
+
+
+def test_rows_that_cannot_be_written_leave_no_part_of_them(tmp_path):
+    (tmp_path / "rows.json").mkdir()
+    with pytest.raises(StorageError, match=r"cannot write .*rows\.json .*is in the store"):
+        leave(tmp_path, {}, dry=False)
+    assert os.listdir(tmp_path) == ["rows.json"]
