@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.threats.scenario import ColdStart, Scenario
+from vrbench.threats.scenario import ByLift, ColdStart, NoCaseError, Scenario, lift
 
 NAMES = ("hat", "bag", "sock", "rare")
 LABELS = torch.tensor([0] * 12 + [1] * 15 + [2] * 20 + [3] * 2)
@@ -70,3 +70,30 @@ def test_a_cold_start_needs_cold_items():
         ColdStart(source="hat")
     with pytest.raises(ConfigError, match="candidates >= 1"):
         ColdStart(candidates=0)
+
+
+def test_the_lift_counts_places_and_items():
+    assert lift(torch.tensor([2.0, 2.0, 0.0]), torch.tensor([10, 30, 10]), 4).tolist() == (
+        pytest.approx([2.5, 5 / 6, 0.0])
+    )
+
+
+def test_by_lift_a_large_category_is_no_pet():
+    """By CHR the large category is highest; over its size the small one is."""
+    labels = torch.tensor([0] * 20 + [1] * 60 + [2] * 20)
+    share = torch.tensor([1.0, 10.0, 9.0])
+    names = ("hat", "shoe", "bag")
+    assert Scenario(reference=None).choose(share, labels, names).target == "shoe"
+    case = ByLift().choose(share, labels, names)
+    assert (case.source, case.target) == ("hat", "bag")
+
+
+@pytest.mark.parametrize(
+    ("share", "end"), [([0.0, 0.0, 5.0], "lowest lift"), ([1.0, 5.0, 5.0], "highest lift")]
+)
+def test_a_tie_is_refused_by_lift_and_told_by_chr(share, end, caplog):
+    labels = torch.arange(30) % 3
+    with pytest.raises(NoCaseError, match=rf"2 categories have the {end} alike \(.*scenario\."):
+        ByLift().choose(torch.tensor(share), labels, ("hat", "shoe", "bag"))
+    Scenario().choose(torch.tensor(share), labels, ("hat", "shoe", "bag"))
+    assert "alike" in caplog.text

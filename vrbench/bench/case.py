@@ -13,7 +13,7 @@ from vrbench.bench.session import Session
 from vrbench.core.errors import IncompatibleError
 from vrbench.metrics.base import Metric
 from vrbench.threats.experiment import Experiment
-from vrbench.threats.scenario import Case, Scenario, SmallCategoriesError
+from vrbench.threats.scenario import Case, NoCaseError
 from vrbench.threats.world import World
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ def resolve(
         ConfigError, IncompatibleError: if the scenario does not fit the catalogue.
     """
     if x.threat.acts_on.of_items:
-        return _settled(session, x.scenario, world)
+        return _settled(session, x, world)
     labels, names = world.data.catalogue.categories, world.data.catalogue.names
     first, none = names[0], labels[:0]
     unsettled = Case(
@@ -40,16 +40,17 @@ def resolve(
     if len(names) < 2:
         return unsettled
     try:
-        return _settled(session, x.scenario, world)
-    except SmallCategoriesError as reason:
+        return _settled(session, x, world)
+    except NoCaseError as reason:
         if all(metric.of_category or metric.two_stage for metric in metrics):
             raise
         log.warning("metrics of a category are left out: %s", reason)
         return unsettled
 
 
-def _settled(session: Session, scenario: Scenario, world: World) -> Case | None:
+def _settled(session: Session, x: Experiment, world: World) -> Case | None:
     """Return the case with its categories chosen; None if a dry run cannot know it yet."""
+    scenario = x.scenario
     labels, names = world.data.catalogue.categories, world.data.catalogue.names
     if scenario.labels != "catalogue":
         judge = world.network
@@ -59,7 +60,7 @@ def _settled(session: Session, scenario: Scenario, world: World) -> Case | None:
         if predicted is None:
             return None
         labels, names = predicted, judge.classes
-    share = _share(session, scenario, world, labels, len(names))
+    share = _share(session, x, world, labels, len(names))
     if share is None:
         return None
     case = scenario.choose(share, labels, names, world.data.cold_items)
@@ -73,13 +74,20 @@ def _settled(session: Session, scenario: Scenario, world: World) -> Case | None:
 
 
 def _share(
-    session: Session, scenario: Scenario, world: World, labels: Tensor, count: int
+    session: Session, x: Experiment, world: World, labels: Tensor, count: int
 ) -> Tensor | None:
-    """Return ``(count,)``: CHR@k of each category under the reference; zeros if none is chosen."""
+    """Return ``(count,)``: clean CHR@k of each category under whoever the scenario asks.
+
+    Zeros if no category is to be chosen; None in a dry run.
+    """
+    scenario = x.scenario
     if not scenario.is_open:
         return torch.zeros(count)
-    reference = session.without_pictures(world, scenario.reference, "scenario.reference")
-    found = session.rank(reference, labels[:0], scenario.k)
+    if scenario.asks_attacked and x.threat.acts_on.of_items:
+        asked = session.fit(world, seed=0)
+    else:
+        asked = session.without_pictures(world, scenario.reference, "scenario.reference")
+    found = session.rank(asked, labels[:0], scenario.k)
     if found is None:
         return None
     top = found.ranking[:, : scenario.k]
