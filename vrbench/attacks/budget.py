@@ -43,7 +43,7 @@ class Budget(ABC):
         if self.eps > 0 and self._too_little():
             raise ConfigError(
                 f"eps is in grey levels, and no picture can change by {self.eps:g} of one: "
-                f"for {self.eps:g} on the scale of [0, 1] write {self.eps * 255:.3g}"
+                f"for {self.eps:g} on the scale of [0, 1] write {self.eps * 255:.2g}"
             )
 
     def _too_little(self) -> bool:
