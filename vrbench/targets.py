@@ -7,17 +7,17 @@ called: a class of ours or one that extends it, or a function that says it retur
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import sys
 import typing
 from functools import cache
 from typing import Any
 
-from hydra.utils import get_object
-
 from vrbench.core.errors import ConfigError
 from vrbench.trouble import SHOWN, full_error, line, place
 
+LONGEST = 200  # letters of a name that is looked for
 ABOUT = "a configuration names components only: a class that extends one of vrbench's, a data set"
 
 
@@ -31,8 +31,12 @@ def find(target: Any, where: str = "_target_") -> Any:
     Raises:
         ConfigError: if it is not there, cannot be imported, or is no part of a run.
     """
-    if not isinstance(target, str) or not all(part.isidentifier() for part in target.split(".")):
-        raise ConfigError(f"{where}: expected the dotted name of a class, got {target!r}")
+    if (
+        not isinstance(target, str)
+        or len(target) > LONGEST
+        or not all(part.isidentifier() for part in target.split("."))
+    ):
+        raise ConfigError(f"{where}: expected the dotted name of a class, got {str(target)!r:.60}")
     if target.partition(".")[0] in sys.stdlib_module_names:  # not even imported
         raise ConfigError(f"{where}: {target} is not called: {ABOUT} function")
     found = _imported(target, where)
@@ -43,21 +47,42 @@ def find(target: Any, where: str = "_target_") -> Any:
 
 def _imported(target: str, where: str) -> Any:
     try:
-        return get_object(target)
+        return _located(target)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a module does while it is imported, also exit()
-        cause = error
-        while cause.__cause__ is not None and not place(cause, __file__):
-            cause = cause.__cause__  # Hydra wraps what the module raised
-        at = place(cause, __file__)
-        if not at:
+        at = place(error, __file__)
+        if not at and isinstance(error, ImportError | AttributeError):
             raise ConfigError(f"{where}: cannot find {target!r} ({line(error)})") from None
-        if full_error():
+        if full_error() and not isinstance(error, SystemExit):
             raise
-        raise ConfigError(
-            f"{where}: {target} cannot be imported: {at}: {line(cause)} ({SHOWN})"
-        ) from None
+        told = f"{at}: {line(error)}" if at else line(error)
+        raise ConfigError(f"{where}: {target} cannot be imported: {told} ({SHOWN})") from None
+
+
+def _located(target: str) -> Any:
+    """Return what a dotted name stands for: a module's attribute, or one of its attributes.
+
+    Raises:
+        ImportError, AttributeError: if there is no such thing.
+        BaseException: whatever a module raises that is imported on the way.
+    """
+    parts = target.split(".")
+    found: Any = None
+    for n in range(1, len(parts)):
+        name = ".".join(parts[:n])
+        try:
+            found = importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if found is None or error.name != name:  # it, not something that it imports
+                raise
+            n -= 1
+            break
+    if found is None:
+        raise ImportError(f"no module is named in {target!r}")
+    for part in parts[n:]:
+        found = getattr(found, part)
+    return found
 
 
 def made_by(found: Any) -> type | None:
