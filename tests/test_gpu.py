@@ -1,5 +1,6 @@
 """Everything runs unchanged on a CUDA device, and says the same within its rounding."""
 
+from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from vrbench.attacks.budget import Linf
 from vrbench.attacks.pgd import PGD
 from vrbench.attacks.rows import Rows
+from vrbench.attacks.wrapped import _own_dice
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
@@ -18,9 +20,12 @@ from vrbench.metrics.ranking import AUC
 from vrbench.recommenders.acf import ACF
 from vrbench.recommenders.amr import AMR
 from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.controls import Popular
 from vrbench.recommenders.deepstyle import DeepStyle
 from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.recommenders.ease import EASE
 from vrbench.recommenders.fm import FM
+from vrbench.recommenders.neighbours import ItemKNN
 from vrbench.recommenders.var2021 import ACF2021, AMR2021, FM2021, VBPR2021
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.recommenders.vnpr import VNPR
@@ -40,6 +45,9 @@ MODELS = {
     "DeepStyle": partial(DeepStyle, **VISUAL),
     "VNPR": partial(VNPR, **VISUAL),
     "ACF": partial(ACF, **VISUAL, attention=8),
+    "Popular": Popular,
+    "EASE": EASE,
+    "ItemKNN": ItemKNN,
     "DVBPR": partial(DVBPR, **LOOP, trains="last"),
     "DVBPR 32 px": partial(DVBPR, **LOOP, trains="all", network=SmallCNN(width=4)),
     "VBPR2021": partial(VBPR2021, **SMALL),
@@ -86,3 +94,20 @@ def test_features_are_attacked_there_too(world, tmp_path):
 @pytest.mark.parametrize("name", MODELS)
 def test_the_same_cells_run_on_the_processor(world, tmp_path, name):
     assert 0 <= measured(world, tmp_path, "cpu", name)["AUC"] <= 1
+
+
+def test_a_library_draws_on_the_device_it_computes_on(monkeypatch):
+    """Not on the one that happens to be current."""
+    current, seeded = [0], []
+
+    @contextmanager
+    def on(device):
+        current.append(device.index)
+        yield
+        current.pop()
+
+    monkeypatch.setattr(torch.random, "fork_rng", lambda devices: nullcontext())
+    monkeypatch.setattr(torch.cuda, "device", on)
+    monkeypatch.setattr(torch.cuda, "manual_seed", lambda seed: seeded.append((current[-1], seed)))
+    with _own_dice(7, torch.device("cuda:1")):
+        assert seeded == [(1, 7)]

@@ -210,7 +210,8 @@ def _own_dice(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng(devices=devices):
         torch.default_generator.manual_seed(seed)
         if devices:
-            torch.cuda.manual_seed(seed)
+            with torch.cuda.device(device):  # not the one that happens to be current
+                torch.cuda.manual_seed(seed)
         random.setstate(random.Random(seed).getstate())
         np.random.set_state(np.random.RandomState(seed).get_state())
         try:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
+
+DEVICES = ("cpu", "cuda")  # others compute some of it only (mps has no float64)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,18 +32,29 @@ class Machine:
     threads: int | None = None
 
     def __post_init__(self) -> None:
-        try:
-            found = torch.device(self.device)
-        except RuntimeError:
-            raise ConfigError(
-                f"machine.device: expected cpu or cuda, got {self.device!r}"
-            ) from None
-        if found.type == "cuda" and not torch.cuda.is_available():
+        found = _device(self.device)
+        if found is None or found.type not in DEVICES:
+            raise ConfigError(f"machine.device: expected cpu, cuda or cuda:n, got {self.device!r}")
+        cards = torch.cuda.device_count()
+        if found.type == "cuda" and (found.index or 0) >= cards:
             raise IncompatibleError(
-                f"machine.device={self.device}: this machine has no CUDA device"
+                f"machine.device={self.device}: this machine has {cards or 'no'} CUDA device"
+                f"{'s' if cards > 1 else ''}"
             )
 
     def use(self) -> None:
-        """Give torch this process's threads."""
+        """Give torch this process's threads, and let float32 be float32 on a GPU."""
         if self.threads is not None:
             torch.set_num_threads(self.threads)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # newer torch has other names for it, 2.4 only these
+            torch.set_float32_matmul_precision("highest")
+            torch.backends.cuda.matmul.allow_tf32 = False
+            torch.backends.cudnn.allow_tf32 = False
+
+
+def _device(name: str) -> torch.device | None:
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        return None

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError
+from vrbench.core.placement import device_of
 
 
 class Dropout(nn.Module):
@@ -36,7 +37,6 @@ def seed_dropout(model: nn.Module, rng: torch.Generator) -> None:
     """Give every ``Dropout`` inside ``model`` one generator, seeded by a draw from ``rng``."""
     seed = int(torch.randint(2**62, (1,), generator=rng))
     found = [m for m in model.modules() if isinstance(m, Dropout)]
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    own = torch.Generator(device).manual_seed(seed)
+    own = torch.Generator(device_of(model)).manual_seed(seed)
     for module in found:
         module.rng = own

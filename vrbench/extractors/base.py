@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.placement import Placed
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Signal, Visuals
 
@@ -49,7 +50,7 @@ class Report:
     final: dict[str, float] = field(default_factory=dict)  # clean_accuracy, robust_accuracy, ...
 
 
-class Extractor(Component, nn.Module, ABC):
+class Extractor(Component, Placed, ABC):
     """An image network. Resizing and normalisation are part of it, and differentiable.
 
     Attributes:
@@ -134,12 +135,6 @@ class Extractor(Component, nn.Module, ABC):
     def see(self, pixels: Tensor, signal: Signal) -> Tensor:
         """Return what a model that asks for ``signal`` is shown of ``pixels``; differentiable."""
         return pixels if signal is Signal.PIXELS else getattr(self(pixels), signal.value)
-
-    @property
-    def device(self) -> torch.device:
-        """Where its parameters are."""
-        found = next(self.parameters(), None)
-        return torch.device("cpu") if found is None else found.device
 
 
 class Prepared(nn.Module):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from vrbench.core.placement import device_of
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor, Features
 from vrbench.extractors.purified import Front, Purified
@@ -65,9 +66,8 @@ class Swift(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        """Where its parameters are."""
-        found = next(self.inner.parameters(), None)
-        return torch.device("cpu") if found is None else found.device
+        """Where its network is."""
+        return device_of(self.inner)
 
 
 def swift(extractor: Extractor, *, dtype: torch.dtype = torch.float32) -> Swift:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.placement import Placed
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Visuals
 from vrbench.generators.networks import Discriminator, Generator
@@ -16,7 +17,7 @@ from vrbench.generators.training import Training
 Curve = list[dict[str, float]]
 
 
-class LSGAN(Component, nn.Module):
+class LSGAN(Component, Placed):
     """Pictures of a category from random numbers (Kang et al., ICDM 2017).
 
     The conditional GAN of DVBPR, with the losses of Mao et al. (ICCV 2017). Differences from the
@@ -142,8 +143,3 @@ class LSGAN(Component, nn.Module):
     def categories_of(self, items: Tensor) -> Tensor:
         """Return the ``(n,)`` catalogue's categories of ``items``, on their device."""
         return self.categories[items.cpu()].to(items.device)
-
-    @property
-    def device(self) -> torch.device:
-        """Where its parameters are."""
-        return next(self.parameters()).device

@@ -82,10 +82,6 @@ class AlexRank(Recommender):
 
         return mean
 
-    @property
-    def device(self) -> torch.device:
-        return self.start.device
-
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
         if f"{prefix}owned" in state:  # its length is that of the training data
             self.owned = torch.empty_like(state[f"{prefix}owned"], device=self.device)

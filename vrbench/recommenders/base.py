@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vrbench.core.errors import IncompatibleError
+from vrbench.core.placement import Placed
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
@@ -47,7 +48,7 @@ class History:
     best_epoch: int = 0
 
 
-class Recommender(Component, nn.Module, ABC):
+class Recommender(Component, Placed, ABC):
     """A model that scores every item for a user.
 
     ``signal`` says what it is shown of an image: features, feature maps, raw pixels, or
@@ -122,12 +123,6 @@ class Recommender(Component, nn.Module, ABC):
             IncompatibleError: if the model takes in nobody it was not trained on.
         """
         raise IncompatibleError(f"{self.name} takes in no user it was not trained on")
-
-    @property
-    def device(self) -> torch.device:
-        """Where its parameters are."""
-        found = next(self.parameters(), None)
-        return torch.device("cpu") if found is None else found.device
 
 
 def mean_row(table: nn.Embedding) -> Tensor:

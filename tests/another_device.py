@@ -1,0 +1,93 @@
+"""A second device without hardware: tensors that say they are on ``meta`` and hold their numbers.
+
+What a GPU would refuse, it refuses: an operation on tensors of both devices. (Random generators
+and gradients that are sparse are not played.)
+"""
+
+import contextlib
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
+from torch.utils._pytree import tree_leaves, tree_map
+
+DEVICE = torch.device("meta")
+MOVES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
+TAKES = {
+    torch.ops.aten.index.Tensor,
+    torch.ops.aten.index_put.default,
+    torch.ops.aten.index_put_.default,
+    torch.ops.aten._index_put_impl_.default,
+}  # a table on the device may be read and written at places that the CPU names
+
+
+class Placed(torch.Tensor):
+    """A tensor "on" the other device; ``held`` are its numbers."""
+
+    __torch_function__ = torch._C._disabled_torch_function_impl
+
+    @staticmethod
+    def __new__(cls, held):
+        made = torch.Tensor._make_wrapper_subclass(
+            cls,
+            held.size(),
+            strides=held.stride(),
+            storage_offset=held.storage_offset(),
+            dtype=held.dtype,
+            device=DEVICE,
+        )
+        made.held = held
+        return made
+
+    def tolist(self):
+        return self.held.tolist()
+
+    def numpy(self, **_):
+        raise TypeError("can't convert a tensor of another device to numpy")
+
+    @classmethod
+    def __torch_dispatch__(cls, operation, types, args=(), kwargs=None):
+        return _run(operation, args, kwargs or {})
+
+
+class _Watch(TorchDispatchMode):
+    def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+        return _run(operation, args, kwargs or {})
+
+
+@contextlib.contextmanager
+def another_device():
+    """Let there be ``DEVICE``."""
+    torch.__future__.set_overwrite_module_params_on_conversion(True)
+    try:
+        with _Watch():
+            yield DEVICE
+    finally:
+        torch.__future__.set_overwrite_module_params_on_conversion(False)
+
+
+def _run(operation, args, kwargs):
+    tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
+    there = [t for t in tensors if isinstance(t, Placed)]
+    here = [t for t in tensors if t.dim() and not isinstance(t, Placed)]
+    named = operation in TAKES and isinstance(args[0], Placed)
+    if there and here and operation not in MOVES and not named:
+        raise RuntimeError(f"{operation}: tensors on two devices")
+    asked = kwargs.get("device")
+    ends_there = bool(there) if asked is None else torch.device(asked) == DEVICE
+    if not there and not ends_there:
+        return operation(*args, **kwargs)
+    inside = dict(kwargs) if asked is None else kwargs | {"device": torch.device("cpu")}
+    args_held, kwargs_held = tree_map(_held, (args, inside))
+    found = operation(*args_held, **kwargs_held)
+    if operation is torch.ops.aten.copy_.default:
+        return args[0]
+    if not ends_there:
+        return found.clone()  # a copy, also where the CPU's would be the tensor itself
+    found = tree_map(lambda t: Placed(t) if isinstance(t, torch.Tensor) else t, found)
+    if any(value.alias_info for value in operation._schema.returns):
+        return return_and_correct_aliasing(operation, args, kwargs, found)
+    return found
+
+
+def _held(value):
+    return value.held if isinstance(value, Placed) else value

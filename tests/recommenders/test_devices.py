@@ -1,0 +1,77 @@
+"""Whatever a model holds, it computes where it was put, and ranks there as it does here."""
+
+import importlib
+import pkgutil
+
+import pytest
+import torch
+
+import tests.recommenders
+from tests.another_device import DEVICE, Placed, another_device
+from tests.recommenders.contract import RecommenderContract
+from vrbench.core.seeds import stream
+from vrbench.recommenders.base import Recommender
+from vrbench.recommenders.epochs import EpochRecommender
+from vrbench.recommenders.injection import inject
+from vrbench.recommenders.ranking import rank
+
+for module in pkgutil.iter_modules(tests.recommenders.__path__):
+    if module.name.startswith("test_") and module.name != "test_devices":
+        importlib.import_module(f"tests.recommenders.{module.name}")
+
+
+def below(cls):
+    for child in cls.__subclasses__():
+        yield child
+        yield from below(child)
+
+
+CONTRACTS = {f"{c.__module__}.{c.__name__}": c for c in below(RecommenderContract)}
+CONTRACTS = {name: c for name, c in CONTRACTS.items() if hasattr(c, "make")}
+
+
+def test_every_kind_of_recommender_is_here():
+    made = {getattr(c.make, "func", c.make).__name__ for c in CONTRACTS.values()}
+    buffers = {"Popular", "Random", "EASE", "SLIM", "PureSVD", "WRMF", "AlexRank"}
+    assert buffers | {"ItemKNN", "UserKNN", "RP3Beta", "VBPR", "ACF", "MultiVAE", "NeuMF"} <= made
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+def test_it_ranks_on_another_device(contract, world, extractor):
+    own = contract()
+    visuals = own.shown(world, extractor)
+    model = own.model(world, visuals.shape)
+    if not isinstance(model, EpochRecommender):  # training is long, and uses what ranking uses
+        model.fit(world.train, world.valid, visuals, stream(0))
+    model.eval().requires_grad_(False)
+    asked = (world.seen, world.test, torch.arange(3), 5)
+    here = rank(model, visuals, *asked)
+    offered = torch.arange(10).expand(world.train.num_users, -1)
+    with another_device():
+        model, shown = model.to(DEVICE), visuals.to(DEVICE)
+        assert model.device == shown.device == DEVICE
+        encoded = model.encode(torch.arange(4, device=DEVICE), shown)
+        assert isinstance(model.score(torch.arange(3, device=DEVICE), encoded), Placed)
+        assert isinstance(model.crowd(world.train.num_users)(encoded), Placed)
+        there = rank(model, shown, *asked)
+        inject(model, shown, offered, world.test, torch.arange(2), torch.arange(2))
+    torch.testing.assert_close(there.scores, here.scores, equal_nan=True)
+    assert there.ranks.shape == here.ranks.shape
+
+
+def test_a_model_that_holds_nothing_is_where_it_was_put():
+    class Constant(Recommender):
+        signal = None
+
+        def fit(self, train, valid, visuals, rng): ...
+
+        def encode(self, items, visuals):
+            return items
+
+        def score(self, users, encoded):
+            return torch.zeros(len(users), len(encoded), device=self.device)
+
+    model = Constant()
+    assert model.device == torch.device("cpu")
+    assert model.to(DEVICE).device == DEVICE
+    assert not model.state_dict()
