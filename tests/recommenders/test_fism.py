@@ -35,7 +35,7 @@ class TestFISM(PairwiseContract):
             margin, penalty = model.compare(users, liked, other, visuals)
             pairs = model(users, liked, visuals) - model(users, other, visuals)
             assert margin.shape == penalty.shape == users.shape
-            assert torch.equal((margin - pairs).abs() < 1e-6, agrees)
+            assert torch.isclose(margin, pairs, atol=1e-6).tolist() == agrees.tolist()
         full = model.score(users, model.encode(liked, visuals))
         assert torch.allclose(full.diagonal(), model(users, liked, visuals), atol=1e-6)
 
@@ -77,7 +77,7 @@ def test_a_user_s_sum_does_not_depend_on_the_company(world):
     model = begun()
     together = model.history_of(torch.tensor([1, 0, 2, 1]))
     for row, user in zip(together, (1, 0, 2, 1), strict=True):
-        assert torch.equal(row, model.history_of(torch.tensor([user]))[0])
+        torch.testing.assert_close(row, model.history_of(torch.tensor([user]))[0])
 
 
 def test_settings_out_of_range_are_named():

@@ -40,7 +40,7 @@ class TestTwoTowers(PairwiseContract):
         (yes, _), look = model.encode(liked, visuals)
         (_, no), other_look = model.encode(other, visuals)
         expected = model._pair(0, users, yes, look) - model._pair(1, users, no, other_look)
-        assert torch.equal(margin, expected)
+        torch.testing.assert_close(margin, expected)
 
 
 def test_the_score_is_that_of_the_paper(world, extractor):
