@@ -97,7 +97,7 @@ def test_cross_entropy_fails_where_the_margin_of_the_logits_succeeds(distilled, 
 
 
 def test_towards_another_class_nothing_saturates(distilled, world):
-    assert success(PGD(), TargetClass, distilled, world) == 1
+    assert success(PGD(), TargetClass, distilled, world) > 0.8
 
 
 def test_a_swift_copy_serves_the_same_logits(distilled, world):
