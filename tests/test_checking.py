@@ -89,7 +89,7 @@ def test_another_name_or_seed_than_the_overrides_give_is_refused(fault):
     (line,) = fault(lambda told: told["parts"]["attack"].pop("key"))
     assert "attack=pgd has no key" in line
     (line,) = fault(lambda told: told["overrides"].append("recommender=gone"))
-    assert "cannot be composed again: recommender: no choice 'gone'" in line
+    assert "recommender=gone is not composed: recommender has no such choice here" in line
 
 
 def test_missing_seeds_and_names_with_two_meanings_are_named(cell, tmp_path):
@@ -113,3 +113,51 @@ def test_the_command_says_so_with_exit_code_2(cell, tmp_path, capsys):
     assert "no fault found" in capsys.readouterr().out
     assert leaderboard([*told, "--published"]) == 2
     assert "1 of 5 seeds: 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "attack._target_=torch.hub.load",
+        "attack._target_=pandas.read_pickle",
+        "+attack.more={_target_:os.system}",
+        "dataset=folder",
+        "dataset.path=/etc",
+        "machine.device=${oc.env:HOME}",
+        "hydra.run.dir=elsewhere",
+        "hydra/launcher=joblib",
+        "attack=../../mine",
+        "+metrics.mine={_target_:builtins.exec}",
+        "~attack",
+        "attack.steps=1,2",
+        ["attack=pgd"],
+        5,
+    ],
+)
+def test_nothing_that_a_record_names_is_called(fault, monkeypatch, trick):
+    """Records of others are composed from shipped choices and plain settings alone."""
+    made = []
+    monkeypatch.setattr("vrbench.checking.run", lambda **parts: made.append(parts))
+
+    def change(told):
+        told["overrides"].append(trick)
+        if trick == "dataset=folder":
+            told["overrides"].append("dataset.path=/etc")
+
+    lines = fault(change, sample=1)
+    assert all("cannot be" in line for line in lines)
+    assert lines
+    assert not made
+
+
+def test_data_that_are_not_here_are_named_once(cell, tmp_path):
+    told = []
+    for seed in range(4):
+        entry = copy.deepcopy(cell)
+        entry["overrides"] = [*TINY[2:], "dataset=dvbpr_npy", f"seed={seed}"]
+        entry["seed"] = seed
+        entry["parts"]["dataset"]["name"] = "dvbpr_npy"
+        told.append((tmp_path, entry))
+    faults = [line for line in check(told, seeds=1, sample=1).faults if "cannot" in line]
+    (line,) = faults
+    assert line.startswith("4 cells cannot be checked: ")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -15,10 +15,11 @@ import torch
 
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
-from vrbench.cli import PARTS, conf_dir, name_of
-from vrbench.config import Composition, make
-from vrbench.core.errors import VRBenchError
+from vrbench.cli import PARTS, name_of
+from vrbench.config import Composition, compose_record, make
+from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
 from vrbench.core.spec import digest
+from vrbench.folders import conf_dir, own_dir
 from vrbench.report.entries import Entry, ambiguous
 
 SIDES = ("before", "after", "control", "std", "p")
@@ -57,6 +58,7 @@ def check(
     result, keys = Check(), _Keys()
     for path, entry in found:
         result.faults += [f"{_label(path, entry)}: {fault}" for fault in keys.faults(entry)]
+    result.faults += keys.missing()
     result.faults += ambiguous(entry for _, entry in found)
     result.faults += _few_seeds(found, seeds)
     told = sorted((c for c in found if "rows" in c[1]), key=lambda c: _label(*c))
@@ -101,7 +103,12 @@ class _Keys:
     """Recomposes cells; a part that many cells share is made once."""
 
     def __init__(self) -> None:
-        self._digests: dict[tuple[str, str], str] = {}
+        self._digests: dict[tuple[str, str], str | VRBenchError] = {}
+        self._missing: Counter[str] = Counter()
+
+    def missing(self) -> list[str]:
+        """Return one line per data set that is not here, however many cells want it."""
+        return [f"{n} cells cannot be checked: {what}" for what, n in self._missing.items()]
 
     def faults(self, entry: Entry) -> Iterator[str]:
         """Yield what does not follow from the overrides of a cell."""
@@ -123,6 +130,9 @@ class _Keys:
             elif "key" in told:
                 try:
                     key = self._digest(composed, part)
+                except MissingDataError as error:
+                    self._missing[str(error)] += 1
+                    continue
                 except VRBenchError as error:
                     yield f"{part}={name} cannot be made: {error}"
                     continue
@@ -135,17 +145,31 @@ class _Keys:
     def _digest(self, composed: Composition, part: str) -> str:
         known = part, composed.yaml(part, {})
         if known not in self._digests:
-            self._digests[known] = digest(composed.make(part))
-        return self._digests[known]
+            try:
+                self._digests[known] = digest(composed.make(part))
+            except VRBenchError as error:
+                self._digests[known] = error
+        found = self._digests[known]
+        if isinstance(found, VRBenchError):
+            raise found
+        return found
 
 
 def _composed(entry: Entry) -> Composition:
-    return _composition(tuple(str(o) for o in entry.get("overrides", [])))
+    """Return what a record describes: somebody else wrote it, so nothing of it is called.
+
+    Raises:
+        ConfigError: if it reaches outside the shipped choices and those of ``--config-dir``.
+    """
+    told = entry.get("overrides", [])
+    if not isinstance(told, list) or not all(isinstance(line, str) for line in told):
+        raise ConfigError("its overrides are no list of texts")
+    return _composition(tuple(told), own_dir())
 
 
 @cache
-def _composition(overrides: tuple[str, ...]) -> Composition:
-    return Composition(list(overrides), conf_dir())
+def _composition(overrides: tuple[str, ...], own: Path | None) -> Composition:
+    return compose_record(overrides, conf_dir(), own)
 
 
 def _few_seeds(found: Iterable[tuple[Path, Entry]], least: int) -> list[str]:
@@ -177,6 +201,8 @@ def _again(entry: Entry, tolerance: float) -> list[str]:
                 extractor_seed=cfg.extractor_seed,
                 control=cfg.control,
             )
+    except MissingDataError:
+        return []  # said once for all cells
     except VRBenchError as error:
         return [f"cannot be run again: {error}"]
     assert result is not None
