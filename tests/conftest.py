@@ -11,6 +11,41 @@ from vrbench.extractors.colour import Colour
 
 torch.set_num_threads(1)
 
+TESTS = Path(__file__).parent
+QUICK = (  # files under tests/, or single tests of them
+    "core/test_seeds.py",
+    "core/test_signatures.py",
+    "core/test_spec.py",
+    "core/test_visuals.py",
+    "attacks/test_budget.py",
+    "bench/test_machine.py",
+    "data/test_interactions.py",
+    "metrics/test_injected.py",
+    "metrics/test_ranking.py",
+    "recommenders/test_neighbours.py",
+    "recommenders/test_ranking.py",
+    "recommenders/test_rows.py",
+    "test_gpu.py::test_the_same_cells_run_on_the_processor[Popular]",
+    "test_layers.py",
+)
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Leave out whole files that hold nothing quick: importing all takes longer than running it."""
+    if config.option.markexpr != "quick" or not collection_path.name.startswith("test_"):
+        return None
+    name = collection_path.relative_to(TESTS).as_posix()
+    return True if not any(name == quick.partition("::")[0] for quick in QUICK) else None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        name = item.path.relative_to(TESTS).as_posix()
+        test = f"{name}::{item.name}"
+        if (name in QUICK or test in QUICK) and item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.quick)
+
 
 @pytest.fixture(scope="session")
 def world():

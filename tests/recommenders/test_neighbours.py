@@ -3,13 +3,14 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 
 from tests.recommenders.contract import RecommenderContract
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.neighbours import ItemKNN, RP3Beta, UserKNN
+from vrbench.recommenders.neighbours import ItemKNN, RP3Beta, UserKNN, nearest
 
 SIZES = Sizes(30, 36, ())
 ALL = torch.arange(36)
@@ -122,6 +123,13 @@ def test_who_is_kept_of_equals_does_not_depend_on_ids():
         kept.append(set(model.weights.column.tolist()))
     assert kept[0] != kept[1]
     assert all(max(items) > 20 for items in kept)
+
+
+def test_a_large_catalogue_is_never_dense():
+    """Two items of a hundred thousand: what is kept of a block grows with the feedback alone."""
+    train = sparse.csr_matrix(([1.0, 1.0], ([0, 0], [3, 99_999])), (1, 100_000))
+    found = nearest(train.T.tocsr(), 5, 0.0, stream(0))
+    assert sorted(zip(*found.nonzero(), strict=True)) == [(3, 99_999), (99_999, 3)]
 
 
 def test_users_and_items_without_feedback_score_nothing():

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender, Sizes
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
-BLOCK = 1024  # rows of a similarity that are dense at once; bounds the memory, changes nothing
+BLOCK = 1024  # rows of a similarity that are whole at once; bounds the memory, changes nothing
 
 
 class ItemWeights(Recommender):
@@ -141,9 +140,9 @@ class RP3Beta(ItemWeights):
         to_user = train @ sparse.diags(popular**-self.alpha)
         to_item = (to_item @ sparse.diags(popular**-self.beta)).T.tocsr()
 
-        def blocks() -> Iterator[NDArray[np.float64]]:
+        def blocks() -> Iterator[sparse.coo_matrix]:
             for first in range(0, train.shape[1], BLOCK):
-                made = (to_item[first : first + BLOCK] @ to_user).toarray()
+                made = sparse.coo_matrix(to_item[first : first + BLOCK] @ to_user)
                 yield without_self(made, first)
 
         return strongest(blocks(), self.k, rng)
@@ -158,43 +157,46 @@ def nearest(
     rows: sparse.csr_matrix, k: int, shrink: float, rng: torch.Generator
 ) -> sparse.csr_matrix:
     """Return, for each of the binary ``rows``, its shrunk cosines with the ``k`` nearest others."""
-    length = np.sqrt(np.maximum(rows.sum(1).A1, 1))
+    length, columns = np.sqrt(np.maximum(rows.sum(1).A1, 1)), rows.T.tocsr()
 
-    def blocks() -> Iterator[NDArray[np.float64]]:
+    def blocks() -> Iterator[sparse.coo_matrix]:
         for first in range(0, rows.shape[0], BLOCK):
-            block = slice(first, first + BLOCK)
-            common = (rows[block] @ rows.T).toarray()
-            cosine = common / length[block, None] / length
-            yield without_self(cosine * (common / np.maximum(common + shrink, 1)), first)
+            block = sparse.coo_matrix(rows[first : first + BLOCK] @ columns)
+            common = block.data
+            cosine = common / length[first + block.row] / length[block.col]
+            block.data = cosine * (common / np.maximum(common + shrink, 1))
+            yield without_self(block, first)
 
     return strongest(blocks(), k, rng)
 
 
-def without_self(block: NDArray[np.float64], first: int) -> NDArray[np.float64]:
+def without_self(block: sparse.coo_matrix, first: int) -> sparse.coo_matrix:
     """Return ``block`` with zeros where row ``first + r`` meets column ``first + r``."""
-    own = np.arange(len(block))
-    block[own, first + own] = 0
+    block.data[first + block.row == block.col] = 0
     return block
 
 
 def strongest(
-    blocks: Iterator[NDArray[np.float64]], k: int, rng: torch.Generator
+    blocks: Iterator[sparse.coo_matrix], k: int, rng: torch.Generator
 ) -> sparse.csr_matrix:
     """Return the ``k`` largest entries above zero of each row, ties in a random order of columns.
 
     Args:
-        blocks: consecutive rows of a matrix, dense, none below zero.
+        blocks: consecutive rows of a matrix, none of its entries below zero.
         k: entries kept of a row.
         rng: draws the one order of the columns that decides between equals.
     """
-    kept, order = [], None
+    kept, place = [], None
     for block in blocks:
-        if order is None:
-            order = torch.randperm(block.shape[1], generator=rng).numpy()
-        column = order[np.argsort(-block[:, order], axis=1, kind="stable")[:, :k]]
-        row = np.arange(len(block))[:, None].repeat(column.shape[1], 1)
-        value = np.take_along_axis(block, column, axis=1)
-        there = value > 0
-        made = (value[there], (row[there], column[there]))
+        if place is None:
+            place = torch.randperm(block.shape[1], generator=rng).argsort().numpy()
+        there = block.data > 0
+        row, column, value = block.row[there], block.col[there], block.data[there]
+        best = np.lexsort((place[column], -value, row))
+        row, column, value = row[best], column[best], value[best]
+        count = np.bincount(row, minlength=block.shape[0])
+        nth = np.arange(len(row)) - (count.cumsum() - count)[row]
+        near = nth < k
+        made = (value[near], (row[near], column[near]))
         kept.append(sparse.csr_matrix(made, block.shape))
     return sparse.vstack(kept, format="csr")
