@@ -18,6 +18,7 @@ from vrbench.core.archives import ForgedError
 
 LINE = 4096  # bytes of an opcode's line: a name, or a number as text
 NUMBER = 128  # bytes of a whole number
+SHAPES = {form: struct.Struct(form) for form in ("<i", "<H", "<I", "<Q", ">d")}
 SCALARS = (type(None), bool, int, float, str, bytes)  # what may be a key, beside tokens
 
 
@@ -192,7 +193,11 @@ class _Machine:
         return found
 
     def number(self, form: str) -> Any:
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+        shape = SHAPES[form]
+        return shape.unpack(self.take(shape.size))[0]
+
+    def byte(self) -> int:
+        return self.take(1)[0]
 
     def line(self) -> bytes:
         found = self.file.readline(LINE)
@@ -339,21 +344,21 @@ OPS: dict[bytes, Op] = {
     b"I": lambda m: m.whole(m.line()),
     b"L": lambda m: m.whole(m.line()),
     b"J": lambda m: m.push(m.number("<i")),
-    b"K": lambda m: m.push(m.number("<B")),
+    b"K": lambda m: m.push(m.byte()),
     b"M": lambda m: m.push(m.number("<H")),
-    b"\x8a": lambda m: m.long(m.number("<B")),
+    b"\x8a": lambda m: m.long(m.byte()),
     b"\x8b": lambda m: m.long(m.number("<I")),
     b"F": lambda m: m.push(float(m.line())),
     b"G": lambda m: m.push(m.number(">d")),
     b"S": lambda m: m.push(m.old(_quoted(m.line()))),
     b"T": lambda m: m.push(m.old(m.take(m.number("<I")))),
-    b"U": lambda m: m.push(m.old(m.take(m.number("<B")))),
+    b"U": lambda m: m.push(m.old(m.take(m.byte()))),
     b"V": lambda m: m.push(m.line().decode("raw-unicode-escape")),
     b"X": lambda m: m.push(m.text(m.take(m.number("<I")))),
-    b"\x8c": lambda m: m.push(m.text(m.take(m.number("<B")))),
+    b"\x8c": lambda m: m.push(m.text(m.take(m.byte()))),
     b"\x8d": lambda m: m.push(m.text(m.take(m.number("<Q")))),
     b"B": lambda m: m.push(m.take(m.number("<I"))),
-    b"C": lambda m: m.push(m.take(m.number("<B"))),
+    b"C": lambda m: m.push(m.take(m.byte())),
     b"\x8e": lambda m: m.push(m.take(m.number("<Q"))),
     b"\x96": lambda m: m.push(m.take(m.number("<Q"))),
     b"]": lambda m: m.push([]),
@@ -373,10 +378,10 @@ OPS: dict[bytes, Op] = {
     b"\x90": lambda m: m.add(m.group()),
     b"\x91": lambda m: m.push(frozenset(map(_key, m.group()))),
     b"g": lambda m: m.get(int(m.line())),
-    b"h": lambda m: m.get(m.number("<B")),
+    b"h": lambda m: m.get(m.byte()),
     b"j": lambda m: m.get(m.number("<I")),
     b"p": lambda m: m.put(int(m.line())),
-    b"q": lambda m: m.put(m.number("<B")),
+    b"q": lambda m: m.put(m.byte()),
     b"r": lambda m: m.put(m.number("<I")),
     b"\x94": lambda m: m.put(len(m.memo)),
     b"c": lambda m: m.name(m.line().decode("ascii"), m.line().decode("ascii")),
