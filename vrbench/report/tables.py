@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,12 +33,21 @@ def probability(p: float | None) -> str:
     return "<.001" if p < 0.001 else f"{p:.2g}"
 
 
+def plain(cell: str) -> str:
+    r"""Return ``cell`` on one line: what is not printed (escape sequences, ...) as ``\x1b``."""
+    return "".join(c if c.isprintable() else _visible(c) for c in cell)
+
+
+def _visible(character: str) -> str:
+    return " " if unicodedata.category(character) == "Zs" else ascii(character)[1:-1]
+
+
 def text(heads: Sequence[str], lines: Sequence[Sequence[str]], *, words: bool = False) -> str:
     """Return a table for a terminal: the first column flush left, the others flush right.
 
     ``words`` sets all columns flush left.
     """
-    table = [list(heads), *map(list, lines)]
+    table = [[plain(cell) for cell in row] for row in (heads, *lines)]
     widths = [max(len(row[n]) for row in table) for n in range(len(heads))]
 
     def line(row: Sequence[str]) -> str:
@@ -52,17 +62,31 @@ def text(heads: Sequence[str], lines: Sequence[Sequence[str]], *, words: bool = 
 
 def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table."""
-    rows = [list(heads), ["---", *["---:"] * (len(heads) - 1)], *map(list, lines)]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+    rule = ["---", *["---:"] * (len(heads) - 1)]
+    shown = [[_in_markdown(cell) for cell in row] for row in (heads, *lines)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in (shown[0], rule, *shown[1:]))
+
+
+def _in_markdown(cell: str) -> str:
+    told = plain(cell).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*\[\]|$~]|(?<!\w)_|_(?!\w))", r"\\\1", told)
 
 
 def comma_separated(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Return the table as CSV."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(heads)
-    writer.writerows(lines)
+    writer.writerows([_in_a_sheet(cell) for cell in row] for row in (heads, *lines))
     return out.getvalue().rstrip("\n")
+
+
+_FORMULA = re.compile(r"\s*[=+\-@]")  # what a spreadsheet would run
+_NUMBER = re.compile(r"[+-]?[\d.]+(e[+-]?\d+)?( %)?( ± [\d.e+-]+)?|-")
+
+
+def _in_a_sheet(cell: str) -> str:
+    told = plain(cell)
+    return f"'{told}" if _FORMULA.match(told) and not _NUMBER.fullmatch(told) else told
 
 
 def latex(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -89,7 +113,8 @@ _LATEX = {c: rf"\{c}" for c in "&%$#_{}"} | {
 
 def _escaped(cell: str) -> str:
     """Return ``cell`` as LaTeX text; a minus sign before a digit is set as one."""
-    told = "".join(_LATEX.get(c, c) for c in cell)
+    told = "".join(_LATEX.get(c, c) for c in plain(cell))
+    told = re.sub(r"^([\[*])", r"{\1}", told)  # or it would belong to the line break before it
     return re.sub(r"(?<![\w.])-(?=\d)", "$-$", told)
 
 

@@ -1,0 +1,52 @@
+"""Whatever a name holds is shown as text, in every format."""
+
+import csv
+import io
+
+import pytest
+
+from vrbench.report.tables import FORMATS, comma_separated, latex, markdown, text
+
+NAMES = {
+    "<script>alert(1)</script>": r"&lt;script&gt;alert(1)&lt;/script&gt;",
+    "a|b": r"a\|b",
+    "two\nlines": r"two\\nlines",
+    "\x1b[31mred": r"\\x1b\[31mred",
+    "=cmd|'/c calc'!A0": r"=cmd\|'/c calc'!A0",
+    "\\input{/etc/passwd}": r"\\input{/etc/passwd}",
+    "*bold* [x](y) `z` _i_": r"\*bold\* \[x\](y) \`z\` \_i\_",
+    "linf_8 eps=32": "linf_8 eps=32",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_name_takes_one_line_and_controls_nothing(format, name):
+    told = FORMATS[format]([name, "n"], [[name, "1"]])
+    assert len(told.splitlines()) == len(FORMATS[format](["a", "n"], [["a", "1"]]).splitlines())
+    assert all(c.isprintable() or c == "\n" for c in told)
+
+
+@pytest.mark.parametrize(("name", "shown"), NAMES.items())
+def test_markdown_shows_names_as_they_are(name, shown):
+    assert markdown([name], [[name]]).splitlines()[-1] == f"| {shown} |"
+
+
+def test_a_spreadsheet_runs_nothing_and_numbers_stay_numbers():
+    bad = ["=cmd|'/c calc'!A0", "+1+1", "-2+3", "@SUM(A1)", "\t=1"]
+    good = ["-0.5", "+12.3 %", "-30.0 % ± 14.1", "-", "1e-05", "-1.2e+03", "pgd"]
+    cells = next(csv.reader(io.StringIO(comma_separated([*bad, *good], []))))
+    assert [cell[0] for cell in cells[: len(bad)]] == ["'", "'", "'", "'", "\\"]
+    assert cells[len(bad) :] == good
+
+
+def test_latex_runs_nothing():
+    told = latex(["\\input{x}"], [["[3cm]"], ["*"], ["50 % $x$ a_b #"]])
+    assert r"\textbackslash{}input\{x\}" in told
+    assert r"{[}3cm] \\" in told
+    assert r"{*} \\" in told
+    assert r"50 \% \$x\$ a\_b \#" in told
+
+
+def test_a_terminal_shows_letters_of_every_language():
+    assert text(["帽子é"], [["a\N{NO-BREAK SPACE}b"]]).splitlines()[0::2] == ["帽子é", "a b"]
