@@ -15,8 +15,8 @@ from vrbench.core.seeds import Streams, stream
 from vrbench.extractors.random import RandomResize
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.swift import swift
+from vrbench.threats.case import Case
 from vrbench.threats.objectives import TargetClass
-from vrbench.threats.scenario import Case
 
 
 class TestExpected(AttackContract):

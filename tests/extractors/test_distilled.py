@@ -11,8 +11,8 @@ from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.swift import swift
 from vrbench.extractors.training.distilled import Distilled
 from vrbench.extractors.training.standard import Standard
+from vrbench.threats.case import Case
 from vrbench.threats.objectives import TargetClass, Untargeted
-from vrbench.threats.scenario import Case
 
 ITEMS = torch.arange(36)
 

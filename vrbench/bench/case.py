@@ -12,8 +12,9 @@ from torch import Tensor
 from vrbench.bench.session import Session
 from vrbench.core.errors import IncompatibleError
 from vrbench.metrics.base import Metric
+from vrbench.threats.case import Case
 from vrbench.threats.experiment import Experiment
-from vrbench.threats.scenario import Case, NoCaseError
+from vrbench.threats.scenario import NoCaseError
 from vrbench.threats.world import World
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vrbench.bench.stages import CHUNK
 from vrbench.metrics.base import Crafted
-from vrbench.threats.scenario import Case
+from vrbench.threats.case import Case
 from vrbench.threats.world import Change
 
 

@@ -28,10 +28,11 @@ from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.injection import Injected
 from vrbench.recommenders.ranking import Ranked
+from vrbench.threats.case import Case
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.knowledge import looking_through
 from vrbench.threats.objectives import Objective
-from vrbench.threats.scenario import Case, ColdStart
+from vrbench.threats.scenario import ColdStart
 from vrbench.threats.world import World
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from vrbench.core.spec import inputs_of
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import RecommenderFactory, class_of
-from vrbench.threats.scenario import Case
+from vrbench.threats.case import Case
 from vrbench.threats.world import World
 
 if TYPE_CHECKING:

@@ -23,8 +23,7 @@ from vrbench.threats.audience import (
     seed_items,
     strangers,
 )
-from vrbench.threats.objectives import Objective, _rounds
-from vrbench.threats.scenario import check_promotable
+from vrbench.threats.objectives import Objective, _rounds, check_promotable
 
 Audience = Literal["user", "segment", "population"]
 Feedback = Literal["score", "rank"]

@@ -13,8 +13,8 @@ from vrbench.core.spec import Component
 from vrbench.core.visuals import Visuals
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
+from vrbench.threats.case import Case
 from vrbench.threats.objectives import Objective
-from vrbench.threats.scenario import Case
 from vrbench.threats.world import Change, World
 
 if TYPE_CHECKING:

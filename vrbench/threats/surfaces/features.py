@@ -12,8 +12,8 @@ from vrbench.attacks.rows import Rows
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Signal
 from vrbench.recommenders.base import class_of
+from vrbench.threats.case import Case
 from vrbench.threats.knowledge import knowledge
-from vrbench.threats.scenario import Case
 from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.surfaces.parameters import Parameters
 from vrbench.threats.world import Change, World

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vrbench.threats.scenario import Case
+from vrbench.threats.case import Case
 from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.world import Change, World
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vrbench.attacks.parameters import Embeddings, ParameterAttack
 from vrbench.core.errors import IncompatibleError
-from vrbench.threats.scenario import Case
+from vrbench.threats.case import Case
 from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.world import Change, World
 

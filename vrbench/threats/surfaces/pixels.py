@@ -16,8 +16,8 @@ from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor
 from vrbench.extractors.swift import swift
 from vrbench.recommenders.base import class_of
+from vrbench.threats.case import Case
 from vrbench.threats.knowledge import knowledge
-from vrbench.threats.scenario import Case
 from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.surfaces.parameters import Parameters
