@@ -25,6 +25,11 @@ def entry(seed=0, **more):
         (json.dumps(entry() | {"schema": 0}), "rows of schema 0, and this version reads 1"),
         (json.dumps({k: v for k, v in entry().items() if k != "schema"}), "rows of schema None"),
         (json.dumps(entry() | {"parts": {"attack": {}}}), "does not name its dataset"),
+        (json.dumps(entry() | {"rows": [{"metric": "CHR@20", "before": "1"}]}), "no measurements"),
+        (json.dumps(entry() | {"rows": {"metric": 1}}), "no measurements"),
+        (json.dumps(entry() | {"seed": "0"}), "of another kind"),
+        (json.dumps(entry() | {"overrides": None}), "of another kind"),
+        ("[" * 100_000, "half written"),
     ],
 )
 def test_what_cannot_be_read_is_one_line_and_the_rest_is_shown(tmp_path, caplog, text, says):

@@ -50,7 +50,7 @@ def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
 def _entry(text: str) -> Entry:
     try:
         told = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"half written, or no JSON ({error}): run that cell again") from None
     parts = told.get("parts") if isinstance(told, dict) else None
     if not isinstance(parts, dict):
@@ -62,7 +62,22 @@ def _entry(text: str) -> Entry:
         )
     if not all(isinstance(parts.get(axis), dict) and "name" in parts[axis] for axis in AXES):
         raise DataError(f"does not name its {', '.join(AXES)}")
+    if not all(
+        isinstance(made, dict) and isinstance(made.get("name"), str) for made in parts.values()
+    ):
+        raise DataError("names of parts are no text")
+    if not isinstance(told.get("seed", 0), int) or not isinstance(told.get("overrides", []), list):
+        raise DataError("seed or overrides are of another kind")
+    if not isinstance(told.get("rows", []), list) or not all(map(_is_row, told.get("rows", []))):
+        raise DataError("rows are no measurements")
     return dict(told)
+
+
+def _is_row(row: Any) -> bool:
+    if not isinstance(row, dict) or not isinstance(row.get("metric"), str):
+        return False
+    sides = (row.get(side) for side in ("before", "after", "control", "std", "p"))
+    return all(side is None or type(side) in (int, float) for side in sides)
 
 
 def may_show(entry: Entry) -> bool:
