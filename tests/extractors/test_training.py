@@ -4,7 +4,7 @@ import torch.nn.functional as F
 
 from vrbench.core.errors import ConfigError, DataError, DivergedError
 from vrbench.core.seeds import stream
-from vrbench.extractors.base import Lesson
+from vrbench.extractors.base import Lesson, redraw
 from vrbench.extractors.pretrained import Torchvision
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.adversarial import Adversarial
@@ -129,3 +129,53 @@ def test_the_default_network_learns_the_boutique_but_not_too_easily():
     assert robust[Free] > robust[Standard] + 0.15
     assert clean[Adversarial] > 0.6
     assert clean[Free] > 0.6
+
+
+class Known(SmallCNN):
+    """A network that came with weights, and counts the pictures it is shown."""
+
+    name = "test.Known"
+
+    def __init__(self):
+        super().__init__(width=4, size=32)
+        self.shown = 0
+
+    @property
+    def origin(self):
+        return {"file": "drawn"}
+
+    def forward(self, pixels):
+        self.shown += len(pixels)
+        return super().forward(pixels)
+
+
+def probed(lesson, epochs, **settings):
+    network = Known()
+    made = Standard(network, part="head", epochs=epochs, batch_size=9, **settings)
+    redraw(network, stream(0))
+    made.build(lesson.names)
+    trunk = network.stem[0][0].weight.clone()
+    report = made.fit(lesson, stream(0))
+    assert torch.equal(network.stem[0][0].weight, trunk)
+    return made, report
+
+
+def test_a_frozen_trunk_is_run_once_however_long_the_head_is_taught(lesson):
+    short, _ = probed(lesson, 1)
+    long, report = probed(lesson, 40, lr=0.5)
+    attacked = len(lesson.held_out) * 11  # PGD-10, and the verdict
+    assert short.network.shown == long.network.shown == len(lesson.labels) + attacked
+    assert report.final["clean_accuracy"] == 1
+    assert len(report.curve) == 40
+
+
+def test_what_a_probe_says_of_itself_is_what_is_served(lesson):
+    made, report = probed(lesson, 3)
+    served = made(lesson.images[lesson.held_out]).logits.argmax(1)
+    right = (served == lesson.labels[lesson.held_out]).float().mean()
+    assert report.final["clean_accuracy"] == pytest.approx(right.item())
+
+
+def test_a_probe_is_another_thing_than_before_and_the_rest_is_not():
+    assert Standard(Known(), part="head").spec["version"] == 2
+    assert Standard(Known()).spec["version"] == 1

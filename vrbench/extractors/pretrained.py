@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
 from vrbench.core.files import sha256
+from vrbench.core.weights import FETCH, FINGERPRINTS, fingerprint, read_plain, weights_folder
 from vrbench.extractors.base import Extractor, Features, Prepared
 from vrbench.extractors.checkpoints import load_checkpoint
 
@@ -286,15 +287,20 @@ class Timm(Library):
             raise ConfigError(
                 f"Timm.weights: expected 'published' or the path of a file, got {self.weights!r}"
             )
+        plain = self.arch.partition(".")[0]
+        own = weights_folder() / f"{plain}.safetensors"
+        if plain in FINGERPRINTS and own.is_file():
+            return own, {"sha256": _checked(own, plain), "licence": "Apache-2.0"}
         config: Any = self.network.pretrained_cfg
         hub = config.get("hf_hub_id") if isinstance(config, dict) else config.hf_hub_id
         if not hub:
             raise ConfigError(f"timm publishes no weights for {self.arch}")
         found = try_to_load_from_cache(hub, "model.safetensors")
         if not isinstance(found, str):
-            raise MissingDataError(
-                f"no weights of {hub}: fetch them with `hf download {hub} model.safetensors`"
-            )
+            way = f"`hf download {hub} model.safetensors`"
+            if plain in FINGERPRINTS:
+                raise MissingDataError(f"no weights {own}: fetch them with {FETCH}, or {way}")
+            raise MissingDataError(f"no weights of {hub}: fetch them with {way}")
         licence = config.get("license") if isinstance(config, dict) else config.license
         return Path(found), {"url": f"https://huggingface.co/{hub}", "licence": licence or "?"}
 
@@ -318,6 +324,18 @@ class Timm(Library):
         elif getattr(network, "output_fmt", "NCHW") == "NHWC":
             grid = grid.flatten(1, 2)
         return vector, grid, logits
+
+
+def _checked(path: Path, arch: str) -> str:
+    """Return the fingerprint of a file of published weights, by which they are known.
+
+    Raises:
+        DataError: if it holds others.
+    """
+    found = fingerprint(read_plain(path))
+    if found != FINGERPRINTS[arch]:
+        raise DataError(f"{path} does not hold the published weights: delete it, then {FETCH}")
+    return found
 
 
 def imagenet_classes(head: nn.Module) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -15,6 +16,7 @@ from vrbench.core.errors import ConfigError, DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.seeds import stream
 from vrbench.core.shifts import shifted
+from vrbench.core.visuals import Signal, Table
 from vrbench.extractors.base import Extractor, Features, Lesson, Report, redraw
 
 EPS, STEPS = 4 / 255, 10  # of the robust accuracy that every regime reports
@@ -38,6 +40,7 @@ class Regime(Extractor):
     """
 
     learns = True
+    sees_pixels = True  # False: of a probe, whose pictures pass the frozen trunk once
 
     def __init__(
         self,
@@ -104,22 +107,38 @@ class Regime(Extractor):
         taught: nn.Module = self.network if self.part == "all" else self.network.head_module()
         self.network.requires_grad_(False)
         taught.requires_grad_(True)
-        report = Report()
-        self._descend(taught, lesson, rng, report)
+        report, seen, classify, tried = Report(), lesson, self.logits, 512
+        if not self.sees_pixels:
+            seen, classify, tried = self._features(lesson), self.network.head_module(), 128
+        self._descend(taught, classify, seen, rng, report)
         self.eval()
         report.final = {
-            "clean_accuracy": accuracy(self.logits, lesson, lesson.held_out, self.device),
-            "robust_accuracy": robust_accuracy(self.logits, lesson, self.device),
-            "train_accuracy": accuracy(self.logits, lesson, lesson.train[:2000], self.device),
+            "clean_accuracy": accuracy(classify, seen, lesson.held_out, self.device),
+            "robust_accuracy": robust_accuracy(self.logits, lesson, self.device, tried),
+            "train_accuracy": accuracy(classify, seen, lesson.train[:2000], self.device),
         }
         return report
+
+    @torch.no_grad()
+    def _features(self, lesson: Lesson) -> Lesson:
+        """Return the lesson with the vector of every picture in its place."""
+        self.eval()
+        blocks = progress(torch.arange(len(lesson.images)).split(64), "extracting features")
+        pixels = (lesson.images[block].to(self.device) for block in blocks)
+        rows = [self.network.see(x, Signal.VECTOR).cpu() for x in pixels]
+        return replace(lesson, images=Table(Signal.VECTOR, torch.cat(rows), None))
 
     def logits(self, x: Tensor) -> Tensor:
         """Return the ``(B, K)`` logits of ``x``."""
         return self.network(x).logits
 
     def _descend(
-        self, taught: nn.Module, lesson: Lesson, rng: torch.Generator, report: Report
+        self,
+        taught: nn.Module,
+        classify: Classify,
+        lesson: Lesson,
+        rng: torch.Generator,
+        report: Report,
     ) -> None:
         weights = [p for p in taught.parameters() if p.ndim > 1]
         others = [p for p in taught.parameters() if p.ndim <= 1]
@@ -140,7 +159,7 @@ class Regime(Extractor):
                 for _ in range(self.replays()):
                     # A head alone is taught on features as they will be served.
                     self.train(self.part == "all")
-                    loss = self.step_loss(self.logits, x, y, state)
+                    loss = self.step_loss(classify, x, y, state)
                     optimiser.zero_grad(set_to_none=True)
                     loss.backward()
                     optimiser.step()
@@ -154,12 +173,13 @@ class Regime(Extractor):
             report.curve.append({"loss": total / seen})
 
     def _batches(self, lesson: Lesson, rng: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield augmented batches of one epoch; a last batch of less than half is left out."""
+        """Yield one epoch, pictures augmented; a last batch of less than half is left out."""
         order = lesson.train[torch.randperm(len(lesson.train), generator=rng)]
         for items in order.split(self.batch_size):
             if len(items) == self.batch_size or len(order) < self.batch_size:
-                x = augmented(lesson.images[items], rng).to(self.device)
-                yield x, lesson.labels[items].to(self.device)
+                x = lesson.images[items]
+                x = augmented(x, rng) if lesson.images.signal is Signal.PIXELS else x
+                yield x.to(self.device), lesson.labels[items].to(self.device)
 
 
 def augmented(x: Tensor, rng: torch.Generator) -> Tensor:
