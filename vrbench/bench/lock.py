@@ -20,7 +20,7 @@ SOON, PATIENCE = 0.2, 60.0  # seconds until a wait is said, and said again
 
 def lock_of(folder: Path, timeout: float = -1) -> FileLock:
     """Return the lock of an artifact's folder, for whoever may write beside it."""
-    mode = folder.parent.stat().st_mode & 0o666  # as the folder's: the umask has been there
+    mode = (folder.parent.stat().st_mode & 0o666) | 0o600  # as the folder's: the umask was there
     return FileLock(folder.with_name(folder.name + LOCK), timeout=timeout, mode=mode)
 
 
