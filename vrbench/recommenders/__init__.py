@@ -1,0 +1,5 @@
+"""What ranks items for users."""
+
+from vrbench.core.lazy import components as _components
+
+__getattr__, __dir__ = _components(__name__, "vrbench.recommenders", "Recommender")

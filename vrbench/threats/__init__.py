@@ -1,0 +1,5 @@
+"""Threat models: where and when an adversary acts, and what he knows."""
+
+from vrbench.core.lazy import components as _components
+
+__getattr__, __dir__ = _components(__name__, "vrbench.threats", "Threat")

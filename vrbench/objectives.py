@@ -1,0 +1,5 @@
+"""What an adversary wants."""
+
+from vrbench.core.lazy import components as _components
+
+__getattr__, __dir__ = _components(__name__, "vrbench.threats", "Objective")

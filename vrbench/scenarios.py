@@ -1,0 +1,5 @@
+"""Whose pictures are attacked, and what they should be taken for."""
+
+from vrbench.core.lazy import components as _components
+
+__getattr__, __dir__ = _components(__name__, "vrbench.threats", "Scenario")

@@ -1,0 +1,5 @@
+"""Where an adversary acts: pictures, features, parameters, nowhere."""
+
+from vrbench.core.lazy import components as _components
+
+__getattr__, __dir__ = _components(__name__, "vrbench.threats.surfaces", "Surface")
