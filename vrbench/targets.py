@@ -113,6 +113,7 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
     from vrbench.attacks.base import Attack
     from vrbench.attacks.budget import Budget
     from vrbench.attacks.parameters import Embeddings, ParameterAttack
+    from vrbench.attacks.transplant import Transplant
     from vrbench.bench.machine import Machine
     from vrbench.data.dataset import Dataset
     from vrbench.data.filters import Filter
@@ -131,7 +132,7 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
         "extractor": (Extractor,),
         "recommender": (Recommender,),
         "judge": (Recommender,),
-        "attack": (Attack, ParameterAttack),
+        "attack": (Attack, ParameterAttack, Transplant),
         "budget": (Budget, Embeddings),
         "objective": (Objective,),
         "scenario": (Scenario,),

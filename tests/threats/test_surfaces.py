@@ -10,11 +10,13 @@ from vrbench.attacks.generated import Generated
 from vrbench.attacks.parameters import EmbeddingPGD, Embeddings
 from vrbench.attacks.pgd import PGD
 from vrbench.attacks.rows import Rows
+from vrbench.attacks.transplant import Transplant
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.spec import digest
+from vrbench.core.visuals import Signal, Table
 from vrbench.data.colours import colours
 from vrbench.extractors.colour import Colour
 from vrbench.extractors.purified import JPEG
@@ -24,10 +26,14 @@ from vrbench.generators.design import Design
 from vrbench.generators.lsgan import LSGAN
 from vrbench.metrics.category import CHR
 from vrbench.metrics.ranking import NDCG
+from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.threats.objectives import Misrank, Promote, TargetClass
 from vrbench.threats.scenario import Scenario
 from vrbench.threats.surfaces.features import Features
+from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.none import Nobody
 from vrbench.threats.surfaces.parameters import Parameters
 from vrbench.threats.surfaces.pixels import Pixels
@@ -114,6 +120,56 @@ class TestParameters(SurfaceContract):
         return {"threat": Threat(surface=Parameters()), "attack": attack, "budget": budget}
 
 
+class TestLooks(SurfaceContract):
+    key = "354963a8a2908d69"
+
+    def given(self, eps):
+        free = {"budget": Linf(eps=float("inf")), "threat": Threat(surface=Looks())}
+        return free | {"attack": Transplant(shown="drawn" if eps else "mean")}
+
+    def test_a_budget_of_zero_gives_the_clean_rows(self, tmp_path):
+        """There is no budget: nothing moves where nobody looks."""
+        blind = {"recommender": partial(BPRMF, epochs=2), "metrics": [CHR(k=5), NDCG(k=5)]}
+        for row in self.run(Store(tmp_path), **blind).rows:
+            assert row.after == row.before
+
+    def test_items_are_ranked_with_the_looks_of_the_target(self, tmp_path):
+        shop = colours()
+        found = self.run(Store(tmp_path))
+        rows = Colour().see(shop.catalogue.images[torch.arange(len(shop.catalogue))], Signal.VECTOR)
+        blue = shop.catalogue.categories == shop.catalogue.names.index("blue")
+        rows[found.case.items] = rows[blue].mean(0)
+        seen = Table(Signal.VECTOR, rows, None)
+        asked = (found.models["after"], seen, shop.seen, shop.test, found.case.items, 5)
+        assert torch.allclose(found.lists["after"].scores, rank(*asked).scores, atol=1e-5)
+        assert not torch.allclose(
+            found.lists["after"].scores, found.lists["before"].scores, atol=1e-2
+        )
+        assert found.models["after"] is found.models["before"]
+
+    def test_before_training_a_clean_retrain_stands_beside_it(self, tmp_path):
+        threat = Threat(surface=Looks(), timing="poisoning")
+        found = self.run(Store(tmp_path), 1.0, threat=threat)
+        row = next(row for row in found.rows if row.metric == "CHR@5")
+        assert row.control is not None
+        assert found.models["after"] is not found.models["before"]
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"budget": Linf(eps=8)}, "and budget=free, and only so"),
+            ({"attack": PGD()}, "go with attack=transplant"),
+            ({"threat": Threat()}, "threat=oracle and threat=oracle_poisoning go with"),
+            ({"threat": Threat(surface=Features())}, "threat=oracle and threat=oracle_poisoning"),
+            ({"threat": Threat(surface=Looks(), surrogate=Colour())}, "no surrogate"),
+            ({"recommender": partial(DVBPR)}, "the mean of pictures is no picture of the target"),
+        ],
+    )
+    def test_what_does_not_go_with_it_is_refused(self, changes, message, tmp_path):
+        with pytest.raises(IncompatibleError, match=message):
+            self.run(Store(tmp_path), **changes)
+
+
 class TestNobody(SurfaceContract):
     key = "bda0e6b1e4d8695a"
 
@@ -155,6 +211,6 @@ def test_a_design_is_fitted_by_a_copy_too(tmp_path):
     assert not list(gan.parameters())  # built for no catalogue
 
 
-def test_rows_do_not_go_with_pictures():
+def test_rows_do_not_go_with_pictures(tmp_path):
     with pytest.raises(IncompatibleError, match="threat=vector goes with a budget of rows"):
-        run(**parts(budget=Rows(eps=0.5)), store=None)
+        run(**parts(budget=Rows(eps=0.5)), store=Store(tmp_path))

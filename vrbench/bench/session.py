@@ -13,10 +13,12 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Goal
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.attacks.transplant import Transplant
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.parameters import perturb
 from vrbench.bench.store import Artifact, Store
+from vrbench.bench.transplant import transplant
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.spec import Component, inputs_of
 from vrbench.core.visuals import Signal, Visuals
@@ -194,6 +196,11 @@ class Session:
             x.budget,
             self.seed,
         )
+
+    def transplant(self, x: Experiment, world: World, case: Case) -> Artifact:
+        """Return ``rows``: what the case's items are given of target items' looks."""
+        assert isinstance(x.attack, Transplant)
+        return transplant(self.store, world.visuals, case, x.attack, self.seed)
 
     def retrieve(self, x: Experiment, world: World, metrics: Sequence[Metric]) -> Artifact | None:
         """Return the candidates that new items are tried among; None where no metric asks.

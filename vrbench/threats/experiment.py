@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.attacks.transplant import Transplant
 from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import RecommenderFactory
@@ -35,7 +36,7 @@ class Experiment:
     dataset: Dataset
     extractor: Extractor
     recommender: RecommenderFactory
-    attack: Attack | ParameterAttack
+    attack: Attack | ParameterAttack | Transplant
     budget: Budget | Embeddings
     objective: ObjectiveFactory
     scenario: Scenario

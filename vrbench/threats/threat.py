@@ -23,8 +23,8 @@ class Threat:
         surrogate: the adversary's extractor; None means the served one (white box). With a
             surrogate, whatever else the adversary needs is rebuilt on it: promotion is aimed at a
             recommender trained on the surrogate's features.
-        surface: where the adversary acts: ``Pixels``, ``Features``, ``Parameters``; None is
-            ``Pixels``, or ``Nobody`` where the timing is "none".
+        surface: where the adversary acts: ``Pixels``, ``Features``, ``Parameters``, or ``Looks``,
+            the oracle; None is ``Pixels``, or ``Nobody`` where the timing is "none".
         mixed: a fault of VAR's released code (protocol 1.3b), to be measured: items that were not
             attacked keep the features of this extractor, whatever the shop's is. None: one
             feature space per run.

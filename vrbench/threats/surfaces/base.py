@@ -56,6 +56,10 @@ class Stages(Protocol):
         """Return ``rows``: the features of every item, changed."""
         ...
 
+    def transplant(self, x: Experiment, world: World, case: Case) -> Made:
+        """Return ``rows``: what the case's items are given of target items' looks."""
+        ...
+
     def perturb_parameters(self, x: Experiment, world: World) -> Recommender:
         """Return the recommender of ``world`` with its embeddings changed."""
         ...

@@ -15,6 +15,7 @@ from vrbench.recommenders.base import class_of
 from vrbench.threats.case import Case
 from vrbench.threats.knowledge import knowledge
 from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.parameters import Parameters
 from vrbench.threats.world import Change, World
 
@@ -35,6 +36,7 @@ class Features(Surface):
 
     def check(self, x: Experiment) -> None:
         Parameters.refuse(x)
+        Looks.refuse(x)
         super().check(x)
         if class_of(x.recommender).signal is not Signal.VECTOR:
             raise IncompatibleError(

@@ -20,6 +20,7 @@ from vrbench.threats.case import Case
 from vrbench.threats.knowledge import knowledge
 from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.surfaces.features import Features
+from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.parameters import Parameters
 from vrbench.threats.world import Change, World
 
@@ -39,6 +40,7 @@ class Pixels(Surface):
 
     def check(self, x: Experiment) -> None:
         Parameters.refuse(x)
+        Looks.refuse(x)
         super().check(x)
         if isinstance(x.budget, Rows):
             raise IncompatibleError(Features.goes_with)
