@@ -3,10 +3,10 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from vrbench.cli import conf_dir
 from vrbench.commands import tune
 from vrbench.config import check
 from vrbench.core.errors import ConfigError
+from vrbench.folders import conf_dir, files_of
 from vrbench.tuning import tuned
 
 pytest.importorskip("optuna")
@@ -72,8 +72,10 @@ def test_every_space_of_the_project_fits_its_recommender():
     from vrbench.bench.space import read_space
     from vrbench.config import Composition
 
-    for path in sorted((conf_dir() / "tune").glob("*.yaml")):
-        known = Composition([f"recommender={path.stem}"], conf_dir()).settings("recommender")
-        space = read_space(path.stem, conf_dir() / "tune", known)
+    spaces = files_of("tune", conf_dir())
+    assert spaces
+    for name in spaces:
+        known = Composition([f"recommender={name}"], conf_dir()).settings("recommender")
+        space = read_space(name, spaces, known)
         for key, values in space.items():
             assert values.grid(key)

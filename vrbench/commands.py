@@ -377,10 +377,9 @@ def design(arguments: Sequence[str]) -> int:
 
 def reproduce(arguments: Sequence[str]) -> int:
     """Run a paper's table under each preset, and print ours beside the printed numbers."""
-    from vrbench.cli import conf_dir
-    from vrbench.report.paper import papers
+    from vrbench.folders import conf_dir, files_of
 
-    known = ", ".join(papers(conf_dir() / "reproduce"))
+    known = ", ".join(files_of("reproduce", conf_dir()))
     parser = argparse.ArgumentParser(prog="vrbench reproduce", description=reproduce.__doc__)
     parser.add_argument("name", help=known)
     parser.add_argument("overrides", nargs="*", help="for every run: scenario.max_items=8 ...")

@@ -70,6 +70,19 @@ def own_first(folder: Path | None) -> Iterator[None]:
         _own.reset(before)
 
 
+def files_of(group: str, conf: Path) -> dict[str, Path]:
+    """Return by name, sorted, the files of a group of ``conf``; the user's own come first.
+
+    Args:
+        group: an axis, or what no run composes: ``reported``, ``reproduce``, ``tune``.
+        conf: the shipped folder.
+    """
+    found: dict[str, Path] = {}
+    for folder in filter(None, (conf, own_dir())):
+        found |= {path.stem: path for path in (folder / group).glob("*.yaml")}
+    return dict(sorted(found.items()))
+
+
 def overruled(folder: Path) -> list[str]:
     """Return the files of ``folder`` that are taken instead of shipped ones of the same name."""
     shipped = conf_dir()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
-from vrbench.cli import conf_dir
 from vrbench.config import cells, preflight
 from vrbench.core.errors import MissingDataError
 from vrbench.core.spec import digest
+from vrbench.folders import conf_dir, files_of
 from vrbench.report.claims import CLAIMS
+from vrbench.report.entries import readable
 from vrbench.report.leaderboard import Entry
 from vrbench.report.paper import Paper, read_paper
 from vrbench.report.printed import Cell, beside, measured, printed
@@ -50,7 +51,7 @@ def reproduced(
         MissingDataError: if ``data`` was asked for and is not there.
     """
     conf = conf_dir()
-    paper = read_paper(name, conf / "reproduce")
+    paper = read_paper(name, files_of("reproduce", conf))
     chosen = paper.choice(data)
     plan = {
         which: [merged(sweep, overrides) for sweep in paper.runs[which][chosen]]
@@ -58,16 +59,18 @@ def reproduced(
     }
     for sweeps in plan.values():
         for sweep in sweeps:
-            preflight(sweep, conf)
+            preflight(["-m", *sweep], conf)
+    head = _head(paper, chosen, format) + _changed(overrides)
     if dry_run:
-        return _head(paper, chosen, format) + _planned(plan, conf)
+        return head + _planned(plan, conf)
     for need in paper.data[chosen]:
         if not need.there:
             raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
     theirs: list[Cell] = []
     if paper.reported:
-        theirs = printed(conf / "reported" / f"{paper.reported}.yaml", paper.show)
-    told, heads, table = [_head(paper, chosen, format)], [""], []
+        files = files_of("reported", conf)
+        theirs = printed(files.get(paper.reported, Path(f"{paper.reported}.yaml")), paper.show)
+    told, heads, table = [head], [""], []
     for which, sweeps in plan.items():
         entries: list[Entry] = []
         wanted = [cells(sweep, conf) for sweep in sweeps]
@@ -99,7 +102,7 @@ def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
 
 
 def _cells_in(folder: Path) -> list[Entry]:
-    return [json.loads(path.read_text()) for path in sorted(folder.rglob("rows.json"))]
+    return [entry for _, entry in readable([folder])]
 
 
 def _verdicts(paper: Paper, entries: Sequence[Entry]) -> list[str]:
@@ -132,6 +135,14 @@ def _head(paper: Paper, chosen: str, format: str) -> str:
     if paper.reported is None and paper.claims:
         lines += ["", "No table of it can be had: what is claimed is tested."]
     return "\n".join(lines)
+
+
+def _changed(overrides: Sequence[str]) -> str:
+    """Return what is run otherwise than the file says; nothing if it is run as it stands."""
+    if not overrides:
+        return ""
+    changed = shlex.join(overrides)
+    return f"\n\nChanged, in every cell: {changed}. What is claimed was claimed without that."
 
 
 def _planned(plan: dict[str, list[list[str]]], conf: Path) -> str:

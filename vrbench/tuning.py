@@ -12,10 +12,10 @@ from vrbench.bench.space import read_space
 from vrbench.bench.store import Store
 from vrbench.bench.tune import Pruner, Sampler, Tried, best, search
 from vrbench.bench.validation import Validation, Watch
-from vrbench.cli import conf_dir
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError
 from vrbench.core.spec import digest
+from vrbench.folders import conf_dir, files_of
 from vrbench.report.tables import comma_separated
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def tuned(
     conf = conf_dir()
     composition = Composition(list(overrides), conf)
     known = composition.settings(PART)
-    wanted = read_space(space, conf / "tune", known)
+    wanted = read_space(space, files_of("tune", conf), known)
     chosen = _seeds(seeds)
     if trials is not None and trials < 1:
         raise ConfigError(f"expected --trials >= 1, got {trials}")

@@ -218,12 +218,12 @@ def test_a_space_is_read_as_written(tmp_path):
         "r.n: {low: 8, high: 64, int: true}\nr.k: {choices: [1, two]}\n"
     )
     known = ["r.lr", "r.n", "r.k", "r.other"]
-    assert read_space("a", tmp_path, known) == {
+    assert read_space("a", {"a": tmp_path / "a.yaml"}, known) == {
         "r.lr": Range(1e-4, 0.1, log=True, points=4),
         "r.n": Range(8, 64, whole=True),
         "r.k": Choices((1, "two")),
     }
-    assert read_space(str(tmp_path / "a.yaml"), tmp_path / "elsewhere", known)
+    assert read_space(str(tmp_path / "a.yaml"), {}, known)
     grid = Range(1e-4, 0.1, log=True, points=4).grid("r.lr")
     assert grid == pytest.approx([1e-4, 1e-3, 1e-2, 1e-1])
 
@@ -249,10 +249,11 @@ def test_a_space_is_read_as_written(tmp_path):
 )
 def test_mistakes_in_a_space_are_named(tmp_path, text, error, says):
     (tmp_path / "a.yaml").write_text(text)
+    spaces = {"a": tmp_path / "a.yaml"}
     with pytest.raises(error, match=says):
-        read_space("a", tmp_path, ["r.lr"])
+        read_space("a", spaces, ["r.lr"])
     with pytest.raises(ConfigError, match="no search space 'aa'; did you mean 'a'"):
-        read_space("aa", tmp_path, ["r.lr"])
+        read_space("aa", spaces, ["r.lr"])
 
 
 def test_two_processes_do_not_share_a_journal(tmp_path):

@@ -2,10 +2,10 @@
 
 import pytest
 
-from vrbench.cli import conf_dir
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.folders import conf_dir, files_of
 from vrbench.report import claims
-from vrbench.report.paper import papers, read_paper
+from vrbench.report.paper import read_paper
 from vrbench.report.printed import BASE, RETRAINED, Cell, beside, labelled, measured, printed
 
 REPORTED = conf_dir() / "reported"
@@ -222,10 +222,10 @@ def test_cfgan_is_best_in_its_own_table_only():
 
 
 def test_every_paper_is_whole():
-    folder = conf_dir() / "reproduce"
-    assert papers(folder)
-    for name in papers(folder):
-        paper = read_paper(name, folder)
+    papers = files_of("reproduce", conf_dir())
+    assert papers
+    for name in papers:
+        paper = read_paper(name, papers)
         assert all(claim.test in claims.CLAIMS for claim in paper.claims), name
         assert paper.choice("boutique") == "boutique"
         for runs in paper.runs.values():
@@ -238,19 +238,19 @@ def test_every_paper_is_whole():
 
 
 def test_what_is_not_there_is_named(tmp_path, monkeypatch):
-    folder = conf_dir() / "reproduce"
+    papers = files_of("reproduce", conf_dir())
     with pytest.raises(ConfigError, match="no paper 'tamr'; did you mean 'taamr'"):
-        read_paper("tamr", folder)
-    paper = read_paper("var", folder)
+        read_paper("tamr", papers)
+    paper = read_paper("var", papers)
     with pytest.raises(ConfigError, match="no data 'botique'; did you mean 'boutique'"):
         paper.choice("botique")
     with pytest.raises(ConfigError, match="no preset 'var2020'; did you mean 'var2021'"):
         paper.presets("var2020", "boutique")
     monkeypatch.setenv("VRBENCH_DATA", str(tmp_path))
-    assert read_paper("apr", folder).choice(None) == "boutique"
+    assert read_paper("apr", papers).choice(None) == "boutique"
     (tmp_path / "ml-100k").mkdir()
     (tmp_path / "ml-100k" / "ml-100k.inter").touch()
-    assert read_paper("apr", folder).choice(None) == "ml_100k"
+    assert read_paper("apr", papers).choice(None) == "ml_100k"
     (tmp_path / "broken.yaml").write_text("title: x")
     with pytest.raises(DataError, match=r"broken\.yaml describes no paper"):
-        read_paper("broken", tmp_path)
+        read_paper("broken", {"broken": tmp_path / "broken.yaml"})

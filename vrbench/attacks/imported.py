@@ -137,10 +137,7 @@ class _Files:
     def picture(self, position: int) -> Tensor:
         """Return ``(3, H, W)`` in [0, 1]."""
         path = self.files.get(position, self.folder / f"{position}.png")
-        if not path.is_file():
-            raise MissingDataError(
-                f"no picture of the item at position {position}: put it at {path}"
-            )
+        regular(path, f"no picture of the item at position {position}: put it at {path}")
         return _decoded(path, str(path))
 
 
@@ -148,8 +145,7 @@ class _Parquet:
     """PNG files in the rows of one table, by position."""
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise MissingDataError(f"no file {path}: put attacked pictures there")
+        regular(path, f"no file {path}: put attacked pictures there")
         pq = extra("pyarrow.parquet", needed_by=f"attack.path={path}", group="parquet")
         try:
             table = pq.read_table(path, columns=["image", "position"]).to_pylist()
@@ -196,10 +192,7 @@ class _Tensors:
     """Pictures of one file, by position."""
 
     def __init__(self, path: Path) -> None:
-        if not path.is_file():
-            raise MissingDataError(
-                f"no file or folder {path}: put attacked pictures there, or set attack.path"
-            )
+        regular(path, f"no file or folder {path}: put attacked pictures there, or set attack.path")
         items, self.pixels = _read(path)
         self.path, self.digest = path, sha256(path)[:16]
         self.row = {position: n for n, position in enumerate(items.tolist())}
@@ -301,7 +294,7 @@ def positions(path: Path) -> dict[str, int]:
 
 
 def _lines(path: Path) -> list[dict[str, str]]:
-    with reading(path), open(regular(path), newline="", encoding="utf-8") as file:
+    with reading(path), open(path, newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 

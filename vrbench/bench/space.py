@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from vrbench.core.errors import ConfigError, DataError, nearest
+from vrbench.core.files import regular
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -73,31 +74,31 @@ class Choices:
 Space = dict[str, Range | Choices]
 
 
-def read_space(name: str, folder: Path, known: Iterable[str]) -> Space:
+def read_space(name: str, spaces: Mapping[str, Path], known: Iterable[str]) -> Space:
     """Return the space of a YAML file: a dotted setting per line, and what it may be.
 
     ``{low: 0.001, high: 0.1, log: true}``, with ``int: true`` for integers and ``points: 5`` for a
     grid of five; or ``{choices: [16, 32, 64]}``.
 
     Args:
-        name: a file of ``folder`` without its ending, or a path.
-        folder: where the project's spaces are.
+        name: one of ``spaces``, or a path.
+        spaces: the files that are known, by name.
         known: every setting that there is.
 
     Raises:
         ConfigError: if there is no such file, or it names what is no setting.
         DataError: if it cannot be read as a space.
     """
-    file = Path(name) if name.endswith((".yaml", ".yml")) else folder / f"{name}.yaml"
-    if not file.is_file():
-        names = sorted(p.stem for p in folder.glob("*.yaml"))
+    file = Path(name) if name.endswith((".yaml", ".yml")) else spaces.get(name)
+    if file is None:
         raise ConfigError(
-            f"no search space {name!r}{nearest(name, names)} (there is: {', '.join(names)}; "
+            f"no search space {name!r}{nearest(name, spaces)} (there is: {', '.join(spaces)}; "
             "or name a YAML file)"
         )
+    regular(file, f"no search space {name} (there is: {', '.join(spaces)})")
     try:
-        told = yaml.safe_load(file.read_text())
-    except yaml.YAMLError as error:
+        told = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
     if not isinstance(told, dict) or not told:
         raise DataError(f"{file}: expected lines such as `recommender.lr: {{low: 1, high: 2}}`")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
 from vrbench.core.errors import DataError, VRBenchError
+from vrbench.core.files import regular
 
 BLOCK = 1 << 20
 SMALL = 256 << 20  # bytes that any archive may unpack to
@@ -24,8 +25,11 @@ def reading(path: Path) -> Iterator[None]:
     """Turn whatever a damaged or forged file makes a reader stumble over into one line.
 
     Raises:
-        DataError: for any error but our own, which say more, naming the file.
+        MissingDataError: if it is not there.
+        DataError: for any error but our own, which say more, naming the file; and if it is a
+            folder, a device or a pipe, which a reader might wait for, or read, for ever.
     """
+    regular(path)
     try:
         yield
     except ForgedError as error:

@@ -9,7 +9,7 @@ import numpy as np
 
 from vrbench.core.archives import ForgedError, reading
 from vrbench.core.arrays import array_of, counted, dtype_of, read_header, read_npy
-from vrbench.core.errors import MissingDataError
+from vrbench.core.files import regular
 from vrbench.core.inert_pickle import Makes, Token, container, read_pickle
 from vrbench.data.sources import source_of
 
@@ -27,10 +27,7 @@ def load_objects(path: Path) -> np.ndarray:
         MissingDataError: if there is no such file.
         DataError: if it is damaged, or asks for anything else.
     """
-    if not path.is_file():
-        raise MissingDataError(
-            f"no file {path}: put the published .npy archive there{source_of(path)}"
-        )
+    regular(path, f"no file {path}: put the published .npy archive there{source_of(path)}")
     with reading(path), open(path, "rb") as file:
         if not read_header(file)[2].hasobject:
             file.seek(0)

@@ -6,7 +6,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.errors import DataError
+from vrbench.core.files import regular
 from vrbench.data.sources import source_of
 
 
@@ -19,10 +20,10 @@ def read_lines(path: Path, holds: str) -> list[str]:
 
     Raises:
         MissingDataError: if there is no such file.
-        DataError: if it cannot be read, or is not UTF-8; the text names the line.
+        DataError: if it is no file (a pipe, a device), cannot be read, or is not UTF-8; the text
+            names the line.
     """
-    if not path.is_file():
-        raise MissingDataError(f"no file {path}: put one there that holds {holds}{source_of(path)}")
+    regular(path, f"no file {path}: put one there that holds {holds}{source_of(path)}")
     try:
         raw = path.read_bytes()
     except OSError as error:

@@ -9,8 +9,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vrbench.core.archives import reading
-from vrbench.core.errors import DataError, MissingDataError
-from vrbench.core.files import sha256
+from vrbench.core.errors import DataError
+from vrbench.core.files import regular, sha256
 from vrbench.core.torch_files import read_saved
 
 INSIDE = ("model", "state_dict", "model_state_dict")  # where trainers keep the weights
@@ -31,8 +31,7 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
         DataError: if it is damaged, hostile, or holds no tensors.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MissingDataError(f"no weights {path}: put the published file there")
+    regular(path, f"no weights {path}: put the published file there")
     if path.suffix == ".safetensors":
         with reading(path):
             return load_file(path)

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vrbench.core.errors import StorageError
+from vrbench.core.files import regular
 
 
 def save(path: Path, tensors: dict[str, Tensor], notes: dict[str, Any]) -> None:
@@ -30,10 +31,12 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
     """Return the tensors and the notes of a checkpoint; None if there is none.
 
     Raises:
-        StorageError: if the file cannot be read.
+        DataError: if it is no file.
+        StorageError: if it cannot be read.
     """
     if not path.exists():
         return None
+    regular(path)
     try:
         with safe_open(path, "pt") as file:
             notes = json.loads(file.metadata()["notes"])

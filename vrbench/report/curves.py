@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import yaml
 
-from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
+from vrbench.core.errors import ConfigError, DataError, nearest
+from vrbench.core.files import regular
 from vrbench.report.identity import besides, size
 from vrbench.report.leaderboard import Entry, columns
 from vrbench.report.order import natural
@@ -140,10 +141,9 @@ def reported(path: Path) -> list[Curve]:
         MissingDataError: if it is not there.
         DataError: if it is not such a file.
     """
-    if not path.is_file():
-        raise MissingDataError(f"no file {path} of printed numbers")
+    regular(path, f"no file {path} of printed numbers")
     try:
-        told: dict[str, Any] = yaml.safe_load(path.read_text())
+        told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         return [
             Curve(
                 f"{line['label']} (printed)",

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.errors import DataError, MissingDataError, VRBenchError
+from vrbench.core.files import regular
 
 log = logging.getLogger(__name__)
 Entry = dict[str, Any]
@@ -20,30 +21,42 @@ OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=")  # overrides 
 
 
 def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
-    """Return what runs left, each with the file it stands in.
-
-    What cannot be read (half written, of another schema, somebody else's) is left out, with a
-    warning of one line each.
-
-    Args:
-        folders: folders, searched for ``rows.json``; or files that ``record`` wrote.
+    """Return what runs left, as ``readable`` does.
 
     Raises:
         MissingDataError: if nothing is left.
     """
-    places, found = [Path(folder) for folder in folders], []
-    for path in sorted(p for f in places for p in ([f] if f.is_file() else f.rglob("rows.json"))):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        for told in text.splitlines() if path.suffix == ".jsonl" else [text]:
-            try:
-                found.append((path, _entry(told)))
-            except DataError as reason:
-                log.warning("left out: %s: %s", path, reason)
+    places = [Path(folder) for folder in folders]
+    found = readable(places)
     if not found:
         raise MissingDataError(
             f"no readable rows.json below {', '.join(map(str, places))}: run `python -m vrbench` "
             "first, or name the folder of your runs"
         )
+    return found
+
+
+def readable(places: Iterable[Path]) -> list[tuple[Path, Entry]]:
+    """Return what runs left, each with the file it stands in.
+
+    What cannot be read (half written, a pipe, of another schema, somebody else's) is left out,
+    with a warning of one line each.
+
+    Args:
+        places: folders, searched for ``rows.json``; or files that ``record`` wrote.
+    """
+    found = []
+    for path in sorted(p for f in places for p in (f.rglob("rows.json") if f.is_dir() else [f])):
+        try:
+            text = regular(path).read_text(encoding="utf-8", errors="replace")
+        except (VRBenchError, OSError) as reason:
+            log.warning("left out: %s", reason)
+            continue
+        for told in text.splitlines() if path.suffix == ".jsonl" else [text]:
+            try:
+                found.append((path, _entry(told)))
+            except DataError as reason:
+                log.warning("left out: %s: %s", path, reason)
     return found
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 
 from vrbench.core.errors import ConfigError, DataError, nearest
+from vrbench.core.files import regular
+from vrbench.report.claims import CLAIMS
 from vrbench.report.printed import Show
 
 ENVIRONMENT = re.compile(r"\$\{(\w+):([^}]*)\}")  # ${NAME:what if it is not set}
@@ -79,13 +81,14 @@ class Paper:
         return next(iter(self.data))
 
     def choice(self, wanted: str | None) -> str:
-        """Return ``wanted``, or the first choice of data whose files are all there.
+        """Return ``wanted``, or the first choice of data whose files are all there, if any.
 
         Raises:
             ConfigError: if there is no such choice.
         """
         if wanted is None:
-            return next(n for n, needs in self.data.items() if all(need.there for need in needs))
+            there = (n for n, needs in self.data.items() if all(need.there for need in needs))
+            return next(there, self.published)
         if wanted not in self.data:
             raise ConfigError(
                 f"reproduce {self.name}: no data {wanted!r}{nearest(wanted, self.data)}; there is "
@@ -108,26 +111,24 @@ class Paper:
         return known if wanted is None else [wanted]
 
 
-def papers(folder: Path) -> list[str]:
-    """Return the names of all papers of a folder."""
-    return sorted(path.stem for path in folder.glob("*.yaml"))
+def read_paper(name: str, papers: Mapping[str, Path]) -> Paper:
+    """Return the paper of a file of ``conf/reproduce``.
 
-
-def read_paper(name: str, folder: Path) -> Paper:
-    """Return the paper of ``folder/NAME.yaml``.
+    Args:
+        name: of the paper.
+        papers: all files, by name.
 
     Raises:
         ConfigError: if there is none; the text names the nearest.
         DataError: if the file does not describe one.
     """
-    known = papers(folder)
-    if name not in known:
+    if name not in papers:
         raise ConfigError(
-            f"reproduce: no paper {name!r}{nearest(name, known)}; there is {', '.join(known)}"
+            f"reproduce: no paper {name!r}{nearest(name, papers)}; there is {', '.join(papers)}"
         )
-    path = folder / f"{name}.yaml"
+    path = regular(papers[name])
     try:
-        told: dict[str, Any] = yaml.safe_load(path.read_text())
+        told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         return Paper(
             name=name,
             title=told["title"],
@@ -141,17 +142,40 @@ def read_paper(name: str, folder: Path) -> Paper:
             claims=tuple(
                 Asked(
                     text=c["text"],
-                    test=c["test"],
+                    test=_known_test(c["test"]),
                     metric=c.get("metric", told["metrics"][0]),
                     show=c.get("show", told["show"]),
                 )
                 for c in told["claims"]
             ),
             data={n: tuple(_need(need) for need in needs) for n, needs in told["data"].items()},
-            runs=told["runs"],
+            runs=_runs(told["runs"], told["data"]),
         )
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (yaml.YAMLError, LookupError, TypeError, AttributeError, ValueError) as error:
         raise DataError(f"{path} describes no paper: {error!r}") from error
+
+
+def _known_test(name: str) -> str:
+    if name not in CLAIMS:
+        raise ValueError(f"no test {name!r}{nearest(name, CLAIMS)}")
+    return name
+
+
+def _runs(told: Any, data: Mapping[str, Any]) -> dict[str, dict[str, list[list[str]]]]:
+    """Return sweeps by preset and data, as lists of overrides.
+
+    Raises:
+        ValueError: if they are anything else.
+    """
+    runs = {which: dict(of) for which, of in dict(told).items()}
+    for which, of in runs.items():
+        for name, sweeps in of.items():
+            if name not in data:
+                raise ValueError(f"runs.{which}: no data {name!r}{nearest(name, data)}")
+            overrides = [o for sweep in sweeps for o in sweep]
+            if not all(isinstance(o, str) and "=" in o for o in overrides):
+                raise ValueError(f"runs.{which}.{name}: expected lists of overrides")
+    return runs
 
 
 def _need(told: Mapping[str, str]) -> Need:

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import yaml
 
-from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.errors import DataError
+from vrbench.core.files import regular
 from vrbench.report.leaderboard import Entry
 from vrbench.report.tables import number
 
@@ -49,10 +50,9 @@ def printed(path: Path, show: Show = "value") -> list[Cell]:
         MissingDataError: if it is not there.
         DataError: if it is not such a file.
     """
-    if not path.is_file():
-        raise MissingDataError(f"no file {path} of printed numbers")
+    regular(path, f"no file {path} of printed numbers")
     try:
-        told: dict[str, Any] = yaml.safe_load(path.read_text())
+        told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
         if show == "change":
             return [
                 Cell(line["cell"] | {"eps": f"{eps:g}"}, told["metric"], float(change))

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
 
-from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
+from vrbench.core.errors import ConfigError, DataError, nearest
+from vrbench.core.files import regular
 from vrbench.report.entries import Entry, read
 from vrbench.report.identity import aim, named, seeds
 from vrbench.report.leaderboard import Cell
@@ -186,8 +187,7 @@ def _runs(folders: Iterable[str | Path], metric: str, side: Side) -> list[tuple[
         if metric not in rows or rows[metric][side] is None:
             continue
         file = path.parent / "values.safetensors"
-        if not file.is_file():
-            raise MissingDataError(f"no {file}: values per user lie beside rows.json; run it again")
+        regular(file, f"no {file}: values per user lie beside rows.json; run it again")
         found.append((entry, load_file(file)[f"{metric}/{side}"].astype(np.float64)))
     if not found:
         raise ConfigError(
