@@ -285,8 +285,9 @@ def test_a_papers_table_is_run_and_printed_beside_the_published_one(tmp_path):
     (plain,) = [e for e in entries(tmp_path) if e["parts"]["recommender"]["name"] == "bprmf"]
     (row,) = [r for r in plain["rows"] if r["metric"] == "nDCG@100"]
     assert float(ours) == pytest.approx(100 * (row["after"] / row["before"] - 1), rel=1e-3)
-    assert "claim: APR falls less than BPR-MF | " in done.stdout
-    assert "corrected (2 of 2 cells)" in done.stdout
+    assert "claim: APR falls less than BPR-MF | cannot be told: " in done.stdout
+    assert "metrics=handson changed the protocol" in done.stdout
+    assert "corrected (2 of 2 cells, 60 without the overrides)" in done.stdout
     for wrong, says in (
         (["reproduce", "apr", "--data", "yelp"], "git clone"),
         (["reproduce", "apr", "attack=embeding_fgsm"], "did you mean 'embedding_fgsm'?"),

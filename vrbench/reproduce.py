@@ -11,15 +11,15 @@ from vrbench.config import cells, preflight
 from vrbench.core.errors import MissingDataError
 from vrbench.core.spec import digest
 from vrbench.folders import conf_dir, files_of
-from vrbench.report.claims import CLAIMS
-from vrbench.report.entries import readable
-from vrbench.report.leaderboard import Entry
+from vrbench.report.claims import CLAIMS, Verdict
+from vrbench.report.entries import OF_THE_PLACE, Entry, readable
 from vrbench.report.paper import Paper, read_paper
 from vrbench.report.printed import Cell, beside, measured, printed
-from vrbench.report.tables import FORMATS, comma_separated
+from vrbench.report.tables import FORMATS, comma_separated, plain
 from vrbench.sweeps import launch, merged
 
 log = logging.getLogger(__name__)
+OF_NO_PROTOCOL = (*OF_THE_PLACE, "seed=", "machine.threads=", "machine.device=")
 
 
 def reproduced(
@@ -79,8 +79,11 @@ def reproduced(
         ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
         heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
-        told += ["", f"{_mark(format)}{which} ({len(entries)} of {sum(wanted)} cells)", ""]
-        told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries)]
+        planned = sum(cells(list(sweep), conf) for sweep in paper.runs[which][chosen])
+        shrunk = f", {planned} without the overrides" if planned != sum(wanted) else ""
+        left = f"{len(entries)} of {sum(wanted)} cells{shrunk}"
+        told += ["", f"{_mark(format)}{which} ({left})", ""]
+        told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, overrides)]
     return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
 
 
@@ -105,14 +108,27 @@ def _cells_in(folder: Path) -> list[Entry]:
     return [entry for _, entry in readable([folder])]
 
 
-def _verdicts(paper: Paper, entries: Sequence[Entry]) -> list[str]:
+def _verdicts(paper: Paper, entries: Sequence[Entry], overrides: Sequence[str]) -> list[str]:
     """Return one line per claim, and what was left out or failed."""
     told = []
     for claim in paper.claims:
         ours = measured(entries, paper.axes, paper.labels, [claim.metric], claim.show)
-        told.append(f"- claim: {claim.text} | {CLAIMS[claim.test](ours)}")
+        verdict = _weakened(CLAIMS[claim.test](ours), overrides)
+        told.append(f"- claim: {claim.text} | {verdict}")
     told += sorted({f"- left out: {e['skipped']}" for e in entries if "skipped" in e})
     return told + sorted({f"- failed: {e['error']}" for e in entries if "error" in e})
+
+
+def _weakened(verdict: Verdict, overrides: Sequence[str]) -> Verdict:
+    """Return the verdict on a paper's claim, which runs under another protocol cannot give."""
+    changed = [plain(o) for o in overrides if not o.startswith(OF_NO_PROTOCOL)]
+    if not changed:
+        return verdict
+    under = f"{' '.join(changed)} changed the protocol"
+    if verdict.holds is None:
+        return Verdict(None, f"{under}; {verdict.said}")
+    here = "holds" if verdict.holds else "does not hold"
+    return Verdict(None, f"{under} (of these cells alone it {here}: {verdict.said})")
 
 
 def _head(paper: Paper, chosen: str, format: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,11 +13,14 @@ import yaml
 
 from vrbench.core.errors import DataError
 from vrbench.core.files import regular
+from vrbench.report.identity import aim, seeds
 from vrbench.report.leaderboard import Entry
+from vrbench.report.premise import Doubt, doubt
 from vrbench.report.tables import number
 
 Show = Literal["value", "change", "clean", "sides"]
 Labels = Mapping[str, Mapping[str, str]]
+Run = tuple[int, str]  # its seed, and whose pictures were to be taken for what
 BASE, RETRAINED = "Base", "retrained clean"
 LEVEL = 0.05  # below which a paper prints a star
 
@@ -31,12 +34,32 @@ class Cell:
         metric: what was measured.
         value: a mean over seeds, for ours.
         spread: standard deviation over seeds; None for one seed and for printed numbers.
+        runs: the number of each run; none for printed numbers.
+        doubts: why some of these runs cannot tell what an attack on a category does.
     """
 
     where: Mapping[str, str] = field(hash=False)
     metric: str
     value: float
     spread: float | None = None
+    runs: Mapping[Run, float] = field(default_factory=dict, hash=False)
+    doubts: Mapping[Run, Doubt] = field(default_factory=dict, hash=False)
+
+    def sound(self, *, reached: bool = True) -> set[Run]:
+        """Return the runs without a doubt; ``reached=False`` asks not for the attack's success."""
+        return {
+            run
+            for run in self.runs
+            if not any(self.doubts.get(run, Doubt())[: 2 if reached else 1])
+        }
+
+    def doubted(self) -> str:
+        """Return the doubts, each with the number of runs that have it; "" for none."""
+        found = Counter(str(self.doubts[run]) for run in sorted(self.doubts))
+        several = len(self.runs) > 1
+        return ", ".join(
+            f"{why} ({n} of {len(self.runs)} runs)" if several else why for why, n in found.items()
+        )
 
 
 def printed(path: Path, show: Show = "value") -> list[Cell]:
@@ -116,22 +139,39 @@ def measured(
             "sides" as "value", but as metrics of their own, with the share of seeds whose paired
             t-test finds a difference (p <= .05).
     """
-    found: dict[tuple[tuple[str, ...], str], dict[int, list[float]]]
+    found: dict[tuple[tuple[str, ...], str], dict[Run, list[float]]]
     found = defaultdict(lambda: defaultdict(list))
+    doubts: dict[tuple[str, ...], dict[Run, Doubt]] = defaultdict(dict)
     for entry in entries:
-        told = labelled(entry, labels)
+        told, why, run = labelled(entry, labels), doubt(entry), (seeds(entry)[0], aim(entry))
         for row in entry.get("rows", []):
             for metric, attack, value in _sides(row, show, told.get("attack", "")):
                 if metric in metrics:
                     where = told | {"attack": attack}
                     place = tuple(where.get(axis, "") for axis in axes)
-                    found[place, metric][entry["seed"]].append(value)
-    cells = []
-    for (place, metric), by_seed in found.items():
-        values = [fmean(v) for v in by_seed.values()]
-        spread = stdev(values) if len(values) > 1 else None
-        cells.append(Cell(dict(zip(axes, place, strict=True)), metric, fmean(values), spread))
-    return cells
+                    found[place, metric][run].append(value)
+                    if str(why) and attack not in (BASE, RETRAINED):
+                        doubts[place][run] = why
+    return [
+        _cell(dict(zip(axes, place, strict=True)), metric, by_run, doubts[place])
+        for (place, metric), by_run in found.items()
+    ]
+
+
+def _cell(
+    where: Mapping[str, str],
+    metric: str,
+    by_run: Mapping[Run, Sequence[float]],
+    doubts: Mapping[Run, Doubt],
+) -> Cell:
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for (seed, _), values in by_run.items():
+        by_seed[seed] += values
+    means = [fmean(values) for values in by_seed.values()]
+    spread = stdev(means) if len(means) > 1 else None
+    runs = {run: fmean(values) for run, values in by_run.items()}
+    kept = {run: why for run, why in doubts.items() if run in runs}
+    return Cell(where, metric, fmean(means), spread, runs, kept)
 
 
 def _sides(row: Mapping[str, Any], show: Show, attack: str) -> list[tuple[str, str, float]]:
@@ -159,7 +199,8 @@ def beside(
 ) -> tuple[list[str], list[list[str]]]:
     """Return heads and lines: ours, printed, and ours minus printed, for every metric.
 
-    Where nothing was printed, only ours.
+    Where nothing was printed, only ours. Where runs of ours cannot tell what an attack does, a last
+    column says why.
 
     A printed number with an axis more than ours, such as the data set, stands beside the same
     number of ours on every line. Printed lines come first, in their order; then what only we have.
@@ -171,20 +212,24 @@ def beside(
     places += [(*("-" for _ in more), *place) for place in own]
     mine = {(tuple(c.where[a] for a in axes), c.metric): c for c in ours}
     said = {(tuple(c.where.get(a, "-") for a in [*more, *axes]), c.metric): c for c in theirs}
+    doubted = any(cell.doubts for cell in ours)
     lines = []
     for place in places:
-        line = list(place)
+        line, own_place = list(place), place[len(more) :]
         for metric in metrics:
-            our, their = mine.get((place[len(more) :], metric)), said.get((place, metric))
+            our, their = mine.get((own_place, metric)), said.get((place, metric))
             line.append(_shown(our))
             if theirs:
                 line.append(_shown(their))
                 line.append(f"{our.value - their.value:+.4g}" if our and their else "-")
+        if doubted:
+            why = (mine[own_place, m].doubted() for m in metrics if (own_place, m) in mine)
+            line.append(next(filter(None, why), "-"))
         lines.append(line)
     heads = [*more, *axes]
     for metric in metrics:
         heads += [f"{metric} ours", "printed", "difference"] if theirs else [metric]
-    return heads, lines
+    return heads + ["cannot be told"] * doubted, lines
 
 
 def _shown(cell: Cell | None) -> str:

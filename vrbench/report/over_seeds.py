@@ -1,0 +1,134 @@
+"""Whether numbers differ by more than training again does: paired, over seeds.
+
+A test over users holds the model and the pictures fixed, and calls significant what another seed
+would not give again. Here a seed is one observation; pairs of categories are averaged inside it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import exp, log, sqrt
+from statistics import fmean, stdev
+
+from vrbench.report.printed import Cell, Run
+
+LEAST = 3  # seeds
+CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds and the ends of its interval by Student's t."""
+
+    mean: float
+    low: float
+    high: float
+
+    @property
+    def above(self) -> bool | None:
+        """Whether it lies above zero; None where it holds zero."""
+        if self.low <= 0 <= self.high:
+            return None
+        return self.low > 0
+
+
+def interval(values: Mapping[Run, float]) -> Interval | None:
+    """Return the mean of ``values`` over seeds; None for fewer than ``LEAST`` of them."""
+    from scipy.stats import t
+
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for (seed, _), value in values.items():
+        by_seed[seed].append(value)
+    means = [fmean(of) for of in by_seed.values()]
+    if len(means) < LEAST:
+        return None
+    times = float(t.ppf((1 + CONFIDENCE) / 2, len(means) - 1))
+    reach = times * stdev(means) / sqrt(len(means))
+    return Interval(fmean(means), fmean(means) - reach, fmean(means) + reach)
+
+
+def difference(one: Cell, other: Cell, among: Iterable[Run] | None = None) -> Interval | None:
+    """Return ``one - other`` over the runs that both have; None for fewer than ``LEAST`` seeds.
+
+    Printed numbers have no runs: their difference is taken as it is.
+
+    Args:
+        one, other: of one metric.
+        among: the runs that count; None: all without a doubt.
+    """
+    if not one.runs and not other.runs:
+        change = one.value - other.value
+        return Interval(change, change, change)
+    counted = one.sound() & other.sound() if among is None else set(among)
+    both = counted & one.runs.keys() & other.runs.keys()
+    return interval({run: one.runs[run] - other.runs[run] for run in both})
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an attack did to a number.
+
+    Attributes:
+        rose: whether it rose by more than training again moves it; None where that is untold.
+        ratio: attacked to clean, the geometric mean over seeds; None where there is none.
+        at_most: the upper end of its interval.
+        why: the reason if it is untold.
+    """
+
+    rose: bool | None
+    ratio: float | None = None
+    at_most: float | None = None
+    why: str = ""
+
+
+def effect(base: Cell, attacked: Cell, retrained: Cell | None, among: set[Run]) -> Effect:
+    """Return what the attack did beside what a clean retrain under another seed does.
+
+    It rose if it exceeds the retrained number in the interval of the paired differences, and moved
+    further from the clean one than retraining does in the mean. So noise comes out as nothing.
+
+    Args:
+        base, attacked, retrained: the cells before, after, and without an attack trained again.
+        among: the runs that count.
+    """
+    if not base.value:
+        return Effect(None, why="never recommended before")
+    if not attacked.runs:
+        ratio = attacked.value / base.value
+        floor = abs(retrained.value - base.value) if retrained else 0.0
+        return Effect(attacked.value - base.value > floor, ratio, ratio)
+    runs = among & base.runs.keys() & attacked.runs.keys()
+    change = difference(attacked, base, runs)
+    if change is None:
+        return Effect(None, why=few(runs, attacked))
+    ratio, at_most = _ratio(base, attacked, runs)
+    if retrained is None or not runs <= retrained.runs.keys():
+        return Effect(None, ratio, at_most, "no clean retrain beside it")
+    beyond = difference(attacked, retrained, runs)
+    floor = fmean(abs(retrained.runs[run] - base.runs[run]) for run in runs)
+    rose = beyond is not None and beyond.above is True and change.mean > floor
+    return Effect(rose, ratio, at_most)
+
+
+def few(runs: Iterable[Run], cell: Cell) -> str:
+    """Return why too few runs of a cell are left to count."""
+    seeds = len({seed for seed, _ in runs})
+    left = f"{seeds} of at least {LEAST} seeds"
+    return f"{left}: {cell.doubted()}" if cell.doubted() else left
+
+
+def _ratio(base: Cell, attacked: Cell, runs: set[Run]) -> tuple[float, float]:
+    """Return attacked to clean, and the upper end of its interval."""
+    pairs = {run: (attacked.runs[run], base.runs[run]) for run in runs}
+    if all(after > 0 and before > 0 for after, before in pairs.values()):
+        logs = interval({run: log(after / before) for run, (after, before) in pairs.items()})
+        assert logs is not None
+        return exp(logs.mean), exp(min(logs.high, 700))
+    clean = fmean(before for _, before in pairs.values())
+    change = difference(attacked, base, runs)
+    assert change is not None
+    if not clean:
+        return 1.0, float("inf")
+    return 1 + change.mean / clean, 1 + change.high / clean
