@@ -79,9 +79,10 @@ def reproduced(
         ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
         heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
-        planned = sum(cells(list(sweep), conf) for sweep in paper.runs[which][chosen])
-        shrunk = f", {planned} without the overrides" if planned != sum(wanted) else ""
-        left = f"{len(entries)} of {sum(wanted)} cells{shrunk}"
+        left = f"{len(entries)} of {sum(wanted)} cells"
+        if overrides:
+            planned = sum(cells(list(sweep), conf) for sweep in paper.runs[which][chosen])
+            left += f", {planned} without the overrides"
         told += ["", f"{_mark(format)}{which} ({left})", ""]
         told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, overrides)]
     return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)

@@ -99,9 +99,11 @@ def flat(told: Any, where: str = "") -> dict[str, Any]:
     """
     if not isinstance(told, dict):
         return {where: told}
-    inside = {k: v for k, v in told.items() if k != "of" and not str(k).startswith("_")}
+    inside = {k: v for k, v in told.items() if not str(k).startswith("_")}
+    if isinstance(inside.get("of"), dict):  # else a setting of that name
+        inside |= inside.pop("of")
     found: dict[str, Any] = {}
-    for key, value in (inside | told.get("of", {})).items():
+    for key, value in inside.items():
         if where or key != "name":
             found |= flat(value, f"{where}.{key}".lstrip("."))
     return found
