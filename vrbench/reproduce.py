@@ -19,7 +19,7 @@ from vrbench.report.tables import FORMATS, comma_separated, plain
 from vrbench.sweeps import launch, merged
 
 log = logging.getLogger(__name__)
-OF_NO_PROTOCOL = (*OF_THE_PLACE, "seed=", "machine.threads=", "machine.device=")
+OF_NO_PROTOCOL = (*OF_THE_PLACE, "machine.threads=", "machine.device=")  # moves no verdict
 
 
 def reproduced(
@@ -73,6 +73,8 @@ def reproduced(
     told, heads, table = [head], [""], []
     for which, sweeps in plan.items():
         entries: list[Entry] = []
+        asked = paper.runs[which][chosen]
+        changed = [o for o in overrides if any(o not in sweep for sweep in asked)]
         wanted = [cells(sweep, conf) for sweep in sweeps]
         for n, (sweep, count) in enumerate(zip(sweeps, wanted, strict=True)):
             entries += run(sweep, folder / name / f"{chosen}-{which}-{n}", 0 if read else count)
@@ -81,10 +83,10 @@ def reproduced(
         table += [[which, *line] for line in lines]
         left = f"{len(entries)} of {sum(wanted)} cells"
         if overrides:
-            planned = sum(cells(list(sweep), conf) for sweep in paper.runs[which][chosen])
+            planned = sum(cells(list(sweep), conf) for sweep in asked)
             left += f", {planned} without the overrides"
         told += ["", f"{_mark(format)}{which} ({left})", ""]
-        told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, overrides)]
+        told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, changed)]
     return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
 
 
