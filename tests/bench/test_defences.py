@@ -131,18 +131,26 @@ def test_who_is_unaware_attacks_the_network_without_its_defence(attack):
     assert not torch.equal(unaware, aware)
 
 
-@pytest.mark.parametrize(
-    "defend", [partial(JPEG, quality=10), partial(BitDepth, bits=2)], ids=["jpeg", "bits"]
-)
-def test_who_is_aware_gets_further(attack, defend):
-    """Promotion through the defence moves the shop's scores more than promotion past it."""
-    shop = defend(Standard(SmallCNN(width=4), epochs=6, batch_size=8))
+def promoted(attack, shop, aware):
+    found = attack(extractor=shop, objective=partial(Promote), threat=Threat(aware=aware))
+    return row(found, "prediction shift")
 
-    def promoted(aware):
-        found = attack(extractor=shop, objective=partial(Promote), threat=Threat(aware=aware))
-        return row(found, "prediction shift")
 
-    assert promoted(True) > 1.05 * promoted(False) > 0
+def test_who_is_aware_of_jpeg_gets_further(attack):
+    """Promotion through the defence moves the shop's scores more than promotion past it.
+
+    The margin is a third of the least seen over four networks, so that another processor's rounding
+    of a training does not decide.
+    """
+    shop = JPEG(Standard(SmallCNN(width=4), epochs=6, batch_size=8), quality=10)
+    assert promoted(attack, shop, aware=True) > 1.05 * promoted(attack, shop, aware=False) > 0
+
+
+@pytest.mark.parametrize("aware", [True, False])
+def test_promotion_gets_past_coarse_colours(attack, aware):
+    """Whether knowing of it helps cannot be told: over four networks it did in two."""
+    shop = BitDepth(Standard(SmallCNN(width=4), epochs=6, batch_size=8), bits=2)
+    assert promoted(attack, shop, aware) > 0
 
 
 def test_the_unaware_promote_by_the_shops_own_model(attack, store):
