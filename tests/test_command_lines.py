@@ -103,3 +103,13 @@ def test_no_wrong_setting_ends_in_a_traceback_or_does_not_end(sample):
     clear, _, traceback, endless = map(int, last.split()[1:])
     assert traceback == endless == 0
     assert clear > sample // 2 or sample > 1000
+
+
+def test_an_empty_variable_is_one_that_is_not_set(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VRBENCH_STORE", "")
+    monkeypatch.setattr(sys, "argv", ["vrbench", "store", "ls"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 2
+    assert "vrbench: no store at store: " in capsys.readouterr().err

@@ -4,8 +4,11 @@ import logging
 import multiprocessing
 import os
 import stat
+import tempfile
 import threading
 import time
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -72,6 +75,54 @@ def test_a_store_that_cannot_be_written_names_the_setting(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="set store=FOLDER"):
         Store(tmp_path / "file").fetch("s", 1, lambda: {"x": torch.ones(1)})
+
+
+@contextmanager
+def unprivileged():
+    """Be somebody whom permissions bind, as root is not."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+@pytest.fixture
+def read_only():
+    """A store in which nobody may write anything, with an artifact of each kind."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("permissions are others here")
+    with tempfile.TemporaryDirectory() as place:  # pytest's own are their owner's alone
+        os.chmod(place, 0o755)
+        root = Path(place) / "store"
+        ask_for_two(Store(root), 1)
+        for path in (root, *root.rglob("*")):
+            os.chmod(path, path.stat().st_mode & ~0o222)
+        yield root
+        for path in (root, *root.rglob("*")):
+            os.chmod(path, path.stat().st_mode | 0o200)
+
+
+def ask_for_two(store, key):
+    blocks = [torch.ones(2, 3)]
+    found = store.fetch("small", key, lambda: {"x": torch.ones(2)})
+    large = store.fetch_rows("large", key, (2, 3), torch.float32, lambda: blocks)
+    return found.tensors["x"].tolist(), large.tensors["rows"].tolist()
+
+
+def test_what_is_in_the_store_is_read_without_a_lock_or_a_write(read_only):
+    before = sorted(read_only.rglob("*"))
+    with unprivileged():
+        store = Store(read_only)
+        assert ask_for_two(store, 1) == ([1, 1], [[1, 1, 1]] * 2)
+        assert [entry["cached"] for entry in store.log] == [True, True]
+        for stage in ("small", "other"):
+            with pytest.raises(ConfigError, match=r"Permission denied\): set store=FOLDER"):
+                store.fetch(stage, 2, lambda: {"x": torch.ones(2)})
+    assert sorted(read_only.rglob("*")) == before
 
 
 def test_a_damaged_artifact_says_what_to_delete(tmp_path):

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.spec import digest
 from vrbench.data.clothing import clothing
 from vrbench.data.download import download, unzip
 from vrbench.data.git_tree import git_tree
@@ -102,6 +103,22 @@ def test_purchases_with_gaps_in_their_ids(tmp_path):
     assert data.item_ids == ("1037", "682", "9")
     assert data.train.matrix().tolist() == [[True, True, False], [False, True, False]]
     assert data.test.items.tolist() == [0]
+
+
+def test_a_name_in_another_file_that_moves_numbers_moves_keys(tmp_path):
+    (tmp_path / "train.tsv").write_text("u\tm\t1\t5\nv\tn\t1\t6\n")
+    (tmp_path / "validation.tsv").write_text("v\tm\t1\t7\n")
+
+    def train(test):
+        (tmp_path / "test.tsv").write_text(test)
+        return amazon(path=str(tmp_path)).train
+
+    first, same = train("u\tz\t1\t8\n"), train("v\tz\t1\t9\n")
+    item, user = train("u\ta\t1\t8\n"), train("a\tz\t1\t8\n")
+    assert digest(first) == digest(same)
+    assert (first.num_users, first.num_items) == (item.num_users, item.num_items)
+    assert first.items.tolist() != item.items.tolist()
+    assert len({digest(part) for part in (first, item, user)}) == 3
 
 
 def test_atomic_files(tmp_path):

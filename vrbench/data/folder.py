@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def assembled(catalogue: Catalogue, ids: list[str], parts: Parts) -> Dataset:
     users = sorted(set(parts["train"][1].users))
     number = {user: n for n, user in enumerate(users)}
     known = {item: n for n, item in enumerate(ids)}
-    told = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+    told = numbering(ids)
 
     def part(name: str) -> Interactions:
         if name not in parts:
@@ -112,6 +113,11 @@ def assembled(catalogue: Catalogue, ids: list[str], parts: Parts) -> Dataset:
         )
     valid, test = apart(train, part("validation"), test, named(parts))
     return Dataset(catalogue, train, valid, test, tuple(users), tuple(ids))
+
+
+def numbering(names: Sequence[str]) -> str:
+    """Return a digest of names in the order of their numbers, for specs of what is numbered."""
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:16]
 
 
 def named(parts: Parts) -> tuple[str, str, str]:

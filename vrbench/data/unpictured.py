@@ -11,7 +11,7 @@ from vrbench.core.dice import Dice
 from vrbench.core.errors import DataError
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
-from vrbench.data.folder import interactions, named
+from vrbench.data.folder import interactions, named, numbering
 from vrbench.data.formats import Parts, indices, whole
 from vrbench.data.images import NoImages
 from vrbench.data.interactions import Interactions
@@ -42,10 +42,12 @@ def amazon(*, path: str) -> Dataset:
     items = sorted({item for _, part in parts.values() for item in part.items})
     number = {user: n for n, user in enumerate(users)}
     known = {item: n for n, item in enumerate(items)}
+    told = [
+        numbering(users),
+        numbering(items),
+    ]  # of all three files: each moves the others' numbers
     train, valid, test = (
-        interactions(
-            read, file, number, known, ["amazon", read.sha256[:16], len(users), len(items)]
-        )
+        interactions(read, file, number, known, ["amazon", read.sha256[:16], *told])
         for file, read in parts.values()
     )
     valid, test = apart(train, valid, test, named(parts))
