@@ -1,0 +1,94 @@
+"""MkDocs hooks: pages that are made from the code, and what the site shows of other folders."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+    from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[1]
+SHOWN = ("images/*.png", "results/*.csv", "results/*.jsonl", "results/*.html")
+ELSEWHERE = re.compile(r"\]\((?:\.\./)+((?:images|results)/[\w.-]+\.(?:png|csv|jsonl|html))\)")
+KINDS = {  # title: the files whose classes, and functions that return a data set, it shows
+    "Runs": ("bench/run.py", "bench/session.py", "bench/store.py", "bench/machine.py"),
+    "Experiments, scenarios, threats": ("threats",),
+    "Data": ("data",),
+    "Extractors": ("extractors",),
+    "Recommenders": ("recommenders",),
+    "Attacks and budgets": ("attacks",),
+    "Metrics": ("metrics",),
+}
+AXES_HEAD = """# Axes
+
+A folder of `conf/` is an axis, a file in it is a choice. This page is what
+`python -m vrbench list` says: the class behind each choice, its paper, what an adversary must know
+and how many forward and backward passes a picture takes at most.
+
+"""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add the pages made from the code, and pictures and tables that lie outside of docs/."""
+    from mkdocs.structure.files import File
+
+    for pattern in SHOWN:
+        for path in sorted(ROOT.glob(pattern)):
+            name = path.relative_to(ROOT).as_posix()
+            files.append(File.generated(config, name, abs_src_path=str(path)))
+    files.append(File.generated(config, "reference/axes.md", content=AXES_HEAD + axes()))
+    files.append(File.generated(config, "reference/python.md", content=python()))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Turn links out of docs/ into links inside the site."""
+    up = "../" * (len(PurePosixPath(page.file.src_uri).parts) - 1)
+    return ELSEWHERE.sub(rf"]({up}\1)", markdown)
+
+
+def axes() -> str:
+    """Return what ``vrbench list`` prints."""
+    told = subprocess.run(
+        [sys.executable, "-m", "vrbench", "list", "--format", "markdown"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return told.stdout
+
+
+def python() -> str:
+    """Return a page of mkdocstrings' directives, one for each public name."""
+    lines = ["# Python", "", "What each module says of its classes; settings are keywords.", ""]
+    for title, places in KINDS.items():
+        lines += [f"## {title}", ""]
+        for place in places:
+            lines += [f"::: {name}\n" for name in sorted(public(ROOT / "vrbench" / place))]
+    return "\n".join(lines)
+
+
+def public(place: Path) -> Iterator[str]:
+    """Yield the dotted names of a file's, or a folder's, documented classes and data sets."""
+    for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef):
+                shown = path.name == "run.py" or _returns_data(node)
+            else:
+                shown = isinstance(node, ast.ClassDef)
+            if shown and not node.name.startswith("_") and ast.get_docstring(node):
+                yield f"{module}.{node.name}"
+
+
+def _returns_data(node: ast.FunctionDef) -> bool:
+    return isinstance(node.returns, ast.Name) and node.returns.id == "Dataset"
