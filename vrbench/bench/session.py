@@ -30,6 +30,7 @@ from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.injection import Injected
 from vrbench.recommenders.ranking import Ranked
+from vrbench.recommenders.visual_share import visual_share
 from vrbench.threats.case import Case
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.knowledge import looking_through
@@ -224,6 +225,16 @@ class Session:
             raise ConfigError(f"a list of {longest} places is longer than scenario.candidates={n}")
         blind = self.without_pictures(world, x.scenario.generator, "scenario.generator")
         return stages.offer(self.store, blind.served, world.images, world.data.seen, cold, n)
+
+    def weigh_pictures(self, world: World) -> Tensor | None:
+        """Return ``(U,)``: the share of a user's scores due to pictures; None in a dry run."""
+        model, shown, users = world.served, world.visuals, world.data.train.num_users
+        made = self.store.fetch(
+            "shares",
+            {"recommender": model, "visuals": shown if model.signal else None, "users": users},
+            lambda: {"share": visual_share(model, shown, users)},
+        )
+        return None if made.tensors is None else made.tensors["share"]
 
     def inject(self, world: World, offered: Artifact, items: Tensor) -> Injected | None:
         """Return where ``items`` stand, each alone among the candidates; None in a dry run."""

@@ -43,6 +43,7 @@ class View:
     # Among items without training feedback alone; None where the test holds none of them.
     cold_ranks: Tensor | None = None  # (T,) int64 rank of each test item; 0 if it is a known one
     cold_candidates: Tensor | None = None  # (U,) int64 number of cold items ranked for each user
+    visual_share: Tensor | None = None  # (U,) float32 share of the scores that pictures decide
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,14 @@ class Metric(Component, ABC):
     ``better`` says which way is good *for the shop* and is read by leaderboards; ``per`` tells
     what the average runs over, "system" that there is none; ``of_category`` whether it counts the
     source category; ``two_stage`` whether it looks at new items among candidates, which a run makes
-    only then.
+    only then; ``weighs_pictures`` whether it asks how much pictures decide, found only then, too.
     """
 
     better: ClassVar[Literal["higher", "lower"]]
     per: ClassVar[Literal["user", "image", "system"]]
     of_category: ClassVar[bool] = False
     two_stage: ClassVar[bool] = False
+    weighs_pictures: ClassVar[bool] = False
 
     @property
     def column(self) -> str:
