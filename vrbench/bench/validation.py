@@ -22,6 +22,7 @@ from vrbench.metrics.ranking import NDCG
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
 from vrbench.recommenders.epochs import VALID_K, EpochRecommender
 from vrbench.recommenders.ranking import rank
+from vrbench.recommenders.room import make_recommender
 from vrbench.threats.world import World
 
 Watch = Callable[[int, float], None]  # told a step and the score there; may raise to stop
@@ -88,7 +89,7 @@ class Validation:
                 watch(epoch, score)
 
         def watched(sizes: Sizes) -> Recommender:
-            model = world.factory(sizes)
+            model = make_recommender(world.factory, sizes)
             if isinstance(model, EpochRecommender):
                 model.watch = hear
             return model

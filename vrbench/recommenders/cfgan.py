@@ -11,6 +11,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.memory import require, sizing
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
@@ -188,6 +189,8 @@ class CFGAN(EpochRecommender):
     def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
         if self.rows == "user":
             return items
+        need = 2 * 4 * len(items) * self.width  # what is known, and what is made of it
+        require(need, "ranking by CFGAN", sizing((), "recommender", {}))
         made: Tensor = self.generator(self.feedback.dense(items))
         return made
 

@@ -6,10 +6,13 @@ import torch
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.memory import require, sizing
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender, Sizes
 from vrbench.recommenders.rows import SparseRows, matrix_of
+
+TABLES = 3  # of items by items, in float64, held at once by a fit
 
 
 class EASE(Recommender):
@@ -51,6 +54,8 @@ class EASE(Recommender):
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
     ) -> History:
+        need = TABLES * 8 * train.num_items**2
+        require(need, "fitting EASE", sizing((), "recommender", {}))
         matrix = matrix_of(train)
         self.history.hold(matrix)
         gram = torch.from_numpy((matrix.T @ matrix).toarray()).to(self.weight.device)

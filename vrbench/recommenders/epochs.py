@@ -17,6 +17,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender
 from vrbench.recommenders.ranking import rank
+from vrbench.recommenders.room import require_room_to_learn
 
 VALID_K = 20  # validation is nDCG@20 over the full catalogue
 
@@ -74,6 +75,10 @@ class EpochRecommender(Recommender):
         """Return the learning rate of what every batch touches, such as projections."""
         return self.lr
 
+    def step_bytes(self) -> int:
+        """Return about how many bytes a step holds; 0 where they are few beside the model's."""
+        return 0
+
     def phases(self) -> Iterator[int]:
         """Yield the most epochs of each phase of training; each starts from the last one's best."""
         yield self.epochs
@@ -84,6 +89,7 @@ class EpochRecommender(Recommender):
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
     ) -> History:
+        require_room_to_learn(self, self.step_bytes())
         self.begin(visuals, rng)
         history = History()
         for epochs in self.phases():

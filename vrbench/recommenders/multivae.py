@@ -16,6 +16,8 @@ from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.epochs import EpochRecommender
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
+ROWS = 8  # of items, that a step holds for each of its users
+
 
 class MultiVAE(EpochRecommender):
     """Variational autoencoder for collaborative filtering (Liang et al., WWW 2018, sec. 2).
@@ -84,6 +86,10 @@ class MultiVAE(EpochRecommender):
         self._steps = 0
         seed = int(torch.randint(2**62, (1,), generator=rng))
         self._rng = torch.Generator(self.device).manual_seed(seed)
+
+    def step_bytes(self) -> int:
+        users, items = self.history.shape
+        return ROWS * 4 * min(self.batch_size, users) * items
 
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         users = torch.nonzero(train.counts).squeeze(1)

@@ -9,9 +9,12 @@ from scipy import sparse
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.extras import extra
+from vrbench.core.memory import require, sizing
 from vrbench.core.progress import progress
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.neighbours import ItemWeights
+
+GRAMS = 2  # of an item's peers by its peers, held at once: one sparse, one whole
 
 
 class SLIM(ItemWeights):
@@ -57,6 +60,9 @@ class SLIM(ItemWeights):
         linear = extra("sklearn.linear_model", needed_by="SLIM", group="collaborative")
         by_item = train.tocsc()  # columns are items: in a CSR matrix, indptr counts users
         gram = (train.T @ train).tocsr()
+        most = int(np.diff(gram.indptr).max(initial=0))
+        need = 8 * (most * train.shape[0] + GRAMS * most**2)
+        require(need, "fitting SLIM", sizing((), "recommender", {}))
         indices, values, start = [], [], [0]
         for j in progress(range(train.shape[1]), "solving SLIM"):
             peers = gram.indices[gram.indptr[j] : gram.indptr[j + 1]]
