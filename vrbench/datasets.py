@@ -1,4 +1,4 @@
-"""Shops: pictures and what people bought or looked at. Functions that return a ``Dataset``."""
+"""Shops: pictures, and who bought what."""
 
 from vrbench.core.lazy import components as _components
 

@@ -1,4 +1,4 @@
-"""Whose pictures are attacked, and what they should be taken for."""
+"""Whose pictures, and what they are to pass for."""
 
 from vrbench.core.lazy import components as _components
 

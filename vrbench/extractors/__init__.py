@@ -1,4 +1,4 @@
-"""Image networks, how they are taught, and defences in front of them."""
+"""Image networks, their training, and defences."""
 
 from vrbench.core.lazy import components as _components
 

@@ -1,4 +1,4 @@
-"""Threat models: where and when an adversary acts, and what he knows."""
+"""Where and when somebody attacks, what he knows."""
 
 from vrbench.core.lazy import components as _components
 
