@@ -1,8 +1,10 @@
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from vrbench.bench.machine import Machine
 from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.folders import conf_dir
 
 
 @pytest.mark.parametrize("device", ["mps", "meta", "xpu", "gpuu", "cuda:x", ""])
@@ -19,6 +21,46 @@ def test_a_card_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
     with pytest.raises(IncompatibleError, match="no CUDA device"):
         Machine(device="cuda")
+
+
+@pytest.mark.parametrize(
+    ("cards", "device", "of_jobs"),
+    [
+        (3, "cuda", ["cuda:0", "cuda:1", "cuda:2", "cuda:0"]),
+        (3, "cuda:1", ["cuda:1"] * 4),
+        (1, "cuda", ["cuda"] * 4),
+        (3, "cpu", ["cpu"] * 4),
+    ],
+)
+def test_jobs_take_turns_at_the_cards(monkeypatch, cards, device, of_jobs):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    machine = Machine(device=device, threads=1)
+    assert [machine.of_job(n) for n in range(4)] == [
+        Machine(device=name, threads=1) for name in of_jobs
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "where", "cpus", "cards"),
+    [
+        ("ray", "hydra.launcher.ray.remote", "num_cpus", "num_gpus"),
+        ("slurm", "hydra.launcher", "cpus_per_task", "gpus_per_node"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("device", "threads", "asked"),
+    [
+        ("cpu", 2, (2, None)),
+        ("cuda", 4, (4, 1)),
+        ("cuda:1", 2, (2, 1)),
+        ("cpu", None, (None, None)),
+    ],
+)
+def test_launchers_ask_for_what_a_cell_needs(choice, where, cpus, cards, device, threads, asked):
+    cfg = OmegaConf.load(conf_dir() / "machine" / f"{choice}.yaml")
+    cfg.machine.device, cfg.machine.threads = device, threads
+    launcher = OmegaConf.select(cfg, where)
+    assert (launcher[cpus], launcher[cards]) == asked
 
 
 def test_float32_is_float32():

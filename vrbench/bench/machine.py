@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -41,6 +41,16 @@ class Machine:
                 f"machine.device={self.device}: this machine has {cards or 'no'} CUDA device"
                 f"{'s' if cards > 1 else ''}"
             )
+
+    def of_job(self, number: int) -> Machine:
+        """Return the machine of one of several jobs at once: they take turns at the cards.
+
+        Only where ``cuda`` leaves open which; where there is one card, it is the same machine.
+        """
+        cards = torch.cuda.device_count()
+        if self.device != "cuda" or cards < 2:
+            return self
+        return replace(self, device=f"cuda:{number % cards}")
 
     def use(self) -> None:
         """Give torch this process's threads, and let float32 be float32 on a GPU."""
