@@ -7,12 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from vrbench.bench.space import Choices, read_space
 from vrbench.config import Composition, choices, preflight
-from vrbench.core.errors import ConfigError, DataError
-from vrbench.folders import files_of, overruled, own_dir, own_first, without_own
-from vrbench.report.paper import read_paper
-from vrbench.reproduce import reproduced
+from vrbench.core.errors import ConfigError
+from vrbench.folders import overruled, own_dir, own_first, without_own
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -113,81 +110,6 @@ def test_it_is_listed(mine):
         found = choices("attack", CONF)
     assert found["pgd"].steps == 77
     assert {"typo", "Raises", "cw"} <= set(found)
-
-
-def test_spaces_and_papers_of_ones_own_are_found_there(mine, tmp_path):
-    (mine / "tune").mkdir()
-    (mine / "tune" / "narrow.yaml").write_text("recommender.lr: {choices: [0.1]}")
-    (mine / "tune" / "vbpr.yaml").write_text("recommender.lr: {choices: [0.2]}")
-    assert "narrow" not in files_of("tune", CONF)
-    with own_first(mine):
-        found = files_of("tune", CONF)
-        assert list(found) == sorted(found)
-        assert found["narrow"] == mine.resolve() / "tune" / "narrow.yaml"
-        assert read_space("vbpr", found, ["recommender.lr"]) == {"recommender.lr": Choices((0.2,))}
-        assert found["bprmf"] == CONF / "tune" / "bprmf.yaml"
-        with pytest.raises(ConfigError, match="no search space 'narow'; did you mean 'narrow'"):
-            read_space("narow", found, ["recommender.lr"])
-    assert overruled(mine) == [str(Path("attack") / "pgd.yaml"), str(Path("tune") / "vbpr.yaml")]
-
-
-PAPER = """
-title: Mine
-source: nowhere
-note: small
-reported: numbers
-show: value
-axes: [recommender]
-metrics: [nDCG@20]
-labels: {recommender: {popular: Popular, random: Random}}
-claims: [{text: it is so, test: worse_than_random}]
-data: {boutique: []}
-runs:
-  only:
-    boutique:
-      - [dataset.num_items=120, dataset.num_users=80, threat=none, metrics=fast,
-         "recommender=popular,random", machine.threads=1, seed=0]
-"""
-NUMBERS = """
-tables: [{heads: [recommender, nDCG@20], rows: [[Popular, 0.75]]}]
-"""
-
-
-def test_a_paper_of_ones_own_is_planned_from_there(mine):
-    for folder, name, text in (("reproduce", "mine", PAPER), ("reported", "numbers", NUMBERS)):
-        (mine / folder).mkdir()
-        (mine / folder / f"{name}.yaml").write_text(text)
-    with own_first(mine):
-        told = reproduced(
-            "mine",
-            ["scenario.max_items=4"],
-            preset=None,
-            data=None,
-            folder=mine,
-            dry_run=True,
-            read=False,
-            format="text",
-        )
-    assert "Mine, on boutique" in told
-    assert "Changed, in every cell: scenario.max_items=4." in told
-    assert "only: 2 cells" in told
-
-
-@pytest.mark.parametrize(
-    ("was", "wrong", "says"),
-    [
-        ("worse_than_random", "worse_than_rnadom", "no test 'worse_than_rnadom'; did you mean"),
-        ("    boutique:", "    botique:", "no data 'botique'; did you mean 'boutique'"),
-        ("[dataset.num_items=120", "[7", "runs.only.boutique: expected lists of overrides"),
-        ("title: Mine", "title: [", "describes no paper"),
-    ],
-)
-def test_what_is_wrong_in_a_paper_is_one_line(tmp_path, was, wrong, says):
-    path = tmp_path / "mine.yaml"
-    path.write_text(PAPER.replace(was, wrong))
-    with pytest.raises(DataError, match=says) as error:
-        read_paper("mine", {"mine": path})
-    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,15 @@ def _write_file(path: Path, told: str) -> None:
         raise StorageError(f"cannot write {path} ({error.strerror or error})") from None
 
 
+def _failed(failures: Sequence[str]) -> int:
+    """Say what failed of the cells that a command ran, if anything did; return the exit code."""
+    import sys
+
+    for failure in sorted(set(failures)):
+        sys.stderr.write(f"vrbench: failed: {failure}\n")
+    return 2 if failures else 0
+
+
 def leaderboard(arguments: Sequence[str]) -> int:
     """Print the rows of runs as a table or page, or check them.
 
@@ -180,8 +189,7 @@ def tune(arguments: Sequence[str]) -> int:
         folder=chosen.folder,
     )
     if chosen.out:
-        chosen.out.parent.mkdir(parents=True, exist_ok=True)
-        chosen.out.write_text(found)
+        _write_file(chosen.out, found)
     else:
         sys.stdout.write(found)
     return 0
@@ -284,7 +292,8 @@ def audit(arguments: Sequence[str]) -> int:
     )
     command = f"python -m vrbench audit {shlex.join(arguments)}"
     _say(chosen, page(found, "How exposed is this shop?", command))
-    return 0
+    every = (*found.categories, *found.adversaries, *found.defences)
+    return _failed([entry["error"] for entry in every if "error" in entry])
 
 
 def list_choices(arguments: Sequence[str]) -> int:
@@ -412,7 +421,7 @@ def reproduce(arguments: Sequence[str]) -> int:
     from vrbench.reproduce import reproduced
 
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
-    found = reproduced(
+    found, failures = reproduced(
         chosen.name,
         chosen.overrides,
         preset=chosen.preset,
@@ -423,7 +432,7 @@ def reproduce(arguments: Sequence[str]) -> int:
         format=chosen.format,
     )
     _say(chosen, found + "\n")
-    return 0
+    return _failed(failures)
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {

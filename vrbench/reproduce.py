@@ -32,8 +32,10 @@ def reproduced(
     dry_run: bool,
     read: bool,
     format: str,
-) -> str:
-    """Return a paper's table as text, run under every preset; or what would be run.
+) -> tuple[str, list[str]]:
+    """Return a paper's table as text, run under every preset, and what failed of the cells.
+
+    Or what would be run.
 
     Args:
         name: a file of ``conf/reproduce``.
@@ -62,7 +64,7 @@ def reproduced(
             preflight(["-m", *sweep], conf)
     head = _head(paper, chosen, format) + _changed(overrides)
     if dry_run:
-        return head + _planned(plan, conf)
+        return head + _planned(plan, conf), []
     for need in paper.data[chosen]:
         if not need.there:
             raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
@@ -71,6 +73,7 @@ def reproduced(
         files = files_of("reported", conf)
         theirs = printed(files.get(paper.reported, Path(f"{paper.reported}.yaml")), paper.show)
     told, heads, table = [head], [""], []
+    failures: list[str] = []
     for which, sweeps in plan.items():
         entries: list[Entry] = []
         asked = paper.runs[which][chosen]
@@ -87,7 +90,11 @@ def reproduced(
             left += f", {planned} without the overrides"
         told += ["", f"{_mark(format)}{which} ({left})", ""]
         told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, changed)]
-    return comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
+        failures += [entry["error"] for entry in entries if "error" in entry]
+        if not read and len(entries) < sum(wanted):
+            failures.append(f"{which}: {sum(wanted) - len(entries)} cells came to no end")
+    text = comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
+    return text, failures
 
 
 def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:

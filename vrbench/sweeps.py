@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vrbench.config import cells
 from vrbench.core.errors import ConfigError
-from vrbench.folders import own_dir
+from vrbench.folders import conf_dir, own_dir
 from vrbench.report.entries import Entry, read
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def launch(overrides: Sequence[str], folder: Path) -> None:
 
 
 def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
-    """Launch a sweep and return what its cells left behind below ``folder``.
+    """Launch a sweep and return what its cells left behind below ``folder``, one entry each.
 
     Cells that fail say so and leave the others alone; what is in the store is not made again.
 
@@ -62,9 +63,15 @@ def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
         folder: emptied of earlier cells, which the same sweep would write again.
 
     Raises:
-        ConfigError: if no cell left anything.
+        ConfigError: if a cell left nothing: its process was ended.
     """
     for old in folder.rglob("rows.json"):
         old.unlink()
     launch(overrides, folder)
-    return [entry | {"folder": str(path.parent)} for path, entry in read([folder])]
+    found = [entry | {"folder": str(path.parent)} for path, entry in read([folder])]
+    if len(found) < (wanted := cells(list(overrides), conf_dir())):
+        raise ConfigError(
+            f"{len(found)} of {wanted} cells came to an end: see the last lines of "
+            f"{folder / 'sweep.log'}; the same command goes on"
+        )
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import traceback
@@ -20,6 +21,18 @@ def line(error: BaseException) -> str:
     """Return an error as one line: its class and its text."""
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def ended(error: SystemExit) -> RuntimeError:
+    """Return the fault of a component that tried to end the process: nothing succeeded."""
+    told = RuntimeError(f"a component ended the process: exit code {error.code}")
+    return told.with_traceback(error.__traceback__)
+
+
+def of_argparse(error: SystemExit) -> bool:
+    """Whether a parser of a command line exits: it has said why, or shown its help."""
+    *_, last = traceback.extract_tb(error.__traceback__)
+    return last.filename == argparse.__file__
 
 
 def place(error: BaseException, *but: str) -> str:

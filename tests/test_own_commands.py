@@ -1,0 +1,192 @@
+"""Commands with a folder of one's own: its spaces and papers, and classes that end the process."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from vrbench.bench.space import Choices, read_space
+from vrbench.cli import main
+from vrbench.core.errors import ConfigError, DataError
+from vrbench.folders import files_of, overruled, own_first
+from vrbench.report.paper import read_paper
+from vrbench.reproduce import reproduced
+from vrbench.trouble import FULL
+
+CONF = Path(__file__).parents[1] / "conf"
+PAPER = """
+title: Mine
+source: nowhere
+note: small
+reported: numbers
+show: value
+axes: [recommender]
+metrics: [nDCG@20]
+labels: {recommender: {popular: Popular, random: Random}}
+claims: [{text: it is so, test: worse_than_random}]
+data: {boutique: []}
+runs:
+  only:
+    boutique:
+      - [dataset.num_items=120, dataset.num_users=80, threat=none, metrics=fast,
+         "recommender=popular,random", machine.threads=1, seed=0]
+"""
+NUMBERS = """
+tables: [{heads: [recommender, nDCG@20], rows: [[Popular, 0.75]]}]
+"""
+CODE = """
+import os
+import sys
+from vrbench.recommenders.bpr import BPRMF
+
+class Leaves(BPRMF):
+    def fit(self, *args, **kwargs):
+        sys.exit(0)
+
+class Dies(BPRMF):
+    def fit(self, *args, **kwargs):
+        os._exit(0)
+"""
+SMALL = ["dataset.num_items=120", "dataset.num_users=80", "machine.threads=1"]
+SMALL += ["recommender.epochs=1", "extractor.epochs=1", "scenario.min_items=3"]
+
+
+@pytest.fixture
+def mine(tmp_path, monkeypatch):
+    """A folder with a space, a paper and its numbers, and two recommenders that end the process."""
+    folder = tmp_path / "mine"
+    shipped = (CONF / "recommender" / "bprmf.yaml").read_text()
+    for name, text in (
+        ("tune/narrow", "recommender.lr: {choices: [0.1]}"),
+        ("tune/vbpr", "recommender.lr: {choices: [0.2]}"),
+        ("reproduce/mine", PAPER),
+        ("reported/numbers", NUMBERS),
+        ("recommender/leaves", shipped.replace("vrbench.recommenders.bpr.BPRMF", "ending.Leaves")),
+        ("recommender/dies", shipped.replace("vrbench.recommenders.bpr.BPRMF", "ending.Dies")),
+    ):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / f"{name}.yaml").write_text(text)
+    (tmp_path / "ending.py").write_text(CODE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", f"{CONF.parent}{os.pathsep}{tmp_path}")
+    monkeypatch.setenv("VRBENCH_STORE", str(tmp_path / "store"))
+    monkeypatch.delenv(FULL, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return folder
+
+
+@pytest.fixture
+def vrbench(monkeypatch, capfd):
+    """Return exit code and what is said of a command with ``--config-dir mine``."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["vrbench", *arguments, "--config-dir", "mine"])
+        with pytest.raises(SystemExit) as done:
+            main()
+        out, err = capfd.readouterr()
+        return done.value.code, out, err
+
+    return run
+
+
+def test_spaces_and_papers_of_ones_own_are_found_there(mine):
+    assert "narrow" not in files_of("tune", CONF)
+    with own_first(mine):
+        found = files_of("tune", CONF)
+        assert list(found) == sorted(found)
+        assert found["narrow"] == mine.resolve() / "tune" / "narrow.yaml"
+        assert read_space("vbpr", found, ["recommender.lr"]) == {"recommender.lr": Choices((0.2,))}
+        assert found["bprmf"] == CONF / "tune" / "bprmf.yaml"
+        with pytest.raises(ConfigError, match="no search space 'narow'; did you mean 'narrow'"):
+            read_space("narow", found, ["recommender.lr"])
+    assert overruled(mine) == [str(Path("tune") / "vbpr.yaml")]
+
+
+def test_a_paper_of_ones_own_is_planned_from_there(mine):
+    with own_first(mine):
+        told, failures = reproduced(
+            "mine",
+            ["scenario.max_items=4"],
+            preset=None,
+            data=None,
+            folder=mine,
+            dry_run=True,
+            read=False,
+            format="text",
+        )
+    assert failures == []
+    assert "Mine, on boutique" in told
+    assert "Changed, in every cell: scenario.max_items=4." in told
+    assert "only: 2 cells" in told
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong", "says"),
+    [
+        ("worse_than_random", "worse_than_rnadom", "no test 'worse_than_rnadom'; did you mean"),
+        ("    boutique:", "    botique:", "no data 'botique'; did you mean 'boutique'"),
+        ("[dataset.num_items=120", "[7", "runs.only.boutique: expected lists of overrides"),
+        ("title: Mine", "title: [", "describes no paper"),
+    ],
+)
+def test_what_is_wrong_in_a_paper_is_one_line(tmp_path, was, wrong, says):
+    path = tmp_path / "mine.yaml"
+    path.write_text(PAPER.replace(was, wrong))
+    with pytest.raises(DataError, match=says) as error:
+        read_paper("mine", {"mine": path})
+    assert "\n" not in str(error.value)
+
+
+def test_settings_are_tuned_in_a_space_of_ones_own(mine, vrbench):
+    code, out, _ = vrbench("tune", *SMALL, "recommender=bprmf", "threat=none", "--space", "narrow")
+    assert code == 0
+    assert "lr: 0.1" in out
+
+
+def test_a_class_that_ends_the_process_has_not_been_tuned(mine, vrbench):
+    asked = [*SMALL, "recommender=leaves", "threat=none", "--space", "narrow", "--trials", "1"]
+    code, out, err = vrbench("tune", *asked)
+    assert code not in (0, None)
+    assert not out
+    told = err.strip().splitlines()[-1]
+    assert f"{Path('ending.py').absolute()}:8: RuntimeError: a component ended the process" in told
+    assert "Traceback" not in err
+
+
+def test_a_command_line_that_is_wrong_is_still_the_parsers_to_refuse(mine, vrbench):
+    code, _, err = vrbench("tune", "--space")
+    assert code == 2
+    assert "expected one argument" in err
+    code, out, _ = vrbench("reproduce", "--help")
+    assert code == 0
+    assert "mine" in out
+
+
+@pytest.mark.slow
+def test_a_paper_of_ones_own_is_run(mine, vrbench):
+    code, out, _ = vrbench("reproduce", "mine", "--format", "csv")
+    assert code == 0
+    assert "0.75" in out
+    code, out, err = vrbench("reproduce", "mine", "recommender=popular,leaves")
+    assert code == 2
+    assert "only (2 of 2 cells)" in out
+    assert "vrbench: failed: recommender (ending.Leaves): " in err
+    code, _, err = vrbench("reproduce", "mine", "recommender=popular,dies")
+    assert code == 2
+    assert "vrbench: failed: only: 1 cells came to no end" in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("recommender", "says"),
+    [("leaves", "recommender (ending.Leaves): "), ("dies", "no rows in ")],
+)
+def test_an_audit_of_a_class_that_ends_the_process_has_not_succeeded(
+    mine, vrbench, recommender, says
+):
+    asked = [*SMALL, f"recommender={recommender}", "--categories", "2", "--items", "2"]
+    code, _, err = vrbench("audit", *asked)
+    assert code == 2
+    assert says in err
+    assert "Traceback" not in err
