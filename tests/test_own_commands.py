@@ -10,6 +10,7 @@ from vrbench.bench.space import Choices, read_space
 from vrbench.cli import main
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.folders import files_of, overruled, own_first
+from vrbench.report.claims import CLAIMS
 from vrbench.report.paper import read_paper
 from vrbench.reproduce import reproduced
 from vrbench.trouble import FULL
@@ -24,7 +25,7 @@ show: value
 axes: [recommender]
 metrics: [nDCG@20]
 labels: {recommender: {popular: Popular, random: Random}}
-claims: [{text: it is so, test: worse_than_random}]
+claims: []
 data: {boutique: []}
 runs:
   only:
@@ -117,14 +118,17 @@ def test_a_paper_of_ones_own_is_planned_from_there(mine):
         )
     assert failures == []
     assert "Mine, on boutique" in told
-    assert "Changed, in every cell: scenario.max_items=4." in told
     assert "only: 2 cells" in told
 
 
 @pytest.mark.parametrize(
     ("was", "wrong", "says"),
     [
-        ("worse_than_random", "worse_than_rnadom", "no test 'worse_than_rnadom'; did you mean"),
+        (
+            "claims: []",
+            "claims: [{text: so, test: worse_than_rnadom}]",
+            "no test 'worse_than_rnadom'; did you mean",
+        ),
         ("    boutique:", "    botique:", "no data 'botique'; did you mean 'boutique'"),
         ("[dataset.num_items=120", "[7", "runs.only.boutique: expected lists of overrides"),
         ("title: Mine", "title: [", "describes no paper"),
@@ -163,6 +167,16 @@ def test_a_command_line_that_is_wrong_is_still_the_parsers_to_refuse(mine, vrben
     assert "mine" in out
 
 
+def test_a_claim_about_what_is_not_told_apart_is_one_line(mine, vrbench, monkeypatch):
+    monkeypatch.setitem(CLAIMS, "worse_than_random", lambda cells: {}["attack"])
+    paper = mine / "reproduce" / "mine.yaml"
+    claim = "claims: [{text: so, test: worse_than_random}]"
+    paper.write_text(paper.read_text().replace("claims: []", claim))
+    code, _, err = vrbench("reproduce", "mine", "--read")
+    assert code == 2
+    assert "the test worse_than_random needs 'attack' among the axes" in err
+
+
 @pytest.mark.slow
 def test_a_paper_of_ones_own_is_run(mine, vrbench):
     code, out, _ = vrbench("reproduce", "mine", "--format", "csv")
@@ -170,7 +184,7 @@ def test_a_paper_of_ones_own_is_run(mine, vrbench):
     assert "0.75" in out
     code, out, err = vrbench("reproduce", "mine", "recommender=popular,leaves")
     assert code == 2
-    assert "only (2 of 2 cells)" in out
+    assert "only (2 of 2 cells, 2 without the overrides)" in out
     assert "vrbench: failed: recommender (ending.Leaves): " in err
     code, _, err = vrbench("reproduce", "mine", "recommender=popular,dies")
     assert code == 2

@@ -146,6 +146,20 @@ def test_an_error_of_a_dry_run_is_an_error(tmp_path):
     assert not list(tmp_path.rglob("rows.json"))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="arguments are text there")
+def test_names_are_utf8_whatever_the_locale_says(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "vrbench", "leaderboard", "帽子"],
+        cwd=tmp_path,
+        env=os.environ
+        | {"PYTHONPATH": str(ROOT), "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no readable rows.json below 帽子:" in done.stderr.decode()
+
+
 def test_a_terminal_that_lacks_a_letter_shows_another(tmp_path):
     """Whatever a message or a table holds, printing it ends in no traceback."""
     code = "from vrbench.cli import _print_anything; _print_anything(); print('帽子 é')"

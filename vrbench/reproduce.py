@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from vrbench.config import cells, preflight
-from vrbench.core.errors import MissingDataError
+from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.spec import digest
 from vrbench.folders import conf_dir, files_of
 from vrbench.report.claims import CLAIMS, Verdict
@@ -62,7 +61,7 @@ def reproduced(
     for sweeps in plan.values():
         for sweep in sweeps:
             preflight(["-m", *sweep], conf)
-    head = _head(paper, chosen, format) + _changed(overrides)
+    head = _head(paper, chosen, format)
     if dry_run:
         return head + _planned(plan, conf), []
     for need in paper.data[chosen]:
@@ -115,15 +114,25 @@ def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
 
 
 def _cells_in(folder: Path) -> list[Entry]:
-    return [entry for _, entry in readable([folder])]
+    return [entry for _, entry in readable([folder])] if folder.is_dir() else []
 
 
 def _verdicts(paper: Paper, entries: Sequence[Entry], overrides: Sequence[str]) -> list[str]:
-    """Return one line per claim, and what was left out or failed."""
+    """Return one line per claim, and what was left out or failed.
+
+    Raises:
+        DataError: if a claim is about what the paper's file does not tell apart.
+    """
     told = []
     for claim in paper.claims:
         ours = measured(entries, paper.axes, paper.labels, [claim.metric], claim.show)
-        verdict = _weakened(CLAIMS[claim.test](ours), overrides)
+        try:
+            found = CLAIMS[claim.test](ours)
+        except KeyError as axis:
+            raise DataError(
+                f"reproduce {paper.name}: the test {claim.test} needs {axis} among the axes"
+            ) from axis
+        verdict = _weakened(found, overrides)
         told.append(f"- claim: {claim.text} | {verdict}")
     told += sorted({f"- left out: {e['skipped']}" for e in entries if "skipped" in e})
     return told + sorted({f"- failed: {e['error']}" for e in entries if "error" in e})
@@ -161,14 +170,6 @@ def _head(paper: Paper, chosen: str, format: str) -> str:
     if paper.reported is None and paper.claims:
         lines += ["", "No table of it can be had: what is claimed is tested."]
     return "\n".join(lines)
-
-
-def _changed(overrides: Sequence[str]) -> str:
-    """Return what is run otherwise than the file says; nothing if it is run as it stands."""
-    if not overrides:
-        return ""
-    changed = shlex.join(overrides)
-    return f"\n\nChanged, in every cell: {changed}. What is claimed was claimed without that."
 
 
 def _planned(plan: dict[str, list[list[str]]], conf: Path) -> str:
