@@ -1,6 +1,8 @@
-"""Kills, company, flipped bits: what was stored is never lost, mixed or silently wrong."""
+"""Kills, company, full disks: what was stored is never lost, mixed or silently wrong."""
 
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -99,6 +101,50 @@ def test_several_at_once_make_the_same(tmp_path, undisturbed, count):
     for process in [start(tmp_path) for _ in range(count)]:
         finish(process)
     assert content(tmp_path) == undisturbed
+
+
+def test_who_waits_for_a_stopped_holder_goes_on_when_it_does_or_dies(tmp_path, undisturbed):
+    for wake in (signal.SIGCONT, signal.SIGKILL):
+        root = tmp_path / wake.name
+        holder = start(root, 1.0)
+        wait_for_draft(root)
+        holder.send_signal(signal.SIGSTOP)
+        waiting = start(root, 0.02)
+        with pytest.raises(subprocess.TimeoutExpired):
+            waiting.wait(timeout=8)
+        holder.send_signal(wake)
+        finish(waiting)
+        holder.communicate()
+        assert content(root) == undisturbed
+
+
+@pytest.fixture
+def root_user():
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("needs root")
+
+
+def test_a_full_disk_is_said_and_what_was_stored_is_kept(tmp_path, root_user, undisturbed):
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(small)]
+    if subprocess.run(mounted, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        process = start(small / "store")
+        told = process.communicate(timeout=120)[1]
+        assert process.returncode == 1
+        assert "no space left for the store" in told
+        assert "Traceback" not in told
+        kept = content(small / "store")
+        assert kept
+        assert kept.items() <= undisturbed.items()
+        assert not drafts(small / "store")
+        shutil.copytree(small / "store", tmp_path / "larger")
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+    finish(start(tmp_path / "larger"))
+    assert content(tmp_path / "larger") == undisturbed
 
 
 def test_flipped_bits_are_never_silent(tmp_path):

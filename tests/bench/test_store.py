@@ -125,6 +125,18 @@ def test_what_is_in_the_store_is_read_without_a_lock_or_a_write(read_only):
     assert sorted(read_only.rglob("*")) == before
 
 
+def test_who_may_not_read_a_file_is_told_who_can_let_him(read_only, monkeypatch):
+    monkeypatch.setattr(seal, "_checked", set())  # as in a process that has not read it yet
+    for file in read_only.glob("small/*/tensors.safetensors"):
+        os.chmod(file, 0o400 if os.geteuid() == 0 else 0)  # as older versions wrote them
+    with (
+        unprivileged(),
+        pytest.raises(StorageError, match=r"Permission denied\. Its owner") as told,
+    ):
+        ask_for_two(Store(read_only), 1)
+    assert "delete" not in str(told.value)
+
+
 def test_a_damaged_artifact_says_what_to_delete(tmp_path):
     store = Store(tmp_path)
     folder = tmp_path / store.fetch("s", 1, lambda: {"x": torch.ones(1)}).spec
