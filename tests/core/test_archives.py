@@ -131,3 +131,12 @@ def test_the_bytes_of_an_array_are_what_its_type_can_be():
     for kind in ("O", "V8", "M8", "f16", "S0", "U9999999", "i4,i4", "(3,)i4", "c8"):
         with pytest.raises(ValueError, match="not read"):
             dtype_of(kind)
+
+
+def test_a_damaged_archive_is_one_short_line_whatever_its_reader_says(tmp_path):
+    path = tmp_path / "a.zip"
+    path.touch()
+    with pytest.raises(DataError, match=r"a\.zip is damaged") as error, reading(path):
+        raise zipfile.BadZipFile("x" * 900 + "\nmore")
+    assert len(str(error.value)) < 300 + len(str(path))
+    assert "\n" not in str(error.value)

@@ -37,10 +37,15 @@ def reading(path: Path) -> Iterator[None]:
     except VRBenchError:
         raise
     except zipfile.BadZipFile as error:
-        raise DataError(f"{path} is damaged ({error}): delete it and fetch it again") from error
+        told = _cut(error)
+        raise DataError(f"{path} is damaged ({told}): delete it and fetch it again") from error
     except Exception as error:
-        told = (str(error).splitlines() or [""])[0][:200] or type(error).__name__
-        raise DataError(f"cannot read {path}: {told}") from error
+        raise DataError(f"cannot read {path}: {_cut(error)}") from error
+
+
+def _cut(error: Exception) -> str:
+    """Return the beginning of what a reader says, which may be as long as the file."""
+    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
 
 
 def allowed(packed: int) -> int:
