@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from vrbench.core.errors import StorageError
+from vrbench.report import writing
 from vrbench.report.tables import FORMATS
 
 PUBLISHED = 5  # seeds of a published table
@@ -36,23 +36,10 @@ def _say(chosen: argparse.Namespace, told: str) -> None:
     import sys
 
     if chosen.out:
-        _write_file(chosen.out, told)
+        writing.write(chosen.out, told)
         sys.stdout.write(f"{chosen.out}\n")
     else:
         sys.stdout.write(told)
-
-
-def _write_file(path: Path, told: str) -> None:
-    """Write a file that was asked for.
-
-    Raises:
-        StorageError: if it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(told, encoding="utf-8")
-    except OSError as error:
-        raise StorageError(f"cannot write {path} ({error.strerror or error})") from None
 
 
 def _failed(failures: Sequence[str]) -> int:
@@ -86,6 +73,7 @@ def leaderboard(arguments: Sequence[str]) -> int:
     checks.add_argument("--sample-seed", type=int, default=0, help="which (0)")
     checks.add_argument("--tolerance", type=float, default=1e-3, help="relative (0.001)")
     chosen = parser.parse_args(arguments)
+    writing.check(chosen.out, chosen.record)
     if chosen.check:
         return _check(chosen)
     import json
@@ -97,7 +85,7 @@ def leaderboard(arguments: Sequence[str]) -> int:
     entries = load(chosen.folders)
     if chosen.record:
         found = counted([entry for _, entry in read(chosen.folders)])
-        _write_file(chosen.record, record(found))
+        writing.write(chosen.record, record(found))
     if chosen.format == "html":
         from vrbench.report.leaderboard_page import page
 
@@ -142,6 +130,7 @@ def curves(arguments: Sequence[str]) -> int:
     parser.add_argument("--reported", type=Path, help="a file of conf/reported")
     parser.add_argument("--picture", type=Path, help="draw a PNG, SVG or PDF")
     chosen = parser.parse_args(arguments)
+    writing.check(chosen.out, chosen.picture)
     from vrbench.report import curves as report
     from vrbench.report.leaderboard import load
 
@@ -172,6 +161,7 @@ def tune(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, default=Path("runs/tune"), help="of the journals")
     parser.add_argument("--out", type=Path, help="write the best settings to this YAML file")
     chosen = parser.parse_intermixed_args(arguments)
+    writing.check(chosen.out)
     import logging
     import sys
 
@@ -189,7 +179,7 @@ def tune(arguments: Sequence[str]) -> int:
         folder=chosen.folder,
     )
     if chosen.out:
-        _write_file(chosen.out, found)
+        writing.write(chosen.out, found)
     else:
         sys.stdout.write(found)
     return 0
@@ -253,6 +243,7 @@ def compare(arguments: Sequence[str]) -> int:
     parser.add_argument("--side", choices=("before", "after"), default="before", help="an attack")
     parser.add_argument("--correction", choices=("holm", "fdr", "none"), default="holm")
     chosen = parser.parse_args(arguments)
+    writing.check(chosen.out)
     from vrbench.report import significance as report
 
     models = report.samples(chosen.folders, chosen.metric, chosen.side)
@@ -276,6 +267,7 @@ def audit(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, default=Path("runs/audit"), help="of the runs")
     parser.add_argument("--out", type=Path, default=Path("audit.html"), help="the report")
     chosen = parser.parse_intermixed_args(arguments)
+    writing.check(chosen.out)
     import logging
     import shlex
 
@@ -389,6 +381,7 @@ def design(arguments: Sequence[str]) -> int:
     parser.add_argument("--picture", type=Path, help="also draw several users on one PNG")
     _with_format(parser)
     chosen = parser.parse_intermixed_args(arguments)
+    writing.check(chosen.out, chosen.picture)
     import logging
 
     from vrbench.designing import designed
@@ -416,6 +409,7 @@ def reproduce(arguments: Sequence[str]) -> int:
     parser.add_argument("--folder", type=Path, default=Path("reproduced"), help="of the rows")
     _with_format(parser)
     chosen = parser.parse_intermixed_args(arguments)
+    writing.check(chosen.out)
     import logging
 
     from vrbench.reproduce import reproduced

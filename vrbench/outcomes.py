@@ -116,9 +116,11 @@ class Report(Callback):
 
     def _collect(self, folders: list[Path]) -> list[dict[str, Any]]:
         """Return what the runs of this command left, and note what failed of it."""
+        from vrbench.report.entries import readable
+
         found = [folder / name for folder in folders for name in (ROWS, PLAN)]
-        told = [json.loads(path.read_text()) for path in found if path.is_file()]
-        entries = [entry for entry in told if entry.get("sweep") == self.sweep]
+        told = readable(path for path in found if path.exists())
+        entries = [entry for _, entry in told if entry.get("sweep") == self.sweep]
         self.failures.extend(entry["error"] for entry in entries if "error" in entry)
         if entries and all("skipped" in entry for entry in entries):
             self.failures.append("every cell was skipped")

@@ -18,7 +18,7 @@ from vrbench.report.tables import FORMATS, comma_separated, plain
 from vrbench.sweeps import launch, merged
 
 log = logging.getLogger(__name__)
-OF_NO_PROTOCOL = (*OF_THE_PLACE, "machine.threads=", "machine.device=")  # moves no verdict
+OF_NO_PROTOCOL = (*OF_THE_PLACE, "seed=", "machine.threads=", "machine.device=")
 
 
 def reproduced(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 
@@ -16,9 +17,14 @@ from vrbench.core.files import regular
 from vrbench.report.identity import besides, size
 from vrbench.report.leaderboard import Entry, columns
 from vrbench.report.order import natural
+from vrbench.report.writing import write
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 QUERIES = "queries"
 EPS = "eps"
+PICTURES = ("png", "svg", "pdf")  # endings
 AXES = (
     "dataset",
     "threat",
@@ -201,7 +207,23 @@ def draw(
         metric: what is drawn upwards.
         path: where to; the ending says the format.
         x, y: what is written at the axes; without ``y``, that it is a change in percent.
+
+    Raises:
+        ConfigError: if the ending is of no format.
+        StorageError: if it cannot be written.
     """
+    from matplotlib import rc_context
+
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in PICTURES:
+        raise ConfigError(f"cannot draw {path}: its name must end in .{', .'.join(PICTURES)}")
+    out = io.BytesIO()
+    with rc_context({"text.parse_math": False}):  # a dollar in a name is a dollar
+        _figure(lines, metric, x, y).savefig(out, format=kind)
+    write(path, out.getvalue())
+
+
+def _figure(lines: Sequence[Curve], metric: str, x: str, y: str | None) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4.2), layout="constrained", dpi=150)
@@ -224,4 +246,4 @@ def draw(
     axes.set_ylabel(y or f"change of {metric} (%)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-    figure.savefig(path)
+    return figure

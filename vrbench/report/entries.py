@@ -11,6 +11,7 @@ from typing import Any
 
 from vrbench.core.errors import DataError, MissingDataError, VRBenchError
 from vrbench.core.files import regular
+from vrbench.report.shape import misshapen
 
 log = logging.getLogger(__name__)
 Entry = dict[str, Any]
@@ -75,22 +76,9 @@ def _entry(text: str) -> Entry:
         )
     if not all(isinstance(parts.get(axis), dict) and "name" in parts[axis] for axis in AXES):
         raise DataError(f"does not name its {', '.join(AXES)}")
-    if not all(
-        isinstance(made, dict) and isinstance(made.get("name"), str) for made in parts.values()
-    ):
-        raise DataError("names of parts are no text")
-    if not isinstance(told.get("seed", 0), int) or not isinstance(told.get("overrides", []), list):
-        raise DataError("seed or overrides are of another kind")
-    if not isinstance(told.get("rows", []), list) or not all(map(_is_row, told.get("rows", []))):
-        raise DataError("rows are no measurements")
+    if wrong := misshapen(told):
+        raise DataError(f"{', '.join(wrong)}: of another kind than a run leaves them")
     return dict(told)
-
-
-def _is_row(row: Any) -> bool:
-    if not isinstance(row, dict) or not isinstance(row.get("metric"), str):
-        return False
-    sides = (row.get(side) for side in ("before", "after", "control", "std", "p"))
-    return all(side is None or type(side) in (int, float) for side in sides)
 
 
 def may_show(entry: Entry) -> bool:
@@ -128,6 +116,8 @@ def record(entries: Sequence[Entry]) -> str:
     kept = []
     for entry in entries:
         told = {k: v for k, v in entry.items() if k not in NOT_KEPT}
-        told["overrides"] = [o for o in entry["overrides"] if not o.startswith(OF_THE_PLACE)]
+        told["overrides"] = [
+            o for o in entry.get("overrides", []) if not o.startswith(OF_THE_PLACE)
+        ]
         kept.append(json.dumps(told))
     return "\n".join(sorted(kept)) + "\n"

@@ -10,6 +10,7 @@ from typing import Any
 from vrbench.core.errors import ConfigError
 from vrbench.report import plots
 from vrbench.report.entries import may_show, not_shown
+from vrbench.report.identity import seeds
 from vrbench.report.leaderboard import (
     AXES,
     SHOP,
@@ -179,7 +180,7 @@ def _pictures(grid: Sequence[Cell]) -> tuple[list[Picture], list[str]]:
 
 def _made(entries: Sequence[Entry]) -> list[tuple[str, str]]:
     told = [("runs", str(len(entries)))]
-    told.append(("seeds", ", ".join(map(str, sorted({e["seed"] for e in entries})))))
+    told.append(("seeds", ", ".join(map(str, sorted({seeds(e)[0] for e in entries})))))
     for versions in dict.fromkeys(
         ", ".join(f"{name} {v}" for name, v in e.get("versions", {}).items()) for e in entries
     ):

@@ -64,9 +64,9 @@ def picture(path: Path, alt: str, caption: str, height: int | None = None) -> Pi
     """Return the file's picture, cut off below ``height`` pixels.
 
     Raises:
-        OSError: if it is missing, or not a picture.
+        OSError: if it is missing, or no PNG.
     """
-    with Image.open(path) as image:
+    with Image.open(path, formats=("PNG",)) as image:  # what runs write, and nothing else
         image.load()
     whole = image.convert("RGB")
     shown = whole.crop((0, 0, whole.width, min(height or whole.height, whole.height)))

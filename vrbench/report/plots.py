@@ -23,6 +23,7 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "vrbench",
     "font.size": 9,
+    "text.parse_math": False,  # a dollar in a name is a dollar
     "text.color": INK,
     "axes.labelcolor": INK,
     "axes.edgecolor": INK,

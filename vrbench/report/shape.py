@@ -1,0 +1,99 @@
+"""Of which kind everything in ``rows.json`` is: files of others are read by code that trusts it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import isfinite
+from typing import Any
+
+Check = Callable[[Any], bool]
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _whole(value: Any) -> bool:
+    return type(value) is int and abs(value) < 2**63
+
+
+def _number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e300 and isfinite(value)
+
+
+def _maybe(check: Check) -> Check:
+    return lambda value: value is None or check(value)
+
+
+def _list_of(check: Check) -> Check:
+    return lambda value: isinstance(value, list) and all(map(check, value))
+
+
+def _any_of(*checks: Check) -> Check:
+    return lambda value: any(check(value) for check in checks)
+
+
+def _table_of(check: Check) -> Check:
+    return lambda value: isinstance(value, dict) and all(map(check, value.values()))
+
+
+def _record(fields: Mapping[str, Check], needed: tuple[str, ...] = ()) -> Check:
+    def check(value: Any) -> bool:
+        if not isinstance(value, dict) or not set(needed) <= value.keys():
+            return False
+        return all(fields[key](v) for key, v in value.items() if key in fields)
+
+    return check
+
+
+_SCALAR = _maybe(_any_of(_text, _number, lambda value: isinstance(value, bool)))
+_ROW = {
+    "metric": _text,
+    "better": _text,
+    "per": _text,
+    "n": _whole,
+    **dict.fromkeys(("before", "after", "control", "std", "p"), _maybe(_number)),
+}
+_PART = {
+    "name": _text,
+    "key": _maybe(_text),
+    "component": _maybe(_text),
+    "settings": _maybe(lambda value: isinstance(value, dict)),
+    "norm": _maybe(_text),
+    "eps": _SCALAR,  # pages say what is no number
+}
+_STANDING = _maybe(_record(dict.fromkeys(("chr", "uniform", "lift"), _number), ("chr", "uniform")))
+_CASE = {
+    **dict.fromkeys(("source", "target", "labels"), _text),
+    **dict.fromkeys(("items", "k"), _whole),
+    "standing": _maybe(_record({"source": _STANDING, "target": _STANDING})),
+}
+_STEP = {"address": _text, "stage": _text, "device": _maybe(_text)}
+_METRIC = _record({"key": _text, "settings": lambda value: isinstance(value, dict)}, ("key",))
+_MOVED = {
+    "item": _text,
+    "position": _whole,
+    **dict.fromkeys(("rank_before", "rank_after", "top_before", "top_after"), _maybe(_number)),
+}
+FIELDS: dict[str, Check] = {
+    "parts": _table_of(_record(_PART, ("name",))),
+    "seed": _whole,
+    "extractor_seed": _whole,
+    "overrides": _list_of(_text),
+    "rows": _list_of(_record(_ROW, ("metric", "before", "after"))),
+    "case": _maybe(_record(_CASE, ("source", "target", "labels"))),
+    "metrics": _maybe(_table_of(_METRIC)),
+    "machine": _maybe(_record(dict.fromkeys(("device", "precision"), _text))),
+    "items": _maybe(_list_of(_record(_MOVED))),
+    "versions": _table_of(_SCALAR),
+    "stages": _list_of(_record(_STEP, ("address",))),
+    "extractor": _maybe(lambda value: isinstance(value, dict)),
+    "redistributable": _maybe(lambda value: isinstance(value, bool)),
+    "seconds": _maybe(_number),
+    **dict.fromkeys(("skipped", "error", "sweep", "began", "folder"), _text),
+}
+
+
+def misshapen(entry: Mapping[str, Any]) -> list[str]:
+    """Return the names of what is of another kind than a run leaves it."""
+    return [key for key, check in FIELDS.items() if key in entry and not check(entry[key])]
