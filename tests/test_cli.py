@@ -199,7 +199,8 @@ def test_pictures_are_exported_and_judged_again_with_the_same_numbers(tmp_path):
 
 
 def test_parameters_are_attacked_measured_and_compared_from_the_command_line(tmp_path):
-    small = [*SMALL[:2], "recommender=bprmf", "recommender.epochs=8", "recommender.lr=0.02"]
+    small = [*SMALL[:2], "recommender=bprmf", "recommender.epochs=60", "recommender.lr=0.02"]
+    small += ["recommender.l2=0", "recommender.patience=30"]  # what learnt nothing cannot fall
     small += ["threat=parameters", "metrics=handson", "machine.threads=1", "scenario.min_items=3"]
     done = vrbench("-m", *small, "attack=embedding_fgsm,embedding_noise", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
