@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from vrbench.data.colours import colours
 from vrbench.extractors.colour import Colour
+from vrbench.testing.world import toy_world
 
 torch.set_num_threads(1)
 
@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def world():
-    return colours()
+    return toy_world()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.attacks.test_promises import NOT_FINITE, NOT_ONE_PICTURE_EACH, TOO_FAR, Own
-from tests.contracts import Redder, victim
 from vrbench.attacks.adam import AdamPGD
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.compose import Compose
@@ -26,6 +25,7 @@ from vrbench.attacks.square import Square
 from vrbench.attacks.zoo import ZOO
 from vrbench.core.errors import VRBenchError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import Redder, victim
 
 HOUSE = [
     AdamPGD(steps=3),

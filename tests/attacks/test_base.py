@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts import Redder, victim
 from vrbench.attacks.base import Classes, TwoSpeed, Verdict, classes_of, gradient
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.cw import CW
@@ -21,6 +20,7 @@ from vrbench.attacks.pgd import PGD
 from vrbench.core.errors import DivergedError, VRBenchError
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import describe
+from vrbench.testing.attacks import Redder, victim
 
 WHITE_BOX = [CW, DDN, DeepFool, FMN, JSMA, LBFGS, MIFGSM, PGD]
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from tests.contracts import Classified, victim
 from vrbench.attacks.adam import AdamPGD
 from vrbench.attacks.base import BlackBox, Cost
 from vrbench.attacks.budget import Linf
@@ -24,6 +23,7 @@ from vrbench.attacks.regression import FeatureRegression
 from vrbench.attacks.square import Square
 from vrbench.attacks.zoo import ZOO
 from vrbench.core.seeds import Streams
+from vrbench.testing.attacks import Classified, victim
 
 EXACT = [
     (Noise(), Cost(0, 0)),

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts import AttackContract, Redder
 from vrbench.attacks.base import Verdict
 from vrbench.attacks.budget import L2
 from vrbench.attacks.cw import CW
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import AttackContract, Redder
 
 FREE = L2(eps=float("inf"), store="float")
 

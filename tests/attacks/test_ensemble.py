@@ -4,7 +4,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts import AttackContract, classified_as, victim
 from vrbench.attacks.base import Attack, TwoSpeed, Verdict
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.cw import CW
@@ -16,6 +15,7 @@ from vrbench.attacks.square import Square
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.spec import describe, digest
+from vrbench.testing.attacks import AttackContract, classified_as, victim
 
 
 def members():

@@ -4,12 +4,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts import AttackContract, Redder
 from vrbench.attacks.base import Oracle, QueryLimitError, Verdict
 from vrbench.attacks.budget import Linf
 from vrbench.attacks.estimation import NES, SPSA
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import AttackContract, Redder
 
 
 class TestSPSA(AttackContract):

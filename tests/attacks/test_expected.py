@@ -3,7 +3,6 @@ from functools import partial
 import pytest
 import torch
 
-from tests.contracts import AttackContract, Redder
 from vrbench.attacks.base import TwoSpeed, Verdict
 from vrbench.attacks.budget import Linf
 from vrbench.attacks.cw import CW
@@ -15,6 +14,7 @@ from vrbench.core.seeds import Streams, stream
 from vrbench.extractors.random import RandomResize
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.swift import swift
+from vrbench.testing.attacks import AttackContract, Redder
 from vrbench.threats.case import Case
 from vrbench.threats.objectives import TargetClass
 

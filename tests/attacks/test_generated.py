@@ -3,13 +3,13 @@ from functools import partial
 import pytest
 import torch
 
-from tests.contracts import AttackContract, Redder
 from tests.generators.test_design import Flat
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.generated import Generated
 from vrbench.core.errors import DivergedError, IncompatibleError
 from vrbench.core.seeds import Streams
 from vrbench.generators.design import Design
+from vrbench.testing.attacks import AttackContract, Redder
 
 FREE = L2(eps=float("inf"))
 

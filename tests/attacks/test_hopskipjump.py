@@ -4,12 +4,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts import AttackContract, Redder, classified_as, victim
 from vrbench.attacks.base import Oracle, Verdict
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.hopskipjump import HopSkipJump
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import AttackContract, Redder, classified_as, victim
 
 FREE = L2(eps=float("inf"), store="float")
 

@@ -4,13 +4,13 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from tests.contracts import AttackContract, Redder
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.imported import Imported
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.spec import describe, digest
 from vrbench.report.exchange import write_pictures
+from vrbench.testing.attacks import AttackContract, Redder
 
 FREE = L2(eps=float("inf"))
 

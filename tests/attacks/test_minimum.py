@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from tests.contracts import AttackContract, Classified, Redder, victim
 from vrbench.attacks.base import TwoSpeed, Verdict
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.cw import CW
@@ -18,6 +17,7 @@ from vrbench.attacks.lbfgs import LBFGS
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.data.colours import colours
+from vrbench.testing.attacks import AttackContract, Classified, Redder, victim
 
 INF = float("inf")
 FREE, FREE_LINF = L2(eps=INF, store="float"), Linf(eps=INF, store="float")

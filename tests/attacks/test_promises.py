@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 import torch
 
-from tests.contracts import Redder
 from vrbench.attacks.base import Attack, Oracle, QueryLimitError, Verdict
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.ensemble import Ensemble
@@ -18,6 +17,7 @@ from vrbench.attacks.square import Square
 from vrbench.attacks.zoo import ZOO
 from vrbench.core.errors import ConfigError, ContractError, DivergedError, VRBenchError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import Redder
 
 ITEMS = torch.tensor([5, 2, 9])
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
-from tests.contracts import AttackContract, Redder, victim
 from vrbench.attacks.base import Oracle, Verdict
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.estimation import NES, SPSA
 from vrbench.attacks.regression import FeatureRegression, _pulled_back, shortest_fit
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import AttackContract, Redder, victim
 
 
 def seen_by(network, goal):

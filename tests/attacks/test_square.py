@@ -4,13 +4,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts import AttackContract, classified_as, victim
 from vrbench.attacks.base import Oracle, Verdict
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.rows import Rows
 from vrbench.attacks.square import Square, _pulse, _pulses, _square, _tiles
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import AttackContract, classified_as, victim
 
 
 class TestSquare(AttackContract):

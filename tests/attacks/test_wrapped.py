@@ -9,13 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from tests.contracts import AttackContract, victim
 from vrbench.attacks.base import Classes, Verdict
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.pgd import PGD
 from vrbench.attacks.wrapped import Wrapped
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import AttackContract, victim
 
 TORCHATTACKS = partial(
     Wrapped,

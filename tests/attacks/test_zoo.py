@@ -4,12 +4,12 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.contracts import AttackContract, classified_as, victim
 from vrbench.attacks.base import Oracle, Verdict
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.zoo import ZOO, _Blocks
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
+from vrbench.testing.attacks import AttackContract, classified_as, victim
 
 
 class TestZOO(AttackContract):

@@ -5,7 +5,6 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.contracts import victim
 from vrbench.attacks.base import Verdict
 from vrbench.attacks.budget import Linf
 from vrbench.attacks.pgd import PGD
@@ -20,6 +19,7 @@ from vrbench.extractors.random import RandomResize
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.swift import swift
 from vrbench.extractors.training.standard import Standard
+from vrbench.testing.attacks import victim
 
 PIXELS = torch.randint(0, 256, (4, 3, 40, 32), generator=stream(0)) / 255
 FRONTS = {

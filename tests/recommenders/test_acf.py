@@ -3,13 +3,13 @@ from functools import partial
 import pytest
 import torch
 
-from tests.recommenders.contract import PairwiseContract
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.acf import ACF
 from vrbench.recommenders.base import Sizes
+from vrbench.testing.recommenders import PairwiseContract
 
 FAST = {
     "factors": 8,

@@ -1,13 +1,13 @@
 import pytest
 import torch
 
-from tests.recommenders.contract import NONE, RecommenderContract
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders import alexrank
 from vrbench.recommenders.alexrank import AlexRank, distances
 from vrbench.recommenders.base import Sizes
+from vrbench.testing.recommenders import NONE, RecommenderContract
 
 
 class TestAlexRank(RecommenderContract):

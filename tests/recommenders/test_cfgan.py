@@ -4,11 +4,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.recommenders.contract import RecommenderContract
 from vrbench.core.errors import ConfigError, DivergedError
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.cfgan import CFGAN
+from vrbench.testing.recommenders import RecommenderContract
 
 FAST = {"hidden": 24, "critic_hidden": 12, "batch_size": 9, "critic_batch": 9, "eval_every": 2}
 FAST |= {"lr": 0.005, "critic_lr": 0.005, "epochs": 60, "alpha": 0.05}

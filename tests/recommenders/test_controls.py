@@ -1,11 +1,11 @@
 import torch
 
-from tests.recommenders.contract import NONE, RecommenderContract
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.controls import Popular, Random
 from vrbench.recommenders.ranking import rank
+from vrbench.testing.recommenders import NONE, RecommenderContract
 
 
 class TestPopular(RecommenderContract):

@@ -8,12 +8,12 @@ import torch
 
 import tests.recommenders
 from tests.another_device import DEVICE, Placed, another_device
-from tests.recommenders.contract import RecommenderContract
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.epochs import EpochRecommender
 from vrbench.recommenders.injection import inject
 from vrbench.recommenders.ranking import rank
+from vrbench.testing.recommenders import RecommenderContract
 
 for module in pkgutil.iter_modules(tests.recommenders.__path__):
     if module.name.startswith("test_") and module.name != "test_devices":

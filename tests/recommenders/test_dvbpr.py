@@ -4,7 +4,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.recommenders.contract import PairwiseContract
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.extractors.base import Lesson
@@ -14,6 +13,7 @@ from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.testing.recommenders import PairwiseContract
 
 FAST = {
     "factors": 8,

@@ -3,11 +3,11 @@ from functools import partial
 import pytest
 import torch
 
-from tests.recommenders.contract import PairwiseContract
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.fm import FM
+from vrbench.testing.recommenders import PairwiseContract
 
 FAST = {
     "factors": 8,

@@ -3,7 +3,6 @@ from functools import partial
 import pytest
 import torch
 
-from tests.recommenders.contract import NONE, RecommenderContract
 from vrbench.core.errors import ConfigError, DivergedError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
@@ -11,6 +10,7 @@ from vrbench.recommenders import walks
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.graphgan import GraphGAN
 from vrbench.recommenders.walks import log_chance, trees_of, walk
+from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"factors": 8, "pretrain_epochs": 40, "pretrain_lr": 0.05, "pretrain_l2": 0.01}
 FAST |= {"pretrain_batch": 64, "epochs": 2, "walks": 4, "batch_size": 66, "lr": 0.005}

@@ -4,13 +4,13 @@ from itertools import product
 import pytest
 import torch
 
-from tests.recommenders.contract import NONE, RecommenderContract
 from vrbench.core.errors import ConfigError, DivergedError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.irgan import IRGAN
 from vrbench.recommenders.policy import drawn, policy_loss
+from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"factors": 8, "pretrain_epochs": 40, "pretrain_lr": 0.05, "pretrain_batch": 64}
 FAST |= {"critic_batch": 512, "batch_size": 30, "samples": 16, "l2": 0.05, "dns": 2}

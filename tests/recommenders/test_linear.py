@@ -8,7 +8,6 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
-from tests.recommenders.contract import RecommenderContract
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
@@ -18,6 +17,7 @@ from vrbench.recommenders.neighbours import ItemKNN
 from vrbench.recommenders.slim import SLIM
 from vrbench.recommenders.svd import PureSVD
 from vrbench.recommenders.wrmf import WRMF
+from vrbench.testing.recommenders import RecommenderContract
 
 SIZES = Sizes(30, 36, ())
 USERS, ALL = torch.arange(30), torch.arange(36)

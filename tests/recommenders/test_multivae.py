@@ -5,13 +5,13 @@ import torch
 import torch.nn.functional as F
 from torch.distributions import Normal, kl_divergence
 
-from tests.recommenders.contract import NONE, RecommenderContract
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.multivae import MultiVAE, divergence
 from vrbench.recommenders.rows import matrix_of
+from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"hidden": 24, "latent": 8, "epochs": 80, "batch_size": 10, "lr": 0.01}
 SIZES = Sizes(30, 36, ())

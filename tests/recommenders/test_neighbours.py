@@ -5,12 +5,12 @@ import pytest
 import torch
 from scipy import sparse
 
-from tests.recommenders.contract import RecommenderContract
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.neighbours import ItemKNN, RP3Beta, UserKNN, nearest
+from vrbench.testing.recommenders import RecommenderContract
 
 SIZES = Sizes(30, 36, ())
 ALL = torch.arange(36)

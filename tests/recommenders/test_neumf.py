@@ -4,13 +4,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from tests.recommenders.contract import NONE, RecommenderContract
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders import neumf
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.neumf import NeuMF
+from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"factors": 8, "hidden": 16, "depth": 2, "epochs": 60, "batch_size": 64, "lr": 0.01}
 SIZES = Sizes(30, 36, ())

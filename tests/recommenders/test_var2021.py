@@ -5,7 +5,6 @@ from functools import partial
 import pytest
 import torch
 
-from tests.recommenders.contract import RecommenderContract
 from tests.recommenders.test_acf import maps  # noqa: F401 (a fixture)
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
@@ -13,6 +12,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.extractors.small import SmallCNN
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.var2021 import ACF2021, AMR2021, DVBPR2021, FM2021, VBPR2021
+from vrbench.testing.recommenders import RecommenderContract
 
 FAST = {"factors": 8, "epochs": 60, "batch_size": 32}
 RATES = {"lr_user": 0.1, "lr_item": 0.1, "lr_visual": 0.3, "l2_user": 0.001}

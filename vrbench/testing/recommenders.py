@@ -1,29 +1,35 @@
 """What every recommender must do. Subclass, set ``make``, and inherit its tests."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
+from torch import Tensor
 
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import Signal, Table
+from vrbench.core.visuals import Signal, Table, Visuals
+from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
+from vrbench.extractors.colour import Colour
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.ranking import rank
+from vrbench.testing.world import ToyWorld
 
 NONE = torch.empty(0, dtype=torch.int64)
 
 
-class RecommenderContract:
-    make: ClassVar  # (sizes) -> a recommender, with settings that suit a small world
+class RecommenderContract(ToyWorld):
+    """Thirty people who like one of three colours, and 36 items to be ranked for them."""
+
+    make: ClassVar[Any]  # (sizes) -> a recommender, with settings that suit a small world
     ranks_well = True  # of 12 items of a colour it finds those a user has not seen
     seeded = True  # another seed is another model; False: a problem with one solution
 
     @pytest.fixture
-    def visuals(self, world, extractor):
+    def visuals(self, world: Dataset, extractor: Colour) -> Visuals:
         return self.shown(world, extractor)
 
-    def shown(self, world, extractor):
+    def shown(self, world: Dataset, extractor: Colour) -> Any:
         signal = self.signal()
         if signal in (None, Signal.PIXELS):
             return world.catalogue.images
@@ -31,24 +37,31 @@ class RecommenderContract:
         return Table(signal, extractor.see(world.catalogue.images[items], signal), None)
 
     @classmethod
-    def signal(cls):
+    def signal(cls) -> Any:
         made = cls.make
         return getattr(made, "func", made).signal
 
-    def model(self, world, shape):
+    def model(self, world: Dataset, shape: Any) -> Any:
         train, labels = world.train, world.catalogue.categories
         return type(self).make(Sizes(train.num_users, train.num_items, shape, labels))
 
-    def fitted(self, world, visuals, seed=0, train=None, valid=None):
+    def fitted(
+        self,
+        world: Dataset,
+        visuals: Visuals,
+        seed: int = 0,
+        train: Interactions | None = None,
+        valid: Interactions | None = None,
+    ) -> Any:
         model = self.model(world, visuals.shape)
         train, valid = train or world.train, valid or world.valid
         model.fit(train, valid, visuals, stream(seed))
         return model.eval().requires_grad_(False)
 
-    def scores(self, model, users, visuals):
+    def scores(self, model: Any, users: Tensor, visuals: Visuals) -> Tensor:
         return model.score(users, model.encode(torch.arange(len(visuals)), visuals))
 
-    def test_ranks_the_held_out_items_first(self, world, visuals):
+    def test_ranks_the_held_out_items_first(self, world: Dataset, visuals: Visuals) -> None:
         if not self.ranks_well:
             pytest.skip("a control")
         model = self.fitted(world, visuals)
@@ -57,7 +70,7 @@ class RecommenderContract:
         liked = world.test.matrix().gather(1, found.ranking)
         assert liked[enough].float().mean() > 0.9
 
-    def test_fit_is_a_pure_function(self, world, visuals):
+    def test_fit_is_a_pure_function(self, world: Dataset, visuals: Visuals) -> None:
         a, b = self.fitted(world, visuals), self.model(world, visuals.shape)
         b.fit(world.train, world.valid, visuals, stream(7))  # leaves no trace in the second
         b.fit(world.train, world.valid, visuals, stream(0))
@@ -65,22 +78,23 @@ class RecommenderContract:
         b.eval().requires_grad_(False)
         assert torch.allclose(self.scores(a, users, visuals), self.scores(b, users, visuals))
 
-    def test_another_seed_is_another_model(self, world, visuals):
+    def test_another_seed_is_another_model(self, world: Dataset, visuals: Visuals) -> None:
         a, b = (self.fitted(world, visuals, seed=s) for s in (0, 1))
         users = torch.arange(30)
         if not self.seeded:
-            assert torch.allclose(*(self.scores(m, users, visuals) for m in (a, b)), atol=1e-4)
+            one, other = (self.scores(m, users, visuals) for m in (a, b))
+            assert torch.allclose(one, other, atol=1e-4)
         elif self.ranks_well or type(a).name == "Random":
             assert not torch.equal(self.scores(a, users, visuals), self.scores(b, users, visuals))
 
-    def test_scores_of_few_items_are_those_of_all(self, world, visuals):
+    def test_scores_of_few_items_are_those_of_all(self, world: Dataset, visuals: Visuals) -> None:
         model, users = self.fitted(world, visuals), torch.tensor([4, 0, 4])
         items = torch.tensor([35, 1, 2])
         few = model.score(users, model.encode(items, visuals))
         assert few.shape == (3, 3)
         assert torch.allclose(few, self.scores(model, users, visuals)[:, items], atol=1e-5)
 
-    def test_the_crowd_is_the_mean_over_all_users(self, world, visuals):
+    def test_the_crowd_is_the_mean_over_all_users(self, world: Dataset, visuals: Visuals) -> None:
         """Whatever short cut a model takes, in value and in gradient."""
         model, items = self.fitted(world, visuals), torch.tensor([35, 1, 2, 8])
         values = (1 - visuals[items]).requires_grad_()
@@ -96,14 +110,14 @@ class RecommenderContract:
             assert wanted.abs().sum() > 0
             assert torch.allclose(found, wanted, atol=1e-5)
 
-    def test_state_survives_a_round_trip(self, world, visuals):
+    def test_state_survives_a_round_trip(self, world: Dataset, visuals: Visuals) -> None:
         model, users = self.fitted(world, visuals), torch.arange(30)
         copy = self.model(world, visuals.shape)
         copy.load_state_dict(model.state_dict())
         copy.eval()
         assert torch.equal(self.scores(model, users, visuals), self.scores(copy, users, visuals))
 
-    def test_sees_images_through_the_visuals_only(self, world, visuals):
+    def test_sees_images_through_the_visuals_only(self, world: Dataset, visuals: Visuals) -> None:
         model, users = self.fitted(world, visuals), torch.arange(30)
         items = torch.tensor([0, 3])
         values = (1 - visuals[items].flip(-1)).requires_grad_()
@@ -115,14 +129,14 @@ class RecommenderContract:
             (gradient,) = torch.autograd.grad(scores.square().sum(), values)
             assert gradient.abs().sum() > 0
 
-    def test_ids_are_only_names(self, world, visuals):
+    def test_ids_are_only_names(self, world: Dataset, visuals: Visuals) -> None:
         """Training on renamed items gives the renamed quality: nothing is read off an id."""
         if not self.ranks_well:
             pytest.skip("a control")
         name = torch.randperm(36, generator=stream(3))
         back = name.argsort()
 
-        def renamed(part):
+        def renamed(part: Interactions) -> Interactions:
             return Interactions.of(part.users, name[part.items], 30, 36, None)
 
         shown = Table(visuals.signal, visuals[back], None)
@@ -132,7 +146,7 @@ class RecommenderContract:
         liked = renamed(world.test).matrix().gather(1, found.ranking)
         assert liked[enough].float().mean() > 0.9
 
-    def test_the_test_split_cannot_be_seen(self, world, visuals):
+    def test_the_test_split_cannot_be_seen(self, world: Dataset, visuals: Visuals) -> None:
         """``fit`` is not even given it: equal train and validation make equal models."""
         import inspect
 
@@ -148,20 +162,20 @@ class RecommenderContract:
 class PairwiseContract(RecommenderContract):
     """For those trained with the pairwise loop."""
 
-    def batch(self, n=12):
+    def batch(self, n: int = 12) -> tuple[Tensor, Tensor, Tensor]:
         rng = stream(5)
         users = torch.randint(30, (n,), generator=rng)
         liked, other = torch.randint(36, (2, n), generator=rng)
         return users, liked, other
 
-    def begun(self, world, visuals):
+    def begun(self, world: Dataset, visuals: Visuals) -> Any:
         model = self.model(world, visuals.shape)
         model.begin(visuals, stream(0))
         for parameter in model.parameters():  # away from zeros, which hide gradients
             parameter.data.add_(0.1 * torch.randn(parameter.shape, generator=stream(1)))
         return model
 
-    def test_every_parameter_gets_a_gradient(self, world, visuals):
+    def test_every_parameter_gets_a_gradient(self, world: Dataset, visuals: Visuals) -> None:
         model = self.begun(world, visuals)
         model.loss(*self.batch(), visuals).backward()
         for name, parameter in model.named_parameters():
@@ -170,7 +184,7 @@ class PairwiseContract(RecommenderContract):
             assert parameter.grad is not None, name
             assert parameter.grad.to_dense().abs().sum() > 0, name
 
-    def test_a_batch_is_the_mean_of_its_triples(self, world, visuals):
+    def test_a_batch_is_the_mean_of_its_triples(self, world: Dataset, visuals: Visuals) -> None:
         model, (users, liked, other) = self.begun(world, visuals).eval(), self.batch()
         whole = model.loss(users, liked, other, visuals)
         single = [
@@ -178,7 +192,7 @@ class PairwiseContract(RecommenderContract):
         ]
         assert torch.allclose(whole, torch.stack(single).mean(), atol=1e-6)
 
-    def test_pairs_and_comparisons_agree(self, world, visuals):
+    def test_pairs_and_comparisons_agree(self, world: Dataset, visuals: Visuals) -> None:
         model, (users, liked, other) = self.begun(world, visuals).eval(), self.batch()
         margin, penalty = model.compare(users, liked, other, visuals)
         assert margin.shape == penalty.shape == users.shape
@@ -188,7 +202,9 @@ class PairwiseContract(RecommenderContract):
         full = model.score(users, model.encode(liked, visuals))
         assert torch.allclose(full.diagonal(), yes, atol=1e-5)
 
-    def test_users_with_every_item_or_one_do_not_hang(self, world, visuals):
+    def test_users_with_every_item_or_one_do_not_hang(
+        self, world: Dataset, visuals: Visuals
+    ) -> None:
         users = torch.cat([torch.zeros(36), torch.ones(1), torch.full((35,), 2.0)]).long()
         items = torch.cat([torch.arange(36), torch.tensor([4]), torch.arange(35)])
         train = Interactions.of(users, items, 30, 36)
