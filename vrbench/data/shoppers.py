@@ -9,6 +9,7 @@ from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError
 
 VERSION = 2  # raise it when the same settings give other purchases
+LEAST = 5  # items that everyone has
 REACH = 0.2  # how far, in colours of 0 to 1, a taste for an anchor's colour goes
 
 
@@ -46,14 +47,12 @@ def simulate(
     Raises:
         ConfigError: if there are too few items, or a setting is out of range.
     """
-    n, least = len(categories), 5
-    if mean_items <= least or num_users < 1 or skew < 0 or focus < 0:
+    n = len(categories)
+    if mean_items <= LEAST or num_users < 1 or skew < 0 or focus < 0:
         raise ConfigError(
-            f"expected mean_items > {least}, num_users >= 1, skew, focus >= 0; "
+            f"expected mean_items > {LEAST}, num_users >= 1, skew, focus >= 0; "
             f"got {mean_items}, {num_users}, {skew}, {focus}"
         )
-    if n < 2 * mean_items:
-        raise ConfigError(f"{n} pictures are too few for shoppers with {mean_items:g} items each")
     rank = torch.from_numpy(dice.order(n)).double() + 1
     popularity = -skew * (rank + 5).log()
 
@@ -66,11 +65,35 @@ def simulate(
     near = torch.exp(-_nearest(colours.double(), anchors) / (2 * REACH**2)) + 0.02
 
     weight = popularity + focus * (taste[:, categories].log() + near.log())
+    return purchases(weight, mean_items, dice)
+
+
+def purchases(weight: Tensor, mean_items: float, dice: Dice) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``(users, items, timestamps)``, each ``(N,)`` int64, of shoppers with given tastes.
+
+    Items are drawn without replacement; everyone has at least ``LEAST``, and an exponential number
+    more, in random order of time.
+
+    Args:
+        weight: ``(U, n)`` float64 logarithms of how likely each item is to be drawn.
+        mean_items: mean number of items of a shopper, above ``LEAST``.
+        dice: the only source of randomness.
+
+    Raises:
+        ConfigError: if there are too few items, or ``mean_items`` is out of range.
+    """
+    num_users, n = weight.shape
+    if mean_items <= LEAST or num_users < 1:
+        raise ConfigError(
+            f"expected mean_items > {LEAST} and num_users >= 1; got {mean_items}, {num_users}"
+        )
+    if n < 2 * mean_items:
+        raise ConfigError(f"{n} pictures are too few for shoppers with {mean_items:g} items each")
     gumbel = -(-_uniform(dice, num_users, n).clamp(min=1e-12).log()).log()
     order = (weight + gumbel).argsort(dim=1, descending=True, stable=True)
 
-    extra = (least - mean_items) * torch.log1p(-_uniform(dice, num_users))
-    counts = (least + extra.round().long()).clamp(max=n // 2)
+    extra = (LEAST - mean_items) * torch.log1p(-_uniform(dice, num_users))
+    counts = (LEAST + extra.round().long()).clamp(max=n // 2)
     width = int(counts.max())
     chosen = torch.arange(width) < counts[:, None]
     users = torch.arange(num_users)[:, None].expand(-1, width)[chosen]
