@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.contracts import AttackContract
 from vrbench.config import Composition
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.folders import conf_dir, own_first
 from vrbench.recommenders.base import Sizes
+from vrbench.testing.attacks import AttackContract
 
 HOW_TO = Path(__file__).parents[1] / "docs" / "how-to"
 
