@@ -114,7 +114,10 @@ class VNPR(ScaledFeatures):
     def score(self, users: Tensor, encoded: tuple[list[Tensor], Tensor]) -> Tensor:
         own, look = encoded
         block = max(1, MOST // max(1, self.hidden * len(look)))
-        return torch.cat([self._score(u, own, look) for u in users.split(block)])
+        made = look.new_empty(len(users), len(look))  # one table: see NeuMF
+        for first in range(0, len(users), block):
+            made[first : first + block] = self._score(users[first : first + block], own, look)
+        return made
 
     def _score(self, users: Tensor, own: list[Tensor], look: Tensor) -> Tensor:
         user, eye = self.user(users), self.eye(users)
