@@ -65,13 +65,15 @@ def test_a_member_is_never_longer_than_it_says(tmp_path):
 
 
 def test_every_error_becomes_one_line_that_names_the_file(tmp_path):
+    path = tmp_path / "b"
+    path.touch()
     for error in (MemoryError(), RecursionError("deep\nand more"), KeyError("x"), OverflowError()):
-        with pytest.raises(DataError, match="cannot read a/b") as told, reading("a/b"):
+        with pytest.raises(DataError, match=r"cannot read .*b: ") as told, reading(path):
             raise error
         assert "\n" not in str(told.value)
-    with pytest.raises(DataError, match="a/b is refused: it lies"), reading("a/b"):
+    with pytest.raises(DataError, match="b is refused: it lies"), reading(path):
         raise ForgedError("it lies")
-    with pytest.raises(ConfigError, match="as it is"), reading("a/b"):
+    with pytest.raises(ConfigError, match="as it is"), reading(path):
         raise ConfigError("as it is")
 
 
@@ -119,9 +121,11 @@ def head(descr="'<f4'", shape="(2,)", order="False"):
         ("{" * 9000, "cannot read"),
     ],
 )
-def test_forged_headers_are_refused(header, says):
-    with pytest.raises(DataError, match=says), reading("a.npy"):
-        read_npy(npy(header, bytes(8)))
+def test_forged_headers_are_refused(tmp_path, header, says):
+    path = tmp_path / "a.npy"
+    path.write_bytes(npy(header, bytes(8)).getvalue())
+    with pytest.raises(DataError, match=says), reading(path), path.open("rb") as file:
+        read_npy(file)
 
 
 def test_the_bytes_of_an_array_are_what_its_type_can_be():

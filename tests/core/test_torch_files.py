@@ -43,12 +43,13 @@ def test_every_type_shape_and_view_is_torchs(tmp_path, zipped):
     assert shared.untyped_storage().data_ptr() == turned.untyped_storage().data_ptr()
 
 
-def test_numbers_that_torch_writes_without_a_storage_of_their_own(tmp_path):
-    held = {"u": torch.arange(3).to(torch.uint16), "f": torch.ones(2).to(torch.float8_e5m2)}
-    torch.save(held, tmp_path / "a.pth")
-    read = read_saved(tmp_path / "a.pth")
-    assert read["u"].tolist() == [0, 1, 2]
-    assert read["f"].float().tolist() == [1, 1]
+@pytest.mark.parametrize("dtype", [torch.uint16, torch.float8_e5m2])
+def test_numbers_that_torch_writes_without_a_storage_of_their_own(tmp_path, dtype):
+    try:
+        torch.save(torch.arange(3).to(dtype), tmp_path / "a.pth")
+    except KeyError:
+        pytest.skip("this torch does not write them")
+    assert read_saved(tmp_path / "a.pth").to(torch.float32).tolist() == [0, 1, 2]
 
 
 def test_other_objects_of_torch_and_numpy_become_stand_ins(tmp_path):

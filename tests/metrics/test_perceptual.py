@@ -151,7 +151,7 @@ def test_a_false_trunk_beside_a_right_one_does_no_harm(nowhere, monkeypatch):
         ({"classifier.1.weight": torch.zeros(2)}, "it has no features"),
         ({"features.0.weight": torch.zeros(2)}, "is not the published file"),
         ([1, 2], "something else than tensors"),
-        (b"no file of torch", "cannot read"),
+        (b"no file of torch", "is refused: it is no pickle"),
     ],
 )
 def test_a_damaged_trunk_is_one_line(nowhere, held, message):
