@@ -64,7 +64,7 @@ def axes() -> str:
         capture_output=True,
         text=True,
     )
-    return told.stdout
+    return re.sub(r"(?:\\?`){2}", "`", told.stdout).replace("---:", "---")  # words, not numbers
 
 
 def python() -> str:
