@@ -238,7 +238,7 @@ def test_a_search_of_settings_from_the_command_line(tmp_path):
 
 
 def test_designs_leave_a_table_and_a_sheet_per_user(tmp_path):
-    small = ["dataset.num_items=320", "dataset.num_users=80", "dataset.size=32", "users=2"]
+    small = ["dataset.num_items=480", "dataset.num_users=80", "dataset.size=32", "users=2"]
     small += ["design.generator.epochs=1", "design.generator.width=4", "design.copies=2"]
     small += ["design.starts=3", "recommender.epochs=1", "judge.epochs=1", "extractor.epochs=1"]
     done = vrbench(

@@ -207,8 +207,15 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
                 "relevant": WORLD.test,
                 "targets": at.items,
                 "k": 5,
+                "cold": torch.tensor([1]),
             },
-            ranked | {"seen": [WORLD.train], "targets": [at.items[:2]], "k": [6]},
+            ranked
+            | {
+                "seen": [WORLD.train],
+                "targets": [at.items[:2]],
+                "k": [6],
+                "cold": [None, torch.tensor([1, 2])],
+            },
         ),
         "offer": (
             {

@@ -14,6 +14,7 @@ from vrbench.extractors.training.standard import Standard
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.dvbpr import DVBPR
 from vrbench.testing.recommenders import PairwiseContract
+from vrbench.testing.world import toy_world
 
 FAST = {
     "factors": 8,
@@ -27,9 +28,9 @@ FAST = {
 
 
 @pytest.fixture(scope="module")
-def taught(world):
+def taught():
     """A small network that knows the colours, frozen as the bench leaves it."""
-    network = Standard(SmallCNN(width=4), epochs=3, batch_size=8)
+    world, network = toy_world(), Standard(SmallCNN(width=4), epochs=3, batch_size=8)
     network.build(world.catalogue.names)
     items, labels = torch.arange(36), world.catalogue.categories
     lesson = Lesson(world.catalogue.images, labels, world.catalogue.names, items[:30], items[30:])

@@ -143,7 +143,7 @@ class PromoteTo(Objective):
         rounds = _rounds(items)
         found = [self._scores(who.asked, items[rows], shown[rows]) for rows in rounds]
         score_RB = torch.cat(found, 1)[:, torch.cat(rounds).argsort()]
-        at = torch.searchsorted(who.items, items)
+        at = torch.searchsorted(who.items, items.contiguous())
         place_BP, column = who.place[at], torch.arange(len(items), device=items.device)[:, None]
         if self.feedback == "score":
             mean, std = who.asked.mean[place_BP], who.asked.std[place_BP]
@@ -204,7 +204,9 @@ class PromoteTo(Objective):
         if self.images is None:
             return super().example(items)
         who = self._asked(items)
-        best = who.asked.clean[who.place[torch.searchsorted(who.items, items), 0]].argmax(1)
+        best = who.asked.clean[
+            who.place[torch.searchsorted(who.items, items.contiguous()), 0]
+        ].argmax(1)
         return self.images[best.cpu()].to(items.device)
 
     def _users(self, items: Tensor) -> Tensor:
