@@ -11,6 +11,7 @@ from vrbench.commands import list_choices
 from vrbench.config import choices, find
 from vrbench.core.errors import ConfigError
 from vrbench.listing import AXES, listed
+from vrbench.report.order import natural
 
 CITED = re.compile(r"([\w -]+?)(?: et al\.|,| and )[^;]*?(\d{4})")
 
@@ -44,7 +45,8 @@ def test_every_component_names_its_paper_or_says_that_it_has_none(axis):
 @pytest.mark.parametrize("axis", ["attack", "budget", "threat", "recommender"])
 def test_every_choice_is_listed(axis):
     told = listed(axis, conf_dir())
-    assert [t["name"] for t in told] == sorted(p.stem for p in (conf_dir() / axis).glob("*.yaml"))
+    there = (p.stem for p in (conf_dir() / axis).glob("*.yaml"))
+    assert [t["name"] for t in told] == sorted(there, key=natural)
     assert all(t["class"] and t["what"] for t in told)
     assert len({tuple(t) for t in told}) == 1
 
@@ -82,3 +84,12 @@ def test_axes_are_those_of_a_run():
     folders = {p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "__pycache__"}
     inner = {"experiment", "filter", "machine", "preset", "reported", "reproduce", "split", "tune"}
     assert set(AXES) == folders - inner
+
+
+def test_choices_are_listed_as_people_count():
+    from vrbench.cli import conf_dir
+    from vrbench.config import choice_names
+
+    shown = [name for name in choice_names("budget", conf_dir()) if name.startswith("linf_")]
+    plain = [name for name in shown if name.removeprefix("linf_").isdigit()]
+    assert plain == ["linf_2", "linf_4", "linf_8", "linf_16", "linf_20", "linf_32"]

@@ -50,3 +50,11 @@ def test_latex_runs_nothing():
 
 def test_a_terminal_shows_letters_of_every_language():
     assert text(["帽子é"], [["a\N{NO-BREAK SPACE}b"]]).splitlines()[0::2] == ["帽子é", "a b"]
+
+
+def test_a_page_shows_control_characters_of_a_name_and_keeps_lines():
+    from vrbench.report.page import _environment
+
+    page = _environment().from_string("<td>{{ name }}</td>{{ markup | safe }}")
+    told = page.render(name="a\x1b[2J<b>\nnext", markup="<i>\x1b</i>")
+    assert told == "<td>a\\x1b[2J&lt;b&gt;\nnext</td><i>\x1b</i>"

@@ -13,7 +13,7 @@ from typing import Any
 
 from PIL import Image
 
-from vrbench.report.tables import number
+from vrbench.report.tables import number, plain
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,20 @@ def _environment() -> Any:
     return Environment(
         loader=FunctionLoader(_read),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def _shown(value: Any) -> Any:
+    """Return text with what is not printed made visible; lines, and what is HTML, stay."""
+    from markupsafe import Markup
+
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return "\n".join(plain(line) for line in value.split("\n"))
 
 
 def _read(name: str) -> str:
