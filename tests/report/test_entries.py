@@ -175,3 +175,14 @@ def test_every_name_with_two_meanings_is_listed():
     lines = ambiguous([entry(), other])
     assert [line.partition(" ")[0] for line in lines] == ["attack=same", "budget=same"]
     assert ambiguous([entry(), entry()]) == []
+
+
+def test_what_has_no_limit_is_kept():
+    """``budget=free`` leaves an eps of infinity, and equal pictures a PSNR of infinity."""
+    from vrbench.report.shape import misshapen
+
+    infinite = float("inf")
+    row = {"metric": "PSNR", "before": None, "after": infinite}
+    part = {"budget": {"name": "free", "key": "6dc9", "eps": infinite}}
+    assert misshapen({"parts": part, "rows": [row]}) == []
+    assert misshapen({"rows": [row | {"after": float("nan")}]}) == ["rows"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from math import isfinite
+from math import isfinite, isinf
 from typing import Any
 
 Check = Callable[[Any], bool]
@@ -19,6 +19,11 @@ def _whole(value: Any) -> bool:
 
 def _number(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) < 1e300 and isfinite(value)
+
+
+def _measured(value: Any) -> bool:
+    """A number, or infinity: the PSNR of two equal pictures, the eps of no limit."""
+    return _number(value) or (type(value) is float and isinf(value))
 
 
 def _maybe(check: Check) -> Check:
@@ -52,7 +57,7 @@ _ROW = {
     "better": _text,
     "per": _text,
     "n": _whole,
-    **dict.fromkeys(("before", "after", "control", "std", "p"), _maybe(_number)),
+    **dict.fromkeys(("before", "after", "control", "std", "p"), _maybe(_measured)),
 }
 _PART = {
     "name": _text,
@@ -60,7 +65,7 @@ _PART = {
     "component": _maybe(_text),
     "settings": _maybe(lambda value: isinstance(value, dict)),
     "norm": _maybe(_text),
-    "eps": _SCALAR,  # pages say what is no number
+    "eps": _any_of(_SCALAR, _measured),  # pages say what is no number
 }
 _STANDING = _maybe(_record(dict.fromkeys(("chr", "uniform", "lift"), _number), ("chr", "uniform")))
 _CASE = {
