@@ -64,7 +64,12 @@ def as_16(values, scale=257):
 @pytest.mark.parametrize("kind", ["png", "tif", "pgm", "jp2"])
 @pytest.mark.parametrize("level", [0, 1, 20, 200, 255])
 def test_sixteen_bits_are_scaled_by_their_depth_not_by_what_they_hold(tmp_path, kind, level):
-    found = photo(tmp_path, as_16(np.full((16, 16), level)), f"a.{kind}")
+    picture = as_16(np.full((16, 16), level))
+    try:
+        picture.save(tmp_path / f"probe.{kind}")
+    except OSError:
+        pytest.skip(f"this Pillow writes no {kind} of 16 bits")
+    found = photo(tmp_path, picture, f"a.{kind}")
     assert (found * 255).round().unique().tolist() == [level]
 
 
