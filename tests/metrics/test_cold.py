@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 
+from tests.recommenders.test_ranking import Given
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.colours import colours
@@ -15,33 +16,13 @@ from vrbench.data.splits import hold_out
 from vrbench.metrics.base import View, Views
 from vrbench.metrics.cold import ColdAUC, ColdAUCAmongAll
 from vrbench.metrics.ranking import AUC
-from vrbench.recommenders.base import Recommender, Sizes
+from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.controls import Popular, Random
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.vbpr import VBPR
 
 LOOP = {"factors": 8, "epochs": 12, "batch_size": 64, "lr": 0.05, "l2": 0.01}
-
-
-class Given(Recommender):
-    """Scores that are written down."""
-
-    name = "test.ColdGiven"
-    signal = None
-
-    def __init__(self, scores):
-        super().__init__()
-        self.register_buffer("scores", scores)
-
-    def fit(self, train, valid, visuals, rng):
-        raise AssertionError
-
-    def encode(self, items, visuals):
-        return items
-
-    def score(self, users, encoded):
-        return self.scores[users][:, encoded]
 
 
 def seen_by(model, data, visuals=None):
