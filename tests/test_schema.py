@@ -9,10 +9,9 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
-from vrbench.checks import hints_of
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError
-from vrbench.core.spec import Component
+from vrbench.core.spec import Component, hints_of
 from vrbench.schema import RANGES, Range, wrong
 from vrbench.targets import find
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
 from typing import Any, Literal, cast
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vrbench.core.errors import ConfigError, nearest
-from vrbench.core.spec import inputs_of, settings
+from vrbench.core.spec import hints_of, inputs_of, settings
 from vrbench.schema import classes_in, listed_words, wrong
 from vrbench.targets import find, kinds_of, made_by
 
@@ -146,12 +144,6 @@ def _component_classes(hint: Any) -> tuple[type, ...]:
     """Return the classes an annotation allows; none if it allows more than can be told."""
     found = classes_in(hint)
     return () if any(getattr(kind, "_is_protocol", False) for kind in found) else found
-
-
-def hints_of(target: Any) -> dict[str, Any]:
-    """Return the annotations of what ``target`` is given, by name."""
-    told = target if inspect.isfunction(target) else target.__init__
-    return typing.get_type_hints(told, include_extras=True)
 
 
 def _cut(value: Any) -> str:

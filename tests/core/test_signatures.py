@@ -3,12 +3,14 @@
 import inspect
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, TypedDict
 
 import pytest
+from typing_extensions import Unpack
 
 from vrbench.core import spec
-from vrbench.core.spec import Component, describe, digest, inputs_of, settings
+from vrbench.core.errors import ConfigError
+from vrbench.core.spec import Component, describe, digest, hints_of, inputs_of, settings
 
 
 class Inner(Component):
@@ -27,6 +29,42 @@ class Wrapped(Component):
 
 class Heir(Wrapped):
     name = "signatures.Heir"
+
+
+class Training(TypedDict, total=False):
+    epochs: Annotated[int, "many"]
+    lr: float
+
+
+class PairTraining(Training, total=False):
+    l2: float
+
+
+class Learner(Component):
+    name = "signatures.Learner"
+    defaults = PairTraining(epochs=200, lr=0.1, l2=1.0)
+
+    def __init__(self, *, l2: float, epochs: int, lr: float) -> None:
+        self.l2, self.epochs, self.lr = l2, epochs, lr
+
+
+class Long(Learner):
+    name = "signatures.Long"
+    defaults = PairTraining(epochs=400)
+
+    def __init__(self, inner: Inner, *, depth: int = 3, **training: Unpack[PairTraining]) -> None:
+        super().__init__(**self.with_defaults(PairTraining, training))
+        self.inner, self.depth = inner, depth
+
+
+class Longer(Long):
+    """As somebody published it: a base's setting fixed, another default, fewer settings."""
+
+    name = "signatures.Longer"
+    defaults = Training(lr=0.5)
+
+    def __init__(self, inner: Inner, **training: Unpack[Training]) -> None:
+        super().__init__(inner, depth=9, l2=0.0, **training)
 
 
 @dataclass
@@ -93,3 +131,37 @@ def test_a_class_that_is_made_without_a_constructor():
         name = "signatures.Bare"
 
     assert (inputs_of(Bare), settings(Bare)) == ([], {})
+
+
+def test_settings_that_are_shared_are_settings_like_any_other():
+    known = {name: p.default for name, p in settings(Long).items()}
+    assert known == {"depth": 3, "epochs": 400, "lr": 0.1, "l2": 1.0}
+    assert inputs_of(Long) == ["inner"]
+    assert hints_of(Long)["epochs"] == Annotated[int, "many"]
+    made = Long(Inner(), lr=0.2)
+    assert (made.depth, made.epochs, made.lr, made.l2) == (3, 400, 0.2, 1.0)
+    told = {"depth": 3, "epochs": 400, "lr": 0.2, "l2": 1}
+    assert {k: v for k, v in describe(made).items() if k in told} == told
+    assert digest(made) == digest(partial(Long, Inner(), lr=0.2)) != digest(Long(Inner()))
+    with pytest.raises(AttributeError, match=r"Long.epochs is a setting"):
+        made.epochs = 3
+    with pytest.raises(ConfigError, match=r"signatures.Long.lr: expected a number, got nan"):
+        Long(Inner(), lr=float("nan"))
+
+
+def test_a_class_below_has_defaults_of_its_own_and_the_settings_that_it_names():
+    assert {n: p.default for n, p in settings(Longer).items()} == {"epochs": 400, "lr": 0.5}
+    made = Longer(Inner(), epochs=7)
+    assert (made.depth, made.epochs, made.lr, made.l2) == (9, 7, 0.5, 0.0)
+
+
+@pytest.mark.parametrize(("cls", "unknown"), [(Long, "epoch"), (Longer, "l2"), (Longer, "depth")])
+def test_what_is_no_setting_is_refused_whoever_below_might_take_it(cls, unknown):
+    with pytest.raises(TypeError, match=f"unexpected keyword argument '{unknown}'"):
+        cls(Inner(), **{unknown: 1})
+
+
+def test_a_signature_shows_what_is_shared():
+    assert str(inspect.signature(Longer)).startswith("(inner")
+    assert list(inspect.signature(Long).parameters) == ["inner", "depth", "epochs", "lr", "l2"]
+    assert not hasattr(Long(Inner()), "__signature__")

@@ -64,12 +64,7 @@ class Compose(Attack):
     asks_example = True
 
     def __init__(
-        self,
-        *,
-        share: float = 0.4,
-        place: Place = "auto",
-        opacity: float = 1.0,
-        border: int = 1,
+        self, *, share: float = 0.4, place: Place = "auto", opacity: float = 1.0, border: int = 1
     ) -> None:
         if not (0 < share <= 1 and 0 < opacity <= 1 and border >= 0):
             raise ConfigError(

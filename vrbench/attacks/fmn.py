@@ -47,12 +47,7 @@ class FMN(Attack):
     needs_radius: ClassVar[bool] = False
 
     def __init__(
-        self,
-        *,
-        steps: int = 100,
-        step: float = 1.0,
-        gamma: float = 0.05,
-        confidence: float = 0.0,
+        self, *, steps: int = 100, step: float = 1.0, gamma: float = 0.05, confidence: float = 0.0
     ) -> None:
         if steps < 1 or step <= 0 or not 0 < gamma < 1 or confidence < 0:
             raise ConfigError(

@@ -7,14 +7,27 @@ import hashlib
 import inspect
 import json
 import math
-from collections.abc import Callable
+import typing
+from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache, partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, cast
+
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 
 Made = TypeVar("Made", bound="Component")
+Given = TypeVar("Given", bound=Mapping[str, object])
+
+
+class _Signature:
+    """The signature of a component's class, with what it shares written out; objects have none."""
+
+    def __get__(self, made: object, cls: type) -> inspect.Signature:
+        if made is not None:
+            raise AttributeError("__signature__")
+        return inspect.Signature(parameters(cls))
 
 
 class Component:
@@ -25,6 +38,10 @@ class Component:
     make the ``spec``; so an object made in a notebook and one made by Hydra from YAML are the
     same to the store. Settings that are kept under their own name are frozen once set.
 
+    Settings that several components share are declared once, as the keys of a ``TypedDict``, and
+    taken as ``**training: Unpack[PairwiseSettings]``; ``defaults`` are the values of a class and of
+    those below it, and ``with_defaults`` adds them to what is given.
+
     Raises:
         ConfigError: if a setting is NaN, or holds one; infinity is each component's own matter.
     """
@@ -32,6 +49,8 @@ class Component:
     name: ClassVar[str]  # its identity in keys and rows; independent of the module it lives in
     paper: ClassVar[str] = ""  # whose idea it is, as the docstring tells it; empty: nobody's
     version: ClassVar[int] = 1  # raise it whenever the same settings give other numbers
+    defaults: ClassVar[Mapping[str, object]] = {}  # of shared settings, where a base's do not fit
+    __signature__: ClassVar[Any] = _Signature()
     spec: Any  # name, version, settings, inputs; once made by a stage, the artifact's address
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -39,14 +58,28 @@ class Component:
         if "name" not in cls.__dict__:
             cls.name = cls.__name__
         own = cls.__dict__.get("__init__")
-        kinds = [p.kind for p in inspect.signature(own).parameters.values()] if own else []
-        if inspect.Parameter.VAR_KEYWORD in kinds:
+        written = inspect.signature(own).parameters.values() if own else []
+        rest = [p for p in written if p.kind is p.VAR_KEYWORD]
+        if any("Unpack[" not in str(p.annotation) for p in rest):
             raise TypeError(f"{cls.__name__}.__init__ hides its settings in **kwargs")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        known = [p.name for p in parameters(cls)]
+        for unknown in (key for key in kwargs if key not in known):  # else a base's, by **
+            raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {unknown!r}")
         self = super().__new__(cls)
         object.__setattr__(self, "spec", _describe_call(cls, args, kwargs))
         return self
+
+    def with_defaults(self, kind: type[Given], given: Given) -> Given:
+        """Return shared settings, with the class's default for each that was not given.
+
+        Args:
+            kind: the ``TypedDict`` of all that are shared.
+            given: those that were given.
+        """
+        known = defaults_of(type(self))
+        return cast(Given, {k: known[k] for k in kind.__annotations__ if k in known} | dict(given))
 
     def with_fitted_parts(self: Made, fit: Callable[[Any], Any]) -> Made:
         """Return this with every component inside it that learns fitted; itself if there is none.
@@ -132,9 +165,44 @@ def _written(target: Any) -> tuple[inspect.Parameter, ...]:
     """
     constructor = _constructor(target) if inspect.isclass(target) else None
     if constructor is None:
+        if inspect.isclass(target) and issubclass(target, Component):
+            return ()
         return tuple(inspect.signature(target).parameters.values())
     first, *others = inspect.signature(constructor).parameters.values()
-    return (first, *others) if first.kind is first.VAR_POSITIONAL else tuple(others)
+    defaults = defaults_of(target)
+    shared = [
+        inspect.Parameter(
+            name, first.KEYWORD_ONLY, default=defaults.get(name, first.empty), annotation=hint
+        )
+        for name, hint in _shared(constructor).items()
+    ]
+    own = [p for p in others if p.kind is not p.VAR_KEYWORD] if shared else others
+    return (*([first] if first.kind is first.VAR_POSITIONAL else []), *own, *shared)
+
+
+def _shared(constructor: Any) -> dict[str, Any]:
+    """Return the annotations of the settings that a constructor takes as ``**``, by name."""
+    for name, p in inspect.signature(constructor).parameters.items():
+        if p.kind is p.VAR_KEYWORD and p.annotation is not p.empty:
+            hint = typing.get_type_hints(constructor, include_extras=True)[name]
+            if typing.get_origin(hint) is Unpack:
+                (kind,) = typing.get_args(hint)
+                return typing.get_type_hints(kind, include_extras=True)
+    return {}
+
+
+def defaults_of(cls: type) -> dict[str, Any]:
+    """Return the defaults of the settings that ``cls`` shares; its own come before its bases'."""
+    found: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        found |= base.__dict__.get("defaults", {})
+    return found
+
+
+def hints_of(target: Any) -> dict[str, Any]:
+    """Return the annotations of what ``target`` is given, by name."""
+    told = target if inspect.isfunction(target) else target.__init__
+    return typing.get_type_hints(told, include_extras=True) | _shared(told)
 
 
 def _constructor(cls: type) -> Any:

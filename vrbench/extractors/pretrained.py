@@ -39,12 +39,7 @@ class Library(Extractor):
     """
 
     def __init__(
-        self,
-        *,
-        arch: str,
-        weights: str | None,
-        size: int | None,
-        head: Literal["own", "catalogue"],
+        self, *, arch: str, weights: str | None, size: int | None, head: Literal["own", "catalogue"]
     ) -> None:
         super().__init__()
         if head not in ("own", "catalogue"):

@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.pairwise import half_square
-from vrbench.recommenders.scaled import Scale, ScaledFeatures
+from vrbench.recommenders.scaled import ScaledFeatures, ScaledSettings
 
 CELLS = 2**14  # cells of maps looked at at once; bounds the memory, changes nothing
 
@@ -66,6 +67,8 @@ class ACF(ScaledFeatures):
     signal = Signal.MAPS
     own_picture = False
 
+    defaults = ScaledSettings(visual_lr=0.0005, l2_visual=0.0001)
+
     def __init__(
         self,
         sizes: Sizes,
@@ -74,31 +77,12 @@ class ACF(ScaledFeatures):
         attention: int = 64,
         history: int = 50,
         exclude_target: bool = True,
-        scale: Scale = "standard",
-        epochs: int = 200,
-        batch_size: int = 512,
-        lr: float = 0.002,
-        visual_lr: float = 0.0005,
-        l2: float = 0.1,
-        l2_visual: float = 0.0001,
-        patience: int = 8,
-        eval_every: int = 2,
+        **training: Unpack[ScaledSettings],
     ) -> None:
         if len(sizes.visual) != 2:
             raise IncompatibleError(f"ACF reads feature maps, not entries of shape {sizes.visual}")
         cells, channels = sizes.visual
-        super().__init__(
-            channels,
-            scale=scale,
-            visual_lr=visual_lr,
-            l2_visual=l2_visual,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(channels, **self.with_defaults(ScaledSettings, training))
         if min(factors, attention, history) < 1:
             raise ConfigError(f"ACF: expected factors, attention and history >= 1, got {self.spec}")
         self.factors, self.attention, self.history = factors, attention, history

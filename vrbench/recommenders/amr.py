@@ -7,11 +7,12 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.phases import AdversarialPhase
-from vrbench.recommenders.scaled import Scale
+from vrbench.recommenders.scaled import ScaledSettings
 from vrbench.recommenders.vbpr import VBPR
 
 
@@ -45,30 +46,10 @@ class AMR(AdversarialPhase, VBPR):
         factors: int = 32,
         visual_factors: int = 32,
         tied: bool = False,
-        scale: Scale = "standard",
-        epochs: int = 200,
-        batch_size: int = 512,
-        lr: float = 0.002,
-        visual_lr: float = 0.0002,
-        l2: float = 0.1,
-        l2_visual: float = 0.01,
-        patience: int = 8,
-        eval_every: int = 2,
+        **training: Unpack[ScaledSettings],
     ) -> None:
         super().__init__(
-            sizes,
-            factors=factors,
-            visual_factors=visual_factors,
-            tied=tied,
-            scale=scale,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            visual_lr=visual_lr,
-            l2=l2,
-            l2_visual=l2_visual,
-            patience=patience,
-            eval_every=eval_every,
+            sizes, factors=factors, visual_factors=visual_factors, tied=tied, **training
         )
         self._second_phase(eps, weight, adversarial_epochs)
 

@@ -7,10 +7,12 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.pairwise import PairwiseSettings
 from vrbench.recommenders.phases import AdversarialPhase
 
 
@@ -51,23 +53,9 @@ class APR(AdversarialPhase, BPRMF):
         weight: float = 1.0,
         adversarial_epochs: int = 100,
         factors: int = 64,
-        epochs: int = 200,
-        batch_size: int = 512,
-        lr: float = 0.002,
-        l2: float = 0.2,
-        patience: int = 8,
-        eval_every: int = 2,
+        **training: Unpack[PairwiseSettings],
     ) -> None:
-        super().__init__(
-            sizes,
-            factors=factors,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(sizes, factors=factors, **training)
         self._second_phase(eps, weight, adversarial_epochs)
 
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:

@@ -9,13 +9,14 @@ import torch
 import torch.nn.functional as F
 from scipy import sparse
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.memory import require, sizing
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
-from vrbench.recommenders.epochs import EpochRecommender, descend
+from vrbench.recommenders.epochs import EpochRecommender, EpochSettings, descend
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
 
@@ -53,6 +54,8 @@ class CFGAN(EpochRecommender):
     paper = "Chae et al., CIKM 2018"
     signal = None
 
+    defaults = EpochSettings(batch_size=32, lr=0.0001, epochs=250, patience=10, eval_every=5)
+
     def __init__(
         self,
         sizes: Sizes,
@@ -70,17 +73,11 @@ class CFGAN(EpochRecommender):
         critic_l2: float = 0.0,
         steps: int = 4,
         critic_steps: int = 2,
-        batch_size: int = 32,
         critic_batch: int = 64,
-        lr: float = 0.0001,
         critic_lr: float = 0.0001,
-        epochs: int = 250,
-        patience: int = 10,
-        eval_every: int = 5,
+        **training: Unpack[EpochSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
-        )
+        super().__init__(**self.with_defaults(EpochSettings, training))
         if rows not in ("item", "user") or scheme not in ("ZR", "PM", "ZP"):
             raise ConfigError(
                 f"CFGAN: expected rows item or user and scheme ZR, PM or ZP, got {self.spec}"

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.epochs import EpochRecommender
+from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
 from vrbench.recommenders.sampling import learnable, negatives
 
 
@@ -50,15 +51,9 @@ class CML(EpochRecommender):
         margin: float = 0.5,
         candidates: int = 20,
         covariance: float = 10.0,
-        epochs: int = 200,
-        batch_size: int = 512,
-        lr: float = 0.002,
-        patience: int = 8,
-        eval_every: int = 2,
+        **training: Unpack[EpochSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
-        )
+        super().__init__(**self.with_defaults(EpochSettings, training))
         if min(factors, candidates) < 1 or margin <= 0 or covariance < 0:
             raise ConfigError(
                 "CML: expected factors, candidates >= 1, margin > 0 and covariance >= 0, "

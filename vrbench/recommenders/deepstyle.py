@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Side, Sizes
 from vrbench.recommenders.bilinear import Bilinear
-from vrbench.recommenders.scaled import Scale
+from vrbench.recommenders.scaled import ScaledSettings
 
 
 class DeepStyle(Bilinear):
@@ -34,33 +35,10 @@ class DeepStyle(Bilinear):
     reads_categories = True
 
     def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        factors: int = 64,
-        scale: Scale = "standard",
-        epochs: int = 200,
-        batch_size: int = 512,
-        lr: float = 0.002,
-        visual_lr: float = 0.0002,
-        l2: float = 0.1,
-        l2_visual: float = 0.01,
-        patience: int = 8,
-        eval_every: int = 2,
+        self, sizes: Sizes, *, factors: int = 64, **training: Unpack[ScaledSettings]
     ) -> None:
         (dim,) = sizes.visual
-        super().__init__(
-            dim,
-            scale=scale,
-            visual_lr=visual_lr,
-            l2_visual=l2_visual,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(dim, **self.with_defaults(ScaledSettings, training))
         labels = sizes.categories
         if labels is None or int(labels.max()) < 1:
             raise IncompatibleError(

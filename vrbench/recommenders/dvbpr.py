@@ -8,13 +8,14 @@ from typing import Literal, Protocol, cast, get_args
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.dropout import seed_dropout
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.visuals import Signal, Table, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Side, Sizes, mean_row
-from vrbench.recommenders.pairwise import PairwiseRecommender, half_square
+from vrbench.recommenders.pairwise import PairwiseRecommender, PairwiseSettings, half_square
 
 PICTURES = 128  # that go through the network at once, in training only those of one batch
 Trains = Literal["all", "last", "head"]
@@ -65,6 +66,8 @@ class DVBPR(PairwiseRecommender):
     paper = "Kang et al., ICDM 2017"
     signal = Signal.PIXELS
 
+    defaults = PairwiseSettings(epochs=60, batch_size=256, lr=0.01, eval_every=1)
+
     def __init__(
         self,
         sizes: Sizes,
@@ -72,23 +75,11 @@ class DVBPR(PairwiseRecommender):
         *,
         factors: int = 64,
         trains: Trains = "last",
-        epochs: int = 60,
-        batch_size: int = 256,
-        lr: float = 0.01,
         network_lr: float = 0.0003,
-        l2: float = 0.1,
         l2_network: float = 0.0001,
-        patience: int = 8,
-        eval_every: int = 1,
+        **training: Unpack[PairwiseSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(**self.with_defaults(PairwiseSettings, training))
         if trains not in get_args(Trains):
             raise ConfigError(f"DVBPR.trains: expected all, last or head, got {trains!r}")
         if network_lr <= 0 or l2_network < 0:

@@ -6,7 +6,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,21 @@ from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.room import require_room_to_learn
 
 VALID_K = 20  # validation is nDCG@20 over the full catalogue
+
+
+class DescentSettings(TypedDict, total=False):
+    """How a model descends."""
+
+    epochs: int  # most epochs of training
+    batch_size: int  # rows of a step
+    lr: float  # learning rate
+
+
+class EpochSettings(DescentSettings, total=False):
+    """How a model descends, and when it stops; see ``EpochRecommender``."""
+
+    patience: int
+    eval_every: int
 
 
 class EpochRecommender(Recommender):
@@ -36,6 +51,8 @@ class EpochRecommender(Recommender):
             the parameters of the best are kept. Without validation data, all epochs are run.
         eval_every: epochs between evaluations.
     """
+
+    defaults = EpochSettings(epochs=200, batch_size=512, lr=0.002, patience=8, eval_every=2)
 
     def __init__(
         self, *, epochs: int, batch_size: int, lr: float, patience: int, eval_every: int

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.epochs import normal
-from vrbench.recommenders.pairwise import PairwiseRecommender, half_square
+from vrbench.recommenders.pairwise import PairwiseRecommender, PairwiseSettings, half_square
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
 
@@ -34,6 +35,8 @@ class FISM(PairwiseRecommender):
     paper = "Kabbur et al., KDD 2013"
     signal = None
 
+    defaults = PairwiseSettings(l2=0.01)
+
     def __init__(
         self,
         sizes: Sizes,
@@ -41,21 +44,9 @@ class FISM(PairwiseRecommender):
         factors: int = 64,
         alpha: float = 0.5,
         exclude_target: bool = True,
-        epochs: int = 200,
-        batch_size: int = 512,
-        lr: float = 0.002,
-        l2: float = 0.01,
-        patience: int = 8,
-        eval_every: int = 2,
+        **training: Unpack[PairwiseSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(**self.with_defaults(PairwiseSettings, training))
         if factors < 1 or not 0 <= alpha <= 1:
             raise ConfigError(f"FISM: expected factors >= 1, alpha in [0, 1], got {self.spec}")
         self.factors, self.alpha, self.exclude_target = factors, alpha, exclude_target

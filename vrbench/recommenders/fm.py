@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Side, Sizes
 from vrbench.recommenders.bilinear import Bilinear
-from vrbench.recommenders.scaled import Scale
+from vrbench.recommenders.scaled import ScaledSettings
 
 
 class FM(Bilinear):
@@ -39,29 +40,10 @@ class FM(Bilinear):
         *,
         factors: int = 64,
         second_order: bool = False,
-        scale: Scale = "standard",
-        epochs: int = 200,
-        batch_size: int = 512,
-        lr: float = 0.002,
-        visual_lr: float = 0.0002,
-        l2: float = 0.1,
-        l2_visual: float = 0.01,
-        patience: int = 8,
-        eval_every: int = 2,
+        **training: Unpack[ScaledSettings],
     ) -> None:
         (dim,) = sizes.visual
-        super().__init__(
-            dim,
-            scale=scale,
-            visual_lr=visual_lr,
-            l2_visual=l2_visual,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(dim, **self.with_defaults(ScaledSettings, training))
         self.factors, self.second_order = factors, second_order
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
         self.item = nn.Embedding(sizes.num_items, factors, sparse=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
-from vrbench.recommenders.epochs import EpochRecommender, descend
+from vrbench.recommenders.epochs import descend
 from vrbench.recommenders.pairwise import half_square
-from vrbench.recommenders.phases import TwoPlayers
+from vrbench.recommenders.phases import PlayerSettings, TwoPlayers
 from vrbench.recommenders.policy import policy_loss
 from vrbench.recommenders.sampling import learnable, negatives
 from vrbench.recommenders.walks import Trees, log_chance, trees_of, walk
@@ -23,7 +23,7 @@ from vrbench.recommenders.walks import Trees, log_chance, trees_of, walk
 CLIP = 10.0  # of the scores that make rewards, as published
 
 
-class GraphGAN(TwoPlayers, EpochRecommender):
+class GraphGAN(TwoPlayers):
     """Graph representation by a GAN (Wang et al., AAAI 2018), on the graph of who has what.
 
     Users and items are nodes. From every node, its root, the generator walks down the root's
@@ -54,10 +54,9 @@ class GraphGAN(TwoPlayers, EpochRecommender):
         factors: length of a row.
         walks: of each root in a step.
         pretrain_epochs: most epochs of pre-training; 0 starts at random.
-        pretrain_lr, pretrain_l2, pretrain_batch: of Adam, of half the squared rows, triples a step.
-        steps, critic_steps: passes over all roots per epoch, the discriminator's first.
-        l2: weight of half the squared rows of an edge in the discriminator.
-        critic_lr: of its Adam.
+        pretrain_l2: weight of half the squared rows in pre-training.
+        pretrain_lr, pretrain_batch, steps, critic_steps, critic_lr, l2: see ``TwoPlayers``; passes
+            are over all roots, and the penalty is on the rows of an edge.
         batch_size, lr: roots of a step, and of the generator's Adam.
         epochs, patience, eval_every: see ``EpochRecommender``; of the adversarial phase.
     """
@@ -65,44 +64,25 @@ class GraphGAN(TwoPlayers, EpochRecommender):
     paper = "Wang et al., AAAI 2018"
     signal = None
 
+    defaults = PlayerSettings(
+        epochs=20, lr=0.001, patience=20, eval_every=1, critic_lr=0.001, l2=0.00001
+    )
+
     def __init__(
         self,
         sizes: Sizes,
         *,
-        predictor: Literal["generator", "discriminator"] = "generator",
         factors: int = 50,
         walks: int = 20,
-        pretrain_epochs: int = 100,
-        pretrain_lr: float = 0.002,
         pretrain_l2: float = 0.02,
-        pretrain_batch: int = 1024,
-        steps: int = 1,
-        critic_steps: int = 1,
-        l2: float = 0.00001,
-        critic_lr: float = 0.001,
-        epochs: int = 20,
-        batch_size: int = 512,
-        lr: float = 0.001,
-        patience: int = 20,
-        eval_every: int = 1,
+        **training: Unpack[PlayerSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
-        )
-        self._predicted_by(predictor)
-        if min(factors, steps, critic_steps, pretrain_batch) < 1 or walks < 2:
+        super().__init__(**self.with_defaults(PlayerSettings, training))
+        if factors < 1 or walks < 2 or pretrain_l2 < 0:
             raise ConfigError(
-                f"GraphGAN: expected sizes and steps of at least 1 and walks >= 2, got {self.spec}"
+                f"GraphGAN: expected factors >= 1, walks >= 2 and pretrain_l2 >= 0, got {self.spec}"
             )
-        if min(pretrain_epochs, pretrain_l2, l2) < 0 or min(pretrain_lr, critic_lr) <= 0:
-            raise ConfigError(
-                "GraphGAN: expected pretrain_epochs, pretrain_l2, l2 >= 0 and pretrain_lr, "
-                f"critic_lr > 0, got {self.spec}"
-            )
-        self.walks = walks
-        self.pretrain_epochs, self.pretrain_lr = pretrain_epochs, pretrain_lr
-        self.pretrain_l2, self.pretrain_batch = pretrain_l2, pretrain_batch
-        self.steps, self.critic_steps, self.l2, self.critic_lr = steps, critic_steps, l2, critic_lr
+        self.walks, self.pretrain_l2 = walks, pretrain_l2
         self.num_users, nodes = sizes.num_users, sizes.num_users + sizes.num_items
         self.generator = nn.Embedding(nodes, factors)
         self.critic = nn.Embedding(nodes, factors)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.epochs import EpochRecommender, descend
+from vrbench.recommenders.epochs import descend
 from vrbench.recommenders.pairwise import half_square
-from vrbench.recommenders.phases import TwoPlayers
+from vrbench.recommenders.phases import PlayerSettings, TwoPlayers
 from vrbench.recommenders.policy import drawn, policy_loss
 from vrbench.recommenders.sampling import learnable, negatives
 
 
-class IRGAN(TwoPlayers, EpochRecommender):
+class IRGAN(TwoPlayers):
     """Item recommendation by IRGAN (Wang et al., SIGIR 2017, sec. 4.2).
 
     Both players are matrix factorisations with item biases, ``s_ui = b_i + p_u . q_i``. The
@@ -66,49 +66,31 @@ class IRGAN(TwoPlayers, EpochRecommender):
     paper = "Wang et al., SIGIR 2017"
     signal = None
 
+    defaults = PlayerSettings(epochs=100, batch_size=64, lr=0.0001, critic_lr=0.0005, l2=0.02)
+
     def __init__(
         self,
         sizes: Sizes,
         *,
-        predictor: Literal["generator", "discriminator"] = "generator",
         factors: int = 64,
         dns: int = 4,
-        pretrain_epochs: int = 100,
-        pretrain_lr: float = 0.002,
-        pretrain_batch: int = 1024,
         temperature: float = 0.2,
         mix: float = 0.2,
         samples: int = 64,
-        steps: int = 1,
-        critic_steps: int = 1,
         critic_batch: int = 1024,
-        critic_lr: float = 0.0005,
-        l2: float = 0.02,
-        epochs: int = 100,
-        batch_size: int = 64,
-        lr: float = 0.0001,
-        patience: int = 8,
-        eval_every: int = 2,
+        **training: Unpack[PlayerSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
-        )
-        self._predicted_by(predictor)
-        if min(temperature, pretrain_lr, critic_lr) <= 0 or l2 < 0 or not 0 <= mix < 1:
+        super().__init__(**self.with_defaults(PlayerSettings, training))
+        if temperature <= 0 or not 0 <= mix < 1:
+            raise ConfigError(f"IRGAN: expected temperature > 0 and mix in [0, 1), got {self.spec}")
+        if min(factors, dns, self.pretrain_epochs, critic_batch) < 1 or samples < 2:
             raise ConfigError(
-                "IRGAN: expected temperature, pretrain_lr, critic_lr > 0, l2 >= 0 and mix in "
-                f"[0, 1), got {self.spec}"
+                "IRGAN: expected factors, dns, pretrain_epochs, critic_batch >= 1 and "
+                f"samples >= 2, got {self.spec}"
             )
-        counts = (factors, dns, pretrain_epochs, pretrain_batch, steps, critic_steps, critic_batch)
-        if min(counts) < 1 or samples < 2:
-            raise ConfigError(
-                f"IRGAN: expected sizes and steps of at least 1 and samples >= 2, got {self.spec}"
-            )
-        self.dns, self.pretrain_epochs = dns, pretrain_epochs
-        self.pretrain_lr, self.pretrain_batch = pretrain_lr, pretrain_batch
-        self.temperature, self.mix, self.samples = temperature, mix, samples
-        self.steps, self.critic_steps, self.critic_batch = steps, critic_steps, critic_batch
-        self.critic_lr, self.l2, self.num_items = critic_lr, l2, sizes.num_items
+        self.dns, self.temperature, self.mix = dns, temperature, mix
+        self.samples, self.critic_batch = samples, critic_batch
+        self.num_items = sizes.num_items
         self.generator = Player(sizes, factors)
         self.critic = Player(sizes, factors)
 

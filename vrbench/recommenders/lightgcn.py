@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.epochs import normal
-from vrbench.recommenders.pairwise import PairwiseRecommender, half_square
+from vrbench.recommenders.pairwise import PairwiseRecommender, PairwiseSettings, half_square
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
 
@@ -44,27 +45,17 @@ class LightGCN(PairwiseRecommender):
     version = 2
     signal = None
 
+    defaults = PairwiseSettings(epochs=400, batch_size=2048, lr=0.005, l2=0.001, eval_every=5)
+
     def __init__(
         self,
         sizes: Sizes,
         *,
         factors: int = 64,
         layers: int = 3,
-        epochs: int = 400,
-        batch_size: int = 2048,
-        lr: float = 0.005,
-        l2: float = 0.001,
-        patience: int = 8,
-        eval_every: int = 5,
+        **training: Unpack[PairwiseSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(**self.with_defaults(PairwiseSettings, training))
         if factors < 1 or layers < 0:
             raise ConfigError(f"LightGCN: expected factors >= 1, layers >= 0, got {self.spec}")
         self.factors, self.layers = factors, layers

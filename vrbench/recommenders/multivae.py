@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
-from vrbench.recommenders.epochs import EpochRecommender
+from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
 ROWS = 8  # of items, that a step holds for each of its users
@@ -42,6 +43,8 @@ class MultiVAE(EpochRecommender):
     paper = "Liang et al., WWW 2018"
     signal = None
 
+    defaults = EpochSettings(batch_size=256, lr=0.001)
+
     def __init__(
         self,
         sizes: Sizes,
@@ -51,15 +54,9 @@ class MultiVAE(EpochRecommender):
         dropout: float = 0.5,
         beta: float = 0.2,
         anneal_steps: int = 2000,
-        epochs: int = 200,
-        batch_size: int = 256,
-        lr: float = 0.001,
-        patience: int = 8,
-        eval_every: int = 2,
+        **training: Unpack[EpochSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
-        )
+        super().__init__(**self.with_defaults(EpochSettings, training))
         if min(hidden, latent) < 1 or beta < 0 or anneal_steps < 0:
             raise ConfigError(
                 f"MultiVAE: expected hidden, latent >= 1, beta, anneal_steps >= 0, got {self.spec}"

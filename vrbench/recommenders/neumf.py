@@ -9,13 +9,14 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.epochs import EpochRecommender
+from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
 from vrbench.recommenders.pairwise import half_square
 from vrbench.recommenders.sampling import learnable, negatives
 
@@ -53,6 +54,8 @@ class NeuMF(EpochRecommender):
     paper = "He et al., WWW 2017"
     signal = None
 
+    defaults = EpochSettings(epochs=100, lr=0.001, patience=5)
+
     def __init__(
         self,
         sizes: Sizes,
@@ -62,16 +65,10 @@ class NeuMF(EpochRecommender):
         depth: int = 3,
         negatives: int = 4,
         dropout: float = 0.1,
-        epochs: int = 100,
-        batch_size: int = 512,
-        lr: float = 0.001,
         l2: float = 0.0001,
-        patience: int = 5,
-        eval_every: int = 2,
+        **training: Unpack[EpochSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
-        )
+        super().__init__(**self.with_defaults(EpochSettings, training))
         if min(factors, depth, negatives) < 1 or hidden < 2**depth or l2 < 0:
             raise ConfigError(
                 "NeuMF: expected factors, depth, negatives >= 1 (without negatives, everything is "

@@ -9,13 +9,20 @@ from typing import ClassVar
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.epochs import EpochRecommender
+from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
 from vrbench.recommenders.folding import folded
 from vrbench.recommenders.sampling import learnable, negatives
+
+
+class PairwiseSettings(EpochSettings, total=False):
+    """How a pairwise model is trained; see ``PairwiseRecommender``."""
+
+    l2: float
 
 
 class PairwiseRecommender(EpochRecommender):
@@ -38,12 +45,10 @@ class PairwiseRecommender(EpochRecommender):
         eval_every: epochs between evaluations.
     """
 
-    def __init__(
-        self, *, epochs: int, batch_size: int, lr: float, l2: float, patience: int, eval_every: int
-    ) -> None:
-        super().__init__(
-            epochs=epochs, batch_size=batch_size, lr=lr, patience=patience, eval_every=eval_every
-        )
+    defaults = PairwiseSettings(l2=0.1)
+
+    def __init__(self, *, l2: float, **training: Unpack[EpochSettings]) -> None:
+        super().__init__(**self.with_defaults(EpochSettings, training))
         if l2 < 0:
             raise ConfigError(f"{self.name}: expected l2 >= 0, got {l2}")
         self.l2 = l2

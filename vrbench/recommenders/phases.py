@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
+from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
+
+Predictor = Literal["generator", "discriminator"]
 
 
 class AdversarialPhase:
@@ -45,35 +50,78 @@ class AdversarialPhase:
             self._adversarial = False
 
 
-class TwoPlayers:
-    """IRGAN's and GraphGAN's phases: the generator alone, then both players, alike at first.
+class PlayerSettings(EpochSettings, total=False):
+    """How a generator and its critic are trained; see ``TwoPlayers``."""
 
-    Mixed in before the recommender, which has the networks ``generator`` and ``critic``.
-    ``_pretraining`` says to the loss which phase it is in.
-    """
-
-    name: Any
-    predictor: Literal["generator", "discriminator"]
+    predictor: Predictor
     pretrain_epochs: int
     pretrain_lr: float
-    epochs: int
-    lr: float
+    pretrain_batch: int
+    steps: int
+    critic_steps: int
     critic_lr: float
+    l2: float
+
+
+class TwoPlayers(EpochRecommender):
+    """IRGAN's and GraphGAN's phases: the generator alone, then both players, alike at first.
+
+    ``_pretraining`` says to the loss which phase it is in.
+
+    Args:
+        predictor: the player that ranks.
+        pretrain_epochs: most epochs of pre-training.
+        pretrain_lr, pretrain_batch: of Adam, and triples of a step, in pre-training.
+        steps, critic_steps: passes per epoch, the critic's first.
+        critic_lr: of the critic's Adam.
+        l2: weight of half the squared rows that a step of the critic touches.
+        epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; of the second phase.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+    """
+
+    defaults = PlayerSettings(
+        predictor="generator",
+        pretrain_epochs=100,
+        pretrain_lr=0.002,
+        pretrain_batch=1024,
+        steps=1,
+        critic_steps=1,
+    )
     generator: Any
     critic: Any
     _pretraining = False
 
-    def _predicted_by(self, predictor: Literal["generator", "discriminator"]) -> None:
-        """Keep who ranks.
-
-        Raises:
-            ConfigError: if there is no such player.
-        """
-        if predictor not in ("generator", "discriminator"):
+    def __init__(
+        self,
+        *,
+        predictor: Predictor,
+        pretrain_epochs: int,
+        pretrain_lr: float,
+        pretrain_batch: int,
+        steps: int,
+        critic_steps: int,
+        critic_lr: float,
+        l2: float,
+        **training: Unpack[EpochSettings],
+    ) -> None:
+        super().__init__(**self.with_defaults(EpochSettings, training))
+        if predictor not in get_args(Predictor):
             raise ConfigError(
                 f"{self.name}: expected predictor generator or discriminator, got {predictor!r}"
             )
-        self.predictor = predictor
+        if min(steps, critic_steps, pretrain_batch) < 1 or min(pretrain_epochs, l2) < 0:
+            raise ConfigError(
+                f"{self.name}: expected steps, critic_steps, pretrain_batch of at least 1 and "
+                f"pretrain_epochs, l2 >= 0, got {self.spec}"
+            )
+        if min(pretrain_lr, critic_lr) <= 0:
+            raise ConfigError(f"{self.name}: expected pretrain_lr, critic_lr > 0, got {self.spec}")
+        self.predictor, self.l2 = predictor, l2
+        self.pretrain_epochs, self.pretrain_lr = pretrain_epochs, pretrain_lr
+        self.pretrain_batch, self.critic_lr = pretrain_batch, critic_lr
+        self.steps, self.critic_steps = steps, critic_steps
 
     @property
     def generates(self) -> bool:

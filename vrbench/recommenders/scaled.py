@@ -6,13 +6,22 @@ from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.visuals import Visuals
-from vrbench.recommenders.pairwise import PairwiseRecommender
+from vrbench.recommenders.pairwise import PairwiseRecommender, PairwiseSettings
 
 Scale = Literal["standard", "max", "none"]
 BLOCK = 4096  # vectors read at once; maps count one per cell
+
+
+class ScaledSettings(PairwiseSettings, total=False):
+    """How a pairwise model that is shown features is trained; see ``ScaledFeatures``."""
+
+    scale: Scale
+    visual_lr: float
+    l2_visual: float
 
 
 class ScaledFeatures(PairwiseRecommender):
@@ -36,6 +45,8 @@ class ScaledFeatures(PairwiseRecommender):
         DataError: by ``fit``, if a feature is not a finite number.
     """
 
+    defaults = ScaledSettings(scale="standard", visual_lr=0.0002, l2_visual=0.01)
+
     def __init__(
         self,
         dim: int,
@@ -43,21 +54,9 @@ class ScaledFeatures(PairwiseRecommender):
         scale: Scale,
         visual_lr: float,
         l2_visual: float,
-        epochs: int,
-        batch_size: int,
-        lr: float,
-        l2: float,
-        patience: int,
-        eval_every: int,
+        **training: Unpack[PairwiseSettings],
     ) -> None:
-        super().__init__(
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(**self.with_defaults(PairwiseSettings, training))
         if scale not in get_args(Scale):
             raise ConfigError(f"{self.name}.scale: expected standard, max or none, got {scale!r}")
         if visual_lr <= 0 or l2_visual < 0:

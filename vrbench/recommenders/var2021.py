@@ -7,10 +7,12 @@ that changed published conclusions is a flag, off by default, so that its effect
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.visuals import Overlay, Visuals
 from vrbench.data.interactions import Interactions
@@ -18,8 +20,25 @@ from vrbench.recommenders.acf import ACF
 from vrbench.recommenders.amr import steepest_rows
 from vrbench.recommenders.base import History, Side, Sizes
 from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.recommenders.epochs import DescentSettings
 from vrbench.recommenders.fm import FM
+from vrbench.recommenders.pairwise import PairwiseSettings
+from vrbench.recommenders.scaled import ScaledSettings
 from vrbench.recommenders.vbpr import VBPR
+
+
+class Settings2021(TypedDict, total=False):
+    """How VBPR and AMR are trained in the code of TAaMR and VAR; see ``VBPR2021``."""
+
+    factors: int
+    epochs: int
+    batch_size: int
+    lr_user: float
+    lr_item: float
+    lr_visual: float
+    l2_user: float
+    l2_item: float
+    linear_reg: bool
 
 
 class VBPR2021(VBPR):
@@ -44,35 +63,36 @@ class VBPR2021(VBPR):
     selects = False
     drops_last = True
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        factors: int = 64,
-        epochs: int = 4000,
-        batch_size: int = 512,
-        lr_user: float = 0.01,
-        lr_item: float = 0.0001,
-        lr_visual: float = 0.001,
-        l2_user: float = 0.1,
-        l2_item: float = 0.001,
-        linear_reg: bool = False,
-    ) -> None:
+    defaults = Settings2021(  # type: ignore[assignment]  # rates of another kind than VBPR's
+        factors=64,
+        epochs=4000,
+        batch_size=512,
+        lr_user=0.01,
+        lr_item=0.0001,
+        lr_visual=0.001,
+        l2_user=0.1,
+        l2_item=0.001,
+        linear_reg=False,
+    )
+
+    def __init__(self, sizes: Sizes, **training: Unpack[Settings2021]) -> None:
+        given = self.with_defaults(Settings2021, training)
         super().__init__(
             sizes,
-            factors=factors,
-            visual_factors=factors,
+            factors=given["factors"],
+            visual_factors=given["factors"],
             tied=True,
             scale="max",
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr_user,
-            visual_lr=lr_visual,
+            epochs=given["epochs"],
+            batch_size=given["batch_size"],
+            lr=given["lr_user"],
+            visual_lr=given["lr_visual"],
             l2=0.0,
             l2_visual=0.0,
         )
-        self.lr_user, self.lr_item, self.lr_visual = lr_user, lr_item, lr_visual
-        self.l2_user, self.l2_item, self.linear_reg = l2_user, l2_item, linear_reg
+        self.lr_user, self.l2_user = given["lr_user"], given["l2_user"]
+        self.lr_item, self.l2_item = given["lr_item"], given["l2_item"]
+        self.lr_visual, self.linear_reg = given["lr_visual"], given["linear_reg"]
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)
@@ -159,28 +179,9 @@ class AMR2021(VBPR2021):
         *,
         eps: float = 1.0,
         weight: float = 0.1,
-        factors: int = 64,
-        epochs: int = 4000,
-        batch_size: int = 512,
-        lr_user: float = 0.01,
-        lr_item: float = 0.0001,
-        lr_visual: float = 0.001,
-        l2_user: float = 0.1,
-        l2_item: float = 0.001,
-        linear_reg: bool = False,
+        **training: Unpack[Settings2021],
     ) -> None:
-        super().__init__(
-            sizes,
-            factors=factors,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr_user=lr_user,
-            lr_item=lr_item,
-            lr_visual=lr_visual,
-            l2_user=l2_user,
-            l2_item=l2_item,
-            linear_reg=linear_reg,
-        )
+        super().__init__(sizes, **training)
         self.eps, self.weight = eps, weight
         self._adversarial = False
 
@@ -215,27 +216,26 @@ class FM2021(FM):
     paper = "Kula, CBRecSys 2015, as coded for VAR"
     selects = False
 
+    defaults = ScaledSettings(epochs=100, lr=0.01)
+
     def __init__(
         self,
         sizes: Sizes,
         *,
         factors: int = 64,
-        epochs: int = 100,
-        batch_size: int = 512,
-        lr: float = 0.01,
         collide: bool = False,
         misfiled: bool = False,
+        **training: Unpack[DescentSettings],
     ) -> None:
+        given = self.with_defaults(DescentSettings, training)
         super().__init__(
             sizes,
             factors=factors,
             scale="none",
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            visual_lr=lr,
+            visual_lr=given["lr"],
             l2=0.0,
             l2_visual=0.0,
+            **given,
         )
         self.collide, self.misfiled = collide, misfiled
         if collide:  # one table for both
@@ -309,6 +309,8 @@ class ACF2021(ACF):
     paper = "Chen et al., SIGIR 2017, as coded for VAR"
     selects = False
 
+    defaults = ScaledSettings(epochs=20, batch_size=32, lr=0.0001)
+
     def __init__(
         self,
         sizes: Sizes,
@@ -316,13 +318,12 @@ class ACF2021(ACF):
         factors: int = 64,
         attention: int = 64,
         history: int = 1000,
-        epochs: int = 20,
-        batch_size: int = 32,
-        lr: float = 0.0001,
         l2: float = 0.001,
         cut_gradient: bool = False,
         scrambled: bool = False,
+        **training: Unpack[DescentSettings],
     ) -> None:
+        given = self.with_defaults(DescentSettings, training)
         super().__init__(
             sizes,
             factors=factors,
@@ -330,12 +331,10 @@ class ACF2021(ACF):
             history=history,
             exclude_target=False,
             scale="none",
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            visual_lr=lr,
+            visual_lr=given["lr"],
             l2=l2,
             l2_visual=l2,
+            **given,
         )
         self.cut_gradient, self.scrambled = cut_gradient, scrambled
 
@@ -364,31 +363,30 @@ class DVBPR2021(DVBPR):
     paper = "Kang et al., ICDM 2017, as coded for VAR"
     selects = False
 
+    defaults = PairwiseSettings(epochs=20, batch_size=32, lr=0.0001)
+
     def __init__(
         self,
         sizes: Sizes,
         network: nn.Module,
         *,
         factors: int = 64,
-        epochs: int = 20,
-        batch_size: int = 32,
-        lr: float = 0.0001,
         network_lr: float = 0.0001,
         l2: float = 1.0,
         l2_network: float = 0.001,
         clean_images: bool = False,
+        **training: Unpack[DescentSettings],
     ) -> None:
+        given = self.with_defaults(DescentSettings, training)
         super().__init__(
             sizes,
             network,
             factors=factors,
             trains="all",
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
             network_lr=network_lr,
             l2=l2,
             l2_network=l2_network,
+            **given,
         )
         self.clean_images = clean_images
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.pairwise import half_square
-from vrbench.recommenders.scaled import Scale, ScaledFeatures
+from vrbench.recommenders.scaled import ScaledFeatures, ScaledSettings
 
 MOST = 2**20  # hidden units held at once while scoring: what a cache holds
 
@@ -39,6 +40,8 @@ class VNPR(ScaledFeatures):
     paper = "Niu, Caverlee and Lu, WSDM 2018"
     signal = Signal.VECTOR
 
+    defaults = ScaledSettings(visual_lr=0.002, l2=0.03, l2_visual=0.001, patience=4, eval_every=5)
+
     def __init__(
         self,
         sizes: Sizes,
@@ -48,29 +51,10 @@ class VNPR(ScaledFeatures):
         hidden: int = 32,
         dropout: float = 0.2,
         towers: int = 1,
-        scale: Scale = "standard",
-        epochs: int = 200,
-        batch_size: int = 512,
-        lr: float = 0.002,
-        visual_lr: float = 0.002,
-        l2: float = 0.03,
-        l2_visual: float = 0.001,
-        patience: int = 4,
-        eval_every: int = 5,
+        **training: Unpack[ScaledSettings],
     ) -> None:
         (dim,) = sizes.visual
-        super().__init__(
-            dim,
-            scale=scale,
-            visual_lr=visual_lr,
-            l2_visual=l2_visual,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            l2=l2,
-            patience=patience,
-            eval_every=eval_every,
-        )
+        super().__init__(dim, **self.with_defaults(ScaledSettings, training))
         if towers not in (1, 2) or min(factors, components, hidden) < 1:
             raise ConfigError(
                 "VNPR: expected towers of 1 or 2 and factors, components, hidden >= 1, "

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 from vrbench.extractors.base import Extractor
-from vrbench.extractors.training.base import Classify, Regime, ascend
+from vrbench.extractors.training.base import Classify, Regime, RegimeSettings, ascend
 
 
 class Adversarial(Regime):
@@ -37,20 +38,9 @@ class Adversarial(Regime):
         eps: float = 4.0,
         steps: int = 7,
         ramp: float = 0.3,
-        epochs: int = 20,
-        batch_size: int = 32,
-        lr: float = 0.05,
-        weight_decay: float = 5e-4,
-        part: Literal["all", "head"] = "all",
+        **training: Unpack[RegimeSettings],
     ) -> None:
-        super().__init__(
-            network,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            weight_decay=weight_decay,
-            part=part,
-        )
+        super().__init__(network, **self.with_defaults(RegimeSettings, training))
         if eps <= 0 or steps < 1 or not 0 <= ramp <= 1:
             raise ConfigError(
                 f"{self.name}: expected eps > 0, steps >= 1, 0 <= ramp <= 1; got {self.spec}"

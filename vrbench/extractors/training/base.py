@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import torch
 import torch.nn.functional as F
@@ -21,6 +21,16 @@ from vrbench.extractors.base import Extractor, Features, Lesson, Report, redraw
 
 EPS, STEPS = 4 / 255, 10  # of the robust accuracy that every regime reports
 Classify = Callable[[Tensor], Tensor]
+
+
+class RegimeSettings(TypedDict, total=False):
+    """How a network is taught; see ``Regime``."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+    part: Literal["all", "head"]
 
 
 class Regime(Extractor):
@@ -39,6 +49,7 @@ class Regime(Extractor):
         part: "all" parameters are taught, or the "head" only (a linear probe).
     """
 
+    defaults = RegimeSettings(epochs=20, batch_size=32, lr=0.05, weight_decay=5e-4, part="all")
     learns = True
     sees_pixels = True  # False: of a probe, whose pictures pass the frozen trunk once
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 from vrbench.extractors.base import Extractor, Features, Lesson, Report
-from vrbench.extractors.training.base import Classify, Regime, robust_accuracy
+from vrbench.extractors.training.base import Classify, Regime, RegimeSettings, robust_accuracy
 
 
 class Distilled(Regime):
@@ -40,24 +41,9 @@ class Distilled(Regime):
     paper = "Papernot et al., IEEE S&P 2016"
 
     def __init__(
-        self,
-        network: Extractor,
-        *,
-        temperature: float = 100.0,
-        epochs: int = 20,
-        batch_size: int = 32,
-        lr: float = 0.05,
-        weight_decay: float = 5e-4,
-        part: Literal["all", "head"] = "all",
+        self, network: Extractor, *, temperature: float = 100.0, **training: Unpack[RegimeSettings]
     ) -> None:
-        super().__init__(
-            network,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            weight_decay=weight_decay,
-            part=part,
-        )
+        super().__init__(network, **self.with_defaults(RegimeSettings, training))
         if temperature <= 1:
             raise ConfigError(f"{self.name}.temperature: expected above 1, got {temperature}")
         self.temperature = temperature

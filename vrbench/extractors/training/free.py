@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
 from vrbench.extractors.base import Extractor
-from vrbench.extractors.training.base import Classify, Regime
+from vrbench.extractors.training.base import Classify, Regime, RegimeSettings
 
 
 class Free(Regime):
@@ -29,26 +30,17 @@ class Free(Regime):
 
     paper = "Shafahi et al., NeurIPS 2019"
 
+    defaults = RegimeSettings(epochs=12)
+
     def __init__(
         self,
         network: Extractor,
         *,
         eps: float = 4.0,
         replay: int = 4,
-        epochs: int = 12,
-        batch_size: int = 32,
-        lr: float = 0.05,
-        weight_decay: float = 5e-4,
-        part: Literal["all", "head"] = "all",
+        **training: Unpack[RegimeSettings],
     ) -> None:
-        super().__init__(
-            network,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            weight_decay=weight_decay,
-            part=part,
-        )
+        super().__init__(network, **self.with_defaults(RegimeSettings, training))
         if eps <= 0 or replay < 1:
             raise ConfigError(f"{self.name}: expected eps > 0 and replay >= 1; got {self.spec}")
         self.eps, self.replay = eps, replay

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.extractors.base import Extractor
-from vrbench.extractors.training.base import Classify, Regime
+from vrbench.extractors.training.base import Classify, Regime, RegimeSettings
 
 
 class Standard(Regime):
@@ -26,25 +27,9 @@ class Standard(Regime):
 
     paper = ""
 
-    def __init__(
-        self,
-        network: Extractor,
-        *,
-        epochs: int = 20,
-        batch_size: int = 32,
-        lr: float = 0.05,
-        weight_decay: float = 5e-4,
-        part: Literal["all", "head"] = "all",
-    ) -> None:
-        super().__init__(
-            network,
-            epochs=epochs,
-            batch_size=batch_size,
-            lr=lr,
-            weight_decay=weight_decay,
-            part=part,
-        )
-        if part == "head":
+    def __init__(self, network: Extractor, **training: Unpack[RegimeSettings]) -> None:
+        super().__init__(network, **self.with_defaults(RegimeSettings, training))
+        if self.part == "head":
             self.spec = self.spec | {"version": 2}  # before, the trunk was run in every epoch
 
     @property
