@@ -49,8 +49,7 @@ class AdamPGD(Attack):
         start: Start = "clean",
         enough: float | None = None,
     ) -> None:
-        if steps < 1 or lr <= 0:
-            raise ConfigError(f"AdamPGD: expected steps >= 1 and lr > 0, got {self.spec}")
+        self.refuse_if(steps < 1 or lr <= 0, "steps >= 1 and lr > 0")
         if start not in get_args(Start):
             raise ConfigError(f"AdamPGD.start: expected clean, random or unit, got {start!r}")
         self.steps, self.lr, self.start, self.enough = steps, lr, start, enough

@@ -66,10 +66,10 @@ class Compose(Attack):
     def __init__(
         self, *, share: float = 0.4, place: Place = "auto", opacity: float = 1.0, border: int = 1
     ) -> None:
-        if not (0 < share <= 1 and 0 < opacity <= 1 and border >= 0):
-            raise ConfigError(
-                f"Compose: expected share and opacity in (0, 1] and border >= 0, got {self.spec}"
-            )
+        self.refuse_if(
+            not (0 < share <= 1 and 0 < opacity <= 1 and border >= 0),
+            "share and opacity in (0, 1] and border >= 0",
+        )
         if place not in get_args(Place):
             raise ConfigError(
                 f"Compose.place: expected one of {', '.join(get_args(Place))}, got {place!r}"

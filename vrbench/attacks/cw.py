@@ -62,11 +62,10 @@ class CW(Attack):
         progress: float = 0.03,
         warm_start: bool = True,
     ) -> None:
-        if min(search_steps, steps) < 1 or lr <= 0 or confidence < 0 or not 0 <= progress < 1:
-            raise ConfigError(
-                "CW: expected search_steps, steps >= 1, lr > 0, confidence >= 0 and "
-                f"0 <= progress < 1, got {self.spec}"
-            )
+        self.refuse_if(
+            min(search_steps, steps) < 1 or lr <= 0 or confidence < 0 or not 0 <= progress < 1,
+            "search_steps, steps >= 1, lr > 0, confidence >= 0 and 0 <= progress < 1",
+        )
         if initial_c is not None and initial_c <= 0:
             raise ConfigError(f"CW: expected initial_c > 0 or null, got {initial_c}")
         self.search_steps, self.steps, self.lr = search_steps, steps, lr

@@ -56,11 +56,10 @@ class DDN(Attack):
         initial: float | None = None,
         confidence: float = 0.0,
     ) -> None:
-        if steps < 1 or step <= 0 or not 0 < gamma < 1 or confidence < 0:
-            raise ConfigError(
-                "DDN: expected steps >= 1, step > 0, 0 < gamma < 1 and confidence >= 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            steps < 1 or step <= 0 or not 0 < gamma < 1 or confidence < 0,
+            "steps >= 1, step > 0, 0 < gamma < 1 and confidence >= 0",
+        )
         if initial is not None and initial <= 0:
             raise ConfigError(f"DDN: expected initial > 0 or null, got {initial}")
         self.steps, self.step, self.gamma = steps, step, gamma

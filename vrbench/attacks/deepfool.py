@@ -11,7 +11,6 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Cost, Goal, check_finite, classes_of, gradient
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.nearest import Nearest, ascent
-from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
 BEYOND = 1e-5  # every step goes so much too far that none ends in a tie; 1e-4 in the authors' code
@@ -60,11 +59,10 @@ class DeepFool(Attack):
         overshoot: float = 0.02,
         confidence: float = 0.0,
     ) -> None:
-        if min(steps, candidates) < 1 or min(overshoot, confidence) < 0:
-            raise ConfigError(
-                "DeepFool: expected steps, candidates >= 1 and overshoot, confidence >= 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            min(steps, candidates) < 1 or min(overshoot, confidence) < 0,
+            "steps, candidates >= 1 and overshoot, confidence >= 0",
+        )
         self.steps, self.candidates = steps, candidates
         self.overshoot, self.confidence = overshoot, confidence
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from typing import TypedDict
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.attacks.base import BlackBox, Goal, asked_together
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.sums import row_sums, total
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
+
+
+class EstimationSettings(TypedDict, total=False):
+    """How a gradient is estimated; see ``Estimating``."""
+
+    queries: int
+    directions: int
+    reach: float
+    step: float
+    enough: float | None
 
 
 class Estimating(BlackBox):
@@ -29,16 +41,18 @@ class Estimating(BlackBox):
             asking and keeps its picture; None goes on to the last query.
     """
 
-    def __init__(
-        self, *, queries: int, directions: int, reach: float, step: float, enough: float | None
-    ) -> None:
-        if directions < 1 or queries < 2 * directions or reach <= 0 or step <= 0:
-            raise ConfigError(
-                f"{self.name}: expected directions >= 1, queries >= 2 * directions, reach > 0 and "
-                f"step > 0, got {self.spec}"
-            )
-        self.queries, self.directions, self.reach = queries, directions, reach
-        self.step, self.enough = step, enough
+    defaults = EstimationSettings(queries=2000, directions=25, reach=2.5, step=0.1, enough=1.0)
+
+    def __init__(self, **estimation: Unpack[EstimationSettings]) -> None:
+        given = self.with_defaults(EstimationSettings, estimation)
+        self.queries, self.directions = given["queries"], given["directions"]
+        self.reach, self.step, self.enough = given["reach"], given["step"], given["enough"]
+        self.refuse_if(
+            self.directions < 1
+            or self.queries < 2 * self.directions
+            or min(self.reach, self.step) <= 0,
+            "directions >= 1, queries >= 2 * directions, reach > 0 and step > 0",
+        )
 
     @abstractmethod
     def directions_of(self, items: Tensor, shape: tuple[int, ...], rng: Streams) -> Tensor:
@@ -94,19 +108,6 @@ class SPSA(Estimating):
 
     paper = "Spall, 1992; Uesato et al., ICML 2018"
 
-    def __init__(
-        self,
-        *,
-        queries: int = 2000,
-        directions: int = 25,
-        reach: float = 2.5,
-        step: float = 0.1,
-        enough: float | None = 1.0,
-    ) -> None:
-        super().__init__(
-            queries=queries, directions=directions, reach=reach, step=step, enough=enough
-        )
-
     def directions_of(self, items: Tensor, shape: tuple[int, ...], rng: Streams) -> Tensor:
         return rng.signs(items, self.directions, *shape)
 
@@ -129,19 +130,8 @@ class NES(Estimating):
 
     paper = "Ilyas et al., ICML 2018"
 
-    def __init__(
-        self,
-        *,
-        queries: int = 2000,
-        directions: int = 25,
-        reach: float = 2.5,
-        step: float = 0.1,
-        momentum: float = 0.9,
-        enough: float | None = 1.0,
-    ) -> None:
-        super().__init__(
-            queries=queries, directions=directions, reach=reach, step=step, enough=enough
-        )
+    def __init__(self, *, momentum: float = 0.9, **estimation: Unpack[EstimationSettings]) -> None:
+        super().__init__(**estimation)
         if not 0 <= momentum < 1:
             raise ConfigError(f"NES: expected 0 <= momentum < 1, got {momentum}")
         self.momentum = momentum

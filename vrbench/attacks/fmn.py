@@ -12,7 +12,6 @@ from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import Budget, Linf
 from vrbench.attacks.nearest import Nearest, ascent
 from vrbench.attacks.sums import beside, lengths, units
-from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
 SLOWEST = 0.01  # of the first step and of the first gamma, where cosine decay ends
@@ -49,11 +48,10 @@ class FMN(Attack):
     def __init__(
         self, *, steps: int = 100, step: float = 1.0, gamma: float = 0.05, confidence: float = 0.0
     ) -> None:
-        if steps < 1 or step <= 0 or not 0 < gamma < 1 or confidence < 0:
-            raise ConfigError(
-                "FMN: expected steps >= 1, step > 0, 0 < gamma < 1 and confidence >= 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            steps < 1 or step <= 0 or not 0 < gamma < 1 or confidence < 0,
+            "steps >= 1, step > 0, 0 < gamma < 1 and confidence >= 0",
+        )
         self.steps, self.step, self.gamma, self.confidence = steps, step, gamma, confidence
 
     @property

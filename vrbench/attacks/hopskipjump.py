@@ -10,7 +10,6 @@ from torch import Tensor
 from vrbench.attacks.base import BlackBox, Goal, able, asked_together
 from vrbench.attacks.budget import Budget, Linf
 from vrbench.attacks.sums import lengths, total, units
-from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
 BLOCK = 64  # directions drawn at once, per item
@@ -63,11 +62,10 @@ class HopSkipJump(BlackBox):
         most: int = 10_000,
         reach: float | None = 0.01,
     ) -> None:
-        if directions < 1 or most < 1 or queries < 2 or (reach is not None and reach <= 0):
-            raise ConfigError(
-                "HopSkipJump: expected queries >= 2, directions, most >= 1 and reach > 0 or "
-                f"null, got {self.spec}"
-            )
+        self.refuse_if(
+            directions < 1 or most < 1 or queries < 2 or (reach is not None and reach <= 0),
+            "queries >= 2, directions, most >= 1 and reach > 0 or null",
+        )
         self.queries, self.directions, self.most, self.reach = queries, directions, most, reach
 
     def search(

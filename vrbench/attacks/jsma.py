@@ -55,10 +55,10 @@ class JSMA(Attack):
         pairs: bool = True,
         candidates: int = 128,
     ) -> None:
-        if not 0 < theta <= 1 or not 0 < gamma <= 1 or candidates < 2:
-            raise ConfigError(
-                f"JSMA: expected 0 < theta, gamma <= 1 and candidates >= 2, got {self.spec}"
-            )
+        self.refuse_if(
+            not 0 < theta <= 1 or not 0 < gamma <= 1 or candidates < 2,
+            "0 < theta, gamma <= 1 and candidates >= 2",
+        )
         if direction not in ("up", "down", "both"):
             raise ConfigError(f"JSMA: expected direction up, down or both, got {direction!r}")
         self.theta, self.gamma, self.direction = theta, gamma, direction

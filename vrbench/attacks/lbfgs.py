@@ -11,7 +11,6 @@ from vrbench.attacks.base import Attack, Cost, Goal, gradient
 from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.nearest import Nearest
 from vrbench.attacks.sums import total
-from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
 ENOUGH = 1e-4  # of the decrease that the slope promises, for a step to be taken (Armijo)
@@ -60,11 +59,10 @@ class LBFGS(Attack):
         tolerance: float = 0.1,
         confidence: float = 0.0,
     ) -> None:
-        if min(search_steps, steps, history) < 1 or min(tolerance, confidence) < 0:
-            raise ConfigError(
-                "LBFGS: expected search_steps, steps, history >= 1 and tolerance, confidence >= 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            min(search_steps, steps, history) < 1 or min(tolerance, confidence) < 0,
+            "search_steps, steps, history >= 1 and tolerance, confidence >= 0",
+        )
         self.search_steps, self.steps, self.history = search_steps, steps, history
         self.tolerance, self.confidence = tolerance, confidence
 

@@ -57,11 +57,10 @@ class FeatureRegression(BlackBox):
         ridge: float = 0.0,
         enough: float | None = 0.0,
     ) -> None:
-        if directions < 1 or queries < directions + 1 or reach < 1 or step <= 0 or ridge < 0:
-            raise ConfigError(
-                f"{self.name}: expected directions, reach >= 1, queries > directions, step > 0 and "
-                f"ridge >= 0, got {self.spec}"
-            )
+        self.refuse_if(
+            directions < 1 or queries < directions + 1 or reach < 1 or step <= 0 or ridge < 0,
+            "directions, reach >= 1, queries > directions, step > 0 and ridge >= 0",
+        )
         if antithetic and directions % 2:
             raise ConfigError(f"{self.name}: antithetic needs even directions, got {directions}")
         self.queries, self.directions, self.reach, self.step = queries, directions, reach, step

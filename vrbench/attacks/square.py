@@ -12,7 +12,7 @@ from torch import Tensor
 from vrbench.attacks.base import BlackBox, Goal
 from vrbench.attacks.budget import L2, Budget, Linf
 from vrbench.attacks.sums import row_sums, total
-from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import Streams
 
 MARKS = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # of 10,000 queries: p is halved
@@ -56,11 +56,10 @@ class Square(BlackBox):
         descend: Literal["loss", "margin"] = "loss",
         enough: float | None = 0.0,
     ) -> None:
-        if queries < 1 or not 0 < p <= 1 or descend not in ("loss", "margin"):
-            raise ConfigError(
-                "Square: expected queries >= 1, 0 < p <= 1 and descend loss or margin, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            queries < 1 or not 0 < p <= 1 or descend not in ("loss", "margin"),
+            "queries >= 1, 0 < p <= 1 and descend loss or margin",
+        )
         self.queries, self.p, self.descend, self.enough = queries, p, descend, enough
 
     def search(

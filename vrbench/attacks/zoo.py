@@ -79,10 +79,10 @@ class ZOO(BlackBox):
                 f"ZOO: expected levels >= 1 and a cell that can be halved {levels - 1} times, "
                 f"got {cell}"
             )
-        if reach <= 0 or lr <= 0 or confidence < 0 or (c is not None and c <= 0):
-            raise ConfigError(
-                f"ZOO: expected reach, lr, c > 0 and confidence >= 0, got {self.spec}"
-            )
+        self.refuse_if(
+            reach <= 0 or lr <= 0 or confidence < 0 or (c is not None and c <= 0),
+            "reach, lr, c > 0 and confidence >= 0",
+        )
         if sampling not in ("random", "importance"):
             raise ConfigError(f"ZOO: expected sampling random or importance, got {sampling!r}")
         self.queries, self.coordinates = queries, coordinates

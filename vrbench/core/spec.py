@@ -81,6 +81,15 @@ class Component:
         known = defaults_of(type(self))
         return cast(Given, {k: known[k] for k in kind.__annotations__ if k in known} | dict(given))
 
+    def refuse_if(self, wrong: bool, wanted: str) -> None:
+        """Do nothing unless settings are wrong; ``wanted`` says in words what they may be.
+
+        Raises:
+            ConfigError: if they are, with all settings.
+        """
+        if wrong:
+            raise ConfigError(f"{self.name}: expected {wanted}, got {self.spec}")
+
     def with_fitted_parts(self: Made, fit: Callable[[Any], Any]) -> Made:
         """Return this with every component inside it that learns fitted; itself if there is none.
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vrbench.core.errors import ConfigError, DataError, DivergedError
+from vrbench.core.errors import DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.seeds import stream
 from vrbench.extractors.base import Extractor, Lesson, Report, redraw
@@ -56,11 +56,10 @@ class Denoised(Purified):
         batch_size: int = 32,
         lr: float = 0.005,
     ) -> None:
-        if min(width, steps, epochs, batch_size) < 1 or min(eps, lr) <= 0 or pixels < 0:
-            raise ConfigError(
-                f"Denoised: expected width, steps, epochs, batch_size >= 1, eps, lr > 0 and "
-                f"pixels >= 0, got {self.spec}"
-            )
+        self.refuse_if(
+            min(width, steps, epochs, batch_size) < 1 or min(eps, lr) <= 0 or pixels < 0,
+            "width, steps, epochs, batch_size >= 1, eps, lr > 0 and pixels >= 0",
+        )
         super().__init__(inner, _Denoiser(width))
         self.learns = True
         self.width, self.eps, self.steps = width, eps, steps

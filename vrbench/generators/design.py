@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError, DivergedError
+from vrbench.core.errors import DivergedError
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import Component
 from vrbench.generators.lsgan import LSGAN
@@ -66,11 +66,10 @@ class Design(Component):
         realism: float = 1.0,
         copies: int = 100,
     ) -> None:
-        if min(starts, copies) < 1 or steps < 0 or min(lr, spread) <= 0 or realism < 0:
-            raise ConfigError(
-                "Design: expected starts, copies >= 1, steps, realism >= 0 and lr, spread > 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            min(starts, copies) < 1 or steps < 0 or min(lr, spread) <= 0 or realism < 0,
+            "starts, copies >= 1, steps, realism >= 0 and lr, spread > 0",
+        )
         self.generator = generator
         self.starts, self.steps, self.lr = starts, steps, lr
         self.spread, self.realism, self.copies = spread, realism, copies

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
@@ -83,8 +83,7 @@ class ACF(ScaledFeatures):
             raise IncompatibleError(f"ACF reads feature maps, not entries of shape {sizes.visual}")
         cells, channels = sizes.visual
         super().__init__(channels, **self.with_defaults(ScaledSettings, training))
-        if min(factors, attention, history) < 1:
-            raise ConfigError(f"ACF: expected factors, attention and history >= 1, got {self.spec}")
+        self.refuse_if(min(factors, attention, history) < 1, "factors, attention and history >= 1")
         self.factors, self.attention, self.history = factors, attention, history
         self.exclude_target, self._cells = exclude_target, cells
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)

@@ -11,7 +11,7 @@ from scipy import sparse
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.errors import DataError
 from vrbench.core.memory import require, sizing
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
@@ -78,17 +78,16 @@ class CFGAN(EpochRecommender):
         **training: Unpack[EpochSettings],
     ) -> None:
         super().__init__(**self.with_defaults(EpochSettings, training))
-        if rows not in ("item", "user") or scheme not in ("ZR", "PM", "ZP"):
-            raise ConfigError(
-                f"CFGAN: expected rows item or user and scheme ZR, PM or ZP, got {self.spec}"
-            )
-        if not (0 <= zr <= 1 and 0 <= pm <= 1) or min(alpha, l2, critic_l2) < 0 or critic_lr <= 0:
-            raise ConfigError(
-                "CFGAN: expected zr and pm in [0, 1], alpha, l2, critic_l2 >= 0 and critic_lr > 0, "
-                f"got {self.spec}"
-            )
-        if min(hidden, layers, critic_hidden, critic_layers, steps, critic_steps, critic_batch) < 1:
-            raise ConfigError(f"CFGAN: expected sizes and steps of at least 1, got {self.spec}")
+        self.refuse_if(
+            rows not in ("item", "user") or scheme not in ("ZR", "PM", "ZP"),
+            "rows item or user and scheme ZR, PM or ZP",
+        )
+        self.refuse_if(
+            not (0 <= zr <= 1 and 0 <= pm <= 1) or min(alpha, l2, critic_l2) < 0 or critic_lr <= 0,
+            "zr and pm in [0, 1], alpha, l2, critic_l2 >= 0 and critic_lr > 0",
+        )
+        counts = (hidden, layers, critic_hidden, critic_layers, steps, critic_steps, critic_batch)
+        self.refuse_if(min(counts) < 1, "sizes and steps of at least 1")
         self.rows, self.scheme, self.zr, self.pm, self.alpha = rows, scheme, zr, pm, alpha
         self.l2, self.critic_l2, self.critic_lr = l2, critic_l2, critic_lr
         self.steps, self.critic_steps, self.critic_batch = steps, critic_steps, critic_batch

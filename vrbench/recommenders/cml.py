@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
@@ -54,11 +53,10 @@ class CML(EpochRecommender):
         **training: Unpack[EpochSettings],
     ) -> None:
         super().__init__(**self.with_defaults(EpochSettings, training))
-        if min(factors, candidates) < 1 or margin <= 0 or covariance < 0:
-            raise ConfigError(
-                "CML: expected factors, candidates >= 1, margin > 0 and covariance >= 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            min(factors, candidates) < 1 or margin <= 0 or covariance < 0,
+            "factors, candidates >= 1, margin > 0 and covariance >= 0",
+        )
         self.factors, self.margin = factors, margin
         self.candidates, self.covariance = candidates, covariance
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)

@@ -11,7 +11,7 @@ from typing import ClassVar, TypedDict
 import torch
 from torch import Tensor, nn
 
-from vrbench.core.errors import ConfigError, DataError, DivergedError
+from vrbench.core.errors import DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
@@ -58,11 +58,10 @@ class EpochRecommender(Recommender):
         self, *, epochs: int, batch_size: int, lr: float, patience: int, eval_every: int
     ) -> None:
         super().__init__()
-        if min(epochs, batch_size, patience, eval_every) < 1 or lr <= 0:
-            raise ConfigError(
-                f"{self.name}: expected epochs, batch_size, patience, eval_every >= 1 and lr > 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            min(epochs, batch_size, patience, eval_every) < 1 or lr <= 0,
+            "epochs, batch_size, patience, eval_every >= 1 and lr > 0",
+        )
         self.epochs, self.batch_size, self.lr = epochs, batch_size, lr
         self.patience, self.eval_every = patience, eval_every
 

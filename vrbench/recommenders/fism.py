@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
@@ -47,8 +46,7 @@ class FISM(PairwiseRecommender):
         **training: Unpack[PairwiseSettings],
     ) -> None:
         super().__init__(**self.with_defaults(PairwiseSettings, training))
-        if factors < 1 or not 0 <= alpha <= 1:
-            raise ConfigError(f"FISM: expected factors >= 1, alpha in [0, 1], got {self.spec}")
+        self.refuse_if(factors < 1 or not 0 <= alpha <= 1, "factors >= 1, alpha in [0, 1]")
         self.factors, self.alpha, self.exclude_target = factors, alpha, exclude_target
         self.taste = nn.Embedding(sizes.num_items, factors)  # p_j; every batch touches most
         self.item = nn.Embedding(sizes.num_items, factors, sparse=True)  # q_i

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
@@ -78,10 +77,10 @@ class GraphGAN(TwoPlayers):
         **training: Unpack[PlayerSettings],
     ) -> None:
         super().__init__(**self.with_defaults(PlayerSettings, training))
-        if factors < 1 or walks < 2 or pretrain_l2 < 0:
-            raise ConfigError(
-                f"GraphGAN: expected factors >= 1, walks >= 2 and pretrain_l2 >= 0, got {self.spec}"
-            )
+        self.refuse_if(
+            factors < 1 or walks < 2 or pretrain_l2 < 0,
+            "factors >= 1, walks >= 2 and pretrain_l2 >= 0",
+        )
         self.walks, self.pretrain_l2 = walks, pretrain_l2
         self.num_users, nodes = sizes.num_users, sizes.num_users + sizes.num_items
         self.generator = nn.Embedding(nodes, factors)

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
@@ -81,13 +80,11 @@ class IRGAN(TwoPlayers):
         **training: Unpack[PlayerSettings],
     ) -> None:
         super().__init__(**self.with_defaults(PlayerSettings, training))
-        if temperature <= 0 or not 0 <= mix < 1:
-            raise ConfigError(f"IRGAN: expected temperature > 0 and mix in [0, 1), got {self.spec}")
-        if min(factors, dns, self.pretrain_epochs, critic_batch) < 1 or samples < 2:
-            raise ConfigError(
-                "IRGAN: expected factors, dns, pretrain_epochs, critic_batch >= 1 and "
-                f"samples >= 2, got {self.spec}"
-            )
+        self.refuse_if(temperature <= 0 or not 0 <= mix < 1, "temperature > 0 and mix in [0, 1)")
+        self.refuse_if(
+            min(factors, dns, self.pretrain_epochs, critic_batch) < 1 or samples < 2,
+            "factors, dns, pretrain_epochs, critic_batch >= 1 and samples >= 2",
+        )
         self.dns, self.temperature, self.mix = dns, temperature, mix
         self.samples, self.critic_batch = samples, critic_batch
         self.num_items = sizes.num_items

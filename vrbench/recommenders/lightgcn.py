@@ -10,7 +10,6 @@ from scipy import sparse
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
@@ -56,8 +55,7 @@ class LightGCN(PairwiseRecommender):
         **training: Unpack[PairwiseSettings],
     ) -> None:
         super().__init__(**self.with_defaults(PairwiseSettings, training))
-        if factors < 1 or layers < 0:
-            raise ConfigError(f"LightGCN: expected factors >= 1, layers >= 0, got {self.spec}")
+        self.refuse_if(factors < 1 or layers < 0, "factors >= 1, layers >= 0")
         self.factors, self.layers = factors, layers
         self.user = nn.Embedding(sizes.num_users, factors)
         self.item = nn.Embedding(sizes.num_items, factors)

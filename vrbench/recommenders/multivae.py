@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
@@ -57,10 +56,10 @@ class MultiVAE(EpochRecommender):
         **training: Unpack[EpochSettings],
     ) -> None:
         super().__init__(**self.with_defaults(EpochSettings, training))
-        if min(hidden, latent) < 1 or beta < 0 or anneal_steps < 0:
-            raise ConfigError(
-                f"MultiVAE: expected hidden, latent >= 1, beta, anneal_steps >= 0, got {self.spec}"
-            )
+        self.refuse_if(
+            min(hidden, latent) < 1 or beta < 0 or anneal_steps < 0,
+            "hidden, latent >= 1, beta, anneal_steps >= 0",
+        )
         self.hidden, self.latent, self.dropout = hidden, latent, dropout
         self.beta, self.anneal_steps = beta, anneal_steps
         self.history = SparseRows(sizes.num_users, sizes.num_items)

@@ -130,8 +130,7 @@ class RP3Beta(ItemWeights):
         self, sizes: Sizes, *, k: int = 100, alpha: float = 1.0, beta: float = 0.6
     ) -> None:
         super().__init__(sizes)
-        if k < 1 or alpha < 0 or beta < 0:
-            raise ConfigError(f"RP3Beta: expected k >= 1, alpha and beta >= 0, got {self.spec}")
+        self.refuse_if(k < 1 or alpha < 0 or beta < 0, "k >= 1, alpha and beta >= 0")
         self.k, self.alpha, self.beta = k, alpha, beta
 
     def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:

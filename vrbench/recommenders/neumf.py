@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
@@ -69,11 +68,11 @@ class NeuMF(EpochRecommender):
         **training: Unpack[EpochSettings],
     ) -> None:
         super().__init__(**self.with_defaults(EpochSettings, training))
-        if min(factors, depth, negatives) < 1 or hidden < 2**depth or l2 < 0:
-            raise ConfigError(
-                "NeuMF: expected factors, depth, negatives >= 1 (without negatives, everything is "
-                f"liked), hidden >= 2 ** depth, l2 >= 0, got {self.spec}"
-            )
+        self.refuse_if(
+            min(factors, depth, negatives) < 1 or hidden < 2**depth or l2 < 0,
+            "factors, depth, negatives >= 1 (without negatives, everything is liked), hidden >= 2 "
+            "** depth, l2 >= 0",
+        )
         self.factors, self.hidden, self.depth = factors, hidden, depth
         self.negatives, self.l2 = negatives, l2
         half, widths = hidden // 2, [hidden // 2**n for n in range(depth)]

@@ -13,15 +13,12 @@ from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
 Predictor = Literal["generator", "discriminator"]
 
 
-class AdversarialPhase:
+class AdversarialPhase(EpochRecommender):
     """The second phase of AMR and APR; mixed in before the recommender that the first one trains.
 
     ``_adversarial`` says to the loss which phase it is in.
     """
 
-    name: Any
-    spec: Any
-    epochs: int
     weight: float
     adversarial_epochs: int
     _adversarial: bool
@@ -32,11 +29,10 @@ class AdversarialPhase:
         Raises:
             ConfigError: if one is out of range.
         """
-        if eps < 0 or weight < 0 or adversarial_epochs < 1:
-            raise ConfigError(
-                f"{self.name}: expected eps, weight >= 0 and adversarial_epochs >= 1, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            eps < 0 or weight < 0 or adversarial_epochs < 1,
+            "eps, weight >= 0 and adversarial_epochs >= 1",
+        )
         self.eps, self.weight, self.adversarial_epochs = eps, weight, adversarial_epochs
         self._adversarial = False
 
@@ -111,13 +107,11 @@ class TwoPlayers(EpochRecommender):
             raise ConfigError(
                 f"{self.name}: expected predictor generator or discriminator, got {predictor!r}"
             )
-        if min(steps, critic_steps, pretrain_batch) < 1 or min(pretrain_epochs, l2) < 0:
-            raise ConfigError(
-                f"{self.name}: expected steps, critic_steps, pretrain_batch of at least 1 and "
-                f"pretrain_epochs, l2 >= 0, got {self.spec}"
-            )
-        if min(pretrain_lr, critic_lr) <= 0:
-            raise ConfigError(f"{self.name}: expected pretrain_lr, critic_lr > 0, got {self.spec}")
+        self.refuse_if(
+            min(steps, critic_steps, pretrain_batch) < 1 or min(pretrain_epochs, l2) < 0,
+            "steps, critic_steps, pretrain_batch of at least 1 and pretrain_epochs, l2 >= 0",
+        )
+        self.refuse_if(min(pretrain_lr, critic_lr) <= 0, "pretrain_lr, critic_lr > 0")
         self.predictor, self.l2 = predictor, l2
         self.pretrain_epochs, self.pretrain_lr = pretrain_epochs, pretrain_lr
         self.pretrain_batch, self.critic_lr = pretrain_batch, critic_lr

@@ -7,7 +7,6 @@ import torch
 from numpy.typing import NDArray
 from scipy import sparse
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.extras import extra
 from vrbench.core.memory import require, sizing
 from vrbench.core.progress import progress
@@ -49,11 +48,10 @@ class SLIM(ItemWeights):
         tolerance: float = 1e-4,
     ) -> None:
         super().__init__(sizes)
-        if l1 < 0 or l2 < 0 or l1 + l2 <= 0 or steps < 1 or tolerance <= 0:
-            raise ConfigError(
-                "SLIM: expected l1 and l2 >= 0 and not both 0, steps >= 1 and tolerance > 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            l1 < 0 or l2 < 0 or l1 + l2 <= 0 or steps < 1 or tolerance <= 0,
+            "l1 and l2 >= 0 and not both 0, steps >= 1 and tolerance > 0",
+        )
         self.l1, self.l2, self.steps, self.tolerance = l1, l2, steps, tolerance
 
     def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:

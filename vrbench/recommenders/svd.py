@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.extras import extra
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
@@ -33,11 +32,10 @@ class PureSVD(Recommender):
 
     def __init__(self, sizes: Sizes, *, factors: int = 50, iterations: int = 8) -> None:
         super().__init__()
-        if not 1 <= factors <= min(sizes.num_users, sizes.num_items) or iterations < 0:
-            raise ConfigError(
-                "PureSVD: expected factors in 1..min(num_users, num_items) and iterations >= 0, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            not 1 <= factors <= min(sizes.num_users, sizes.num_items) or iterations < 0,
+            "factors in 1..min(num_users, num_items) and iterations >= 0",
+        )
         self.factors, self.iterations = factors, iterations
         self.history = SparseRows(sizes.num_users, sizes.num_items)
         self.register_buffer("item", torch.zeros(sizes.num_items, factors))

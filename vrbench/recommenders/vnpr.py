@@ -8,7 +8,6 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.pairwise import half_square
@@ -55,11 +54,10 @@ class VNPR(ScaledFeatures):
     ) -> None:
         (dim,) = sizes.visual
         super().__init__(dim, **self.with_defaults(ScaledSettings, training))
-        if towers not in (1, 2) or min(factors, components, hidden) < 1:
-            raise ConfigError(
-                "VNPR: expected towers of 1 or 2 and factors, components, hidden >= 1, "
-                f"got {self.spec}"
-            )
+        self.refuse_if(
+            towers not in (1, 2) or min(factors, components, hidden) < 1,
+            "towers of 1 or 2 and factors, components, hidden >= 1",
+        )
         self.factors, self.hidden, self.towers = factors, hidden, towers
         self.components = components
         kept = min(components, dim)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.extras import extra
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
@@ -45,10 +44,10 @@ class WRMF(Recommender):
         iterations: int = 15,
     ) -> None:
         super().__init__()
-        if min(factors, iterations) < 1 or alpha < 0 or l2 <= 0:
-            raise ConfigError(
-                f"WRMF: expected factors, iterations >= 1, alpha >= 0 and l2 > 0, got {self.spec}"
-            )
+        self.refuse_if(
+            min(factors, iterations) < 1 or alpha < 0 or l2 <= 0,
+            "factors, iterations >= 1, alpha >= 0 and l2 > 0",
+        )
         self.factors, self.alpha, self.l2, self.iterations = factors, alpha, l2, iterations
         self.register_buffer("user", torch.zeros(sizes.num_users, factors))
         self.register_buffer("item", torch.zeros(sizes.num_items, factors))

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError
 from vrbench.extractors.base import Extractor
 from vrbench.extractors.training.base import Classify, Regime, RegimeSettings, ascend
 
@@ -41,10 +40,10 @@ class Adversarial(Regime):
         **training: Unpack[RegimeSettings],
     ) -> None:
         super().__init__(network, **self.with_defaults(RegimeSettings, training))
-        if eps <= 0 or steps < 1 or not 0 <= ramp <= 1:
-            raise ConfigError(
-                f"{self.name}: expected eps > 0, steps >= 1, 0 <= ramp <= 1; got {self.spec}"
-            )
+        self.refuse_if(
+            eps <= 0 or steps < 1 or not 0 <= ramp <= 1,
+            "eps > 0, steps >= 1, 0 <= ramp <= 1",
+        )
         self.eps, self.steps, self.ramp = eps, steps, ramp
 
     def step_loss(self, classify: Classify, x: Tensor, y: Tensor, state: dict[str, Any]) -> Tensor:

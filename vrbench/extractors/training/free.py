@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError
 from vrbench.extractors.base import Extractor
 from vrbench.extractors.training.base import Classify, Regime, RegimeSettings
 
@@ -41,8 +40,7 @@ class Free(Regime):
         **training: Unpack[RegimeSettings],
     ) -> None:
         super().__init__(network, **self.with_defaults(RegimeSettings, training))
-        if eps <= 0 or replay < 1:
-            raise ConfigError(f"{self.name}: expected eps > 0 and replay >= 1; got {self.spec}")
+        self.refuse_if(eps <= 0 or replay < 1, "eps > 0 and replay >= 1")
         self.eps, self.replay = eps, replay
 
     def replays(self) -> int:
