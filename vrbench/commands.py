@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from vrbench.core.errors import ConfigError
 from vrbench.report import writing
 from vrbench.report.tables import FORMATS
 
@@ -61,6 +62,11 @@ def leaderboard(arguments: Sequence[str]) -> int:
     parser.add_argument("--metrics", nargs="+", metavar="COLUMN", help="columns; default: a few")
     parser.add_argument("--headline", default="CHR@20", help="by what a page ranks (CHR@20)")
     parser.add_argument(
+        "--over-pairs",
+        action="store_true",
+        help="one line per cell over all pairs of categories: the ratio of the headline",
+    )
+    parser.add_argument(
         "--record", type=Path, help="also write the cells, with settings and seeds, to this .jsonl"
     )
     checks = parser.add_argument_group(
@@ -93,6 +99,13 @@ def leaderboard(arguments: Sequence[str]) -> int:
         _say(chosen, page(entries, chosen.metrics, chosen.headline))
     elif chosen.format == "json":
         _say(chosen, json.dumps(unrounded(entries, chosen.metrics), indent=1) + "\n")
+    elif chosen.over_pairs:
+        from vrbench.report.over_pairs import over_pairs
+
+        heads, lines = over_pairs(entries, chosen.headline)
+        if not lines:
+            raise ConfigError("no cell has two pairs of categories: sweep scenario=nine_pairs")
+        _write(chosen, heads, lines)
     else:
         _write(chosen, *board(entries, chosen.metrics))
     return 0

@@ -166,3 +166,17 @@ def test_overrides_that_change_the_protocol_weaken_a_verdict():
     assert weak.holds is None
     assert "scenario.max_items=8 changed the protocol" in weak.said
     assert "of these cells alone it does not hold: at most 1.2" in weak.said
+
+
+def test_where_the_true_features_of_targets_do_not_raise_it_no_attack_is_refuted():
+    flat = [(1.0, 1.1, 1.0), (1.0, 1.05, 1.02), (1.0, 1.08, 0.99)]
+    assert threefold(runs(flat)).holds is False
+    oracle = [(1.0, 0.99, None), (1.0, 0.98, None), (1.0, 1.0, None)]
+    verdict = threefold(runs(flat) + runs(oracle, attack="transplant", success=None))
+    assert verdict.holds is None
+    assert "true features of target items move it x 0.99" in verdict.said
+    able = [(1.0, 2.0, None), (1.0, 2.2, None), (1.0, 2.1, None)]
+    verdict = threefold(runs(flat) + runs(able, attack="transplant", success=None))
+    assert verdict.holds is False
+    idle = [(before, before, None) for before, *_ in BAG]  # but it did rise
+    assert threefold(runs(BAG) + runs(idle, attack="transplant", success=None)).holds

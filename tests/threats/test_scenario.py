@@ -1,8 +1,11 @@
+from dataclasses import replace
+from itertools import permutations
+
 import pytest
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.threats.scenario import ByLift, ColdStart, NoCaseError, Scenario, lift
+from vrbench.threats.scenario import ByLift, ColdStart, EachPair, NoCaseError, Scenario, lift
 
 NAMES = ("hat", "bag", "sock", "rare")
 LABELS = torch.tensor([0] * 12 + [1] * 15 + [2] * 20 + [3] * 2)
@@ -97,3 +100,46 @@ def test_a_tie_is_refused_by_lift_and_told_by_chr(share, end, caplog):
         ByLift().choose(torch.tensor(share), labels, ("hat", "shoe", "bag"))
     Scenario().choose(torch.tensor(share), labels, ("hat", "shoe", "bag"))
     assert "alike" in caplog.text
+
+
+def visited(scenario, share, labels, names):
+    """Return every pair that a sweep over a scenario of pairs attacks, in order."""
+    visits = scenario.visits(len(names))
+    return [
+        (case.source, case.target)
+        for high in range(visits.get("high", 1))
+        for low in range(visits.get("low", 1))
+        for case in [replace(scenario, low=low, high=high).choose(share, labels, names)]
+    ]
+
+
+def test_every_pair_is_visited_once_whatever_ties():
+    names, labels = ("hat", "shoe", "bag", "sock"), torch.arange(40) % 4
+    for share in ([0.0, 3.0, 1.0, 2.0], [1.0, 1.0, 1.0, 1.0]):
+        found = visited(EachPair(pairs="every"), torch.tensor(share), labels, names)
+        assert sorted(found) == sorted(permutations(names, 2))
+
+
+def test_nine_pairs_are_the_lowest_three_times_the_highest_three():
+    names, labels = tuple("abcdefg"), torch.arange(70) % 7
+    found = visited(EachPair(), torch.arange(7.0), labels, names)
+    assert found == [(low, high) for high in "gfe" for low in "abc"]
+
+
+def test_every_source_is_tried_for_the_highest_target():
+    names, labels = ("hat", "shoe", "bag"), torch.arange(30) % 3
+    share = torch.tensor([1.0, 9.0, 2.0])
+    found = visited(EachPair(pairs="every_source"), share, labels, names)
+    assert found == [("hat", "shoe"), ("bag", "shoe")]
+    own = EachPair(pairs="every", target="hat")
+    assert own.visits(2) == {"low": 2}
+    assert own.choose(share, labels, names).source == "bag"
+
+
+def test_a_pair_that_is_not_there_is_no_case():
+    share, labels = torch.tensor([1.0, 9.0, 2.0]), torch.arange(30) % 3
+    for wrong in ({"low": 2}, {"high": 3}):
+        with pytest.raises(NoCaseError, match="no pair low="):
+            EachPair(**wrong).choose(share, labels, ("hat", "shoe", "bag"))
+    with pytest.raises(ConfigError, match=r"scenario\.low and \.high >= 0"):
+        EachPair(low=-1)

@@ -9,6 +9,7 @@ from vrbench.report.over_seeds import Effect, difference, effect, few
 from vrbench.report.printed import BASE, RETRAINED, Cell, Run
 
 NOISE = "noise"
+ORACLES = ("transplant", "transplant_mean")  # no attacks: what being taken for a target is worth
 ROUGHLY_THREE = 2.5  # what rounds to threefold
 
 
@@ -34,16 +35,24 @@ def recommended_more_often(cells: Sequence[Cell]) -> Verdict:
     Of the cells whose premise is met, one must rise by more than training again moves it, in the
     geometric mean to a ratio that rounds to three or more. It does not hold if the interval of
     every ratio stays below. What a clean retrain does is said beside it.
+
+    Nor can a cell tell that an attack does not work if items given the true features of target
+    items (``ORACLES``) do not rise there: then nothing that reaches the class would.
     """
+    oracles = _oracles(cells)
     told: list[tuple[Effect, str]] = []
     untold: list[tuple[str, str]] = []
     floors: list[float] = []
     for base, attacked, retrained in _attacked(cells):
-        if NOISE in attacked.where["attack"].lower():
+        if NOISE in attacked.where["attack"].lower() or attacked.where["attack"] in ORACLES:
             continue
         found, what = effect(base, attacked, retrained, attacked.sound()), _name(attacked)
         if found.rose is None:
             untold.append((what, found.why))
+            continue
+        best = oracles.get(_but(attacked, "attack", "eps"))
+        if not found.rose and best is not None and best <= 1:
+            untold.append((what, f"true features of target items move it x {best:.2f}"))
             continue
         told.append((found, what))
         if retrained is not None and base.value:
@@ -80,7 +89,7 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     retrained = False
     for (recommender, extractor, attack), trio in found.items():
         bare = found.get((recommender, "T", attack))
-        if extractor == "T" or bare is None or NOISE in attack.lower():
+        if extractor == "T" or bare is None or NOISE in attack.lower() or attack in ORACLES:
             continue
         pairs += 1
         retrained = retrained or trio[2] is not None
@@ -285,7 +294,21 @@ def _attacked(cells: Sequence[Cell]) -> list[tuple[Cell, Cell, Cell | None]]:
 
 
 def _but_attack(cell: Cell) -> frozenset[tuple[str, str]]:
-    return frozenset(cell.where.items() - {("attack", cell.where["attack"])})
+    return _but(cell, "attack")
+
+
+def _but(cell: Cell, *axes: str) -> frozenset[tuple[str, str]]:
+    return frozenset((axis, name) for axis, name in cell.where.items() if axis not in axes)
+
+
+def _oracles(cells: Sequence[Cell]) -> dict[frozenset[tuple[str, str]], float]:
+    """Return by what the best oracle multiplies a number, for every shop that has one."""
+    found: dict[frozenset[tuple[str, str]], float] = {}
+    for base, attacked, _ in _attacked(cells):
+        if attacked.where["attack"] in ORACLES and base.value:
+            shop = _but(attacked, "attack", "eps")
+            found[shop] = max(found.get(shop, 0.0), attacked.value / base.value)
+    return found
 
 
 def _is_more(one: Cell, other: Cell) -> bool | None:

@@ -1,0 +1,95 @@
+"""A sweep over pairs of categories, written as one word: ``scenario=nine_pairs``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from omegaconf import DictConfig
+
+from vrbench.config import each_choice, make
+from vrbench.core.errors import ConfigError
+from vrbench.targets import find
+from vrbench.threats.scenario import EachPair
+
+OWN = ("scenario.low", "scenario.high")
+
+
+def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
+    """Return a checked command line with the pairs that its scenario visits as swept settings.
+
+    One that names ``scenario.low`` or ``.high``, or has another scenario, is left as it is. To
+    count the categories of "every" pair the data set is made.
+
+    Raises:
+        ConfigError: if no sweep was asked for, or its data sets differ in their categories.
+    """
+    asked = get_args_parser().parse_args(list(arguments))
+    overrides = list(asked.overrides)
+    keys = {override.partition("=")[0] for override in overrides}
+    if not keys & {"scenario", "experiment"} or keys & set(OWN):
+        return list(arguments)
+    with initialize_config_dir(str(conf), version_base="1.3", job_name="vrbench"):
+        cells = [
+            compose("run", overrides=chosen, return_hydra_config=True)
+            for chosen in each_choice(overrides)
+        ]
+    pairs = [cfg for cfg in cells if _visits_pairs(cfg.scenario)]
+    swept = {str(key) for key in cells[0].hydra.sweeper.params or {}}
+    if not pairs or swept & set(OWN):
+        return list(arguments)
+    if len(pairs) < len(cells):
+        raise ConfigError("a sweep over pairs of categories has one scenario: sweep it by itself")
+    if not (asked.multirun or str(cells[0].hydra.mode).endswith("MULTIRUN")):
+        raise ConfigError(
+            "a scenario of many pairs is a sweep, which is started with -m; one pair of it is "
+            "scenario.low=0 scenario.high=0"
+        )
+    visited, *others = (_visits(cfg) for cfg in _distinct(pairs))
+    if any(other != visited for other in others):
+        raise ConfigError(
+            "these data sets or scenarios have different numbers of categories: run them one by "
+            "one, or say how many pairs: scenario.low=0,1,2 scenario.high=0,1,2"
+        )
+    at = list(arguments).index(overrides[0])  # options that take a value may stand at the end
+    more = [f"scenario.{end}={','.join(map(str, range(n)))}" for end, n in visited.items()]
+    return [*arguments[:at], *more, *arguments[at:]]
+
+
+def _visits_pairs(scenario: DictConfig) -> bool:
+    return "_target_" in scenario and find(scenario["_target_"]) is EachPair
+
+
+def _distinct(cells: Iterable[DictConfig]) -> list[DictConfig]:
+    """Return one cell of each data set under each scenario."""
+    return list({f"{cfg.dataset} {cfg.scenario}": cfg for cfg in cells}.values())
+
+
+def _visits(cfg: DictConfig) -> dict[str, int]:
+    scenario: EachPair = make(cfg.scenario)
+    if scenario.pairs == "nine":
+        return scenario.visits(3)
+    if scenario.labels != "catalogue":
+        raise ConfigError(
+            "how many categories an extractor predicts is known once it is trained: name the "
+            "pairs, as in scenario.low=0,1,2 scenario.high=0,1,2"
+        )
+    catalogue: Any = make(cfg.dataset).catalogue
+    counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
+    named = {scenario.source, scenario.target}
+    large = [
+        name
+        for name, count in zip(catalogue.names, counts.tolist(), strict=True)
+        if count >= scenario.min_items and name not in named
+    ]
+    found = scenario.visits(len(large))
+    if not all(found.values()):
+        raise ConfigError(
+            f"too few categories have {scenario.min_items} items for a pair: lower "
+            "scenario.min_items"
+        )
+    return found
