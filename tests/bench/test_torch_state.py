@@ -5,11 +5,11 @@ from contextlib import contextmanager
 import pytest
 import torch
 
-from tests.threats.test_surfaces import parts
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
+from vrbench.testing.surfaces import parts
 
 
 @contextmanager

@@ -3,9 +3,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.metrics.world import dataset, view
 from vrbench.core.errors import ConfigError
 from vrbench.metrics.audience import ItemHR, ItemRank
+from vrbench.testing.views import dataset, view
 
 DATA = dataset([(0, 0)], 5, 3)
 VIEW = replace(

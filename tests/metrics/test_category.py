@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.metrics.world import dataset, view
 from vrbench.core.seeds import stream
 from vrbench.metrics.category import CHR, NCDCG, AttackedHR, CHRShare
+from vrbench.testing.views import dataset, view
 
 DATA = dataset([(0, 0)], 6, 2)
 LABELS = [0, 1, 0, 2, 0, 1]

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.metrics.world import random_case
 from vrbench import metrics
 from vrbench.core.errors import ConfigError
 from vrbench.metrics.accuracy import ElliotMAP
 from vrbench.metrics.base import Cutoff
 from vrbench.metrics.category import CHR, CHRShare
+from vrbench.testing.views import random_case
 
 ITEMS = 30  # of the random case
 MODULES = [

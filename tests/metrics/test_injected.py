@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from tests.metrics.world import dataset, view
 from vrbench.metrics.injected import InjectedHR, InjectedRank, TwoStageHR
+from vrbench.testing.views import dataset, view
 
 # Three users, two injected items; the second user's test item is none of the known ones.
 DATA = dataset([(0, 0), (2, 1)], 4)

@@ -3,9 +3,9 @@ import pytest
 import torch
 from ir_measures import RR, R, Success, nDCG
 
-from tests.metrics.world import dataset, random_case, view
 from vrbench.core.errors import ConfigError
 from vrbench.metrics.ranking import AUC, HR, MRR, NDCG, Recall
+from vrbench.testing.views import dataset, random_case, view
 
 PAIRS = [(HR, Success), (Recall, R), (NDCG, nDCG), (MRR, RR)]
 

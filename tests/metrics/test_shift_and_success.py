@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import torch
 
-from tests.metrics.world import dataset, view
 from vrbench.metrics.base import Crafted
 from vrbench.metrics.category import CHR
 from vrbench.metrics.shift import PredictionShift, RankShift
 from vrbench.metrics.success import AimReached, FeatureLoss, Queries, TargetedSuccess
+from vrbench.testing.views import dataset, view
 
 DATA = dataset([(0, 0)], 3, 2)
 BEFORE = view(

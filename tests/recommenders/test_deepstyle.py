@@ -9,16 +9,9 @@ from vrbench.core.visuals import Signal, Table
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.deepstyle import DeepStyle
 from vrbench.testing.recommenders import PairwiseContract
+from vrbench.testing.world import BRISK_LOOKS
 
-FAST = {
-    "factors": 8,
-    "epochs": 60,
-    "batch_size": 64,
-    "lr": 0.05,
-    "visual_lr": 0.05,
-    "l2": 0.01,
-    "l2_visual": 0.0001,
-}
+FAST = {"factors": 8, **BRISK_LOOKS}
 
 
 class TestDeepStyle(PairwiseContract):

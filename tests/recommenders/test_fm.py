@@ -8,16 +8,9 @@ from vrbench.core.visuals import Signal, Table
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.fm import FM
 from vrbench.testing.recommenders import PairwiseContract
+from vrbench.testing.world import BRISK_LOOKS
 
-FAST = {
-    "factors": 8,
-    "epochs": 60,
-    "batch_size": 64,
-    "lr": 0.05,
-    "visual_lr": 0.05,
-    "l2": 0.01,
-    "l2_visual": 0.0001,
-}
+FAST = {"factors": 8, **BRISK_LOOKS}
 
 
 class TestFM(PairwiseContract):

@@ -6,8 +6,6 @@ import pytest
 import torch
 from torch import nn
 
-from tests.metrics.world import dataset, view
-from tests.threats.test_surfaces import parts
 from vrbench.attacks.noise import Noise
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
@@ -19,6 +17,8 @@ from vrbench.recommenders.base import History, Recommender
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.recommenders.visual_share import visual_share
+from vrbench.testing.surfaces import parts
+from vrbench.testing.views import dataset, view
 from vrbench.threats.objectives import TargetClass
 
 USERS, ITEMS, DIM = 5, 400, 3

@@ -11,7 +11,6 @@ from vrbench.attacks.parameters import EmbeddingPGD, Embeddings
 from vrbench.attacks.pgd import PGD
 from vrbench.attacks.rows import Rows
 from vrbench.attacks.transplant import Transplant
-from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError, IncompatibleError
@@ -29,71 +28,14 @@ from vrbench.metrics.ranking import NDCG
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.dvbpr import DVBPR
 from vrbench.recommenders.ranking import rank
-from vrbench.recommenders.vbpr import VBPR
+from vrbench.testing.surfaces import SurfaceContract, parts
 from vrbench.threats.objectives import Misrank, Promote, TargetClass
-from vrbench.threats.scenario import Scenario
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.none import Nobody
 from vrbench.threats.surfaces.parameters import Parameters
 from vrbench.threats.surfaces.pixels import Pixels
 from vrbench.threats.threat import Threat
-
-SHOP = partial(VBPR, epochs=4, batch_size=64, lr=0.05, visual_lr=0.05, l2=0.01)
-
-
-def parts(**changes):
-    given = {
-        "dataset": colours(),
-        "extractor": Colour(),
-        "recommender": SHOP,
-        "attack": PGD(steps=2),
-        "budget": Linf(eps=32),
-        "objective": partial(Promote),
-        "scenario": Scenario(source="red", target="blue"),
-        "threat": Threat(),
-        "metrics": [CHR(k=5), NDCG(k=5)],
-        "machine": Machine(),
-    }
-    return given | changes
-
-
-def stages_made(store):
-    return len(list(store.root.glob("*/*/spec.json")))
-
-
-class SurfaceContract:
-    """Subclass, set ``key`` and ``given``, and inherit its tests."""
-
-    key = ""  # the digest that rows.json has filed this threat under since the first version
-
-    def given(self, eps):
-        """Return the threat, the attack and the budget of this surface."""
-        raise AssertionError
-
-    def run(self, store, eps=0.0, **changes):
-        return run(**parts(**self.given(eps)) | changes, store=store)
-
-    def test_a_budget_of_zero_gives_the_clean_rows(self, tmp_path):
-        nobody = run(**parts(threat=Threat(timing="none")), store=Store(tmp_path))
-        for ours, clean in zip(self.run(Store(tmp_path)).rows, nobody.rows, strict=False):
-            assert ours.metric == clean.metric
-            assert ours.before == pytest.approx(clean.before)
-            assert ours.after in (None, pytest.approx(clean.before))
-
-    def test_a_dry_run_makes_nothing(self, tmp_path):
-        store = Store(tmp_path, dry=True)
-        assert self.run(store, 1.0) is None
-        assert stages_made(store) == 0
-
-    def test_keys_are_stable(self):
-        assert digest(self.given(0.0)["threat"]) == self.key
-
-    def test_nothing_that_was_handed_over_is_changed(self, tmp_path):
-        given = parts(**self.given(1.0))
-        before = {name: digest(part) for name, part in given.items() if hasattr(part, "spec")}
-        run(**given, store=Store(tmp_path))
-        assert {name: digest(given[name]) for name in before} == before
 
 
 class TestPixels(SurfaceContract):

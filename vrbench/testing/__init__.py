@@ -1,8 +1,12 @@
-"""What a component must do, as tests to inherit, for whoever writes one; needs pytest.
+"""What a component must do, as tests to inherit, for whoever writes one; and the toy world.
 
-``from vrbench.testing.attacks import AttackContract`` and ``vrbench.testing.recommenders``.
+``vrbench.testing.attacks``, ``.recommenders``, ``.extractors`` and ``.surfaces`` hold the contracts
+and need pytest; ``.world`` and ``.views``, what they are tested in, do not.
 """
 
-import pytest
+import sys
 
-pytest.register_assert_rewrite("vrbench.testing.attacks", "vrbench.testing.recommenders")
+if "pytest" in sys.modules:  # before the contracts are imported: their asserts tell what they saw
+    sys.modules["pytest"].register_assert_rewrite(
+        *(f"{__name__}.{kind}" for kind in ("attacks", "extractors", "recommenders", "surfaces"))
+    )

@@ -7,15 +7,14 @@ import torch
 from torch import Tensor
 
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import Signal, Table, Visuals
+from vrbench.core.visuals import Table, Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.colour import Colour
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.ranking import rank
-from vrbench.testing.world import ToyWorld
-
-NONE = torch.empty(0, dtype=torch.int64)
+from vrbench.testing.fixtures import ToyWorld
+from vrbench.testing.world import NONE, looks
 
 
 class RecommenderContract(ToyWorld):
@@ -30,11 +29,7 @@ class RecommenderContract(ToyWorld):
         return self.shown(world, extractor)
 
     def shown(self, world: Dataset, extractor: Colour) -> Any:
-        signal = self.signal()
-        if signal in (None, Signal.PIXELS):
-            return world.catalogue.images
-        items = torch.arange(len(world.catalogue))
-        return Table(signal, extractor.see(world.catalogue.images[items], signal), None)
+        return looks(world, extractor, self.signal())
 
     @classmethod
     def signal(cls) -> Any:
