@@ -20,11 +20,10 @@ from typing import Any, NamedTuple
 
 from omegaconf import DictConfig, OmegaConf
 
-from vrbench.cli import PARTS
+from vrbench.cli.axes import PARTS, kinds_of
+from vrbench.cli.folders import conf_dir
 from vrbench.config import HYDRA_KEYS, check, choices, make
 from vrbench.core.errors import VRBenchError
-from vrbench.folders import conf_dir
-from vrbench.targets import kinds_of
 
 AXES = (*PARTS, "metrics", "generator", "design")
 VALUES: tuple[Any, ...] = (

@@ -3,15 +3,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from vrbench import auditing
-from vrbench.auditing import _behind, _defences, _largest, audited
 from vrbench.bench.result import moved
 from vrbench.cli import conf_dir
-from vrbench.commands import audit
+from vrbench.cli.commands import COMMANDS
+from vrbench.cli.commands import audit as auditing
+from vrbench.cli.commands.audit import _behind, _defences, _largest, audited
+from vrbench.cli.overrides import merged, quoted
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.metrics.base import View
-from vrbench.sweeps import merged, quoted
 
 
 def view(ranks):
@@ -121,7 +121,7 @@ def test_an_audit_from_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["dataset=boutique", "machine.threads=1", f"store={tmp_path / 'store'}"]
     arguments += ["recommender.epochs=2", "--categories", "2", "--items", "2"]
-    assert audit([*arguments, "--defences", "jpeg_75"]) == 0
+    assert COMMANDS["audit"]([*arguments, "--defences", "jpeg_75"]) == 0
     told = (tmp_path / "audit.html").read_text()
     assert "Most exposed of 2 categories" in told
     assert "jpeg_75" in told

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from vrbench.checking import check
-from vrbench.commands import leaderboard
+from vrbench.cli.commands import COMMANDS
+from vrbench.cli.commands.check import check
 from vrbench.report.entries import read
 
 ROOT = Path(__file__).parents[1]
@@ -109,9 +109,9 @@ def test_missing_seeds_and_names_with_two_meanings_are_named(cell, tmp_path):
 def test_the_command_says_so_with_exit_code_2(cell, tmp_path, capsys):
     (tmp_path / "rows.json").write_text(json.dumps(cell))
     told = [str(tmp_path), "--check", "--sample", "0"]
-    assert leaderboard([*told, "--seeds", "1"]) == 0
+    assert COMMANDS["leaderboard"]([*told, "--seeds", "1"]) == 0
     assert "no fault found" in capsys.readouterr().out
-    assert leaderboard([*told, "--published"]) == 2
+    assert COMMANDS["leaderboard"]([*told, "--published"]) == 2
     assert "1 of 5 seeds: 2" in capsys.readouterr().out
 
 
@@ -137,7 +137,7 @@ def test_the_command_says_so_with_exit_code_2(cell, tmp_path, capsys):
 def test_nothing_that_a_record_names_is_called(fault, monkeypatch, trick):
     """Records of others are composed from shipped choices and plain settings alone."""
     made = []
-    monkeypatch.setattr("vrbench.checking.run", lambda **parts: made.append(parts))
+    monkeypatch.setattr("vrbench.cli.commands.check.run", lambda **parts: made.append(parts))
 
     def change(told):
         told["overrides"].append(trick)

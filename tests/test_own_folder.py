@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from vrbench.cli.folders import overruled, own_dir, own_first, without_own
 from vrbench.config import Composition, choices, preflight
 from vrbench.core.errors import ConfigError
-from vrbench.folders import overruled, own_dir, own_first, without_own
 
 ROOT = Path(__file__).parents[1]
 CONF = ROOT / "conf"
@@ -162,7 +162,7 @@ def test_names_are_utf8_whatever_the_locale_says(tmp_path):
 
 def test_a_terminal_that_lacks_a_letter_shows_another(tmp_path):
     """Whatever a message or a table holds, printing it ends in no traceback."""
-    code = "from vrbench.cli import _print_anything; _print_anything(); print('帽子 é')"
+    code = "from vrbench.cli.terminal import print_anything; print_anything(); print('帽子 é')"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"},

@@ -2,9 +2,9 @@
 
 import pytest
 
+from vrbench.cli.folders import conf_dir
+from vrbench.cli.pairs import with_pairs
 from vrbench.core.errors import ConfigError
-from vrbench.folders import conf_dir
-from vrbench.pairs import with_pairs
 
 THREE = "0,1,2"
 
@@ -63,6 +63,6 @@ def test_a_sweep_that_cannot_be_counted_is_refused_in_one_line(arguments, why):
 
 def test_shops_of_different_categories_are_swept_one_by_one(monkeypatch):
     sizes = iter([{"low": 3, "high": 4}, {"low": 5, "high": 6}])
-    monkeypatch.setattr("vrbench.pairs._visits", lambda cfg: next(sizes))
+    monkeypatch.setattr("vrbench.cli.pairs._visits", lambda cfg: next(sizes))
     with pytest.raises(ConfigError, match="different numbers of categories: run them one by one"):
         with_pairs(["-m", "scenario=every_pair", "dataset=boutique,boutique_cold"], conf_dir())

@@ -9,11 +9,11 @@ from typing import Annotated, Any, Literal
 
 import pytest
 
+from vrbench.cli.schema import RANGES, Range, wrong
+from vrbench.cli.targets import find
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError
 from vrbench.core.spec import Component, hints_of
-from vrbench.schema import RANGES, Range, wrong
-from vrbench.targets import find
 
 CONF = Path(__file__).parents[1] / "conf"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from vrbench.cli.targets import find
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError
-from vrbench.targets import find
 
 CONF = Path(__file__).parents[1] / "conf"
 MINE = """
@@ -72,7 +72,7 @@ def mine(tmp_path, monkeypatch):
         "hydra.utils.get_method",
         "vrbench.attacks.pgd",
         "vrbench.cli.main",
-        "vrbench.cli.Report",
+        "vrbench.cli.outcomes.Report",
         "vrbench.bench.store.Store",
         "vrbench.bench.run.run",
         "vrbench.data.download.fetched",

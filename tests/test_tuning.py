@@ -3,11 +3,11 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
-from vrbench.commands import tune
+from vrbench.cli.commands import COMMANDS
+from vrbench.cli.commands.tune import tuned
+from vrbench.cli.folders import conf_dir, files_of
 from vrbench.config import check
 from vrbench.core.errors import ConfigError
-from vrbench.folders import conf_dir, files_of
-from vrbench.tuning import tuned
 
 pytest.importorskip("optuna")
 
@@ -32,7 +32,7 @@ def asked(tmp_path, monkeypatch):
 def test_the_best_settings_come_out_as_a_choice_that_composes(tmp_path, asked, capsys):
     folder, out = tmp_path / "tune", tmp_path / "recommender" / "mine.yaml"
     options = ["--space", "bprmf", "--trials", "3", "--folder", str(folder), "--out", str(out)]
-    assert tune([*SMALL[:2], *options, *SMALL[2:]]) == 0
+    assert COMMANDS["tune"]([*SMALL[:2], *options, *SMALL[2:]]) == 0
     (table,) = folder.glob("bprmf-*.csv")
     heads, *lines = table.read_text().splitlines()
     assert heads.startswith("number,state,valid nDCG@20,recommender.lr,recommender.l2")

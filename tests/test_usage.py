@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 import vrbench
-from vrbench.commands import COMMANDS
-from vrbench.completion import commands_for
-from vrbench.folders import conf_dir
-from vrbench.usage import overview, summary
+from vrbench.cli.commands import COMMANDS
+from vrbench.cli.completion import commands_for
+from vrbench.cli.folders import conf_dir
+from vrbench.cli.usage import overview
 
 ROOT = Path(__file__).parents[1]
 AXES = ("dataset", "extractor", "recommender", "attack", "budget", "objective", "scenario")
@@ -33,8 +33,8 @@ def test_help_shows_every_command_and_axis():
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= 80
     for name, command in COMMANDS.items():
-        assert f"  {name:<12} {summary(command)}" in lines
-        assert 20 < len(summary(command)) <= 65
+        assert f"  {name:<12} {command.summary}" in lines
+        assert 20 < len(command.summary) <= 65
     shown = re.findall(r"^  (\w+) +([\w-]+) +(\d+)  (\w.*)$", done.stdout, re.MULTILINE)
     assert [axis for axis, *_ in shown] == list(AXES)
     for axis, choice, count, _ in shown:
@@ -53,7 +53,7 @@ def test_help_is_asked_for_in_many_ways(line):
 def test_neither_help_nor_version_needs_more_than_hydra():
     code = "import sys\nfrom vrbench.cli import main\ntry: main()\n"
     code += "except SystemExit as end: assert end.code == 0\n"
-    code += "print({'torch', 'numpy', 'pandas', 'vrbench.config'} & set(sys.modules))"
+    code += "print({'torch', 'numpy', 'pandas', 'vrbench.cli.composition'} & set(sys.modules))"
     for line in (["--help"], ["--version"], ["leaderboard", "--help"]):
         done = subprocess.run(
             [sys.executable, "-c", code, *line],
@@ -78,7 +78,7 @@ def test_every_command_has_help(name, capsys, monkeypatch):
     assert done.value.code == 0
     told = capsys.readouterr().out
     assert told.startswith(f"usage: vrbench {name} ")
-    assert summary(COMMANDS[name])[:20] in told
+    assert COMMANDS[name].summary[:20] in told
     assert max(map(len, told.splitlines())) <= 80
 
 

@@ -7,7 +7,9 @@ before it is asked for.
 """
 
 from vrbench.core.lazy import names as _names
+from vrbench.moved import redirect as _redirect
 
+_redirect()
 __version__ = "0.1.0"
 
 __getattr__, __dir__ = _names(
@@ -30,7 +32,7 @@ __getattr__, __dir__ = _names(
     defined={
         "vrbench.bench": ("Machine", "Result", "Session", "Store", "measure", "run"),
         "vrbench.threats": ("Experiment", "Scenario", "Threat"),
-        "vrbench.config": ("choose",),
+        "vrbench.cli.choices": ("choose",),
         "vrbench.core.errors": (
             "ConfigError",
             "ContractError",
@@ -42,4 +44,5 @@ __getattr__, __dir__ = _names(
             "VRBenchError",
         ),
     },
+    own=("__version__",),
 )

@@ -3,8 +3,8 @@ import torch
 from omegaconf import OmegaConf
 
 from vrbench.bench.machine import Machine
+from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.folders import conf_dir
 
 
 @pytest.mark.parametrize("device", ["mps", "meta", "xpu", "gpuu", "cuda:x", ""])

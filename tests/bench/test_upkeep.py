@@ -11,12 +11,14 @@ from vrbench.attacks.budget import Linf
 from vrbench.attacks.pgd import PGD
 from vrbench.bench.store import MARKER, Store
 from vrbench.bench.upkeep import age, in_bytes, in_seconds, kept, litter, size, to_go
-from vrbench.commands import store as command
+from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError, MissingDataError
 from vrbench.report.entries import AXES
 
 DAY = 86_400
 NOW = 1_800_000_000.0
+
+command = COMMANDS["store"]
 
 
 @pytest.fixture

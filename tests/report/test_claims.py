@@ -2,10 +2,10 @@
 
 import pytest
 
+from vrbench.cli.commands.reproduce import _weakened
 from vrbench.report import claims
 from vrbench.report.over_seeds import difference, interval
 from vrbench.report.printed import BASE, Cell, beside, measured
-from vrbench.reproduce import _weakened
 
 AXES = ["recommender", "extractor", "attack"]
 LABELS = {

@@ -9,7 +9,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 from scipy.stats import ttest_rel, wilcoxon
 
-from vrbench.commands import leaderboard
+from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError
 from vrbench.report.leaderboard import AXES, cells, load, unrounded, worst
 from vrbench.report.leaderboard_page import page
@@ -176,7 +176,7 @@ def test_without_an_attack_there_is_no_page(tmp_path):
 
 
 def test_json_is_for_programs(runs, capsys):
-    assert leaderboard([str(runs), "--format", "json", "--metrics", CHR]) == 0
+    assert COMMANDS["leaderboard"]([str(runs), "--format", "json", "--metrics", CHR]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told == json.loads(json.dumps(unrounded(load([runs]), [CHR])))
     cell = next(c for c in told["cells"] if c["attack"] == "adam" and c["budget"] == "linf_8")
@@ -204,7 +204,7 @@ def opened(runs, tmp_path):
     if BROWSER is None:
         pytest.skip("needs chromium-headless-shell")
     file = tmp_path / "board.html"
-    leaderboard([str(runs), "--format", "html", "--out", str(file)])
+    COMMANDS["leaderboard"]([str(runs), "--format", "html", "--out", str(file)])
     with api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
         tab, complaints = browser.new_page(viewport={"width": 390, "height": 844}), []

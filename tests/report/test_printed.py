@@ -2,8 +2,8 @@
 
 import pytest
 
+from vrbench.cli.folders import conf_dir, files_of
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
-from vrbench.folders import conf_dir, files_of
 from vrbench.report import claims
 from vrbench.report.paper import read_paper
 from vrbench.report.printed import BASE, RETRAINED, Cell, beside, labelled, measured, printed

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 from scipy import stats
 
-from vrbench.commands import compare as command
+from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.report.significance import Sample, compare, corrected, samples, table
 
@@ -148,12 +148,12 @@ def test_mistakes_are_named(tmp_path):
 def test_the_command_prints_a_table_and_exact_numbers_as_csv(tmp_path, capsys):
     write(tmp_path / "a", users(40), recommender="a")
     write(tmp_path / "b", users(40, 0.3, seed=1), recommender="b")
-    assert command([str(tmp_path), "--baseline", "a", "--correction", "fdr"]) == 0
+    assert COMMANDS["compare"]([str(tmp_path), "--baseline", "a", "--correction", "fdr"]) == 0
     shown = capsys.readouterr().out
     assert "model  against  users" in shown
     assert "<.001" in shown
     file = tmp_path / "out.csv"
-    command([str(tmp_path), "--baseline", "a", "--format", "csv", "--out", str(file)])
+    COMMANDS["compare"]([str(tmp_path), "--baseline", "a", "--format", "csv", "--out", str(file)])
     (found,) = compare(samples([tmp_path], "nDCG@20", "before"), "a")
     line = file.read_text().splitlines()[1].split(",")
     assert [float(v) for v in line[6:8]] == [found.t, found.t_corrected]

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from vrbench.commands import COMMANDS
+from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError, StorageError
 from vrbench.report import writing
 from vrbench.report.curves import Curve, draw

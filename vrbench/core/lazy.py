@@ -40,13 +40,19 @@ def components(face: str, package: str, *kinds: str) -> Face:
     return find, lambda: sorted(shown())
 
 
-def names(face: str, modules: Iterable[str], defined: Mapping[str, Iterable[str]]) -> Face:
+def names(
+    face: str,
+    modules: Iterable[str],
+    defined: Mapping[str, Iterable[str]],
+    own: Iterable[str] = (),
+) -> Face:
     """Return ``__getattr__`` and ``__dir__`` of a package that shows chosen names.
 
     Args:
         face: dotted name of the package.
         modules: names of modules in it.
         defined: by dotted name of a package, the classes and functions in its files.
+        own: what it has itself, to be listed with the others.
     """
     inside = set(modules)
     homes = {name: package for package, chosen in defined.items() for name in chosen}
@@ -59,7 +65,7 @@ def names(face: str, modules: Iterable[str], defined: Mapping[str, Iterable[str]
         (home,) = (module for module, node in _defined(homes[name]) if node.name == name)
         return getattr(importlib.import_module(home), name)
 
-    return find, lambda: sorted([*inside, *homes, "__version__"])
+    return find, lambda: sorted([*inside, *homes, *own])
 
 
 def _missing(face: str, name: str, known: Callable[[], Iterable[str]]) -> AttributeError:

@@ -13,8 +13,8 @@ import yaml
 
 from vrbench.core.errors import DataError
 from vrbench.core.files import regular
+from vrbench.report.entries import Entry
 from vrbench.report.identity import aim, seeds
-from vrbench.report.leaderboard import Entry
 from vrbench.report.premise import Doubt, doubt
 from vrbench.report.tables import number
 

@@ -7,10 +7,11 @@ from typing import Any, Literal, cast
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vrbench.cli.axes import kinds_of
+from vrbench.cli.schema import classes_in, listed_words, wrong
+from vrbench.cli.targets import find, made_by
 from vrbench.core.errors import ConfigError, nearest
 from vrbench.core.spec import hints_of, inputs_of, settings
-from vrbench.schema import classes_in, listed_words, wrong
-from vrbench.targets import find, kinds_of, made_by
 
 HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_convert_", "_recursive_"}
 SHOWN = 60  # letters of a wrong value

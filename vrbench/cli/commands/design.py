@@ -1,27 +1,50 @@
-"""From a command line to designed pictures: compose, design, judge, write."""
+"""Design pictures for users with a GAN, judged by other rankers.
+
+The judges are rankers it never saw. A sheet per user goes to a folder; the table says what the
+judges think.
+"""
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from vrbench.bench.design import Designed, design
-from vrbench.bench.store import Store
-from vrbench.cli import conf_dir
-from vrbench.config import Composition
+from vrbench.cli import output
+from vrbench.cli.composition import Composition
+from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
-from vrbench.report.strips import Group, strips
+from vrbench.report import writing
 from vrbench.report.tables import number
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vrbench.bench.design import Designed
+    from vrbench.report.strips import Group
 
 log = logging.getLogger(__name__)
 LINES = 5  # users on one sheet
-PARTS = ("dataset", "extractor", "recommender", "judge", "design", "machine")
+DESIGN_PARTS = ("dataset", "extractor", "recommender", "judge", "design", "machine")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
+    parser.add_argument("--folder", type=Path, default=Path("runs/design"), help="of the sheets")
+    parser.add_argument("--picture", type=Path, help="also draw several users on one PNG")
+    output.with_format(parser)
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Design, and print what the judges think; return the exit code."""
+    writing.check(chosen.out, chosen.picture)
+    output.show_progress()
+    output.table(chosen, *designed(chosen.overrides, chosen.folder, chosen.picture))
+    return 0
 
 
 def designed(
@@ -37,9 +60,13 @@ def designed(
     Raises:
         ConfigError: one line about what is wrong with the command.
     """
+    from vrbench.bench.design import design
+    from vrbench.bench.store import Store
+    from vrbench.report.strips import strips
+
     composition = Composition(list(overrides), conf_dir(), "design")
     cfg = composition.cfg
-    parts = {part: composition.make(part) for part in PARTS}
+    parts = {part: composition.make(part) for part in DESIGN_PARTS}
     if picture is not None and not parts["dataset"].catalogue.redistributable:
         raise ConfigError("the pictures of this data set may not be redistributed: no --picture")
     parts["machine"].use()
@@ -97,6 +124,8 @@ def user_lines(found: Designed, n: int, names: Sequence[str]) -> list[tuple[str,
 
 def user_line(found: Designed, n: int, names: Sequence[str]) -> tuple[str, list[Group]]:
     """Return the ``n``-th user in one line: the first pictures of each kind."""
+    import torch
+
     bought, *_ = user_lines(found, n, names)
     made, samples = found.made.designed, found.made.samples
     order = (made.worth[n] - made.doubt[n]).argsort(descending=True)[:4]

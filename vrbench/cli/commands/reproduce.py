@@ -1,24 +1,62 @@
-"""From the name of a paper to its table, ours beside the printed one."""
+"""Run a paper's table, and print ours beside the printed numbers.
+
+Under each of its presets.
+"""
 
 from __future__ import annotations
 
+import argparse
 import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from vrbench.config import cells, preflight
+from vrbench.cli import output
+from vrbench.cli.folders import conf_dir, files_of
+from vrbench.cli.overrides import merged
+from vrbench.cli.preflight import cells, preflight
+from vrbench.cli.sweeps import launch
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.spec import digest
-from vrbench.folders import conf_dir, files_of
+from vrbench.report import writing
 from vrbench.report.claims import CLAIMS, Verdict
 from vrbench.report.entries import OF_THE_PLACE, Entry, readable
 from vrbench.report.paper import Paper, read_paper
 from vrbench.report.printed import Cell, beside, measured, printed
 from vrbench.report.tables import FORMATS, comma_separated, plain
-from vrbench.sweeps import launch, merged
 
 log = logging.getLogger(__name__)
 OF_NO_PROTOCOL = (*OF_THE_PLACE, "seed=", "machine.threads=", "machine.device=")
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    known = ", ".join(files_of("reproduce", conf_dir()))
+    parser.add_argument("name", help=known)
+    parser.add_argument("overrides", nargs="*", help="for every run: scenario.max_items=8 ...")
+    parser.add_argument("--preset", help="run this one only")
+    parser.add_argument("--data", help="the published data, or a stand-in; default: what is there")
+    parser.add_argument("--dry-run", action="store_true", help="say what is needed and would run")
+    parser.add_argument("--read", action="store_true", help="run nothing: a table of what was run")
+    parser.add_argument("--folder", type=Path, default=Path("reproduced"), help="of the rows")
+    output.with_format(parser)
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Run the sweeps and print the table; return the exit code."""
+    writing.check(chosen.out)
+    output.show_progress()
+    found, failures = reproduced(
+        chosen.name,
+        chosen.overrides,
+        preset=chosen.preset,
+        data=chosen.data,
+        folder=chosen.folder,
+        dry_run=chosen.dry_run,
+        read=chosen.read,
+        format=chosen.format,
+    )
+    output.put(chosen.out, found + "\n")
+    return output.failed(failures)
 
 
 def reproduced(

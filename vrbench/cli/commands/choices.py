@@ -1,17 +1,50 @@
-"""Every choice of every axis, told from the code itself."""
+"""List every choice of an axis, its class and paper.
+
+Of attacks also what the adversary must know, and what they cost.
+"""
 
 from __future__ import annotations
 
+import argparse
 import inspect
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from vrbench.cli import PARTS
-from vrbench.config import HYDRA_KEYS, check, choices, find, make
+from vrbench.cli.axes import AXES
+from vrbench.cli.checks import HYDRA_KEYS, check
+from vrbench.cli.choices import choices
+from vrbench.cli.folders import conf_dir
+from vrbench.cli.instantiation import make
+from vrbench.cli.targets import find
 from vrbench.core.errors import ConfigError, VRBenchError, nearest
+from vrbench.report.tables import markdown, text
 
-AXES = (*PARTS, "metrics", "generator", "design")
 Told = dict[str, str]
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("axis", nargs="?", help="attack, recommender, ...; default: all")
+    parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Print the choices; return the exit code."""
+    axes = [chosen.axis] if chosen.axis else AXES
+    told = {axis: listed(axis, conf_dir()) for axis in axes}
+    if chosen.format == "json":
+        sys.stdout.write(json.dumps(told, indent=1) + "\n")
+        return 0
+    for axis, records in told.items():
+        heads = [head for head in records[0] if any(record[head] for record in records)]
+        lines = [[record[head] for head in heads] for record in records]
+        if chosen.format == "markdown":
+            sys.stdout.write(f"## {axis}\n\n{markdown(heads, lines)}\n\n")
+        else:
+            sys.stdout.write(f"{axis}\n\n{text(heads, lines, words=True)}\n\n")
+    return 0
 
 
 def listed(axis: str, conf: Path) -> list[Told]:

@@ -19,7 +19,7 @@ _own: ContextVar[Path | None] = ContextVar("own", default=None)
 
 def conf_dir() -> Path:
     """Return the folder of the YAML files: inside the package (wheel) or beside it (clone)."""
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     for folder in (here / "conf", here.parent / "conf"):
         if (folder / "run.yaml").is_file():
             return folder

@@ -1,26 +1,67 @@
-"""From a command line to the best settings: compose, search, write."""
+"""Search a recommender's settings on the validation split.
+
+By nDCG@20 there, and by nothing else. Started again, the same command goes on where it stopped.
+"""
 
 from __future__ import annotations
 
+import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vrbench.bench.space import read_space
-from vrbench.bench.store import Store
-from vrbench.bench.tune import Pruner, Sampler, Tried, best, search
-from vrbench.bench.validation import Validation, Watch
-from vrbench.config import Composition
+from vrbench.cli import output
+from vrbench.cli.composition import Composition
+from vrbench.cli.folders import conf_dir, files_of
 from vrbench.core.errors import ConfigError
 from vrbench.core.spec import digest
-from vrbench.folders import conf_dir, files_of
+from vrbench.report import writing
 from vrbench.report.tables import comma_separated
+
+if TYPE_CHECKING:
+    from vrbench.bench.tune import Pruner, Sampler, Tried
+    from vrbench.bench.validation import Watch
 
 log = logging.getLogger(__name__)
 TRIALS = 20
 PART = "recommender"  # what is tuned
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
+    parser.add_argument("--space", required=True, help="a file of conf/tune, or a path")
+    parser.add_argument("--trials", type=int, help="how many in all (20; a grid: all of it)")
+    parser.add_argument("--sampler", choices=("grid", "random", "tpe", "gp"), default="tpe")
+    parser.add_argument("--pruner", choices=("median", "none"), default="median")
+    parser.add_argument("--seeds", default="0", help="of the trainings, with commas (0)")
+    parser.add_argument("--sampler-seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, default=Path("runs/tune"), help="of the journals")
+    parser.add_argument("--out", type=Path, help="write the best settings to this YAML file")
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Search, and print or write the best settings; return the exit code."""
+    writing.check(chosen.out)
+    output.show_progress()
+    found = tuned(
+        chosen.overrides,
+        space=chosen.space,
+        trials=chosen.trials,
+        sampler=chosen.sampler,
+        pruner=chosen.pruner,
+        seeds=chosen.seeds,
+        sampler_seed=chosen.sampler_seed,
+        folder=chosen.folder,
+    )
+    if chosen.out:
+        writing.write(chosen.out, found)
+    else:
+        sys.stdout.write(found)
+    return 0
 
 
 def tuned(
@@ -39,6 +80,11 @@ def tuned(
     Raises:
         ConfigError: one line about what is wrong with the command or the space.
     """
+    from vrbench.bench.space import read_space
+    from vrbench.bench.store import Store
+    from vrbench.bench.tune import best, search
+    from vrbench.bench.validation import Validation
+
     conf = conf_dir()
     composition = Composition(list(overrides), conf)
     known = composition.settings(PART)

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import logging
-import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from vrbench.config import cells
+from vrbench.cli.folders import conf_dir, own_dir
+from vrbench.cli.overrides import quoted
+from vrbench.cli.preflight import cells
 from vrbench.core.errors import ConfigError
-from vrbench.folders import conf_dir, own_dir
 from vrbench.report.entries import Entry, read
 
 log = logging.getLogger(__name__)
-
-
-def quoted(value: str) -> str:
-    """Return ``value`` as one string of Hydra's grammar, whatever is in it."""
-    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + (r"\'" if m[2] else ""), value)
-    return f"'{escaped}'"  # backslashes count before quotes only
-
-
-def merged(overrides: Sequence[str], more: Sequence[str]) -> list[str]:
-    """Return ``overrides`` with ``more`` in the place of those for the same setting."""
-    by_key = {override.partition("=")[0]: override for override in [*overrides, *more]}
-    return list(by_key.values())
 
 
 def launch(overrides: Sequence[str], folder: Path) -> None:

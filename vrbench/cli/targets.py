@@ -14,8 +14,9 @@ import typing
 from functools import cache
 from typing import Any
 
+from vrbench.cli.axes import kinds_of
+from vrbench.cli.trouble import SHOWN, full_error, line, place
 from vrbench.core.errors import ConfigError
-from vrbench.trouble import SHOWN, full_error, line, place
 
 LONGEST = 200  # letters of a name that is looked for
 ABOUT = "a configuration names components only: a class that extends one of vrbench's, a data set"
@@ -105,42 +106,3 @@ def _parts_of_a_run() -> tuple[type, ...]:
 
     kinds = {kind for of_axis in kinds_of().values() for kind in of_axis}
     return (Component, *sorted(kinds, key=lambda kind: kind.__name__))
-
-
-@cache
-def kinds_of() -> dict[str, tuple[type, ...]]:
-    """Return by axis what its choices must make; imports torch."""
-    from vrbench.attacks.base import Attack
-    from vrbench.attacks.budget import Budget
-    from vrbench.attacks.parameters import Embeddings, ParameterAttack
-    from vrbench.attacks.transplant import Transplant
-    from vrbench.bench.machine import Machine
-    from vrbench.data.dataset import Dataset
-    from vrbench.data.filters import Filter
-    from vrbench.data.strategies import Split, Strategy
-    from vrbench.extractors.base import Extractor
-    from vrbench.generators.design import Design
-    from vrbench.generators.lsgan import LSGAN
-    from vrbench.metrics.base import Metric
-    from vrbench.recommenders.base import Recommender
-    from vrbench.threats.objectives import Objective
-    from vrbench.threats.scenario import Scenario
-    from vrbench.threats.threat import Threat
-
-    return {
-        "dataset": (Dataset,),
-        "extractor": (Extractor,),
-        "recommender": (Recommender,),
-        "judge": (Recommender,),
-        "attack": (Attack, ParameterAttack, Transplant),
-        "budget": (Budget, Embeddings),
-        "objective": (Objective,),
-        "scenario": (Scenario,),
-        "threat": (Threat,),
-        "metrics": (Metric,),
-        "machine": (Machine,),
-        "design": (Design,),
-        "generator": (LSGAN,),
-        "split": (Split, Strategy),
-        "filter": (Filter,),
-    }

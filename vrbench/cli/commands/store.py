@@ -1,32 +1,65 @@
-"""What ``python -m vrbench store`` says and does."""
+"""Show, verify or clean what runs keep in the store.
+
+ls shows what it holds, check verifies it, gc takes out what is of no use. gc only says what
+would go, unless it is told --yes. What a run is making stays. What is gone is made again when
+it is asked for.
+"""
 
 from __future__ import annotations
 
+import argparse
+import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from vrbench.bench.store import mark
-from vrbench.bench.upkeep import (
-    age,
-    check_is_store,
-    checked,
-    in_bytes,
-    in_seconds,
-    kept,
-    litter,
-    remove,
-    size,
-    sweep,
-    to_go,
-)
 from vrbench.report.entries import read
 from vrbench.report.tables import text
 
 
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("--store", type=Path, help="where it is ($VRBENCH_STORE, or store)")
+    actions = parser.add_subparsers(dest="action", required=True)
+    ls = actions.add_parser("ls", help="one line per artifact")
+    ls.add_argument("folders", nargs="*", help="of runs: also count those that use it")
+    gc = actions.add_parser("gc", help="delete")
+    gc.add_argument("--keep", nargs="+", metavar="FOLDER", help="what these runs use stays")
+    gc.add_argument("--older-than", metavar="AGE", help="what no run asked for since: 30d, 12h")
+    gc.add_argument("--max-size", metavar="SIZE", help="least recently used first, down to: 10GB")
+    gc.add_argument("--yes", action="store_true", help="do it")
+    actions.add_parser("check", help="compare every artifact with its checksums")
+    for action in (ls, gc):
+        action.add_argument("--stage", help="only: attacks, extractors, features, models, ...")
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Show, verify or clean; return the exit code."""
+    root = chosen.store or Path(os.environ.get("VRBENCH_STORE", "store"))
+    sound = True
+    if chosen.action == "ls":
+        told = listed(root, chosen.folders, chosen.stage)
+    elif chosen.action == "check":
+        told, sound = verified(root)
+    else:
+        told = collected(
+            root,
+            keep=chosen.keep or (),
+            stage=chosen.stage,
+            older_than=chosen.older_than,
+            max_size=chosen.max_size,
+            really=chosen.yes,
+        )
+    sys.stdout.write(told + "\n")
+    return 0 if sound else 2
+
+
 def listed(root: Path, folders: Sequence[str], stage: str | None) -> str:
     """Return a table of what a store holds, and how many of the runs in ``folders`` use it."""
+    from vrbench.bench.upkeep import age, kept, size
+
     now, runs = time.time(), _users(folders)
     found = [a for a in kept(root) if stage in (None, a.stage)]
     heads = ["artifact", "size", "unused for", *(["runs"] if folders else []), "what"]
@@ -57,6 +90,19 @@ def collected(
         ConfigError: if an age or a size is none, or the folder is no store.
         MissingDataError: if there is no store, or no run in a folder to be kept.
     """
+    from vrbench.bench.store import mark
+    from vrbench.bench.upkeep import (
+        check_is_store,
+        in_bytes,
+        in_seconds,
+        kept,
+        litter,
+        remove,
+        size,
+        sweep,
+        to_go,
+    )
+
     age_limit = in_seconds(older_than) if older_than else None
     limit = in_bytes(max_size) if max_size else None
     artifacts, stay = kept(root), _users(keep)
@@ -88,6 +134,8 @@ def collected(
 
 def verified(root: Path) -> tuple[str, bool]:
     """Return one line per damaged artifact and a sum, and whether all is sound."""
+    from vrbench.bench.upkeep import checked
+
     found = checked(root)
     lines = [f"damaged: {line}: delete that folder, and it is made anew" for line in found.damaged]
     told = f"{found.sound} sound, {len(found.damaged)} damaged"

@@ -1,20 +1,31 @@
-"""How exposed is a shop? From one command line to three sweeps and the entries of a report."""
+"""Find what in a shop can be pushed, by whom, and what helps.
+
+Started again, the same command goes on where it stopped.
+"""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
-from vrbench.cli import conf_dir
-from vrbench.config import Composition, choice_names
+from vrbench.cli import output
+from vrbench.cli.choices import choice_names
+from vrbench.cli.composition import Composition
+from vrbench.cli.folders import conf_dir
+from vrbench.cli.overrides import merged, quoted
+from vrbench.cli.sweeps import sweep
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.report.audit_page import Findings, gain
+from vrbench.report import writing
+from vrbench.report.audit_page import Findings, gain, page
 from vrbench.report.leaderboard import left_out
-from vrbench.sweeps import merged, quoted, sweep
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 log = logging.getLogger(__name__)
 SETTINGS = ("metrics=attacks", "save=[pictures]", "threat=evasion")
@@ -29,6 +40,35 @@ ADVERSARIES = {
 OWN = ("attack", "objective", "metrics", "scenario.source", "scenario.max_items")
 FRONTS = ("jpeg_75", "bits_4")  # go before any extractor
 FAMILY = ("denoised", "adversarial")  # are extractors of a family, such as photos_*
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument(
+        "overrides", nargs="*", help="as for a run: dataset=folder dataset.path=..."
+    )
+    parser.add_argument("--categories", type=int, default=8, help="how many to try (8)")
+    parser.add_argument("--items", type=int, default=8, help="pictures to attack in each (8)")
+    parser.add_argument("--defences", nargs="*", metavar="EXTRACTOR", help="default: those known")
+    parser.add_argument("--folder", type=Path, default=Path("runs/audit"), help="of the runs")
+    parser.add_argument("--out", type=Path, default=Path("audit.html"), help="the report")
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Run the audit and write its report; return the exit code."""
+    writing.check(chosen.out)
+    output.show_progress()
+    found = audited(
+        chosen.overrides,
+        folder=chosen.folder,
+        categories=chosen.categories,
+        items=chosen.items,
+        defences=chosen.defences,
+    )
+    command = f"python -m vrbench audit {shlex.join(chosen.given)}"
+    output.put(chosen.out, page(found, "How exposed is this shop?", command))
+    every = (*found.categories, *found.adversaries, *found.defences)
+    return output.failed([entry["error"] for entry in every if "error" in entry])
 
 
 def audited(
@@ -93,9 +133,9 @@ def audited(
     return Findings(every, whom, helped, source)
 
 
-def _largest(names: Sequence[str], labels: torch.Tensor, smallest: int, most: int) -> list[str]:
+def _largest(names: Sequence[str], labels: Tensor, smallest: int, most: int) -> list[str]:
     """Return the categories with most items, the largest first."""
-    counts = torch.bincount(labels, minlength=len(names)).tolist()
+    counts = labels.bincount(minlength=len(names)).tolist()
     size = dict(zip(names, counts, strict=True))
     large = [name for name in names if size[name] >= max(smallest, 1)]
     return sorted(large, key=lambda name: (-size[name], name))[:most]

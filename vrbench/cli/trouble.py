@@ -77,7 +77,7 @@ def _of_a_library(filename: str) -> bool:
     if filename.startswith("<"):  # <frozen importlib...>, <string>
         return True
     path = Path(filename)
-    if path.is_relative_to(Path(__file__).parent):
+    if path.is_relative_to(Path(__file__).parents[1]):
         return False
     inside = {"site-packages", "dist-packages"} & set(path.parts)
     return bool(inside) or path.is_relative_to(Path(os.__file__).parent)

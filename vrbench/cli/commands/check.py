@@ -15,11 +15,13 @@ import torch
 
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
-from vrbench.cli import PARTS, name_of
-from vrbench.config import Composition, compose_record, make
+from vrbench.cli.axes import PARTS, name_of
+from vrbench.cli.composition import Composition
+from vrbench.cli.folders import conf_dir, own_dir
+from vrbench.cli.instantiation import make
+from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
 from vrbench.core.spec import digest
-from vrbench.folders import conf_dir, own_dir
 from vrbench.report.entries import Entry, ambiguous
 
 SIDES = ("before", "after", "control", "std", "p")

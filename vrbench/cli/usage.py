@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
 import vrbench
+from vrbench.cli.commands import Command
 
 FIRST = """\
 vrbench {version}: attacks on the images of visual recommenders, measured
@@ -50,26 +50,19 @@ WITHOUT_CLASSES = {
     "experiment": "A whole grid",
 }
 
-Command = Callable[..., int]
-
 
 def overview(commands: Mapping[str, Command], conf: Path) -> str:
     """Return the help of the program, at most 80 columns wide.
 
     Args:
-        commands: by name; the first line of its docstring says what one does.
+        commands: by name.
         conf: the folder of the axes.
     """
     axes = "".join(
         f"  {axis:<12} {made:<13} {n:>3}  {what}\n" for axis, made, n, what in _axes(conf)
     )
-    told = "".join(f"  {name:<12} {summary(command)}\n" for name, command in commands.items())
+    told = "".join(f"  {name:<12} {command.summary}\n" for name, command in commands.items())
     return FIRST.format(version=vrbench.__version__) + axes + EXAMPLES + told + LAST
-
-
-def summary(command: Command) -> str:
-    """Return what a command does, in a line."""
-    return (inspect.getdoc(command) or "").partition("\n")[0].rstrip(".")
 
 
 def _axes(conf: Path) -> Iterator[tuple[str, str, int, str]]:

@@ -11,9 +11,10 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
 from omegaconf import DictConfig
 
-from vrbench.config import each_choice, make
+from vrbench.cli.instantiation import make
+from vrbench.cli.overrides import each_choice
+from vrbench.cli.targets import find
 from vrbench.core.errors import ConfigError
-from vrbench.targets import find
 from vrbench.threats.scenario import EachPair
 
 OWN = ("scenario.low", "scenario.high")

@@ -1,0 +1,62 @@
+"""The axes of a run: what is chosen, one name each, and what a choice must make."""
+
+from __future__ import annotations
+
+from functools import cache
+
+PARTS = (  # of one cell; the order in which a row names them
+    "dataset",
+    "extractor",
+    "recommender",
+    "attack",
+    "budget",
+    "objective",
+    "scenario",
+    "threat",
+)
+AXES = (*PARTS, "metrics", "generator", "design")  # those whose choices are components
+
+
+def name_of(part: str, choices: dict[str, str]) -> str:
+    """Return the choice made for ``part`` and inside it, as in ``transfer+vgg16``."""
+    inside = [v for group, v in sorted(choices.items()) if f"@{part}." in group]
+    return "+".join([str(choices[part]), *inside])
+
+
+@cache
+def kinds_of() -> dict[str, tuple[type, ...]]:
+    """Return by axis what its choices must make; imports torch."""
+    from vrbench.attacks.base import Attack
+    from vrbench.attacks.budget import Budget
+    from vrbench.attacks.parameters import Embeddings, ParameterAttack
+    from vrbench.attacks.transplant import Transplant
+    from vrbench.bench.machine import Machine
+    from vrbench.data.dataset import Dataset
+    from vrbench.data.filters import Filter
+    from vrbench.data.strategies import Split, Strategy
+    from vrbench.extractors.base import Extractor
+    from vrbench.generators.design import Design
+    from vrbench.generators.lsgan import LSGAN
+    from vrbench.metrics.base import Metric
+    from vrbench.recommenders.base import Recommender
+    from vrbench.threats.objectives import Objective
+    from vrbench.threats.scenario import Scenario
+    from vrbench.threats.threat import Threat
+
+    return {
+        "dataset": (Dataset,),
+        "extractor": (Extractor,),
+        "recommender": (Recommender,),
+        "judge": (Recommender,),
+        "attack": (Attack, ParameterAttack, Transplant),
+        "budget": (Budget, Embeddings),
+        "objective": (Objective,),
+        "scenario": (Scenario,),
+        "threat": (Threat,),
+        "metrics": (Metric,),
+        "machine": (Machine,),
+        "design": (Design,),
+        "generator": (LSGAN,),
+        "split": (Split, Strategy),
+        "filter": (Filter,),
+    }

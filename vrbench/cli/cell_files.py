@@ -1,0 +1,56 @@
+"""The files that a cell leaves beside ``rows.json``: values, pictures, what ``save`` asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from vrbench.bench.result import Result
+from vrbench.data.dataset import Dataset
+from vrbench.data.export import write_lists, write_splits
+from vrbench.report.exchange import write_pictures
+from vrbench.report.picture import sheet
+
+
+def leave_files(
+    wanted: Collection[str], result: Result, dataset: Dataset, folder: Path
+) -> list[tuple[str, Path]]:
+    """Write them; return what there is to look at, and where.
+
+    Args:
+        wanted: any of lists, model, pictures, splits.
+        result: of the cell.
+        dataset: whose items and users it is about.
+        folder: of the run.
+    """
+    save_file({k: v.contiguous() for k, v in result.values.items()}, folder / "values.safetensors")
+    for part, view in result.lists.items():
+        if "lists" in wanted:
+            assert view.ranking_scores is not None
+            write_lists(folder / f"lists_{part}.tsv", view.ranking, view.ranking_scores, dataset)
+        if "model" in wanted:
+            state = result.models[part].state_dict()
+            kept = {name: value.detach().cpu().contiguous() for name, value in state.items()}
+            save_file(kept, folder / f"model_{part}.safetensors")
+    if "splits" in wanted:
+        write_splits(folder / "splits", dataset)
+    return _pictures("pictures" in wanted, result, dataset, folder)
+
+
+def _pictures(each: bool, result: Result, dataset: Dataset, folder: Path) -> list[tuple[str, Path]]:
+    """Write a sheet of the attacked pictures, and if asked for ``each`` of them by itself."""
+    crafted, catalogue, left = result.crafted, dataset.catalogue, []
+    if crafted is None:
+        return []
+    if each:
+        kinds = [catalogue.names[label] for label in catalogue.categories.tolist()]
+        for part, pixels in (("clean", crafted.clean), ("attacked", crafted.attacked)):
+            place = folder / "pictures" / part
+            write_pictures(
+                pixels, result.case.items, place, names=dataset.item_ids, categories=kinds
+            )
+        left.append(("pictures, to attack elsewhere or to look at", folder / "pictures"))
+    sheet(crafted.clean, crafted.attacked, folder / "picture.png")
+    return [*left, ("picture (clean | attacked | difference x16)", folder / "picture.png")]

@@ -1,0 +1,128 @@
+"""What ``rows.json`` says of a cell: what was asked for, what it was made of, what came out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+import vrbench
+from vrbench.cli.axes import PARTS, name_of
+
+if TYPE_CHECKING:
+    from vrbench.bench.result import Result
+
+PACKAGES = ("torch", "torchvision", "timm", "lpips", "numpy", "scipy", "hydra-core")
+ADAPTED = ("torchattacks", "foolbox")  # libraries whose attacks can be used
+
+
+def asked(cfg: DictConfig) -> dict[str, Any]:
+    """Return what a record says before anything is made."""
+    from vrbench.report.entries import SCHEMA
+
+    running = HydraConfig.get()
+    choices = dict(running.runtime.choices)
+    return {
+        "schema": SCHEMA,
+        "seed": cfg.seed,
+        "extractor_seed": cfg.extractor_seed,
+        "sweep": running.callbacks["report"]["sweep"],
+        "began": datetime.now(timezone.utc).isoformat(),
+        "overrides": list(running.overrides.task),
+        "parts": {part: {"name": name_of(part, choices)} for part in PARTS},
+    }
+
+
+def add_parts(entry: dict[str, Any], cfg: DictConfig, parts: dict[str, Any]) -> None:
+    """Add to a record which component, with which key and settings, each part is."""
+    from vrbench.core.spec import digest
+
+    for part, made in parts.items():
+        entry["parts"][part] |= {
+            "key": digest(made),
+            "component": _component(made),
+            "settings": _settings(cfg[part], made),
+        }
+    budget = parts["budget"]
+    norm = getattr(budget, "norm", type(budget).__name__)
+    entry["parts"]["budget"] |= {"eps": budget.eps, "norm": norm}
+
+
+def add_metrics(entry: dict[str, Any], metrics: Sequence[Any]) -> None:
+    """Add to a record the key and settings of each metric, by column."""
+    from vrbench.core.spec import describe, digest, flat
+
+    entry["metrics"] = {
+        metric.column: {"key": digest(metric), "settings": flat(describe(metric))}
+        for metric in metrics
+    }
+
+
+def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
+    """Return the case, the rows, and how the attacked items moved."""
+    from vrbench.bench.result import moved
+
+    case, lists, scenario = result.case, result.lists, parts["scenario"]
+    told: dict[str, Any] = {
+        "case": {
+            "source": case.source,
+            "target": case.target,
+            "items": len(case.items),
+            "labels": scenario.labels,
+            "k": scenario.k,
+            "standing": _standing(result, scenario.k),
+        },
+        "redistributable": parts["dataset"].catalogue.redistributable,
+        "extractor": result.notes,
+        "rows": [asdict(row) for row in result.rows],
+    }
+    if "after" in lists and len(case.items):
+        names = parts["dataset"].item_ids
+        told["items"] = [asdict(m) for m in moved(lists["before"], lists["after"], names)]
+    return told
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what took part, and the system."""
+    from importlib.metadata import PackageNotFoundError, version
+    from platform import machine, python_version, system
+
+    found = {"python": python_version(), "vrbench": vrbench.__version__}
+    found["system"] = f"{system()} {machine()}"
+    for package in (*PACKAGES, *ADAPTED):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def _component(made: Any) -> str | None:
+    """Return the name of the component behind a choice; None for plain data."""
+    from vrbench.core.spec import describe
+
+    told = describe(made)
+    return str(told["name"]) if isinstance(told, dict) and "name" in told else None
+
+
+def _settings(node: DictConfig, made: Any) -> dict[str, Any]:
+    """Return what tells this part from others of its name; of data, how they were asked for."""
+    from vrbench.core.spec import describe, flat
+
+    told = describe(made)
+    return flat(told if isinstance(told, dict) else OmegaConf.to_container(node, resolve=True))
+
+
+def _standing(result: Result, k: int) -> dict[str, Any]:
+    """Return how often source and target were recommended before the attack, by role."""
+    from vrbench.bench.result import standing
+
+    case, found = result.case, {}
+    for role, name in (("source", case.source), ("target", case.target)):
+        where = standing(result.lists["before"], case.names.index(name), k)
+        found[role] = None if where is None or not case.settled else asdict(where)
+    return found

@@ -1,0 +1,56 @@
+"""What is said of a cell: the heading of its table, the plan of a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def title(
+    names: Mapping[str, str], parts: Mapping[str, Any], case: dict[str, Any], seed: int
+) -> str:
+    """Return the heading of the table of one cell.
+
+    Args:
+        names: of the choices, by part.
+        parts: what was made of them.
+        case: as in the cell's record.
+        seed: of the run.
+    """
+    if parts["threat"].timing == "none":
+        return f"{names['dataset']} | {names['recommender']} | nobody attacks | seed {seed}"
+    if not parts["threat"].acts_on.of_items:
+        what = f"{names['dataset']} | {names['recommender']} | {names['attack']} {names['budget']}"
+        return f"{what} | {names['threat']} | seed {seed}"
+    return (
+        f"{names['dataset']} | {names['extractor']} | {names['recommender']} | {names['attack']} "
+        f"{names['budget']} | {names['objective']} | {names['threat']} | seed {seed}\n"
+        f"{case['items']} pictures of {case['source']!r} ({_lift(case, 'source')}), to be taken "
+        f"for {case['target']!r} ({_lift(case, 'target')})"
+    )
+
+
+def _lift(case: Mapping[str, Any], role: str) -> str:
+    """Return in words where the source or the target stood before the attack."""
+    found = case["standing"][role]
+    if found is None:
+        return "no items"
+    return f"CHR@{case['k']} {found['chr']:.2f}, by chance {found['uniform']:.2f}"
+
+
+def plan(steps: Sequence[Mapping[str, Any]], complete: bool) -> list[str]:
+    """Return one line per stage that a dry run asked for, and what follows.
+
+    Args:
+        steps: the log of its store.
+        complete: whether the store has all of them.
+    """
+    cached = {step["address"]: step["cached"] for step in reversed(steps)}
+    addresses = dict.fromkeys(step["address"] for step in steps)
+    told = [f"{'cached' if cached[a] else 'missing':<8} {a}" for a in addresses]
+    if not complete and all(step["cached"] for step in steps):
+        told.append("missing  what follows")
+    elif not complete and steps[-1]["stage"] not in ("rankings", "injections"):
+        told.append("missing  what follows (the categories are chosen from what is missing)")
+    state = "cached" if complete else "not complete: dry_run=false makes it"
+    return [*told, f"this cell is {state}"]

@@ -1,0 +1,27 @@
+"""From a checked node of a configuration to the object that it describes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+
+from vrbench.cli.trouble import ended
+
+
+def make(cfg: Any) -> Any:
+    """Return what a checked node describes; what goes wrong in it comes out as itself.
+
+    Raises:
+        VRBenchError: as the constructor says.
+        RuntimeError: if it tried to end the process.
+    """
+    try:
+        return instantiate(cfg, _convert_="all")
+    except InstantiationException as error:
+        if error.__cause__ is None:
+            raise
+        raise error.__cause__ from None
+    except SystemExit as error:
+        raise ended(error) from None

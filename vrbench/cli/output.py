@@ -1,0 +1,55 @@
+"""What commands print, or write to a file: tables in the format asked for, failures."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vrbench.report import writing
+from vrbench.report.tables import FORMATS, plain
+
+
+def with_table(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Add what every command that prints a table of runs takes; ``more`` formats."""
+    parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
+    with_format(parser, *more)
+
+
+def with_format(parser: argparse.ArgumentParser, *more: str) -> None:
+    """Add how a table is written, and where to; ``more`` formats."""
+    parser.add_argument("--format", choices=(*FORMATS, *more), default="text")
+    parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
+
+
+def table(chosen: argparse.Namespace, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Print a table, or write it to ``--out``, in the format asked for."""
+    put(chosen.out, FORMATS[chosen.format](heads, lines) + "\n")
+
+
+def put(out: Path | None, told: str) -> None:
+    """Print what was made, or write it to a file and print where that is."""
+    if out:
+        writing.write(out, told)
+        sys.stdout.write(f"{out}\n")
+    else:
+        sys.stdout.write(told)
+
+
+def show_progress() -> None:
+    """Let what is logged be seen, as it is."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+
+
+def failed(failures: Sequence[str]) -> int:
+    """Say what failed of the cells that a command ran, if anything did; return the exit code."""
+    for failure in sorted(set(failures)):
+        sys.stderr.write(f"vrbench: failed: {failure}\n")
+    return 2 if failures else 0
+
+
+def in_words(told: object) -> str:
+    """Return what is said with the escape sequences of somebody's names made visible."""
+    return "\n".join(plain(line) for line in str(told).split("\n"))

@@ -1,0 +1,52 @@
+"""Settings as they are written on a command line, in Hydra's grammar."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from vrbench.core.errors import ConfigError
+
+
+def quoted(value: str) -> str:
+    """Return ``value`` as one string of Hydra's grammar, whatever is in it."""
+    escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + (r"\'" if m[2] else ""), value)
+    return f"'{escaped}'"  # backslashes count before quotes only
+
+
+def merged(overrides: Sequence[str], more: Sequence[str]) -> list[str]:
+    """Return ``overrides`` with ``more`` in the place of those for the same setting."""
+    by_key = {override.partition("=")[0]: override for override in [*overrides, *more]}
+    return list(by_key.values())
+
+
+def each_choice(arguments: list[str]) -> list[list[str]]:
+    """Return override lists in which every swept value occurs at least once."""
+    for argument in arguments:
+        if "=" not in argument and not argument.startswith("~"):
+            raise ConfigError(
+                f"no command {argument!r}; settings are written axis=choice, as in attack=pgd "
+                "(`python -m vrbench --help` shows them; `leaderboard` is a command)"
+            )
+    try:
+        parsed = OverridesParser.create().parse_overrides(arguments)
+    except HydraException as error:
+        raise ConfigError(str(error).splitlines()[0]) from None
+    swept: list[list[str]] = []
+    for override in parsed:
+        key = override.get_key_element()
+        if override.is_choice_sweep() or override.is_range_sweep():
+            swept.append([f"{key}={v}" for v in override.sweep_string_iterator()])
+        else:
+            assert override.input_line is not None
+            swept.append([override.input_line])
+    first = [values[0] for values in swept]
+    more = [
+        [*first[:n], value, *first[n + 1 :]]
+        for n, values in enumerate(swept)
+        for value in values[1:]
+    ]
+    return [first, *more]

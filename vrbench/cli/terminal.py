@@ -1,0 +1,44 @@
+"""Standard output and error as this program needs them, and the encoding of names."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+
+UTF8 = "PYTHONUTF8"  # Python's own switch
+
+
+def in_utf8() -> None:
+    """Start again in Python's UTF-8 mode where names of files and arguments are not UTF-8.
+
+    Under ``LC_ALL=C`` with that mode off, a category typed in any other alphabet is nobody's, and
+    a path of our own making cannot be opened; the bytes of the command line stay as they are.
+    """
+    known = sys.getfilesystemencoding().lower() in ("utf-8", "utf8")
+    if os.name == "posix" and not known and os.environ.get(UTF8) != "1":
+        os.execve(sys.executable, sys.orig_argv, os.environ | {UTF8: "1"})
+
+
+def print_anything() -> None:
+    """Let a terminal that lacks a letter show another one in its place, and a full disk be said.
+
+    A log file that cannot be written would bury the one line under a traceback for each.
+    """
+    logging.raiseExceptions = False
+    for shown in (sys.stdout, sys.stderr):
+        if isinstance(shown, io.TextIOWrapper):
+            shown.reconfigure(errors="replace")
+
+
+def forget_empty() -> None:
+    """Let a variable of ours that is empty be one that is not set: its default counts."""
+    for name in [n for n, told in os.environ.items() if n.startswith("VRBENCH_") and not told]:
+        del os.environ[name]
+
+
+def print_nothing() -> None:
+    """Let what is still to be printed go nowhere, Python's own last words among it."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
