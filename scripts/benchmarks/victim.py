@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from vrbench.bench import stages
+from vrbench.bench.machine import Machine
 from vrbench.bench.store import Store
 from vrbench.data.boutique import boutique
 from vrbench.data.folder import folder
@@ -45,7 +46,7 @@ def victim(
     """
     data = folder(path=chosen.data) if chosen.data else boutique()
     store, catalogue = Store(Path(chosen.store)), data.catalogue
-    images = stages.develop(store, catalogue.images)
+    images = stages.develop(store, Machine(), catalogue.images)
     if chosen.network == "small":
         lesson = Standard(SmallCNN(width=24), batch_size=64, epochs=chosen.epochs, lr=0.1)
     else:

@@ -92,6 +92,7 @@ def features(store):
     from hydra import compose, initialize_config_dir
 
     from vrbench.bench import stages
+    from vrbench.bench.machine import Machine
     from vrbench.bench.store import Store
     from vrbench.cli import conf_dir
     from vrbench.config import make
@@ -100,9 +101,9 @@ def features(store):
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose("run", overrides=["dataset=clothing_men", "extractor=photos_standard"])
     data, extractor, store = make(cfg.dataset), make(cfg.extractor), Store(Path(store))
-    images = stages.develop(store, data.catalogue.images)
+    images = stages.develop(store, Machine(), data.catalogue.images)
     served, _ = stages.teach(store, extractor, data.catalogue, images, 0, "cpu")
-    return data, stages.look(store, images, served, Signal.VECTOR)
+    return data, stages.look(store, Machine(), images, served, Signal.VECTOR)
 
 
 def fit(make, data, visuals):

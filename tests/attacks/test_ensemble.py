@@ -151,6 +151,7 @@ def test_the_strongest_is_found_by_the_exact_judge():
 
 def test_the_bench_keeps_its_queries(world, extractor, tmp_path):
     from vrbench.bench import stages
+    from vrbench.bench.machine import Machine
     from vrbench.bench.store import Store
     from vrbench.threats.objectives import TargetClass
     from vrbench.threats.scenario import Scenario
@@ -162,11 +163,11 @@ def test_the_bench_keeps_its_queries(world, extractor, tmp_path):
     extractor.build(catalogue.names)
     goal = TargetClass(case, extractor)
     attack = Ensemble(attacks={"pgd": PGD(), "square": Square(queries=12, enough=None)})
-    craft = partial(stages.craft, Store(tmp_path), catalogue.images, case.items[:3])
+    craft = partial(stages.craft, Store(tmp_path), Machine(), catalogue.images, case.items[:3])
     device = torch.device("cpu")
-    made = craft(attack, Linf(eps=8), goal, goal, {"case": case}, 0, "float32", device)
+    made = craft(attack, Linf(eps=8), goal, goal, {"case": case}, 0, device)
     assert made.tensors["queries"].tolist() == [13, 13, 13]
-    made = craft(PGD(), Linf(eps=8), goal, goal, {"case": case}, 0, "float32", device)
+    made = craft(PGD(), Linf(eps=8), goal, goal, {"case": case}, 0, device)
     assert made.tensors["queries"].tolist() == [0, 0, 0]
 
 

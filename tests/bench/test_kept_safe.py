@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 from vrbench.bench.store import Store
 from vrbench.core.errors import VRBenchError
+from functools import partial
 torch.set_num_threads(1)
 store, pause = Store(Path(sys.argv[1])), float(sys.argv[2])
 
@@ -32,16 +33,15 @@ def draw(key, before):
         return {"x": before + torch.rand(5000, generator=rng)}, {"key": key}
     return make
 
-def blocks(before):
-    for n in range(4):
-        time.sleep(pause / 4)
-        yield before[:1000].reshape(10, 100) + n
+def part(before, start, stop):
+    time.sleep(pause / 4)
+    return before[:1000].reshape(10, 100) + start // 10
 
 try:
     x = torch.zeros(5000)
     for key in range(6):
         x = store.fetch("small", key, draw(key, x)).tensors["x"]
-        rows = store.fetch_rows("large", key, (40, 100), torch.float32, lambda: blocks(x))
+        rows = store.fetch_rows("large", key, (40, 100), torch.float32, partial(part, x), 10)
         assert rows.tensors["rows"].shape == (40, 100)
 except VRBenchError as error:
     sys.exit(f"{type(error).__name__}: {error}")

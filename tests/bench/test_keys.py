@@ -80,7 +80,7 @@ def refiled(categories, item, kind):
 
 
 def features(store, images=IMAGES):
-    return stages.look(store, images, Colour(), Signal.VECTOR)
+    return stages.look(store, Machine(), images, Colour(), Signal.VECTOR)
 
 
 def _model(store, cls, seed):

@@ -10,6 +10,7 @@ import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
 
+TOGETHER = 64  # pictures computed at once: a network's products round by their number
 DEVICES = ("cpu", "cuda")  # others compute some of it only (mps has no float64)
 
 
@@ -25,13 +26,29 @@ class Machine:
         threads: threads of one process; None leaves torch's choice. Sums are split among them,
             so another number rounds otherwise, and a training makes that visible. It is no part
             of keys: give the same number wherever rows are to be equal.
+        executor: who computes the blocks of long stages (decoding, features, attacks, rankings):
+            "serial", this process; "joblib", processes of this machine; "ray", those of a cluster
+            that shares the store. No number depends on it.
+        workers: processes of "joblib"; None: the cores over ``threads``.
+        block: pictures that are decoded, or whose features are extracted, before they are safe
+            from a kill; a multiple of 64. No number depends on it.
     """
 
     device: str = "cpu"
     precision: Literal["float32", "bfloat16"] = "float32"
     threads: int | None = None
+    executor: Literal["serial", "joblib", "ray"] = "serial"
+    workers: int | None = None
+    block: int = 256
 
     def __post_init__(self) -> None:
+        if self.block < 1 or self.block % TOGETHER:
+            raise ConfigError(
+                f"machine.block: expected a multiple of {TOGETHER}, so that pictures are computed "
+                f"together as ever, got {self.block}"
+            )
+        if self.workers is not None and self.workers < 1:
+            raise ConfigError(f"machine.workers: expected at least 1, got {self.workers}")
         found = _device(self.device)
         if found is None or found.type not in DEVICES:
             raise ConfigError(f"machine.device: expected cpu, cuda or cuda:n, got {self.device!r}")

@@ -16,6 +16,7 @@ from vrbench.attacks.parameters import Embeddings, ParameterAttack
 from vrbench.attacks.transplant import Transplant
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
+from vrbench.bench.mapping import Block, map_blocks
 from vrbench.bench.parameters import perturb
 from vrbench.bench.store import Artifact, Store
 from vrbench.bench.transplant import transplant
@@ -87,13 +88,17 @@ class Session:
             recommender: makes the shop's recommender.
             needs_network: teach it in any case.
         """
-        images = stages.develop(self.store, dataset.catalogue.images)
+        images = stages.develop(self.store, self.machine, dataset.catalogue.images)
         world = World(dataset, images, extractor, recommender, images.to(self.device))
         if needs_network or looks_through(recommender):
             network, notes = self._teach(extractor, world)
             world = replace(world, network=network, notes=notes)
             world = replace(world, visuals=self.extract(world, network))
         return replace(world, factory=self._with_network(world))
+
+    def map(self, stage: str, blocks: Sequence[Block], label: str = "") -> list[Artifact]:
+        """Return the artifact of each block of a long stage, made by the machine's executor."""
+        return map_blocks(self.store, self.machine, stage, blocks, label or stage)
 
     def prepare(self, part: Part, world: World) -> Part:
         """Return a fitted copy of what is learnt from the catalogue; else the part itself.
@@ -118,7 +123,8 @@ class Session:
 
     def extract(self, world: World, network: Extractor) -> Visuals:
         """Return what the recommender of ``world`` is shown through ``network``."""
-        return stages.look(self.store, world.images, network, class_of(world.factory).signal)
+        signal = class_of(world.factory).signal
+        return stages.look(self.store, self.machine, world.images, network, signal)
 
     def label(self, world: World, network: Extractor) -> Tensor | None:
         """Return the ``(num_items,)`` classes that ``network`` predicts; None in a dry run."""
@@ -141,6 +147,7 @@ class Session:
         data, k = world.data, min(max(TOP, places), world.data.train.num_items)
         return stages.ranking(
             self.store,
+            self.machine,
             world.served,
             world.visuals,
             data.seen,
@@ -164,6 +171,7 @@ class Session:
         assert isinstance(x.budget, Budget)
         return stages.craft(
             self.store,
+            self.machine,
             world.images,
             case.items,
             x.attack,
@@ -172,7 +180,6 @@ class Session:
             goal,
             knows,
             self.seed,
-            self.precision,
             world.network.device,
         )
 

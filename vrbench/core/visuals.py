@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -78,6 +80,8 @@ class Table(Visuals):
         device: where entries are handed out. Rows move there if ``resident``.
         resident: move all rows to ``device`` (features); else rows stay where they are and only
             what is asked for moves (a memory-mapped table larger than memory).
+        file: the ``.npy`` file that rows are mapped from. Another process is handed its name, and
+            maps it too, where it would be handed a copy of all rows.
     """
 
     def __init__(
@@ -88,8 +92,9 @@ class Table(Visuals):
         *,
         device: torch.device | str = "cpu",
         resident: bool = True,
+        file: Path | None = None,
     ) -> None:
-        self.signal, self.spec, self.resident = signal, spec, resident
+        self.signal, self.spec, self.resident, self.file = signal, spec, resident, file
         self.device = torch.device(device)
         self.rows = rows.to(self.device) if resident else rows
         self.shape = tuple(rows.shape[1:])
@@ -111,7 +116,31 @@ class Table(Visuals):
         return F.embedding_bag(pairs, self.rows, per_sample_weights=signs, mode="sum")
 
     def to(self, device: torch.device | str) -> Table:
-        return Table(self.signal, self.rows, self.spec, device=device, resident=self.resident)
+        return Table(
+            self.signal,
+            self.rows,
+            self.spec,
+            device=device,
+            resident=self.resident,
+            file=self.file,
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = self.__dict__.copy()
+        if self.file is not None:
+            del kept["rows"]
+        return kept
+
+    def __setstate__(self, kept: dict[str, Any]) -> None:
+        self.__dict__ |= kept
+        if self.file is not None:
+            rows = mapped(self.file)
+            self.rows = rows.to(self.device) if self.resident else rows
+
+
+def mapped(file: Path) -> Tensor:
+    """Return the rows of an ``.npy`` file, mapped: writing to them changes a private copy."""
+    return torch.from_numpy(np.load(file, mmap_mode="c", allow_pickle=False))
 
 
 class OnDemand(Visuals):

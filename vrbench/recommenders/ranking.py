@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ MOST = 2**25  # scores held at once (128 MiB); bounds the memory
 COMPARED = 2**20  # scores compared at once: what stays in a cache; changes nothing
 FEW = 16  # targets whose ranks are counted one by one; of more, all at once; changes nothing
 SEEN = float("-inf")
+SLICE = 8192  # users whose lists are safe from a kill before the next ones are made
 
 
 class Ranked(NamedTuple):
@@ -44,6 +46,7 @@ def rank(
     k: int,
     block: int = 512,
     cold: Tensor | None = None,
+    users: range | None = None,
 ) -> Ranked:
     """Return the top ``k`` unseen items of every user, and where targets and test items stand.
 
@@ -62,6 +65,7 @@ def rank(
         cold: ``(n,)`` items that the training does not know, to be ranked among each other, too;
             then ``cold_ranks`` (0 where an interaction of ``relevant`` is with another item) and
             ``cold_candidates`` are filled.
+        users: some of the users, ascending; None: all. See ``slices`` and ``joined``.
     """
     num_items, device = seen.num_items, model.device
     assert num_items < 2**24, "counts are kept as float32"
@@ -71,21 +75,22 @@ def rank(
     place[shuffled] = torch.arange(num_items)
     place, shuffled = place.int().to(device), shuffled.to(device)
     targets = targets.to(device)
-    block = max(1, min(block, MOST // max(1, num_items)))
-    space = torch.empty(min(block, seen.num_users), num_items, device=device)
+    block = _together(block, num_items)
+    asked = torch.arange(seen.num_users) if users is None else torch.tensor(users)
+    space = torch.empty(min(block, len(asked)), num_items, device=device)
     parts: list[tuple[Tensor, ...]] = []
     among_cold: list[tuple[Tensor, Tensor]] = []
     profiles: list[Tensor] = []
-    for users in torch.arange(seen.num_users).split(block):
-        profile = model.profile(users.to(device), encoded)
+    for some in asked.split(block):
+        profile = model.profile(some.to(device), encoded)
         if profile is not None:
             profiles.append(profile.float().cpu())
-        score = _finite(model.score(users.to(device), encoded), space[: len(users)])
-        test_row, test_item = (t.to(device) for t in relevant.pairs_of(users))
+        score = _finite(model.score(some.to(device), encoded), space[: len(some)])
+        test_row, test_item = (t.to(device) for t in relevant.pairs_of(some))
         shown, shown_test = score[:, targets], score[test_row, test_item]
-        row, item = (t.to(device) for t in seen.pairs_of(users))
+        row, item = (t.to(device) for t in seen.pairs_of(some))
         score[row, item] = SEEN
-        count = num_items - seen.counts[users].to(device)
+        count = num_items - seen.counts[some].to(device)
         of_target = _ranks(score, place, targets)
         of_target = of_target.masked_fill(score[:, targets] == SEEN, 0)
         of_test = _ranks_of_pairs(score, place, test_row, test_item)
@@ -108,6 +113,28 @@ def rank(
         cold_ranks, cold_count = (torch.cat(part).cpu() for part in zip(*among_cold, strict=True))
         made = made._replace(cold_ranks=cold_ranks, cold_candidates=cold_count)
     return made._replace(profiles=torch.cat(profiles)) if profiles else made
+
+
+def slices(num_users: int, num_items: int, users: int = SLICE, block: int = 512) -> list[range]:
+    """Return ranges of users that ``rank`` can be asked about one by one with the same answers.
+
+    Scores are products of a block of users, which round by its size: so each range but the last
+    holds whole blocks.
+    """
+    together = _together(block, num_items)
+    step = together * -(-users // together)
+    return [range(at, min(at + step, num_users)) for at in range(0, num_users, step)]
+
+
+def joined(parts: Sequence[Ranked]) -> Ranked:
+    """Return the lists and ranks of consecutive users as those of all of them."""
+    there = [name for name, value in parts[0]._asdict().items() if value is not None]
+    return Ranked(**{name: torch.cat([getattr(p, name) for p in parts]) for name in there})
+
+
+def _together(block: int, num_items: int) -> int:
+    """Return how many users are scored at once."""
+    return max(1, min(block, MOST // max(1, num_items)))
 
 
 def _among(
