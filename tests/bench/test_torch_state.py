@@ -9,7 +9,7 @@ from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
-from vrbench.testing.surfaces import parts
+from vrbench.testing.world import parts
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from vrbench.recommenders.deepstyle import DeepStyle
 from vrbench.testing.recommenders import PairwiseContract
 from vrbench.testing.world import BRISK_LOOKS
 
-FAST = {"factors": 8, **BRISK_LOOKS}
+FAST = {"factors": 8, **BRISK_LOOKS, "epochs": 60}
 
 
 class TestDeepStyle(PairwiseContract):

@@ -10,7 +10,7 @@ from vrbench.recommenders.fm import FM
 from vrbench.testing.recommenders import PairwiseContract
 from vrbench.testing.world import BRISK_LOOKS
 
-FAST = {"factors": 8, **BRISK_LOOKS}
+FAST = {"factors": 8, **BRISK_LOOKS, "epochs": 60}
 
 
 class TestFM(PairwiseContract):

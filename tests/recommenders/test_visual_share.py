@@ -17,8 +17,8 @@ from vrbench.recommenders.base import History, Recommender
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.vbpr import VBPR
 from vrbench.recommenders.visual_share import visual_share
-from vrbench.testing.surfaces import parts
 from vrbench.testing.views import dataset, view
+from vrbench.testing.world import parts
 from vrbench.threats.objectives import TargetClass
 
 USERS, ITEMS, DIM = 5, 400, 3

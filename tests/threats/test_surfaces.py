@@ -28,7 +28,8 @@ from vrbench.metrics.ranking import NDCG
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.dvbpr import DVBPR
 from vrbench.recommenders.ranking import rank
-from vrbench.testing.surfaces import SurfaceContract, parts
+from vrbench.testing.surfaces import SurfaceContract
+from vrbench.testing.world import parts
 from vrbench.threats.objectives import Misrank, Promote, TargetClass
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.surfaces.looks import Looks

@@ -37,6 +37,12 @@ class AdamPGD(Attack):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import AdamPGD
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(AdamPGD(steps=20)).gt(6).tolist()
+        [True, True, True]
     """
 
     paper = "Liu and Larson, WWW 2021"

@@ -155,6 +155,18 @@ class Attack(Component, ABC):
         on_rows: whether it works on any table of numbers, not on pictures only.
         asks_example: whether it asks the goal for an ``example``; what that is chosen from is then
             part of its key.
+
+    Example:
+        >>> from vrbench.attacks import Attack
+        >>> from vrbench.attacks.base import Cost
+        >>> from vrbench.testing.world import red_removed
+        >>> class Darker(Attack):
+        ...     def search(self, clean, items, goal, budget, rng):
+        ...         return clean - budget.eps / 255
+        ...     cost = Cost(0, 0)
+        ...
+        >>> red_removed(Darker()).round().tolist()
+        [8.0, 8.0, 8.0]
     """
 
     knows: str = "gradients"
@@ -313,6 +325,21 @@ class BlackBox(Attack):
     Attributes:
         queries: the most it may ask per item; every ``judge`` of one image is one query.
         decisions: whether it is told only if the aim is reached, not how nearly.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.attacks import BlackBox
+        >>> from vrbench.attacks.base import Cost
+        >>> from vrbench.testing.world import red_removed
+        >>> class Guess(BlackBox):
+        ...     queries, cost = 2, Cost(2, 0)
+        ...     def search(self, clean, items, goal, budget, rng):
+        ...         darker = clean - budget.eps / 255
+        ...         better = goal.judge(darker, items).loss < goal.judge(clean, items).loss
+        ...         return torch.where(better[:, None, None, None], darker, clean)
+        ...
+        >>> red_removed(Guess()).round().tolist()
+        [8.0, 8.0, 8.0]
     """
 
     knows = "scores"

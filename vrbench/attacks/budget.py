@@ -29,6 +29,13 @@ class Budget(ABC):
         eps: the radius, in units of one grey level (1/255): 8, not 8/255; infinity is allowed.
         store: how the image is kept, as an upload would: "round" to the nearest value of the
             8-bit grid, "truncate" to the one below (as VAR did: protocol 1.4), or "float" as is.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.budgets import Linf
+        >>> clean = torch.zeros(1, 3, 2, 2)
+        >>> Linf(eps=8).project(clean + 1, clean).amax().mul(255).round().item()
+        8.0
     """
 
     eps: float
@@ -109,6 +116,13 @@ class Linf(Budget):
         space: "pixel", or "normalised": the ball is ``eps`` after division by ImageNet's standard
             deviations and the search is not kept inside ``[0, 1]``, as in VAR (protocol 1.4, 3),
             which makes it 4.4 times smaller in pixels.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.budgets import Linf
+        >>> clean = torch.full((1, 3, 2, 2), 0.5)
+        >>> (Linf(eps=8).project(clean + 0.5, clean) - clean).amax().mul(255).round().item()
+        8.0
     """
 
     space: Literal["pixel", "normalised"] = "pixel"
@@ -151,6 +165,13 @@ class L2(Budget):
     """The Euclidean length of the change is at most ``eps``.
 
     Rounding keeps the length of a change, not each of its values (``whole_levels``).
+
+    Example:
+        >>> import torch
+        >>> from vrbench.budgets import L2
+        >>> clean = torch.full((1, 3, 2, 2), 0.5)
+        >>> (L2(eps=51).project(clean + 0.5, clean) - clean).norm().mul(255).round().item()
+        51.0
     """
 
     def _too_little(self) -> bool:

@@ -56,6 +56,11 @@ class Compose(Attack):
     Raises:
         ConfigError: if a setting is out of range.
         IncompatibleError: if the goal has no example to paste.
+
+    Example:
+        >>> from vrbench.attacks import Compose
+        >>> Compose(share=0.4).cost, Compose(share=0.4).knows
+        (Cost(forward=0, backward=0), 'nothing; another picture')
     """
 
     paper = "Liu and Larson, WWW 2021"

@@ -46,6 +46,12 @@ class CW(Attack):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import CW
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(CW(search_steps=2, steps=20)).gt(1).tolist()
+        [True, True, True]
     """
 
     paper = "Carlini and Wagner, IEEE S&P 2017"

@@ -41,6 +41,13 @@ class DDN(Attack):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import DDN
+        >>> from vrbench.budgets import L2
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(DDN(steps=20), L2(eps=200)).gt(1).tolist()
+        [True, True, True]
     """
 
     version: ClassVar[int] = 2

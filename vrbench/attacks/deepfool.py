@@ -46,6 +46,12 @@ class DeepFool(Attack):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import DeepFool
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(DeepFool(steps=5)).gt(1).tolist()
+        [True, True, True]
     """
 
     paper = "Moosavi-Dezfooli et al., CVPR 2016"

@@ -44,6 +44,15 @@ class Ensemble(Attack):
 
     Raises:
         ConfigError: if there is no member.
+
+    Example:
+        >>> from vrbench.attacks import PGD, Ensemble, Noise
+        >>> from vrbench.testing.world import red_removed
+        >>> both = Ensemble(attacks={"pgd": PGD(steps=2), "noise": Noise()})
+        >>> both.cost
+        Cost(forward=4, backward=2)
+        >>> red_removed(both).gt(3).tolist()
+        [True, True, True]
     """
 
     paper = "Croce and Hein, ICML 2020"

@@ -39,6 +39,12 @@ class Estimating(BlackBox):
         step: length of a step, as a fraction of the budget's radius.
         enough: an item whose mean margin over a step's questions falls below ``-enough`` stops
             asking and keeps its picture; None goes on to the last query.
+
+    Example:
+        >>> from vrbench.attacks import SPSA, Estimating
+        >>> from vrbench.core.spec import settings
+        >>> issubclass(SPSA, Estimating), [name for name in settings(Estimating)]
+        (True, ['queries', 'directions', 'reach', 'step', 'enough'])
     """
 
     defaults = EstimationSettings(queries=2000, directions=25, reach=2.5, step=0.1, enough=1.0)
@@ -104,6 +110,12 @@ class SPSA(Estimating):
 
     Args:
         queries, directions, reach, step, enough: see ``Estimating``.
+
+    Example:
+        >>> from vrbench.attacks import SPSA
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(SPSA(queries=100, directions=5)).gt(0).tolist()
+        [True, True, True]
     """
 
     paper = "Spall, 1992; Uesato et al., ICML 2018"
@@ -126,6 +138,12 @@ class NES(Estimating):
     Args:
         momentum: share of the running average that is kept.
         queries, directions, reach, step, enough: see ``Estimating``.
+
+    Example:
+        >>> from vrbench.attacks import NES
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(NES(queries=100, directions=5)).gt(0).tolist()
+        [True, True, True]
     """
 
     paper = "Ilyas et al., ICML 2018"

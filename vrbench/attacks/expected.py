@@ -30,6 +30,12 @@ class Expected(Attack):
 
     Raises:
         ConfigError: if a setting is out of range, or the inner attack only asks questions.
+
+    Example:
+        >>> from vrbench.attacks import PGD, Expected
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(Expected(PGD(steps=2), samples=2)).gt(3).tolist()
+        [True, True, True]
     """
 
     paper = "Athalye et al., ICML 2018"

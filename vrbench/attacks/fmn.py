@@ -40,6 +40,12 @@ class FMN(Attack):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import FMN
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(FMN(steps=20)).gt(1).tolist()
+        [True, True, True]
     """
 
     paper = "Pintor et al., NeurIPS 2021"

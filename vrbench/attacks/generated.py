@@ -52,6 +52,12 @@ class Generated(Attack):
 
     Raises:
         IncompatibleError: under any budget with a limit.
+
+    Example:
+        >>> from vrbench.attacks import Generated
+        >>> from vrbench.generators import LSGAN, Design
+        >>> Generated(Design(LSGAN(size=16), starts=2, steps=3)).cost
+        Cost(forward=8, backward=6)
     """
 
     paper = "Kang et al., ICDM 2017; Liu and Larson, WWW 2021"

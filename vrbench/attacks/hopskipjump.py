@@ -46,6 +46,11 @@ class HopSkipJump(BlackBox):
     Raises:
         ConfigError: if a setting is out of range.
         IncompatibleError: if the goal knows no example.
+
+    Example:
+        >>> from vrbench.attacks import HopSkipJump
+        >>> HopSkipJump(queries=500).asks_example, HopSkipJump(queries=500).cost
+        (True, Cost(forward=500, backward=0))
     """
 
     paper = "Chen et al., IEEE S&P 2020"

@@ -57,6 +57,19 @@ class Imported(Attack):
         MissingDataError: if it, or the picture of an attacked item, is not there.
         ConfigError: if it is Parquet, and pyarrow is not installed.
         DataError: if a picture cannot be read or has another size or mode.
+
+    Example:
+        >>> import numpy
+        >>> import torch
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from vrbench.attacks import Imported
+        >>> from vrbench.testing.world import red_removed
+        >>> file = Path(mkdtemp()) / "made.npz"
+        >>> white = torch.full((3, 3, 16, 16), 255, dtype=torch.uint8)
+        >>> numpy.savez(file, items=numpy.arange(3), pixels=white.numpy())
+        >>> red_removed(Imported(path=str(file))).lt(0).tolist()
+        [True, True, True]
     """
 
     paper = ""

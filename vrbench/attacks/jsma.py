@@ -41,6 +41,12 @@ class JSMA(Attack):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import JSMA
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(JSMA(gamma=0.02, direction="down")).gt(0).tolist()
+        [True, True, True]
     """
 
     paper = "Papernot et al., EuroS&P 2016"

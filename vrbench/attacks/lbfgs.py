@@ -45,6 +45,12 @@ class LBFGS(Attack):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import LBFGS
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(LBFGS(search_steps=2, steps=5)).gt(1).tolist()
+        [True, True, True]
     """
 
     paper = "Szegedy et al., ICLR 2014"

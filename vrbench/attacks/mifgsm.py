@@ -15,6 +15,12 @@ class MIFGSM(Attack):
     Args:
         steps: gradient steps; each is one ``steps``-th of the budget long.
         decay: how much of the past gradient each step keeps.
+
+    Example:
+        >>> from vrbench.attacks import MIFGSM
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(MIFGSM(steps=4)).round().tolist()
+        [8.0, 8.0, 8.0]
     """
 
     paper = "Dong et al., CVPR 2018"

@@ -8,7 +8,14 @@ from vrbench.core.seeds import Streams
 
 
 class Noise(Attack):
-    """Draws once and looks at nothing."""
+    """Draws once and looks at nothing.
+
+    Example:
+        >>> from vrbench.attacks import Noise
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(Noise()).abs().lt(2).tolist()
+        [True, True, True]
+    """
 
     paper = ""
     knows = "nothing"

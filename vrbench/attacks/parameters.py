@@ -33,6 +33,14 @@ class Embeddings:
             MSAP's released code clips to (Anelli et al., FLAIRS 2021); a row of 64 numbers may then
             be eight times as far away, so published budgets of the two are not comparable.
         biases: whether tables of one number a row change too. The published models have none.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.budgets import Embeddings
+        >>> from vrbench.testing.views import rounded
+        >>> rows = torch.tensor([[3.0, 4.0], [0.3, 0.4]])
+        >>> rounded(Embeddings(eps=1.0).project(rows).norm(dim=1))
+        [1.0, 0.5]
     """
 
     eps: float
@@ -76,6 +84,23 @@ class ParameterAttack(Component, ABC):
 
     Attributes:
         knows: what the adversary must have, in words.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.attacks import ParameterAttack
+        >>> from vrbench.attacks.base import Cost
+        >>> from vrbench.budgets import Embeddings
+        >>> from vrbench.core.seeds import stream
+        >>> from vrbench.testing.views import rounded
+        >>> class Shrink(ParameterAttack):
+        ...     cost = Cost(0, 0)
+        ...     def search(self, tables, slope, budget, rng):
+        ...         return {name: -rows for name, rows in tables.items()}
+        ...
+        >>> rows = {"item": torch.tensor([[3.0, 4.0]])}
+        >>> change = Shrink()(rows, lambda at: at, Embeddings(eps=1.0), stream(0))
+        >>> rounded(change["item"][0])
+        [-0.6, -0.8]
     """
 
     knows: str = "parameters; gradients"
@@ -146,6 +171,18 @@ class EmbeddingPGD(ParameterAttack):
         step: length of a step, as a fraction of ``eps``.
         start: "zero", "random": uniform in the budget, or "msap2021": uniform in ``[-.05, .05]``,
             whatever ``eps`` is, and the same for every seed; as released.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.attacks import EmbeddingPGD
+        >>> from vrbench.budgets import Embeddings
+        >>> from vrbench.core.seeds import stream
+        >>> from vrbench.testing.views import rounded
+        >>> rows = {"item": torch.zeros(4, 3)}
+        >>> uphill = {"item": torch.tensor([[1.0, 0.0, 0.0]]).expand(4, 3)}
+        >>> change = EmbeddingPGD(steps=4)(rows, lambda at: uphill, Embeddings(eps=0.5), stream(0))
+        >>> rounded(change["item"][0])
+        [0.5, 0.0, 0.0]
     """
 
     paper = "He et al., SIGIR 2018; Anelli et al., FLAIRS 2021"
@@ -198,6 +235,17 @@ class EmbeddingNoise(ParameterAttack):
 
     Args:
         rows: "all" or "reached".
+
+    Example:
+        >>> import torch
+        >>> from vrbench.attacks import EmbeddingNoise
+        >>> from vrbench.budgets import Embeddings
+        >>> from vrbench.core.seeds import stream
+        >>> from vrbench.testing.views import rounded
+        >>> rows = {"item": torch.zeros(4, 3)}
+        >>> change = EmbeddingNoise()(rows, lambda at: at, Embeddings(eps=0.5), stream(0))
+        >>> rounded(change["item"].norm(dim=1))
+        [0.5, 0.5, 0.5, 0.5]
     """
 
     paper = ""

@@ -29,6 +29,12 @@ class PGD(Attack):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import PGD
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(PGD(steps=10)).gt(7).tolist()
+        [True, True, True]
     """
 
     paper = "Madry et al., ICLR 2018; Goodfellow et al., ICLR 2015; Kurakin et al., 2017"

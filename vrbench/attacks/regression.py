@@ -40,6 +40,12 @@ class FeatureRegression(BlackBox):
     Raises:
         ConfigError: if a setting is out of range.
         IncompatibleError: if the goal has no public extractor.
+
+    Example:
+        >>> from vrbench.attacks import FeatureRegression
+        >>> attack = FeatureRegression(queries=64, directions=7)
+        >>> attack.queries, attack.cost
+        (64, Cost(forward=64, backward=8))
     """
 
     paper = "Cohen et al., WSDM 2021"

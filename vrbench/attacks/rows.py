@@ -23,6 +23,14 @@ class Rows(Budget):
     Attributes:
         eps: the radius, in units of the rows.
         store: "float"; nothing is rounded.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.budgets import Rows
+        >>> from vrbench.testing.views import rounded
+        >>> rows = torch.tensor([[3.0, 4.0]])
+        >>> rounded(Rows(eps=1.0).project(rows, torch.zeros(1, 2)).norm(dim=1))
+        [1.0]
     """
 
     store: Literal["float"] = "float"

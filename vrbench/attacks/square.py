@@ -44,6 +44,12 @@ class Square(BlackBox):
     Raises:
         ConfigError: if a setting is out of range.
         IncompatibleError: if the budget is neither of Linf nor of L2.
+
+    Example:
+        >>> from vrbench.attacks import Square
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(Square(queries=50)).gt(0).tolist()
+        [True, True, True]
     """
 
     paper = "Andriushchenko et al., ECCV 2020"

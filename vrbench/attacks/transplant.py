@@ -32,6 +32,17 @@ class Transplant(Component):
 
     Raises:
         ConfigError: if ``shown`` is neither.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.attacks import Transplant
+        >>> from vrbench.core.seeds import Streams
+        >>> from vrbench.core.visuals import Signal
+        >>> from vrbench.testing.world import toy_visuals
+        >>> looks, items = toy_visuals(Signal.VECTOR), torch.arange(2)
+        >>> given = Transplant(shown="mean")(looks, torch.tensor([2, 5]), items, Streams(0))
+        >>> given.argmax(1).tolist()
+        [2, 2]
     """
 
     paper = ""

@@ -46,6 +46,13 @@ class Wrapped(Attack):
         ConfigError: if the library is not installed, has no such attack, or the attack no such
             argument.
         IncompatibleError: if the goal is not about classes, or the attack knows no targets.
+
+    Example:
+        >>> from vrbench.attacks import Wrapped
+        >>> from vrbench.core.spec import settings
+        >>> radii = {"epsilons": 1.0}
+        >>> Wrapped(library="foolbox", attack="LinfPGD", settings={}, radii=radii).needs_radius
+        True
     """
 
     paper = "Kim, 2020; Rauber et al., JOSS 2020"

@@ -50,6 +50,12 @@ class ZOO(BlackBox):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import ZOO
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(ZOO(queries=100, coordinates=10)).gt(0).tolist()
+        [True, True, True]
     """
 
     paper = "Chen et al., AISec 2017"

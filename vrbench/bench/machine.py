@@ -32,6 +32,11 @@ class Machine:
         workers: processes of "joblib"; None: the cores over ``threads``.
         block: pictures that are decoded, or whose features are extracted, before they are safe
             from a kill; a multiple of 64. No number depends on it.
+
+    Example:
+        >>> from vrbench import Machine
+        >>> Machine().device, Machine(threads=2).threads
+        ('cpu', 2)
     """
 
     device: str = "cpu"

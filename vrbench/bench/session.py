@@ -53,6 +53,19 @@ class Session:
         machine: device, threads, precision of the adversary.
         seed: of the recommender's training and of the attack.
         extractor_seed: of the extractor's training, and of the GAN's where the attack has one.
+
+    Example:
+        >>> from functools import partial
+        >>> from pathlib import Path
+        >>> from tempfile import mkdtemp
+        >>> from vrbench import Machine, Session, Store
+        >>> from vrbench.extractors import Colour
+        >>> from vrbench.recommenders import VBPR
+        >>> from vrbench.testing.world import toy_world
+        >>> session = Session(Store(Path(mkdtemp())), Machine())
+        >>> world = session.shop(toy_world(), Colour(), partial(VBPR, epochs=2))
+        >>> session.fit(world).served.name
+        'VBPR'
     """
 
     store: Store

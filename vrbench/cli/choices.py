@@ -37,6 +37,11 @@ def choose(axis: str, choice: str, **settings: Any) -> Any:
 
     Raises:
         ConfigError: if there is no such axis, choice or setting; one line with the nearest name.
+
+    Example:
+        >>> from vrbench import choose
+        >>> choose("attack", "pgd", steps=3).steps
+        3
     """
     conf = conf_dir()
     _one_of("no axis", axis, sorted(kinds_of().keys() - {"judge"}))

@@ -42,6 +42,13 @@ def boutique(
         size: height and width of a picture in pixels, at least 32.
         mean_items, skew, focus: of the shoppers, see ``shoppers.simulate``.
         seed: of everything drawn.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.datasets import boutique
+        >>> shop = boutique(num_items=32, num_users=20, size=32)
+        >>> tuple(shop.catalogue.images[torch.tensor([0])].shape), shop.catalogue.names[:3]
+        ((1, 3, 32, 32), ('bag', 'boot', 'dress'))
     """
     if num_items < 2 * len(CATEGORIES) or size < 32:
         raise ConfigError(

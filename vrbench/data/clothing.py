@@ -52,6 +52,12 @@ def clothing(
     Raises:
         MissingDataError: if there is no local copy and none can be fetched.
         DataError: if the archive is damaged, or not the one expected.
+
+    Example:
+        >>> from vrbench.core.spec import settings
+        >>> from vrbench.datasets import clothing
+        >>> settings(clothing)["num_users"].default
+        2000
     """
     root = Path(path)
     if not (root / "items.csv").is_file():

@@ -18,6 +18,12 @@ def colours(*, num_users: int = 30, num_items: int = 36, size: int = 16, seed: i
 
     Of what each user likes a quarter is held out for validation and a quarter for testing, so a
     recommender that understood the images fills the top of the list with it.
+
+    Example:
+        >>> from vrbench.datasets import colours
+        >>> shop = colours(num_users=3, num_items=6)
+        >>> (shop.seen | shop.test).matrix().int().tolist()
+        [[1, 0, 0, 1, 0, 0], [0, 1, 0, 0, 1, 0], [0, 0, 1, 0, 0, 1]]
     """
     dice = Dice(seed, "colours")
     names = tuple(COLOURS)

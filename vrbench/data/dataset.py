@@ -22,6 +22,12 @@ class Dataset:
             it selects epochs and settings, and is masked at test like ``train``.
         user_ids, item_ids: the names that users and items have outside; row order is index order.
         cold: ``(n,)`` items without training feedback by construction (item hold-out); or empty.
+
+    Example:
+        >>> from vrbench.datasets import colours
+        >>> shop = colours()
+        >>> len(shop.catalogue), shop.train.num_users, shop.catalogue.names
+        (36, 30, ('red', 'green', 'blue'))
     """
 
     catalogue: Catalogue

@@ -49,6 +49,13 @@ def dial(
 
     Raises:
         ConfigError: if a setting is out of range, or there are too few items.
+
+    Example:
+        >>> from vrbench.datasets import dial
+        >>> from vrbench.testing.world import toy_world
+        >>> shop = dial(toy_world(), num_users=50)
+        >>> shop.train.num_users, len(shop.catalogue)
+        (50, 36)
     """
     if not (0 <= pictures <= 1 and 0 <= appeal < float("inf") and 0 <= taste < float("inf")):
         raise ConfigError(

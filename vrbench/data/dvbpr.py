@@ -44,6 +44,13 @@ def dvbpr_npy(
     Raises:
         MissingDataError: if the archive is not there.
         DataError: if it is damaged, hostile, or of another layout.
+
+    Example:
+        >>> from vrbench.datasets import dvbpr_npy
+        >>> dvbpr_npy(path="AmazonFashion6ImgPartitioned.npy")
+        Traceback (most recent call last):
+            ...
+        vrbench.core.errors.MissingDataError: no file ...
     """
     archive = Path(path)
     root = archive.with_suffix("")

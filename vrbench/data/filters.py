@@ -15,7 +15,18 @@ from vrbench.data.ratings import Ratings
 
 
 class Filter(ABC):
-    """A choice of rows, a pure function of them all."""
+    """A choice of rows, a pure function of them all.
+
+    Example:
+        >>> from vrbench.filters import Filter
+        >>> from vrbench.testing.views import six_ratings
+        >>> class FiveStars(Filter):
+        ...     def keep(self, table):
+        ...         return table.ratings == 5
+        ...
+        >>> FiveStars().keep(six_ratings()).tolist()
+        [True, False, False, False, False, True]
+    """
 
     @abstractmethod
     def keep(self, table: Ratings) -> Tensor:
@@ -46,7 +57,14 @@ def _positive(name: str, value: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class GlobalThreshold(Filter):
-    """Keeps ratings of at least ``threshold``: a number, or the "average" of all ratings."""
+    """Keeps ratings of at least ``threshold``: a number, or the "average" of all ratings.
+
+    Example:
+        >>> from vrbench.filters import GlobalThreshold
+        >>> from vrbench.testing.views import six_ratings
+        >>> GlobalThreshold(threshold=4.0).keep(six_ratings()).tolist()
+        [True, False, True, False, False, True]
+    """
 
     threshold: float | Literal["average"]
 
@@ -58,7 +76,14 @@ class GlobalThreshold(Filter):
 
 @dataclass(frozen=True, kw_only=True)
 class UserAverage(Filter):
-    """Keeps ratings of at least their user's average."""
+    """Keeps ratings of at least their user's average.
+
+    Example:
+        >>> from vrbench.filters import UserAverage
+        >>> from vrbench.testing.views import six_ratings
+        >>> UserAverage().keep(six_ratings()).tolist()
+        [True, False, True, False, False, True]
+    """
 
     def keep(self, table: Ratings) -> Tensor:
         ratings = table.starred("users' averages are to be taken")
@@ -71,7 +96,14 @@ class UserAverage(Filter):
 
 @dataclass(frozen=True, kw_only=True)
 class UserCore(Filter):
-    """Keeps users with at least ``core`` ratings, once."""
+    """Keeps users with at least ``core`` ratings, once.
+
+    Example:
+        >>> from vrbench.filters import UserCore
+        >>> from vrbench.testing.views import six_ratings
+        >>> UserCore(core=3).keep(six_ratings()).tolist()
+        [True, True, False, True, False, True]
+    """
 
     core: int
 
@@ -84,7 +116,14 @@ class UserCore(Filter):
 
 @dataclass(frozen=True, kw_only=True)
 class ItemCore(Filter):
-    """Keeps items with at least ``core`` ratings, once."""
+    """Keeps items with at least ``core`` ratings, once.
+
+    Example:
+        >>> from vrbench.filters import ItemCore
+        >>> from vrbench.testing.views import six_ratings
+        >>> ItemCore(core=2).keep(six_ratings()).tolist()
+        [True, True, True, False, True, False]
+    """
 
     core: int
 
@@ -97,7 +136,14 @@ class ItemCore(Filter):
 
 @dataclass(frozen=True, kw_only=True)
 class RoundsCore(Filter):
-    """Keeps users, then items, with at least ``core`` ratings, ``rounds`` times."""
+    """Keeps users, then items, with at least ``core`` ratings, ``rounds`` times.
+
+    Example:
+        >>> from vrbench.filters import RoundsCore
+        >>> from vrbench.testing.views import six_ratings
+        >>> RoundsCore(core=2, rounds=1).keep(six_ratings()).tolist()
+        [True, True, True, False, True, False]
+    """
 
     core: int
     rounds: int = 2
@@ -112,7 +158,14 @@ class RoundsCore(Filter):
 
 @dataclass(frozen=True, kw_only=True)
 class IterativeCore(Filter):
-    """Keeps the largest part in which every user and item has at least ``core`` ratings."""
+    """Keeps the largest part in which every user and item has at least ``core`` ratings.
+
+    Example:
+        >>> from vrbench.filters import IterativeCore
+        >>> from vrbench.testing.views import six_ratings
+        >>> IterativeCore(core=2).keep(six_ratings()).tolist()
+        [True, True, True, False, True, False]
+    """
 
     core: int
 
@@ -125,7 +178,14 @@ class IterativeCore(Filter):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdUsers(Filter):
-    """Keeps users with at most ``most`` ratings: those who are hard to serve."""
+    """Keeps users with at most ``most`` ratings: those who are hard to serve.
+
+    Example:
+        >>> from vrbench.filters import ColdUsers
+        >>> from vrbench.testing.views import six_ratings
+        >>> ColdUsers(most=2).keep(six_ratings()).tolist()
+        [False, False, True, False, True, False]
+    """
 
     most: int
 

@@ -57,6 +57,14 @@ def folder(
     Raises:
         MissingDataError: if a file is not there.
         DataError: if one cannot be used; the text names file and line.
+
+    Example:
+        >>> from vrbench.datasets import folder
+        >>> from vrbench.testing.world import toy_folder
+        >>> place = toy_folder()
+        >>> shop = folder(path=place, size=16)
+        >>> shop.item_ids, shop.train.items.tolist(), shop.test.items.tolist()
+        (('cap', 'coat', 'shoe', 'sock'), [0, 0, 2], [1, 3])
     """
     place = Path(path)
     if source is not None and not (place / "items.csv").is_file():
@@ -149,6 +157,14 @@ def shoppers(
         root, size, fit, redistributable: of the pictures, see ``folder``.
         num_users, mean_items, skew, focus: of the shoppers, see ``simulate``.
         seed: of the shoppers.
+
+    Example:
+        >>> from vrbench.datasets import shoppers
+        >>> from vrbench.testing.world import toy_folder
+        >>> shoppers(path=toy_folder(), size=16)
+        Traceback (most recent call last):
+            ...
+        vrbench.core.errors.ConfigError: 4 pictures are too few for shoppers with 9 ...
     """
     catalogue, ids = _catalogue(Path(path), root, size, fit)
     images = catalogue.images

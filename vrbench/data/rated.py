@@ -58,6 +58,15 @@ def ratings(
         MissingDataError: if there is no such file.
         DataError: if it cannot be used, or filters or split leave nothing.
         ConfigError: if there is no such fold.
+
+    Example:
+        >>> from vrbench.datasets import ratings
+        >>> from vrbench.splits import RandomLeaveOut, Split
+        >>> from vrbench.testing.world import toy_folder
+        >>> last = Split(test=RandomLeaveOut(n=1))
+        >>> shop = ratings(path=toy_folder() + "/train.tsv", split=last)
+        >>> len(shop.train), len(shop.test)
+        (2, 1)
     """
     file, feedback = formats.whole(Path(path), format)
     split = Split(test=RandomHoldOut(), valid=RandomHoldOut(ratio=0.1)) if split is None else split
@@ -101,6 +110,13 @@ def prepared(
         MissingDataError: if a file is not there.
         DataError: if one cannot be used.
         ConfigError: if there is no such fold.
+
+    Example:
+        >>> from vrbench.datasets import prepared
+        >>> from vrbench.testing.world import toy_folder
+        >>> shop = prepared(path=toy_folder())
+        >>> shop.item_ids, len(shop.train), len(shop.test)
+        (('cap', 'coat', 'shoe', 'sock'), 3, 2)
     """
     root = Path(path)
     if format == "hierarchy":

@@ -21,6 +21,13 @@ def shuffled(dataset: Dataset, *, seed: int = 0) -> Dataset:
     Args:
         dataset: what is shuffled.
         seed: of the permutation.
+
+    Example:
+        >>> from vrbench.datasets import shuffled
+        >>> from vrbench.testing.world import toy_world
+        >>> shop, other = toy_world(), shuffled(toy_world())
+        >>> len(other.train) == len(shop.train), other.train.items.equal(shop.train.items)
+        (True, False)
     """
     count = len(dataset.catalogue)
     place = torch.from_numpy(Dice(seed, "shuffled pictures").order(count))

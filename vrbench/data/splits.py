@@ -130,6 +130,13 @@ def hold_out(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
     Raises:
         ConfigError: if ``share`` is out of range.
         DataError: if nothing is left to train on, or to test.
+
+    Example:
+        >>> from vrbench.datasets import hold_out
+        >>> from vrbench.testing.world import toy_world
+        >>> shop = hold_out(toy_world(), share=0.25)
+        >>> len(shop.cold), shop.train.popularity[shop.cold].sum().item()
+        (9, 0)
     """
     if not 0 < share < 1:
         raise ConfigError(f"expected 0 < share < 1, got {share}")
@@ -175,6 +182,13 @@ def inject(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
     Raises:
         ConfigError: if ``share`` is out of range.
         DataError: if no item becomes new, or nothing is left to train on, or to test.
+
+    Example:
+        >>> from vrbench.datasets import inject
+        >>> from vrbench.testing.world import toy_world
+        >>> shop = inject(toy_world(), share=0.25)
+        >>> len(shop.cold), shop.seen.popularity[shop.cold].sum().item()
+        (9, 0)
     """
     if not 0 < share < 1:
         raise ConfigError(f"expected 0 < share < 1, got {share}")

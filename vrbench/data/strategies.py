@@ -19,7 +19,19 @@ from vrbench.data.ratings import Ratings
 
 
 class Strategy(ABC):
-    """A way to hold out ratings; of random ones there are ``folds`` different splits."""
+    """A way to hold out ratings; of random ones there are ``folds`` different splits.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.splits import Strategy
+        >>> from vrbench.testing.views import six_ratings
+        >>> class Odd(Strategy):
+        ...     def held_out(self, table, fold):
+        ...         return torch.arange(len(table)) % 2 == 1
+        ...
+        >>> Odd().held_out(six_ratings(), 0).tolist()
+        [False, True, False, True, False, True]
+    """
 
     @property
     def count(self) -> int:
@@ -33,7 +45,15 @@ class Strategy(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Split:
-    """How ratings are split: ``test`` of all of them, then ``valid`` of what is left, if any."""
+    """How ratings are split: ``test`` of all of them, then ``valid`` of what is left, if any.
+
+    Example:
+        >>> from vrbench.splits import Split, TemporalLeaveOut
+        >>> from vrbench.testing.views import six_ratings
+        >>> split = Split(test=TemporalLeaveOut(n=1), valid=TemporalLeaveOut(n=1))
+        >>> split.parts(six_ratings()).tolist()
+        [0, 0, 0, 1, 2, 2]
+    """
 
     test: Strategy
     valid: Strategy | None = None
@@ -76,6 +96,12 @@ class FixedTimestamp(Strategy):
         timestamp: the moment; "best" takes the one with which the most users have ratings on
             both sides (Anelli et al., 2019), the latest of them if there are several.
         min_below, min_over: fewest ratings of such a user before, and from then on.
+
+    Example:
+        >>> from vrbench.splits import FixedTimestamp
+        >>> from vrbench.testing.views import six_ratings
+        >>> FixedTimestamp(timestamp=50).held_out(six_ratings(), 0).tolist()
+        [False, False, False, False, True, True]
     """
 
     timestamp: int | Literal["best"] = "best"
@@ -188,24 +214,52 @@ class _AtRandom(_PerUser):
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalHoldOut(_InTime, _ByRatio):
-    """Holds out each user's last share ``ratio``; equal times keep the order of the file."""
+    """Holds out each user's last share ``ratio``; equal times keep the order of the file.
+
+    Example:
+        >>> from vrbench.splits import TemporalHoldOut
+        >>> from vrbench.testing.views import six_ratings
+        >>> TemporalHoldOut(ratio=0.5).held_out(six_ratings(), 0).tolist()
+        [False, False, False, True, True, True]
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class TemporalLeaveOut(_InTime, _ByCount):
-    """Holds out each user's last ``n``; equal times keep the order of the file."""
+    """Holds out each user's last ``n``; equal times keep the order of the file.
+
+    Example:
+        >>> from vrbench.splits import TemporalLeaveOut
+        >>> from vrbench.testing.views import six_ratings
+        >>> TemporalLeaveOut(n=1).held_out(six_ratings(), 0).tolist()
+        [False, False, False, False, True, True]
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomHoldOut(_AtRandom, _ByRatio):
-    """Holds out a random share ``ratio`` of each user's, drawn anew for each of the folds."""
+    """Holds out a random share ``ratio`` of each user's, drawn anew for each of the folds.
+
+    Example:
+        >>> from vrbench.splits import RandomHoldOut
+        >>> from vrbench.testing.views import six_ratings
+        >>> RandomHoldOut(ratio=0.5).held_out(six_ratings(), 0).sum().item()
+        3
+    """
 
     lot = "hold out"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RandomLeaveOut(_AtRandom, _ByCount):
-    """Holds out ``n`` random ratings of each user, drawn anew for each of the folds."""
+    """Holds out ``n`` random ratings of each user, drawn anew for each of the folds.
+
+    Example:
+        >>> from vrbench.splits import RandomLeaveOut
+        >>> from vrbench.testing.views import six_ratings
+        >>> RandomLeaveOut(n=1).held_out(six_ratings(), 0).sum().item()
+        2
+    """
 
     lot = "leave out"
 
@@ -216,6 +270,13 @@ class KFold(Strategy):
 
     Every rating is held out exactly once, and a user's folds differ in size by one at most
     (Elliot deals in the order of the file). Of a user with one rating it is never held out.
+
+    Example:
+        >>> from vrbench.splits import KFold
+        >>> from vrbench.testing.views import six_ratings
+        >>> folds = [KFold(folds=2).held_out(six_ratings(), fold) for fold in (0, 1)]
+        >>> (folds[0] ^ folds[1]).all().item()
+        True
     """
 
     folds: int = 5

@@ -33,6 +33,13 @@ def amazon(*, path: str) -> Dataset:
     Raises:
         MissingDataError: if a file is not there.
         DataError: if one cannot be used.
+
+    Example:
+        >>> from vrbench.datasets import amazon
+        >>> from vrbench.testing.world import toy_folder
+        >>> shop = amazon(path=toy_folder())
+        >>> shop.user_ids, shop.item_ids, len(shop.train)
+        (('Ann', 'Bob'), ('cap', 'coat', 'shoe', 'sock'), 3)
     """
     parts: Parts = {}
     for name in ("train", "validation", "test"):
@@ -71,6 +78,13 @@ def movielens(
     Raises:
         MissingDataError: if there is no such file.
         DataError: if it is no atomic file.
+
+    Example:
+        >>> from vrbench.datasets import movielens
+        >>> from vrbench.testing.world import toy_folder
+        >>> shop = movielens(path=toy_folder() + "/toy.inter", valid=0.0, test=0.5)
+        >>> shop.item_ids, len(shop.train), len(shop.test)
+        (('cap', 'shoe'), 2, 1)
     """
     file, feedback = whole(Path(path), "atomic")
     if feedback.ratings is not None and least > 0:

@@ -53,6 +53,13 @@ def var(*, path: str, root: str | None = None, size: int = 224, fit: Fit = "stre
     Raises:
         MissingDataError: if a file is not there.
         DataError: if one cannot be used; the text names file and line.
+
+    Example:
+        >>> from vrbench.datasets import var
+        >>> var(path="nowhere")
+        Traceback (most recent call last):
+            ...
+        vrbench.core.errors.MissingDataError: no folder nowhere/images: put the ...
     """
     place = Path(path)
     base = next((place / name for name in BASES if (place / name).is_dir()), place)

@@ -57,6 +57,19 @@ class Extractor(Component, Placed, ABC):
         classes: what its logits stand for; empty until ``build`` where the catalogue decides.
         learns: whether it must be taught on the catalogue before use.
         origin: where its initial weights come from: file, sha256, licence; empty if none.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Extractor
+        >>> from vrbench.extractors.base import Features
+        >>> class Brightness(Extractor):
+        ...     classes = ("dark", "bright")
+        ...     def forward(self, pixels):
+        ...         light = pixels.mean((1, 2, 3))[:, None]
+        ...         return Features(light, light[:, None], torch.cat([1 - light, light], 1))
+        ...
+        >>> Brightness()(torch.ones(1, 3, 8, 8)).logits.argmax(1).tolist()
+        [1]
     """
 
     classes: tuple[str, ...] = ()

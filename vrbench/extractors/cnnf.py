@@ -21,6 +21,13 @@ class CNNF(Extractor):
         size: pictures are resized to this height and width; the paper's is 224.
         width: units of the wide layers.
         dropout: probability that one of them is left out in training.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import CNNF
+        >>> network = CNNF(size=64, width=16).eval()
+        >>> network(torch.zeros(2, 3, 64, 64)).vector.shape
+        torch.Size([2, 16])
     """
 
     paper = "Chatfield et al., BMVC 2014; Kang et al., ICDM 2017"

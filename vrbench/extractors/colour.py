@@ -7,7 +7,16 @@ from vrbench.extractors.base import Extractor, Features
 
 
 class Colour(Extractor):
-    """Average colour, globally and on a grid; its classes are red, green and blue."""
+    """Average colour, globally and on a grid; its classes are red, green and blue.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Colour
+        >>> from vrbench.testing.world import toy_world
+        >>> red = toy_world().catalogue.images[torch.tensor([0])]
+        >>> Colour()(red).logits.argmax(1).tolist(), Colour().classes
+        ([0], ('red', 'green', 'blue'))
+    """
 
     classes = ("red", "green", "blue")
 

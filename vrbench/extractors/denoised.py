@@ -40,6 +40,12 @@ class Denoised(Purified):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.extractors import Colour, Denoised
+        >>> network = Denoised(Colour(), width=4, epochs=1)
+        >>> network.learns, network.undefended.name
+        (True, 'Colour')
     """
 
     paper = "Merra et al., SIGIR 2023"

@@ -36,6 +36,11 @@ class Library(Extractor):
         ConfigError: if the architecture is unknown.
         MissingDataError: if weights are not there; nothing is downloaded.
         DataError: if the file is not what its name says.
+
+    Example:
+        >>> from vrbench.extractors import Library, Timm, Torchvision
+        >>> issubclass(Torchvision, Library), issubclass(Timm, Library)
+        (True, True)
     """
 
     def __init__(
@@ -136,6 +141,14 @@ class Torchvision(Library):
     standard deviation of their own, and in GoogLeNet and Inception, which came from elsewhere, the
     change of scale that torchvision makes only when it loads them itself. Heads that serve their
     training alone are left out.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Torchvision
+        >>> network = Torchvision(arch="resnet18", size=32)
+        >>> network.build(("red", "green", "blue"))
+        >>> network.eval()(torch.zeros(1, 3, 32, 32)).logits.shape
+        torch.Size([1, 3])
     """
 
     paper = ""
@@ -242,7 +255,16 @@ class Torchvision(Library):
 
 
 class Timm(Library):
-    """A network of timm; ``weights`` "published", or a path."""
+    """A network of timm; ``weights`` "published", or a path.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Timm
+        >>> network = Timm(arch="resnet10t", size=32)
+        >>> network.build(("red", "green", "blue"))
+        >>> network.eval()(torch.zeros(1, 3, 32, 32)).logits.shape
+        torch.Size([1, 3])
+    """
 
     paper = ""
 

@@ -43,6 +43,12 @@ class Purified(Extractor):
     Args:
         inner: what looks at the purified pictures.
         front: the step.
+
+    Example:
+        >>> from vrbench.extractors import JPEG, Purified, SmallCNN
+        >>> shop = JPEG(SmallCNN(width=4), quality=50)
+        >>> isinstance(shop, Purified), shop.undefended.name
+        (True, 'SmallCNN')
     """
 
     def __init__(self, inner: Extractor, front: Front) -> None:
@@ -130,6 +136,14 @@ class JPEG(Purified):
 
     Raises:
         ConfigError: if the quality is out of range.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import JPEG, Colour
+        >>> saved = JPEG(Colour(), quality=10)
+        >>> grey = torch.full((1, 3, 16, 16), 0.5)
+        >>> saved.front(grey).sub(grey).abs().max().lt(0.05).item()
+        True
     """
 
     paper = ""
@@ -153,6 +167,13 @@ class BitDepth(Purified):
 
     Raises:
         ConfigError: if there are fewer or more bits.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import BitDepth, Colour
+        >>> coarse = BitDepth(Colour(), bits=1)
+        >>> coarse.front(torch.tensor([0.4, 0.6]).view(1, 1, 1, 2)).flatten().tolist()
+        [0.0, 1.0]
     """
 
     paper = "Xu et al., NDSS 2018"

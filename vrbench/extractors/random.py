@@ -31,6 +31,15 @@ class RandomResize(Purified):
 
     Raises:
         ConfigError: unless ``0 < reach < 1``.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Colour, RandomResize
+        >>> from vrbench.testing.world import toy_world
+        >>> network = RandomResize(Colour(), reach=0.2)
+        >>> picture = toy_world().catalogue.images[torch.tensor([0])]
+        >>> network(picture).vector.equal(network(picture).vector)
+        True
     """
 
     paper = "Xie et al., ICLR 2018"

@@ -18,6 +18,14 @@ class SmallCNN(Extractor):
     Args:
         width: channels of the first stage.
         size: pictures are resized to this height and width; None leaves them.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import SmallCNN
+        >>> network = SmallCNN(width=4)
+        >>> network.build(("red", "green", "blue"))
+        >>> network.eval()(torch.zeros(2, 3, 32, 32)).logits.shape
+        torch.Size([2, 3])
     """
 
     paper = ""

@@ -51,6 +51,19 @@ class Design(Component):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.core.seeds import Streams
+        >>> from vrbench.generators import Design
+        >>> from vrbench.testing.world import toy_gan
+        >>> gan = toy_gan()
+        >>> search = Design(gan, starts=2, steps=1)
+        >>> def worth(x, rows):  # the less red the better
+        ...     return -x[:, 0].mean((1, 2))
+        ...
+        >>> search.best(torch.arange(3), worth, (16, 16), Streams(0)).shape
+        torch.Size([3, 3, 16, 16])
     """
 
     paper = "Kang et al., ICDM 2017"

@@ -45,6 +45,13 @@ class LSGAN(Component, Placed):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.testing.world import toy_gan
+        >>> gan = toy_gan()
+        >>> gan.paint(torch.zeros(2, gan.latent), torch.tensor([0, 2])).shape
+        torch.Size([2, 3, 16, 16])
     """
 
     paper = "Kang et al., ICDM 2017"

@@ -36,7 +36,14 @@ def gains(dataset: Dataset, threshold: float) -> Tensor:
 
 
 class Precision(CutoffMetric):
-    """Share of the top ``k`` that are test items; ``k`` places, even if a list is shorter."""
+    """Share of the top ``k`` that are test items; ``k`` places, even if a list is shorter.
+
+    Example:
+        >>> from vrbench.metrics import Precision
+        >>> from vrbench.testing.views import two_users
+        >>> Precision(k=2).measure(*two_users()).tolist()
+        [0.5, 0.5]
+    """
 
     better = "higher"
 
@@ -50,6 +57,12 @@ class F1(CutoffMetric):
     Args:
         k: length of the lists.
         beta: how much more recall weighs; 1 is F1, others are Elliot's DSC.
+
+    Example:
+        >>> from vrbench.metrics import F1
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(F1(k=2).measure(*two_users()))
+        [0.5, 0.667]
     """
 
     better = "higher"
@@ -71,7 +84,14 @@ class F1(CutoffMetric):
 
 
 class MAP(CutoffMetric):
-    """Average precision: precision at every hit in the top ``k``, over ``min(k, |test|)``."""
+    """Average precision: precision at every hit in the top ``k``, over ``min(k, |test|)``.
+
+    Example:
+        >>> from vrbench.metrics import MAP
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(MAP(k=2).measure(*two_users()))
+        [0.5, 0.5]
+    """
 
     better = "higher"
 
@@ -83,7 +103,14 @@ class MAP(CutoffMetric):
 
 
 class ElliotMAP(CutoffMetric):
-    """What Elliot 0.3.1 calls MAP: the mean of precision at 1, 2, ... ``k``, hit or not."""
+    """What Elliot 0.3.1 calls MAP: the mean of precision at 1, 2, ... ``k``, hit or not.
+
+    Example:
+        >>> from vrbench.metrics import ElliotMAP
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotMAP(k=2).measure(*two_users()))
+        [0.75, 0.25]
+    """
 
     name = "elliot_MAP"
     better = "higher"
@@ -101,7 +128,14 @@ class ElliotMAP(CutoffMetric):
 
 
 class MAR(CutoffMetric):
-    """Average recall: recall at every hit in the top ``k``, over ``min(k, |test|)``."""
+    """Average recall: recall at every hit in the top ``k``, over ``min(k, |test|)``.
+
+    Example:
+        >>> from vrbench.metrics import MAR
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(MAR(k=2).measure(*two_users()))
+        [0.25, 1.0]
+    """
 
     better = "higher"
 
@@ -113,7 +147,14 @@ class MAR(CutoffMetric):
 
 
 class ElliotMAR(CutoffMetric):
-    """What Elliot 0.3.1 calls MAR: the mean of recall at 1, 2, ... ``k``, hit or not."""
+    """What Elliot 0.3.1 calls MAR: the mean of recall at 1, 2, ... ``k``, hit or not.
+
+    Example:
+        >>> from vrbench.metrics import ElliotMAR
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotMAR(k=2).measure(*two_users()))
+        [0.5, 0.5]
+    """
 
     name = "elliot_MAR"
     better = "higher"
@@ -132,6 +173,12 @@ class GradedNDCG(CutoffMetric):
         k: length of the lists.
         threshold: a rating gains ``2 ** (rating - threshold + 1) - 1``, and 0 below it; 1 is the
             usual ``2 ** rating - 1``, and 1 for feedback without ratings.
+
+    Example:
+        >>> from vrbench.metrics import GradedNDCG
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(GradedNDCG(k=2).measure(*two_users()))
+        [0.875, 0.631]
     """
 
     name = "graded nDCG"
@@ -152,7 +199,14 @@ class GradedNDCG(CutoffMetric):
 
 
 class NDCGRendle(NDCG):
-    """Binary nDCG as Elliot's nDCGRendle2020 has it; the same number as ``nDCG``."""
+    """Binary nDCG as Elliot's nDCGRendle2020 has it; the same number as ``nDCG``.
+
+    Example:
+        >>> from vrbench.metrics import NDCGRendle
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(NDCGRendle(k=2).measure(*two_users()))
+        [0.613, 0.631]
+    """
 
     name = "nDCGRendle2020"
 
@@ -162,6 +216,12 @@ class GAUC(RankMetric):
 
     In a full ranking users hardly differ in candidates, which the paper weighs them by; so this
     is what ``AUC`` reports, under the name it is known by.
+
+    Example:
+        >>> from vrbench.metrics import GAUC
+        >>> from vrbench.testing.views import two_users
+        >>> GAUC().measure(*two_users()).tolist()
+        [0.75, 0.5]
     """
 
     better = "higher"
@@ -181,6 +241,12 @@ class LAUC(CutoffMetric):
 
     The curve is followed through the list and goes straight to the corner from there. NaN for
     users whose every candidate is a test item.
+
+    Example:
+        >>> from vrbench.metrics import LAUC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(LAUC(k=2).measure(*two_users()))
+        [0.625, 0.5]
     """
 
     better = "higher"
@@ -203,6 +269,12 @@ class ElliotAUC(SystemMetric):
     """What Elliot 0.3.1 calls AUC: one mean over the test items of all users.
 
     With a divisor one too large, so that the worst value is not 0; see ``_elliot_shares``.
+
+    Example:
+        >>> from vrbench.metrics import ElliotAUC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotAUC().measure(*two_users()))
+        0.778
     """
 
     name = "elliot_AUC"
@@ -213,7 +285,14 @@ class ElliotAUC(SystemMetric):
 
 
 class ElliotGAUC(RankMetric):
-    """What Elliot 0.3.1 calls GAUC: ``elliot_AUC`` per user."""
+    """What Elliot 0.3.1 calls GAUC: ``elliot_AUC`` per user.
+
+    Example:
+        >>> from vrbench.metrics import ElliotGAUC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotGAUC().measure(*two_users()))
+        [0.833, 0.667]
+    """
 
     name = "elliot_GAUC"
     better = "higher"
@@ -224,7 +303,14 @@ class ElliotGAUC(RankMetric):
 
 
 class ElliotLAUC(CutoffMetric):
-    """What Elliot 0.3.1 calls LAUC: the sum of ``elliot_GAUC`` over hits in the top ``k`` only."""
+    """What Elliot 0.3.1 calls LAUC: the sum of ``elliot_GAUC`` over hits in the top ``k`` only.
+
+    Example:
+        >>> from vrbench.metrics import ElliotLAUC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotLAUC(k=2).measure(*two_users()))
+        [0.5, 0.667]
+    """
 
     name = "elliot_LAUC"
     better = "higher"

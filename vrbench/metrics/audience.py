@@ -24,6 +24,14 @@ class ItemHR(CutoffMetric):
     Args:
         k: length of the lists.
         who: "everyone", "audience" or "others".
+
+    Example:
+        >>> from vrbench.metrics import ItemHR
+        >>> from vrbench.testing.views import two_users
+        >>> ItemHR(k=1).measure(*two_users()).tolist()
+        [0.5, 0.0]
+        >>> ItemHR(k=1, who="audience").measure(*two_users()).tolist()
+        [1.0, 0.0]
     """
 
     name = "item HR"
@@ -46,6 +54,14 @@ class ItemRank(RankMetric):
 
     Args:
         who: "everyone", "audience" or "others".
+
+    Example:
+        >>> from vrbench.metrics import ItemRank
+        >>> from vrbench.testing.views import two_users
+        >>> ItemRank().measure(*two_users()).tolist()
+        [1.5, 2.0]
+        >>> ItemRank(who="others").measure(*two_users()).tolist()
+        [2.0, nan]
     """
 
     name = "item rank"

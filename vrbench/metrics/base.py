@@ -97,6 +97,15 @@ class Metric(Component, ABC):
     what the average runs over, "system" that there is none; ``of_category`` whether it counts the
     source category; ``two_stage`` whether it looks at new items among candidates, which a run makes
     only then; ``weighs_pictures`` whether it asks how much pictures decide, found only then, too.
+
+    Example:
+        >>> from vrbench.metrics import HR
+        >>> from vrbench.metrics.base import Views
+        >>> from vrbench.testing.views import two_users
+        >>> (before, shop), (after, _) = two_users(), two_users(after=True)
+        >>> found = HR(k=1).values(Views(before, after), shop)
+        >>> found["before"].tolist(), found["after"].tolist()
+        ([1.0, 0.0], [0.0, 1.0])
     """
 
     better: ClassVar[Literal["higher", "lower"]]
@@ -132,7 +141,19 @@ class Metric(Component, ABC):
 
 
 class RankMetric(Metric):
-    """A metric of one view; reported before and after the attack."""
+    """A metric of one view; reported before and after the attack.
+
+    Example:
+        >>> from vrbench.metrics import RankMetric
+        >>> from vrbench.testing.views import two_users
+        >>> class Length(RankMetric):
+        ...     better = "higher"
+        ...     def measure(self, view, dataset):
+        ...         return (view.ranking >= 0).sum(1).float()
+        ...
+        >>> Length().measure(*two_users()).tolist()
+        [4.0, 3.0]
+    """
 
     per = "user"
 
@@ -154,7 +175,19 @@ class RankMetric(Metric):
 
 
 class SystemMetric(Metric):
-    """One number of all lists together; reported before and after the attack, without a test."""
+    """One number of all lists together; reported before and after the attack, without a test.
+
+    Example:
+        >>> from vrbench.metrics import SystemMetric
+        >>> from vrbench.testing.views import two_users
+        >>> class Users(SystemMetric):
+        ...     better = "higher"
+        ...     def measure(self, view, dataset):
+        ...         return float(len(view.ranking))
+        ...
+        >>> Users().measure(*two_users())
+        2.0
+    """
 
     per = "system"
 
@@ -168,7 +201,16 @@ class SystemMetric(Metric):
 
 
 class Cutoff(Metric):
-    """A metric of the first ``k`` places of the lists."""
+    """A metric of the first ``k`` places of the lists.
+
+    Example:
+        >>> from vrbench.metrics import HR
+        >>> from vrbench.testing.views import two_users
+        >>> HR(k=2).column
+        'HR@2'
+        >>> HR(k=2).top(*two_users()).tolist()
+        [[0, 1], [2, 1]]
+    """
 
     def __init__(self, *, k: int = 20) -> None:
         if k < 1:
@@ -196,15 +238,52 @@ class Cutoff(Metric):
 
 
 class CutoffMetric(Cutoff, RankMetric):
-    """A metric of each user's first ``k`` places."""
+    """A metric of each user's first ``k`` places.
+
+    Example:
+        >>> from vrbench.metrics import CutoffMetric
+        >>> from vrbench.testing.views import two_users
+        >>> class Blue(CutoffMetric):
+        ...     better = "higher"
+        ...     def measure(self, view, dataset):
+        ...         return (view.labels[self.top(view, dataset)] == 1).sum(1).float()
+        ...
+        >>> Blue(k=2).measure(*two_users()).tolist()
+        [0.0, 1.0]
+    """
 
 
 class CutoffSystemMetric(Cutoff, SystemMetric):
-    """One number of everyone's first ``k`` places."""
+    """One number of everyone's first ``k`` places.
+
+    Example:
+        >>> from vrbench.metrics import CutoffSystemMetric
+        >>> from vrbench.testing.views import two_users
+        >>> class First(CutoffSystemMetric):
+        ...     better = "higher"
+        ...     def measure(self, view, dataset):
+        ...         return float(len(self.top(view, dataset).unique()))
+        ...
+        >>> First(k=1).measure(*two_users())
+        2.0
+    """
 
 
 class ShiftMetric(Metric):
-    """A metric of two views of one world; reported after the attack only."""
+    """A metric of two views of one world; reported after the attack only.
+
+    Example:
+        >>> from vrbench.metrics import ShiftMetric
+        >>> from vrbench.testing.views import two_users
+        >>> class Climbed(ShiftMetric):
+        ...     better = "lower"
+        ...     def measure(self, before, after, dataset):
+        ...         return (after.ranks < before.ranks).float().sum(1)
+        ...
+        >>> (before, shop), (after, _) = two_users(), two_users(after=True)
+        >>> Climbed().measure(before, after, shop).tolist()
+        [1.0, 1.0]
+    """
 
     per = "user"
 
@@ -221,7 +300,19 @@ class ShiftMetric(Metric):
 
 
 class CraftMetric(Metric):
-    """A metric of the attacked pictures; reported after the attack, and before where it can be."""
+    """A metric of the attacked pictures; reported after the attack, and before where it can be.
+
+    Example:
+        >>> from vrbench.metrics import CraftMetric
+        >>> from vrbench.testing.views import two_pictures
+        >>> class Brighter(CraftMetric):
+        ...     better = "lower"
+        ...     def measure(self, crafted):
+        ...         return (crafted.attacked - crafted.clean).flatten(1).mean(1) * 255
+        ...
+        >>> [round(levels) for levels in Brighter().measure(two_pictures()).tolist()]
+        [8, 0]
+    """
 
     per = "image"
 
@@ -244,7 +335,19 @@ class CraftMetric(Metric):
 
 
 class ImageMetric(CraftMetric):
-    """A metric of the change of each picture alone."""
+    """A metric of the change of each picture alone.
+
+    Example:
+        >>> from vrbench.metrics import ImageMetric
+        >>> from vrbench.testing.views import two_pictures
+        >>> class Changed(ImageMetric):
+        ...     better = "higher"
+        ...     def compare(self, clean, attacked):
+        ...         return (clean != attacked).flatten(1).float().mean(1)
+        ...
+        >>> Changed().measure(two_pictures()).tolist()
+        [1.0, 0.0]
+    """
 
     def measure(self, crafted: Crafted) -> Tensor:
         return self.compare(crafted.clean, crafted.attacked)

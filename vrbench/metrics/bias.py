@@ -11,7 +11,14 @@ from vrbench.metrics.groups import Groups, head_and_tail
 
 
 class ARP(CutoffMetric):
-    """Average recommendation popularity: mean number of training users of the top ``k``."""
+    """Average recommendation popularity: mean number of training users of the top ``k``.
+
+    Example:
+        >>> from vrbench.metrics import ARP
+        >>> from vrbench.testing.views import two_users
+        >>> ARP(k=2).measure(*two_users()).tolist()
+        [0.5, 0.5]
+    """
 
     better = "lower"
 
@@ -32,7 +39,14 @@ class _HeadAndTail(Cutoff):
 
 
 class ACLT(_HeadAndTail, CutoffMetric):
-    """Average number of long-tail items in the top ``k`` (Abdollahpouri et al., 2019)."""
+    """Average number of long-tail items in the top ``k`` (Abdollahpouri et al., 2019).
+
+    Example:
+        >>> from vrbench.metrics import ACLT
+        >>> from vrbench.testing.views import two_users
+        >>> ACLT(k=2, head=0.5).measure(*two_users()).tolist()
+        [1.0, 1.0]
+    """
 
     better = "higher"
 
@@ -43,7 +57,14 @@ class ACLT(_HeadAndTail, CutoffMetric):
 
 
 class APLT(ACLT):
-    """Average share of long-tail items in the list (Abdollahpouri et al., 2017)."""
+    """Average share of long-tail items in the list (Abdollahpouri et al., 2017).
+
+    Example:
+        >>> from vrbench.metrics import APLT
+        >>> from vrbench.testing.views import two_users
+        >>> APLT(k=2, head=0.5).measure(*two_users()).tolist()
+        [0.5, 0.5]
+    """
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         # NaN for users who get nothing
@@ -54,6 +75,12 @@ class PopREO(_HeadAndTail, CutoffSystemMetric):
     """Popularity-based ranking equal opportunity (Zhu et al., WSDM 2021): 0 is fair.
 
     Standard deviation over mean, of head and tail, of the share of test items in the top ``k``.
+
+    Example:
+        >>> from vrbench.metrics import PopREO
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(PopREO(k=2, head=0.5).measure(*two_users()))
+        0.333
     """
 
     better = "lower"
@@ -66,6 +93,12 @@ class PopRSP(_HeadAndTail, CutoffSystemMetric):
     """Popularity-based ranking statistical parity (Zhu et al., WSDM 2021): 0 is fair.
 
     Standard deviation over mean, of head and tail, of the share of unseen items in the top ``k``.
+
+    Example:
+        >>> from vrbench.metrics import PopRSP
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(PopRSP(k=2, head=0.5).measure(*two_users()))
+        0.429
     """
 
     better = "lower"

@@ -23,6 +23,12 @@ class CHR(CutoffMetric):
         k: length of the lists.
         binary_ttest: a fault of VAR's released code (protocol 2.3), to be measured: the paired
             test compares whether a user was shown any such item, not how many.
+
+    Example:
+        >>> from vrbench.metrics import CHR
+        >>> from vrbench.testing.views import two_users
+        >>> CHR(k=2).measure(*two_users()).tolist()
+        [2.0, 1.0]
     """
 
     better = "lower"
@@ -41,7 +47,14 @@ class CHR(CutoffMetric):
 
 
 class CHRShare(CutoffMetric):
-    """Category hit ratio as defined: CHR over ``k``, even where a list is shorter."""
+    """Category hit ratio as defined: CHR over ``k``, even where a list is shorter.
+
+    Example:
+        >>> from vrbench.metrics import CHRShare
+        >>> from vrbench.testing.views import two_users
+        >>> CHRShare(k=2).measure(*two_users()).tolist()
+        [1.0, 0.5]
+    """
 
     name = "CHR share"
     version = 2
@@ -57,6 +70,12 @@ class NCDCG(CutoffMetric):
 
     Every source item gains the same, discounted by ``1 / log2(rank + 1)``. The ideal list is
     filled from the whole category as published, though a user cannot be shown what they own.
+
+    Example:
+        >>> from vrbench.metrics import NCDCG
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(NCDCG(k=2).measure(*two_users()))
+        [1.0, 0.387]
     """
 
     name = "nCDCG"
@@ -71,7 +90,14 @@ class NCDCG(CutoffMetric):
 
 
 class AttackedHR(CutoffMetric):
-    """The mean number of *attacked* items in the top ``k``; at most CHR, less if few are."""
+    """The mean number of *attacked* items in the top ``k``; at most CHR, less if few are.
+
+    Example:
+        >>> from vrbench.metrics import AttackedHR
+        >>> from vrbench.testing.views import two_users
+        >>> AttackedHR(k=2).measure(*two_users()).tolist()
+        [2.0, 1.0]
+    """
 
     name = "attacked HR"
     better = "lower"

@@ -10,7 +10,16 @@ from vrbench.metrics.ranking import defined, per_user
 
 
 class ColdMetric(RankMetric):
-    """A metric of test items without training feedback; left out where there are none."""
+    """A metric of test items without training feedback; left out where there are none.
+
+    Example:
+        >>> from vrbench.metrics import ColdAUC
+        >>> from vrbench.metrics.base import Views
+        >>> from vrbench.testing.views import two_users
+        >>> view, shop = two_users()
+        >>> ColdAUC().applies(Views(view))
+        True
+    """
 
     better = "higher"
 
@@ -23,6 +32,12 @@ class ColdAUC(ColdMetric):
 
     Cold items are those without training feedback, ranked among each other: whoever does not see
     them gets .5 but for noise. NaN for users without a cold test item.
+
+    Example:
+        >>> from vrbench.metrics import ColdAUC
+        >>> from vrbench.testing.views import two_users
+        >>> ColdAUC().measure(*two_users()).tolist()
+        [nan, 1.0]
     """
 
     name = "cold AUC"
@@ -43,6 +58,12 @@ class ColdAUCAmongAll(ColdMetric):
 
     What a shop sees, and no measure of what is known of new items: a model that leaves them at
     their first score ranks them by that. Chance is not .5. NaN for users without a cold test item.
+
+    Example:
+        >>> from vrbench.metrics import ColdAUCAmongAll
+        >>> from vrbench.testing.views import two_users
+        >>> ColdAUCAmongAll().measure(*two_users()).tolist()
+        [nan, 0.5]
     """
 
     name = "cold AUC among all"

@@ -13,7 +13,14 @@ def times_listed(top: Tensor, num_items: int) -> Tensor:
 
 
 class ItemCoverage(CutoffSystemMetric):
-    """How many different items are in any top ``k``."""
+    """How many different items are in any top ``k``.
+
+    Example:
+        >>> from vrbench.metrics import ItemCoverage
+        >>> from vrbench.testing.views import two_users
+        >>> ItemCoverage(k=2).measure(*two_users())
+        3.0
+    """
 
     name = "item coverage"
     better = "higher"
@@ -24,7 +31,14 @@ class ItemCoverage(CutoffSystemMetric):
 
 
 class ItemCoverageShare(ItemCoverage):
-    """Share of the catalogue that is in any top ``k``."""
+    """Share of the catalogue that is in any top ``k``.
+
+    Example:
+        >>> from vrbench.metrics import ItemCoverageShare
+        >>> from vrbench.testing.views import two_users
+        >>> ItemCoverageShare(k=2).measure(*two_users())
+        0.6
+    """
 
     name = "item coverage share"
 
@@ -33,7 +47,14 @@ class ItemCoverageShare(ItemCoverage):
 
 
 class UserCoverage(CutoffSystemMetric):
-    """How many users get any item."""
+    """How many users get any item.
+
+    Example:
+        >>> from vrbench.metrics import UserCoverage
+        >>> from vrbench.testing.views import two_users
+        >>> UserCoverage(k=4).measure(*two_users())
+        2.0
+    """
 
     name = "user coverage"
     better = "higher"
@@ -43,7 +64,14 @@ class UserCoverage(CutoffSystemMetric):
 
 
 class UserCoverageAtN(CutoffSystemMetric):
-    """How many users get all ``k`` items."""
+    """How many users get all ``k`` items.
+
+    Example:
+        >>> from vrbench.metrics import UserCoverageAtN
+        >>> from vrbench.testing.views import two_users
+        >>> UserCoverageAtN(k=4).measure(*two_users())
+        1.0
+    """
 
     name = "user coverage at N"
     better = "higher"
@@ -53,7 +81,14 @@ class UserCoverageAtN(CutoffSystemMetric):
 
 
 class NumRetrieved(CutoffMetric):
-    """How many items a user gets, at most ``k``."""
+    """How many items a user gets, at most ``k``.
+
+    Example:
+        >>> from vrbench.metrics import NumRetrieved
+        >>> from vrbench.testing.views import two_users
+        >>> NumRetrieved(k=4).measure(*two_users()).tolist()
+        [4.0, 3.0]
+    """
 
     name = "retrieved"
     better = "higher"

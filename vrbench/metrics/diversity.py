@@ -16,6 +16,12 @@ class Gini(CutoffSystemMetric):
 
     Over the whole catalogue, never recommended items included (Shani and Gunawardana,
     Recommender Systems Handbook, 2011).
+
+    Example:
+        >>> from vrbench.metrics import Gini
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(Gini(k=2).measure(*two_users()))
+        0.625
     """
 
     better: ClassVar[Literal["higher", "lower"]] = "lower"
@@ -30,7 +36,14 @@ class Gini(CutoffSystemMetric):
 
 
 class ElliotGini(Gini):
-    """What Elliot 0.3.1 calls Gini: 1 minus it, so that higher is more even."""
+    """What Elliot 0.3.1 calls Gini: 1 minus it, so that higher is more even.
+
+    Example:
+        >>> from vrbench.metrics import ElliotGini
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotGini(k=2).measure(*two_users()))
+        0.375
+    """
 
     name = "elliot_Gini"
     better = "higher"
@@ -40,7 +53,14 @@ class ElliotGini(Gini):
 
 
 class ShannonEntropy(CutoffSystemMetric):
-    """Entropy, in bits, of which item a random place of a random top ``k`` holds."""
+    """Entropy, in bits, of which item a random place of a random top ``k`` holds.
+
+    Example:
+        >>> from vrbench.metrics import ShannonEntropy
+        >>> from vrbench.testing.views import two_users
+        >>> ShannonEntropy(k=1).measure(*two_users())
+        1.0
+    """
 
     name = "Shannon entropy"
     better = "higher"
@@ -51,7 +71,14 @@ class ShannonEntropy(CutoffSystemMetric):
 
 
 class ElliotSEntropy(CutoffSystemMetric):
-    """Elliot's SEntropy: every user weighs the same, however short the list."""
+    """Elliot's SEntropy: every user weighs the same, however short the list.
+
+    Example:
+        >>> from vrbench.metrics import ElliotSEntropy
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotSEntropy(k=2).measure(*two_users()))
+        1.5
+    """
 
     name = "elliot_SEntropy"
     better = "higher"
@@ -68,6 +95,12 @@ class SRecall(CutoffMetric):
     """Subtopic recall (Zhai et al., 2003): share of the categories of a user's test that are hit.
 
     An item's subtopic is its category in the catalogue.
+
+    Example:
+        >>> from vrbench.metrics import SRecall
+        >>> from vrbench.testing.views import two_users
+        >>> SRecall(k=2).measure(*two_users()).tolist()
+        [0.5, 1.0]
     """
 
     better = "higher"
@@ -82,7 +115,14 @@ class SRecall(CutoffMetric):
 
 
 class ElliotSRecall(SRecall):
-    """Elliot's SRecall: the categories that are hit, over all categories of the catalogue."""
+    """Elliot's SRecall: the categories that are hit, over all categories of the catalogue.
+
+    Example:
+        >>> from vrbench.metrics import ElliotSRecall
+        >>> from vrbench.testing.views import two_users
+        >>> ElliotSRecall(k=2).measure(*two_users()).tolist()
+        [0.5, 0.5]
+    """
 
     name = "elliot_SRecall"
 

@@ -32,7 +32,14 @@ class _OfUsers(Cutoff):
 
 
 class REO(_OfItems, CutoffSystemMetric):
-    """Ranking equal opportunity (Zhu et al., SIGIR 2020) of groups of items: 0 is fair."""
+    """Ranking equal opportunity (Zhu et al., SIGIR 2020) of groups of items: 0 is fair.
+
+    Example:
+        >>> from vrbench.metrics import REO
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(REO(k=2).measure(*two_users()))
+        1.0
+    """
 
     better = "lower"
 
@@ -41,7 +48,14 @@ class REO(_OfItems, CutoffSystemMetric):
 
 
 class RSP(_OfItems, CutoffSystemMetric):
-    """Ranking statistical parity (Zhu et al., SIGIR 2020) of groups of items: 0 is fair."""
+    """Ranking statistical parity (Zhu et al., SIGIR 2020) of groups of items: 0 is fair.
+
+    Example:
+        >>> from vrbench.metrics import RSP
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(RSP(k=2).measure(*two_users()))
+        0.6
+    """
 
     better = "lower"
 
@@ -60,7 +74,14 @@ class _MAD(CutoffSystemMetric):
 
 
 class UserMADrating(_OfUsers, _MAD):
-    """Of the mean score that users are given for their top ``k``."""
+    """Of the mean score that users are given for their top ``k``.
+
+    Example:
+        >>> from vrbench.metrics import UserMADrating
+        >>> from vrbench.testing.views import two_users
+        >>> UserMADrating(k=2).measure(*two_users())
+        2.0
+    """
 
     def measure(self, view: View, dataset: Dataset) -> float:
         assert view.ranking_scores is not None
@@ -70,7 +91,14 @@ class UserMADrating(_OfUsers, _MAD):
 
 
 class UserMADranking(_OfUsers, _MAD):
-    """Of the nDCG@k, with binary gains, of users."""
+    """Of the nDCG@k, with binary gains, of users.
+
+    Example:
+        >>> from vrbench.metrics import UserMADranking
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(UserMADranking(k=2).measure(*two_users()))
+        0.018
+    """
 
     def measure(self, view: View, dataset: Dataset) -> float:
         value = NDCG(k=self.k).measure(view, dataset).double()
@@ -78,7 +106,14 @@ class UserMADranking(_OfUsers, _MAD):
 
 
 class ItemMADrating(_OfItems, _MAD):
-    """Of the mean score with which an item is recommended, over items recommended at all."""
+    """Of the mean score with which an item is recommended, over items recommended at all.
+
+    Example:
+        >>> from vrbench.metrics import ItemMADrating
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ItemMADrating(k=2).measure(*two_users()))
+        1.0
+    """
 
     def measure(self, view: View, dataset: Dataset) -> float:
         assert view.ranking_scores is not None
@@ -91,7 +126,14 @@ class ItemMADrating(_OfItems, _MAD):
 
 
 class ItemMADranking(_OfItems, _MAD):
-    """Of an item's discounted hits, ``1 / log2(rank + 1)``, per time it is recommended."""
+    """Of an item's discounted hits, ``1 / log2(rank + 1)``, per time it is recommended.
+
+    Example:
+        >>> from vrbench.metrics import ItemMADranking
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ItemMADranking(k=2).measure(*two_users()))
+        0.658
+    """
 
     def measure(self, view: View, dataset: Dataset) -> float:
         hit = view.relevant_ranks <= self.k
@@ -145,21 +187,42 @@ class _Disparity(CutoffSystemMetric):
 
 
 class BiasDisparityBS(_Disparity):
-    """Bias of the source: a category's share of a group's training feedback, over its share."""
+    """Bias of the source: a category's share of a group's training feedback, over its share.
+
+    Example:
+        >>> from vrbench.metrics import BiasDisparityBS
+        >>> from vrbench.testing.views import two_users
+        >>> BiasDisparityBS(k=2, of="heavy", towards="red").measure(*two_users())
+        1.25
+    """
 
     def combine(self, source: Tensor, shown: Tensor) -> Tensor:
         return source
 
 
 class BiasDisparityBR(_Disparity):
-    """Bias of the recommendations: the same of the top ``k``."""
+    """Bias of the recommendations: the same of the top ``k``.
+
+    Example:
+        >>> from vrbench.metrics import BiasDisparityBR
+        >>> from vrbench.testing.views import two_users
+        >>> BiasDisparityBR(k=2, of="heavy", towards="red").measure(*two_users())
+        1.25
+    """
 
     def combine(self, source: Tensor, shown: Tensor) -> Tensor:
         return shown
 
 
 class BiasDisparityBD(_Disparity):
-    """Bias disparity ``(BR - BS) / BS``: 0 where lists repeat the bias of the feedback."""
+    """Bias disparity ``(BR - BS) / BS``: 0 where lists repeat the bias of the feedback.
+
+    Example:
+        >>> from vrbench.metrics import BiasDisparityBD
+        >>> from vrbench.testing.views import two_users
+        >>> BiasDisparityBD(k=2, of="heavy", towards="red").measure(*two_users())
+        0.0
+    """
 
     def combine(self, source: Tensor, shown: Tensor) -> Tensor:
         return (shown - source) / source

@@ -18,6 +18,12 @@ class InjectedHR(CutoffMetric):
 
     HR of the adversarial item; on clean pictures, that of the cooperative one. The mean over users
     of the mean over items, which is the authors' mean over items of the mean over users.
+
+    Example:
+        >>> from vrbench.metrics import InjectedHR
+        >>> from vrbench.testing.views import two_users
+        >>> InjectedHR(k=1).measure(*two_users()).tolist()
+        [0.5, 0.5]
     """
 
     name = "injected HR"
@@ -30,7 +36,14 @@ class InjectedHR(CutoffMetric):
 
 
 class InjectedRank(RankMetric):
-    """Mean rank of the attacked items, each injected alone among the user's candidates."""
+    """Mean rank of the attacked items, each injected alone among the user's candidates.
+
+    Example:
+        >>> from vrbench.metrics import InjectedRank
+        >>> from vrbench.testing.views import two_users
+        >>> InjectedRank().measure(*two_users()).tolist()
+        [1.5, 2.0]
+    """
 
     name = "injected rank"
     better = "higher"
@@ -46,6 +59,12 @@ class TwoStageHR(CutoffMetric):
 
     What the shop is for, beside each injected item. NaN for users without a test item that is
     known: they may be new, see ``splits.hold_out``.
+
+    Example:
+        >>> from vrbench.metrics import TwoStageHR
+        >>> from vrbench.testing.views import two_users
+        >>> TwoStageHR(k=1).measure(*two_users()).tolist()
+        [0.5, 0.0]
     """
 
     name = "two-stage HR"

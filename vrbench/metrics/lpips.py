@@ -44,6 +44,11 @@ class LPIPS(ImageMetric):
     Raises:
         MissingDataError: if the trunk is not there; nothing is downloaded.
         DataError: if the file there is not the published one.
+
+    Example:
+        >>> from vrbench.metrics import LPIPS, ImageMetric
+        >>> issubclass(LPIPS, ImageMetric), LPIPS.better
+        (True, 'higher')
     """
 
     better = "higher"
@@ -66,6 +71,11 @@ class LPIPSUntrained(ImageMetric):
     """The ``lpips`` package's own baseline: random trunk, no learned weights, a fixed seed.
 
     Not LPIPS, and not comparable with it; for machines without the published weights.
+
+    Example:
+        >>> from vrbench.metrics import LPIPSUntrained
+        >>> LPIPSUntrained().column, LPIPSUntrained.better
+        ('LPIPS_untrained', 'higher')
     """
 
     name = "LPIPS_untrained"

@@ -38,6 +38,12 @@ class EFD(_Novelty):
     """Expected free discovery: novelty is ``-log2`` of an item's share of the training feedback.
 
     Items that nobody has count as if one user had, the most novel there can be.
+
+    Example:
+        >>> from vrbench.metrics import EFD
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(EFD(k=1).measure(*two_users()))
+        [1.585, 0.0]
     """
 
     def novelty(self, dataset: Dataset) -> Tensor:
@@ -46,7 +52,14 @@ class EFD(_Novelty):
 
 
 class EPC(_Novelty):
-    """Expected popularity complement: novelty is the share of users who do not have an item."""
+    """Expected popularity complement: novelty is the share of users who do not have an item.
+
+    Example:
+        >>> from vrbench.metrics import EPC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(EPC(k=1).measure(*two_users()))
+        [0.5, 0.0]
+    """
 
     def novelty(self, dataset: Dataset) -> Tensor:
         return 1 - dataset.train.popularity.double() / dataset.train.num_users
@@ -64,12 +77,26 @@ class _Graded(_Novelty):
 
 
 class ExtendedEFD(_Graded, EFD):
-    """Expected free discovery with graded relevance."""
+    """Expected free discovery with graded relevance.
+
+    Example:
+        >>> from vrbench.metrics import ExtendedEFD
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ExtendedEFD(k=1).measure(*two_users()))
+        [49.134, 0.0]
+    """
 
     name = "extended EFD"
 
 
 class ExtendedEPC(_Graded, EPC):
-    """Expected popularity complement with graded relevance."""
+    """Expected popularity complement with graded relevance.
+
+    Example:
+        >>> from vrbench.metrics import ExtendedEPC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ExtendedEPC(k=1).measure(*two_users()))
+        [15.5, 0.0]
+    """
 
     name = "extended EPC"

@@ -14,6 +14,12 @@ class PSNR(ImageMetric):
     """Peak signal-to-noise ratio in dB; pixels between 0 and 1.
 
     NaN, and so left out of the mean, where nothing changed: the ratio is infinite there.
+
+    Example:
+        >>> from vrbench.metrics import PSNR
+        >>> from vrbench.testing.views import two_pictures
+        >>> PSNR().measure(two_pictures()).round().tolist()
+        [30.0, nan]
     """
 
     better = "higher"
@@ -32,6 +38,12 @@ class SSIM(ImageMetric):
     Args:
         data_range: what the constants are made for; pixels span 1. Published code left it to a
             library that took 2, which makes every value too high (protocol 2.6).
+
+    Example:
+        >>> from vrbench.metrics import SSIM
+        >>> from vrbench.testing.views import rounded, two_pictures
+        >>> rounded(SSIM().measure(two_pictures()))
+        [0.998, 1.0]
     """
 
     better = "higher"
@@ -76,7 +88,14 @@ def _ssim(x: Tensor, y: Tensor, data_range: float) -> Tensor:
 
 
 class L2(ImageMetric):
-    """Euclidean length of the change, in grey levels."""
+    """Euclidean length of the change, in grey levels.
+
+    Example:
+        >>> from vrbench.metrics import L2
+        >>> from vrbench.testing.views import two_pictures
+        >>> L2().measure(two_pictures()).round().tolist()
+        [222.0, 0.0]
+    """
 
     name = "L2 change"
     better = "higher"
@@ -86,7 +105,14 @@ class L2(ImageMetric):
 
 
 class Linf(ImageMetric):
-    """Largest change of a channel of a pixel, in grey levels."""
+    """Largest change of a channel of a pixel, in grey levels.
+
+    Example:
+        >>> from vrbench.metrics import Linf
+        >>> from vrbench.testing.views import two_pictures
+        >>> Linf().measure(two_pictures()).round().tolist()
+        [8.0, 0.0]
+    """
 
     name = "Linf change"
     better = "higher"

@@ -19,7 +19,14 @@ def defined(values: Tensor, dataset: Dataset) -> Tensor:
 
 
 class HR(CutoffMetric):
-    """Hit ratio: 1 for users with a test item in their top ``k``, else 0."""
+    """Hit ratio: 1 for users with a test item in their top ``k``, else 0.
+
+    Example:
+        >>> from vrbench.metrics import HR
+        >>> from vrbench.testing.views import two_users
+        >>> HR(k=1).measure(*two_users()).tolist()
+        [1.0, 0.0]
+    """
 
     better = "higher"
 
@@ -29,7 +36,14 @@ class HR(CutoffMetric):
 
 
 class Recall(CutoffMetric):
-    """Share of a user's test items that are in their top ``k``."""
+    """Share of a user's test items that are in their top ``k``.
+
+    Example:
+        >>> from vrbench.metrics import Recall
+        >>> from vrbench.testing.views import two_users
+        >>> Recall(k=2).measure(*two_users()).tolist()
+        [0.5, 1.0]
+    """
 
     better = "higher"
 
@@ -42,6 +56,12 @@ class NDCG(CutoffMetric):
     """Normalised discounted cumulative gain, binary gains (Jarvelin and Kekalainen, 2002).
 
     The ideal list holds ``min(k, number of test items)`` hits, whatever was retrieved.
+
+    Example:
+        >>> from vrbench.metrics import NDCG
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(NDCG(k=2).measure(*two_users()))
+        [0.613, 0.631]
     """
 
     name = "nDCG"
@@ -57,7 +77,14 @@ class NDCG(CutoffMetric):
 
 
 class MRR(CutoffMetric):
-    """Reciprocal rank of the best test item, 0 beyond place ``k``."""
+    """Reciprocal rank of the best test item, 0 beyond place ``k``.
+
+    Example:
+        >>> from vrbench.metrics import MRR
+        >>> from vrbench.testing.views import two_users
+        >>> MRR(k=2).measure(*two_users()).tolist()
+        [1.0, 0.5]
+    """
 
     better = "higher"
 
@@ -74,6 +101,12 @@ class AUC(RankMetric):
 
     Ties count by the fixed random order of the ranking, which makes a constant score 0.5 in the
     mean. NaN for users whose every candidate is a test item.
+
+    Example:
+        >>> from vrbench.metrics import AUC
+        >>> from vrbench.testing.views import two_users
+        >>> AUC().measure(*two_users()).tolist()
+        [0.75, 0.5]
     """
 
     better = "higher"

@@ -26,21 +26,42 @@ class _Difference(SystemMetric):
 
 
 class MAE(_Difference):
-    """Mean absolute error of the scores of the test items."""
+    """Mean absolute error of the scores of the test items.
+
+    Example:
+        >>> from vrbench.metrics import MAE
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(MAE().measure(*two_users()))
+        0.667
+    """
 
     def average(self, error: Tensor) -> Tensor:
         return error.abs().mean()
 
 
 class MSE(_Difference):
-    """Mean squared error of the scores of the test items."""
+    """Mean squared error of the scores of the test items.
+
+    Example:
+        >>> from vrbench.metrics import MSE
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(MSE().measure(*two_users()))
+        0.667
+    """
 
     def average(self, error: Tensor) -> Tensor:
         return error.square().mean()
 
 
 class RMSE(_Difference):
-    """Root of the mean squared error over all test items, not a mean of roots."""
+    """Root of the mean squared error over all test items, not a mean of roots.
+
+    Example:
+        >>> from vrbench.metrics import RMSE
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(RMSE().measure(*two_users()))
+        0.816
+    """
 
     def average(self, error: Tensor) -> Tensor:
         return torch.sqrt(error.square().mean())

@@ -12,6 +12,13 @@ class PredictionShift(ShiftMetric):
 
     Raw scores (O'Mahony et al., 2004): compare within one recommender only, and not across a
     retraining, whose scores have a scale of their own. Items the user owns are left out.
+
+    Example:
+        >>> from vrbench.metrics import PredictionShift
+        >>> from vrbench.testing.views import two_users
+        >>> (before, shop), (after, _) = two_users(), two_users(after=True)
+        >>> PredictionShift().measure(before, after, shop).tolist()
+        [1.0, 2.0]
     """
 
     name = "prediction shift"
@@ -22,7 +29,15 @@ class PredictionShift(ShiftMetric):
 
 
 class RankShift(ShiftMetric):
-    """Mean over attacked items of the rank before minus the rank after: places gained."""
+    """Mean over attacked items of the rank before minus the rank after: places gained.
+
+    Example:
+        >>> from vrbench.metrics import RankShift
+        >>> from vrbench.testing.views import two_users
+        >>> (before, shop), (after, _) = two_users(), two_users(after=True)
+        >>> RankShift().measure(before, after, shop).tolist()
+        [0.0, 1.0]
+    """
 
     name = "rank shift"
     better = "lower"
@@ -37,6 +52,13 @@ class ProfileShift(ShiftMetric):
     For recommenders whose users are made of the pictures they own (ACF), where attacking an item
     moves its owners. NaN for every other recommender. Like raw scores, profiles mean nothing
     across a retraining.
+
+    Example:
+        >>> from vrbench.metrics import ProfileShift
+        >>> from vrbench.testing.views import two_users
+        >>> (before, shop), (after, _) = two_users(), two_users(after=True)
+        >>> ProfileShift().measure(before, after, shop).tolist()
+        [1.0, 0.0]
     """
 
     name = "profile shift"

@@ -12,6 +12,12 @@ class TargetedSuccess(CraftMetric):
     Over all attacked items, as in VAR (protocol 2.4); NaN where the extractor has no such class.
     The clean value counts those that were taken for the target without any attack: no success of
     the adversary's, and on a coarse extractor not few.
+
+    Example:
+        >>> from vrbench.metrics import TargetedSuccess
+        >>> from vrbench.testing.views import two_pictures
+        >>> TargetedSuccess().measure(two_pictures()).tolist()
+        [1.0, 0.0]
     """
 
     name = "success"
@@ -29,7 +35,14 @@ class TargetedSuccess(CraftMetric):
 
 
 class AimReached(CraftMetric):
-    """1 where the adversary's own aim is reached on the finished picture, by its own model."""
+    """1 where the adversary's own aim is reached on the finished picture, by its own model.
+
+    Example:
+        >>> from vrbench.metrics import AimReached
+        >>> from vrbench.testing.views import two_pictures
+        >>> AimReached().measure(two_pictures()).tolist()
+        [1.0, 0.0]
+    """
 
     name = "aim reached"
     better = "lower"
@@ -44,6 +57,14 @@ class FeatureLoss(CraftMetric):
     Args:
         successful_only: as TAaMR reports it: pictures that did not reach the aim are left out,
             which makes a weak attack look as small as its few successes.
+
+    Example:
+        >>> from vrbench.metrics import FeatureLoss
+        >>> from vrbench.testing.views import two_pictures
+        >>> FeatureLoss().measure(two_pictures()).tolist()
+        [1.0, 0.0]
+        >>> FeatureLoss(successful_only=True).measure(two_pictures()).tolist()
+        [1.0, nan]
     """
 
     name = "feature loss"
@@ -62,7 +83,14 @@ class FeatureLoss(CraftMetric):
 
 
 class Queries(CraftMetric):
-    """Questions that a black-box attack asked; 0 for attacks that need none."""
+    """Questions that a black-box attack asked; 0 for attacks that need none.
+
+    Example:
+        >>> from vrbench.metrics import Queries
+        >>> from vrbench.testing.views import two_pictures
+        >>> Queries().measure(two_pictures()).tolist()
+        [40.0, 100.0]
+    """
 
     name = "queries"
     better = "higher"

@@ -12,6 +12,12 @@ class VisualShare(RankMetric):
 
     See ``recommenders.visual_share``. A recommender that hardly looks is hardly moved: it is
     robust as a blind one is, which no table should call a defence.
+
+    Example:
+        >>> from vrbench.metrics import VisualShare
+        >>> from vrbench.testing.views import two_users
+        >>> VisualShare().measure(*two_users()).tolist()
+        [0.25, 1.0]
     """
 
     name = "visual share"

@@ -35,6 +35,12 @@ class AlexRank(Recommender):
 
     Args:
         sizes: users and items.
+
+    Example:
+        >>> from vrbench.recommenders import AlexRank
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(AlexRank)) > 0.8
+        True
     """
 
     paper = "Liu and Larson, WWW 2021"

@@ -32,6 +32,14 @@ class AMR(AdversarialPhase, VBPR):
         adversarial_epochs: most epochs of the second phase.
         factors, visual_factors, tied, scale, l2_visual, visual_lr: see ``VBPR``.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import AMR
+        >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
+        >>> model = partial(AMR, factors=8, visual_factors=8, adversarial_epochs=5, **BRISK_LOOKS)
+        >>> favourites(taught(model)) > 0.8
+        True
     """
 
     paper = "Tang et al., TKDE 2020"

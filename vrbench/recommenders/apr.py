@@ -41,6 +41,13 @@ class APR(AdversarialPhase, BPRMF):
         adversarial_epochs: most epochs of the second phase.
         factors: length of a row.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import APR
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(partial(APR, factors=8, adversarial_epochs=5, **BRISK))) > 0.8
+        True
     """
 
     paper = "He et al., SIGIR 2018"

@@ -59,6 +59,16 @@ class Recommender(Component, Placed, ABC):
     changing its picture is impossible by construction, and cold items are ranked by chance.
 
     ``reads_categories`` says whether it uses the catalogue's categories; they are part of its key.
+
+    Example:
+        >>> import torch
+        >>> from functools import partial
+        >>> from vrbench.recommenders import BPRMF
+        >>> from vrbench.testing.world import BRISK, taught, toy_visuals
+        >>> model = taught(partial(BPRMF, factors=8, **BRISK))
+        >>> encoded = model.encode(torch.arange(36), toy_visuals(model.signal))
+        >>> model.score(torch.tensor([0, 1]), encoded).shape
+        torch.Size([2, 36])
     """
 
     signal: ClassVar[Signal | None]

@@ -15,7 +15,17 @@ from vrbench.recommenders.scaled import ScaledFeatures
 
 
 class Bilinear(ScaledFeatures):
-    """``x_ui = gamma_u . v_i + b_i``, where pictures may speak in ``v_i`` and ``b_i``."""
+    """``x_ui = gamma_u . v_i + b_i``, where pictures may speak in ``v_i`` and ``b_i``.
+
+    Example:
+        >>> import torch
+        >>> from functools import partial
+        >>> from vrbench.recommenders import FM
+        >>> from vrbench.testing.world import taught, toy_visuals
+        >>> model = taught(partial(FM, epochs=2))
+        >>> model.side(torch.arange(2), toy_visuals(model.signal)).vector.shape
+        torch.Size([2, 64])
+    """
 
     signal = Signal.VECTOR
     user: nn.Embedding

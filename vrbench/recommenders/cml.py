@@ -37,6 +37,13 @@ class CML(EpochRecommender):
         candidates: items drawn per interaction.
         covariance: weight of the covariance term.
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import CML
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(CML, factors=8, candidates=5, epochs=40, lr=0.05))) > 0.8
+        True
     """
 
     paper = "Hsieh et al., WWW 2017"

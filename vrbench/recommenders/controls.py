@@ -20,7 +20,14 @@ class _Fixed(Recommender):
 
 
 class Popular(_Fixed):
-    """Ranks by the number of training users of an item, the same for everyone."""
+    """Ranks by the number of training users of an item, the same for everyone.
+
+    Example:
+        >>> from vrbench.recommenders import Popular
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(Popular)) < 0.5
+        True
+    """
 
     paper = ""
 
@@ -41,7 +48,14 @@ class Popular(_Fixed):
 
 
 class Random(_Fixed):
-    """Ranks every user's items in a random order of its own, fixed by the fit's generator."""
+    """Ranks every user's items in a random order of its own, fixed by the fit's generator.
+
+    Example:
+        >>> from vrbench.recommenders import Random
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(Random)) < 0.5
+        True
+    """
 
     paper = ""
 

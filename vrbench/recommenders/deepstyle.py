@@ -29,6 +29,13 @@ class DeepStyle(Bilinear):
 
     Raises:
         IncompatibleError: if the dataset has no categories.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import DeepStyle
+        >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
+        >>> favourites(taught(partial(DeepStyle, factors=8, **BRISK_LOOKS))) > 0.8
+        True
     """
 
     paper = "Liu, Wu and Wang, SIGIR 2017"

@@ -61,6 +61,18 @@ class DVBPR(PairwiseRecommender):
     Raises:
         ConfigError: if a part is to be frozen of a network that was never taught.
         IncompatibleError: if there are no pictures, or the network cannot be cut.
+
+    Example:
+        >>> import torch
+        >>> from functools import partial
+        >>> from vrbench.extractors import SmallCNN
+        >>> from vrbench.recommenders import DVBPR
+        >>> from vrbench.testing.world import taught, toy_visuals
+        >>> network = SmallCNN(width=4)
+        >>> model = taught(partial(DVBPR, network=network, trains="all", factors=4, epochs=1))
+        >>> encoded = model.encode(torch.arange(3), toy_visuals(model.signal))
+        >>> model.score(torch.arange(2), encoded).shape
+        torch.Size([2, 3])
     """
 
     paper = "Kang et al., ICDM 2017"

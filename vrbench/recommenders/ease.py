@@ -31,6 +31,13 @@ class EASE(Recommender):
 
     Raises:
         IncompatibleError: if the catalogue is larger than that.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import EASE
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(EASE, l2=5.0))) > 0.8
+        True
     """
 
     paper = "Steck, WWW 2019"

@@ -50,6 +50,14 @@ class EpochRecommender(Recommender):
         patience: evaluations without a better validation nDCG@20 after which training stops;
             the parameters of the best are kept. Without validation data, all epochs are run.
         eval_every: epochs between evaluations.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import BPRMF, EpochRecommender
+        >>> from vrbench.testing.world import BRISK, taught
+        >>> model = partial(BPRMF, factors=8, **BRISK)
+        >>> taught(model).epochs, issubclass(BPRMF, EpochRecommender)
+        (20, True)
     """
 
     defaults = EpochSettings(epochs=200, batch_size=512, lr=0.002, patience=8, eval_every=2)

@@ -29,6 +29,13 @@ class FISM(PairwiseRecommender):
         alpha: 0 sums over the history, 1 takes its mean.
         exclude_target: take the liked item out of the history in training.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import FISM
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(partial(FISM, factors=8, **BRISK))) > 0.8
+        True
     """
 
     paper = "Kabbur et al., KDD 2013"

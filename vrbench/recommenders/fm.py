@@ -30,6 +30,13 @@ class FM(Bilinear):
         second_order: let the parts of an item interact with each other, too.
         scale, l2_visual, visual_lr: see ``ScaledFeatures``; E and beta' are what items share.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import FM
+        >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
+        >>> favourites(taught(partial(FM, factors=8, **BRISK_LOOKS))) > 0.8
+        True
     """
 
     paper = "Kula, CBRecSys 2015; Rendle, ICDM 2010"

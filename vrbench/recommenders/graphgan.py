@@ -58,6 +58,14 @@ class GraphGAN(TwoPlayers):
             are over all roots, and the penalty is on the rows of an edge.
         batch_size, lr: roots of a step, and of the generator's Adam.
         epochs, patience, eval_every: see ``EpochRecommender``; of the adversarial phase.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import GraphGAN
+        >>> from vrbench.testing.world import favourites, taught
+        >>> model = partial(GraphGAN, factors=8, pretrain_epochs=40, pretrain_lr=0.05, epochs=1)
+        >>> favourites(taught(model)) > 0.8
+        True
     """
 
     paper = "Wang et al., AAAI 2018"

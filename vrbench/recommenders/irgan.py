@@ -60,6 +60,14 @@ class IRGAN(TwoPlayers):
         l2: weight of half the squared rows of a triple or pair; none on the policy, as published.
         batch_size, lr: users of a step of the generator, and its Adam's.
         epochs, patience, eval_every: see ``EpochRecommender``; of the adversarial phase.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import IRGAN
+        >>> from vrbench.testing.world import favourites, taught
+        >>> model = partial(IRGAN, factors=8, dns=1, pretrain_epochs=40, pretrain_lr=0.05, epochs=1)
+        >>> favourites(taught(model)) > 0.8
+        True
     """
 
     paper = "Wang et al., SIGIR 2017"

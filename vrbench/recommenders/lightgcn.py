@@ -38,6 +38,13 @@ class LightGCN(PairwiseRecommender):
         factors: length of a row.
         layers: steps of propagation; 0 is a matrix factorisation without biases.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import LightGCN
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(partial(LightGCN, factors=8, layers=2, **BRISK))) > 0.8
+        True
     """
 
     paper = "He et al., SIGIR 2020"

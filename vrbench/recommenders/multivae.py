@@ -37,6 +37,14 @@ class MultiVAE(EpochRecommender):
         anneal_steps: steps until then; 0 is at once.
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; a batch is counted
             in users.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import MultiVAE
+        >>> from vrbench.testing.world import favourites, taught
+        >>> model = partial(MultiVAE, hidden=16, latent=8, epochs=30, batch_size=10, lr=0.02)
+        >>> favourites(taught(model)) > 0.8
+        True
     """
 
     paper = "Liang et al., WWW 2018"

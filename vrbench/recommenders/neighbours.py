@@ -20,7 +20,16 @@ BLOCK = 1024  # rows of a similarity that are whole at once; bounds the memory, 
 
 
 class ItemWeights(Recommender):
-    """``x_uj`` is the sum of ``W_ij`` over the items ``i`` that ``u`` has in train; W is sparse."""
+    """``x_uj`` is the sum of ``W_ij`` over the items ``i`` that ``u`` has in train; W is sparse.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import ItemKNN, ItemWeights
+        >>> from vrbench.testing.world import favourites, taught
+        >>> model = taught(partial(ItemKNN, k=3))
+        >>> isinstance(model, ItemWeights), favourites(model) > 0.5
+        (True, True)
+    """
 
     signal = None
 
@@ -59,6 +68,13 @@ class ItemKNN(ItemWeights):
         sizes: users and items.
         k: neighbours of an item.
         shrink: takes weight from similarities that few users support.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import ItemKNN
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(ItemKNN, k=36, shrink=2.0))) > 0.8
+        True
     """
 
     paper = "Sarwar et al., WWW 2001"
@@ -82,6 +98,13 @@ class UserKNN(Recommender):
         sizes: users and items.
         k: neighbours of a user.
         shrink: takes weight from similarities that few items support.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import UserKNN
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(UserKNN, k=30, shrink=2.0))) > 0.8
+        True
     """
 
     paper = "Resnick et al., CSCW 1994"
@@ -122,6 +145,13 @@ class RP3Beta(ItemWeights):
         k: items that speak for an item.
         alpha: power of a step's chance.
         beta: power of the popularity that scores are divided by.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import RP3Beta
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(RP3Beta, k=36))) > 0.8
+        True
     """
 
     paper = "Paudel et al., TiiS 2016"

@@ -48,6 +48,14 @@ class NeuMF(EpochRecommender):
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; a batch is counted
             in interactions.
         l2: weight of the penalty on rows.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import NeuMF
+        >>> from vrbench.testing.world import favourites, taught
+        >>> model = partial(NeuMF, factors=8, hidden=16, depth=2, epochs=30, batch_size=64, lr=0.05)
+        >>> favourites(taught(model)) > 0.8
+        True
     """
 
     paper = "He et al., WWW 2017"

@@ -43,6 +43,30 @@ class PairwiseRecommender(EpochRecommender):
         patience: evaluations without a better validation nDCG@20 after which training stops;
             the parameters of the best are kept. Without validation data, all epochs are run.
         eval_every: epochs between evaluations.
+
+    Example:
+        >>> from functools import partial
+        >>> from torch import nn
+        >>> from typing_extensions import Unpack
+        >>> from vrbench.recommenders import PairwiseRecommender
+        >>> from vrbench.recommenders.pairwise import PairwiseSettings
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> class Taste(PairwiseRecommender):
+        ...     signal = None
+        ...     def __init__(self, sizes, *, factors=8, **training: Unpack[PairwiseSettings]):
+        ...         super().__init__(**self.with_defaults(PairwiseSettings, training))
+        ...         self.factors = factors
+        ...         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
+        ...         self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+        ...     def encode(self, items, visuals):
+        ...         return self.item(items)
+        ...     def score(self, users, encoded):
+        ...         return self.user(users) @ encoded.T
+        ...     def forward(self, users, items, visuals):
+        ...         return (self.user(users) * self.item(items)).sum(1)
+        ...
+        >>> favourites(taught(partial(Taste, **BRISK))) > 0.8
+        True
     """
 
     defaults = PairwiseSettings(l2=0.1)

@@ -17,6 +17,14 @@ class AdversarialPhase(EpochRecommender):
     """The second phase of AMR and APR; mixed in before the recommender that the first one trains.
 
     ``_adversarial`` says to the loss which phase it is in.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import AMR
+        >>> from vrbench.testing.world import taught
+        >>> model = taught(partial(AMR, eps=0.1, epochs=2, adversarial_epochs=3))
+        >>> list(model.phases())
+        [2, 3]
     """
 
     weight: float
@@ -75,6 +83,14 @@ class TwoPlayers(EpochRecommender):
 
     Raises:
         ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import IRGAN
+        >>> from vrbench.testing.world import taught
+        >>> model = taught(partial(IRGAN, factors=4, pretrain_epochs=3, epochs=2))
+        >>> list(model.phases())
+        [3, 2]
     """
 
     defaults = PlayerSettings(

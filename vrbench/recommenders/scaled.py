@@ -43,6 +43,16 @@ class ScaledFeatures(PairwiseRecommender):
     Raises:
         ConfigError: if a setting is out of range.
         DataError: by ``fit``, if a feature is not a finite number.
+
+    Example:
+        >>> import torch
+        >>> from functools import partial
+        >>> from vrbench.recommenders import VBPR
+        >>> from vrbench.testing.world import taught, toy_visuals
+        >>> model = taught(partial(VBPR, epochs=2))
+        >>> seen = model.seen(torch.arange(36), toy_visuals(model.signal))
+        >>> seen.mean(0).abs().lt(0.01).tolist()
+        [True, True, True]
     """
 
     defaults = ScaledSettings(scale="standard", visual_lr=0.0002, l2_visual=0.01)

@@ -57,6 +57,14 @@ class VBPR2021(VBPR):
         l2_user, l2_item: weights of the penalties.
         linear_reg: the fault of TAaMR and VAR (protocol 4.1): values are summed where squares
             were meant, a constant push of every number towards minus infinity.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import VBPR2021
+        >>> from vrbench.testing.world import favourites, taught
+        >>> model = partial(VBPR2021, factors=8, epochs=20, lr_user=0.1, lr_visual=0.1)
+        >>> favourites(taught(model)) > 0.8
+        True
     """
 
     paper = "He and McAuley, AAAI 2016, as coded for VAR"
@@ -169,6 +177,14 @@ class AMR2021(VBPR2021):
         weight: of the loss on changed features.
         factors, epochs, batch_size, lr_user, lr_item, lr_visual, l2_user, l2_item, linear_reg:
             see ``VBPR2021``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import AMR2021
+        >>> from vrbench.testing.world import favourites, taught
+        >>> model = partial(AMR2021, factors=8, epochs=20, lr_user=0.1, lr_visual=0.1)
+        >>> favourites(taught(model)) > 0.8
+        True
     """
 
     paper = "Tang et al., TKDE 2020, as coded for VAR"
@@ -211,6 +227,13 @@ class FM2021(FM):
             bias of item ``j``, because both are keys of one dictionary.
         misfiled: a fault of VAR (protocol 4.3b): scores are filed in the order in which the items
             first occur in the training data, not under the items' own numbers.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import FM2021
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(FM2021, factors=8, epochs=30, batch_size=64, lr=0.2))) > 0.8
+        True
     """
 
     paper = "Kula, CBRecSys 2015, as coded for VAR"
@@ -304,6 +327,13 @@ class ACF2021(ACF):
             own vectors learns from it.
         scrambled: maps are reshaped from channels first to cells first without moving a number:
             a "cell" is a run of a few channels' whole maps.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import ACF2021
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(ACF2021, factors=8, attention=8, epochs=8, lr=0.1))) > 0.5
+        True
     """
 
     paper = "Chen et al., SIGIR 2017, as coded for VAR"
@@ -358,6 +388,17 @@ class DVBPR2021(DVBPR):
         factors, epochs, batch_size, lr, network_lr, l2, l2_network: see ``DVBPR``.
         clean_images: pictures are looked up by names that only clean files have: whatever was
             attacked is trained on, and scored, as it was before.
+
+    Example:
+        >>> import torch
+        >>> from functools import partial
+        >>> from vrbench.extractors import SmallCNN
+        >>> from vrbench.recommenders import DVBPR2021
+        >>> from vrbench.testing.world import taught, toy_visuals
+        >>> model = taught(partial(DVBPR2021, network=SmallCNN(width=4), factors=4, epochs=1))
+        >>> encoded = model.encode(torch.arange(3), toy_visuals(model.signal))
+        >>> model.score(torch.arange(2), encoded).shape
+        torch.Size([2, 3])
     """
 
     paper = "Kang et al., ICDM 2017, as coded for VAR"

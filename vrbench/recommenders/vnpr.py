@@ -34,6 +34,14 @@ class VNPR(ScaledFeatures):
         towers: 1, or 2 as in the paper.
         scale, l2_visual, visual_lr: see ``ScaledFeatures``; the towers are what items share.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import VNPR
+        >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
+        >>> model = partial(VNPR, factors=8, components=3, hidden=8, **BRISK_LOOKS)
+        >>> favourites(taught(model)) > 0.5
+        True
     """
 
     paper = "Niu, Caverlee and Lu, WSDM 2018"

@@ -1,45 +1,16 @@
 """What every attack surface must do. Subclass, set ``given``, and inherit its tests."""
 
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
 
-from vrbench.attacks.budget import Linf
-from vrbench.attacks.pgd import PGD
-from vrbench.bench.machine import Machine
 from vrbench.bench.result import Result
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.spec import digest
-from vrbench.extractors.colour import Colour
-from vrbench.metrics.category import CHR
-from vrbench.metrics.ranking import NDCG
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.testing.world import toy_world
-from vrbench.threats.objectives import Promote
-from vrbench.threats.scenario import Scenario
+from vrbench.testing.world import parts
 from vrbench.threats.threat import Threat
-
-SHOP = partial(VBPR, epochs=4, batch_size=64, lr=0.05, visual_lr=0.05, l2=0.01)
-
-
-def parts(**changes: Any) -> dict[str, Any]:
-    """Return what ``run`` is given to attack the toy world's shop, but for the store."""
-    given = {
-        "dataset": toy_world(),
-        "extractor": Colour(),
-        "recommender": SHOP,
-        "attack": PGD(steps=2),
-        "budget": Linf(eps=32),
-        "objective": partial(Promote),
-        "scenario": Scenario(source="red", target="blue"),
-        "threat": Threat(),
-        "metrics": [CHR(k=5), NDCG(k=5)],
-        "machine": Machine(),
-    }
-    return given | changes
 
 
 class SurfaceContract:

@@ -1,6 +1,8 @@
 """What metrics are shown, made by hand or at random."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,7 +12,8 @@ from vrbench.core.visuals import Signal, Table
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
-from vrbench.metrics.base import View
+from vrbench.data.ratings import Ratings
+from vrbench.metrics.base import Crafted, View
 
 NONE = torch.empty(0, dtype=torch.int64)
 
@@ -84,3 +87,110 @@ def random_case(
     liked[0], liked[1] = False, True
     data = dataset(liked.nonzero().tolist(), num_items, num_users)
     return view(ranking, data=data), data, ranking, liked
+
+
+def two_users(after: bool = False) -> tuple[View, Dataset]:
+    """Return what two users are shown of five items, by hand.
+
+    Items 0 and 1 are red, the category under attack; 2, 3 and 4 are blue. Nobody has had 1 and 4.
+
+    ======  =======  =============================  =======================  ==================
+    user    had      will like                      list, with scores        list after
+    ======  =======  =============================  =======================  ==================
+    0       2        0 (5 stars) and 3 (3 stars)    0, 1, 3, 4: 5, 4, 2, 1   1, 0, 3, 4
+    1       0 and 3  1 (1 star)                     2, 1, 4: 3, 2, 1         1, 2, 4
+    ======  =======  =============================  =======================  ==================
+
+    Each red item wants one of the users: 0 the first, and 1 the second.
+
+    Args:
+        after: the attack, which gave item 1 two points more.
+    """
+    red_or_blue, names = torch.tensor([0, 0, 1, 1, 1]), ("red", "blue")
+    images = Table(Signal.PIXELS, torch.zeros(5, 3, 1, 1), None)
+    stars = torch.tensor([5.0, 3.0, 1.0])
+
+    def pairs(*of: tuple[int, int], ratings: Tensor | None = None) -> Interactions:
+        users, items = torch.tensor(of, dtype=torch.int64).reshape(-1, 2).T
+        return Interactions.of(users, items, 2, 5, None, ratings)
+
+    shop = Dataset(
+        Catalogue(images, red_or_blue, names, None),
+        train=pairs((0, 2), (1, 0), (1, 3)),
+        valid=pairs(),
+        test=pairs((0, 0), (0, 3), (1, 1), ratings=stars),
+    )
+    seen = View(
+        ranking=torch.tensor([[0, 1, 3, 4], [2, 1, 4, -1]]),
+        scores=torch.tensor([[5.0, 4.0], [1.0, 2.0]]),
+        ranks=torch.tensor([[1, 2], [0, 2]]),
+        relevant_ranks=torch.tensor([1, 3, 2]),
+        candidates=torch.tensor([4, 3]),
+        items=torch.tensor([0, 1]),
+        labels=red_or_blue,
+        source=0,
+        target=1,
+        profiles=torch.tensor([[3.0, 4.0], [0.0, 2.0]]),
+        injected_ranks=torch.tensor([[1, 2], [3, 1]]),
+        offered_ranks=torch.tensor([1, 2]),
+        offered=torch.tensor([3, 2]),
+        audience=torch.tensor([[True, False], [False, True]]),
+        relevant_scores=torch.tensor([5.0, 2.0, 2.0]),
+        ranking_scores=torch.tensor([[5.0, 4.0, 2.0, 1.0], [3.0, 2.0, 1.0, torch.nan]]),
+        cold_ranks=torch.tensor([0, 0, 1]),
+        cold_candidates=torch.tensor([2, 2]),
+        visual_share=torch.tensor([0.25, 1.0]),
+    )
+    if after:
+        seen = replace(
+            seen,
+            ranking=torch.tensor([[1, 0, 3, 4], [1, 2, 4, -1]]),
+            scores=torch.tensor([[5.0, 6.0], [1.0, 4.0]]),
+            ranks=torch.tensor([[2, 1], [0, 1]]),
+            relevant_ranks=torch.tensor([2, 3, 1]),
+            profiles=torch.tensor([[3.0, 9.0], [0.0, 2.0]]),
+        )
+    return seen, shop
+
+
+def two_pictures() -> Crafted:
+    """Return two grey pictures of 16 x 16: one is 8 grey levels brighter now, and passes for blue.
+
+    The other is as it was. The first took 40 questions, the second 100.
+    """
+    clean = torch.full((2, 3, 16, 16), 0.5)
+    attacked = clean.clone()
+    attacked[0] += 8 / 255
+    return Crafted(
+        clean=clean,
+        attacked=attacked,
+        reached=torch.tensor([True, False]),
+        loss=torch.tensor([0.1, 2.0]),
+        margin=torch.tensor([-0.5, 1.0]),
+        predicted=torch.tensor([1, 0]),
+        predicted_before=torch.tensor([0, 0]),
+        vector_before=torch.tensor([[1.0, 0.0], [1.0, 0.0]]),
+        vector_after=torch.tensor([[0.0, 1.0], [1.0, 0.0]]),
+        queries=torch.tensor([40, 100]),
+        target=1,
+    )
+
+
+def six_ratings() -> Ratings:
+    """Return what Ann and Bob rated, in the order of time: Ann a, b, c, d; Bob a, b."""
+    return Ratings(
+        users=torch.tensor([0, 0, 1, 0, 1, 0]),
+        items=torch.tensor([0, 1, 0, 2, 1, 3]),
+        ratings=torch.tensor([5.0, 1.0, 4.0, 3.0, 2.0, 5.0], dtype=torch.float64),
+        times=torch.tensor([10, 20, 30, 40, 50, 60]),
+        user_ids=("Ann", "Bob"),
+        item_ids=("a", "b", "c", "d"),
+        source="six ratings",
+    )
+
+
+def rounded(values: Tensor | float) -> Any:
+    """Return a number, or the numbers of a tensor, to three places."""
+    if isinstance(values, Tensor):
+        return [rounded(value) for value in values.tolist()]
+    return values if isinstance(values, list) else round(values, 3)

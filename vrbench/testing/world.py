@@ -1,25 +1,41 @@
 """The toy world, whose right answers are known: a colour per item, a favourite colour per user."""
 
-from functools import cache
+import copy
+import tempfile
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from vrbench.attacks.base import Attack, Verdict
 from vrbench.attacks.budget import Budget, Linf
+from vrbench.attacks.pgd import PGD
+from vrbench.bench.machine import Machine
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal, Table, Visuals
 from vrbench.data.colours import colours
 from vrbench.data.dataset import Dataset
-from vrbench.extractors.base import Extractor
+from vrbench.extractors.base import Extractor, Lesson
 from vrbench.extractors.colour import Colour
+from vrbench.extractors.training.base import Regime
+from vrbench.generators.lsgan import LSGAN
+from vrbench.metrics.category import CHR
+from vrbench.metrics.ranking import NDCG
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes, class_of
 from vrbench.recommenders.pairwise import PairwiseSettings
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.scaled import ScaledSettings
+from vrbench.recommenders.vbpr import VBPR
+from vrbench.threats.case import Case
+from vrbench.threats.objectives import Promote
+from vrbench.threats.scenario import Scenario
+from vrbench.threats.threat import Threat
 
 # Settings with which a pairwise model learns this world in less than a second.
-BRISK = PairwiseSettings(epochs=60, batch_size=64, lr=0.05, l2=0.01)
+BRISK = PairwiseSettings(epochs=20, batch_size=64, lr=0.05, l2=0.01)
 BRISK_LOOKS = ScaledSettings(**BRISK, visual_lr=0.05, l2_visual=0.0001)
 
 NONE = torch.empty(0, dtype=torch.int64)
@@ -84,3 +100,69 @@ def red_removed(attack: Attack, budget: Budget | None = None) -> Tensor:
     clean = toy_world().catalogue.images[items].clone()
     x = attack(clean, items, Redder(), budget or Linf(eps=8), Streams(0))
     return (clean - x)[:, 0].flatten(1).mean(1) * 255
+
+
+def toy_network(regime: Regime) -> Regime:
+    """Return a copy of a network and its regime that has been taught the colours."""
+    world, made = toy_world(), copy.deepcopy(regime)
+    made.build(world.catalogue.names)
+    items, labels = torch.arange(len(world.catalogue)), world.catalogue.categories
+    lesson = Lesson(world.catalogue.images, labels, world.catalogue.names, items[:30], items[30:])
+    made.fit(lesson, stream(0))
+    return made.eval().requires_grad_(False)
+
+
+def toy_gan() -> LSGAN:
+    """Return a small GAN after one epoch on the pictures of the toy world."""
+    shop = toy_world().catalogue
+    gan = LSGAN(size=16, width=4, latent=8, epochs=1, batch_size=4)
+    gan.build(shop.categories, len(shop.names))
+    gan.fit(shop.images, torch.arange(len(shop)), stream(0))
+    return gan
+
+
+def toy_case() -> Case:
+    """Return the case in which red items are to be taken for blue ones."""
+    shop = toy_world().catalogue
+    named = Scenario(source="red", target="blue")
+    return named.choose(torch.zeros(len(shop.names)), shop.categories, shop.names)
+
+
+def toy_folder() -> str:
+    """Return a new folder of four pictures, a red, a green and two blue ones, and who has them.
+
+    Ann rated a cap in train, a shoe in validation, a coat in test; Bob a shoe and a cap, and a
+    sock. ``toy.inter`` holds the train in RecBole's format.
+    """
+    place = Path(tempfile.mkdtemp(prefix="toy"))
+    shop, named = toy_world().catalogue, {"cap": 0, "coat": 1, "shoe": 2, "sock": 5}
+    lines = ["item_id,image,category"]
+    for name, item in named.items():
+        levels = (shop.images[torch.tensor([item])][0] * 255).round().byte().permute(1, 2, 0)
+        Image.fromarray(levels.numpy()).save(place / f"{name}.png")
+        lines.append(f"{name},{name}.png,{shop.names[int(shop.categories[item])]}")
+    (place / "items.csv").write_text("\n".join(lines) + "\n")
+    (place / "train.tsv").write_text("Ann\tcap\t5\nBob\tshoe\t4\nBob\tcap\t1\n")
+    (place / "validation.tsv").write_text("Ann\tshoe\t2\n")
+    (place / "test.tsv").write_text("Ann\tcoat\t3\nBob\tsock\t5\n")
+    rated = ["user_id:token\titem_id:token\trating:float"]
+    rated += (place / "train.tsv").read_text().split("\n")[:-1]
+    (place / "toy.inter").write_text("\n".join(rated) + "\n")
+    return str(place)
+
+
+def parts(**changes: Any) -> dict[str, Any]:
+    """Return what ``run`` is given to attack the toy world's shop, but for the store."""
+    given = {
+        "dataset": toy_world(),
+        "extractor": Colour(),
+        "recommender": partial(VBPR, epochs=4, batch_size=64, lr=0.05, visual_lr=0.05, l2=0.01),
+        "attack": PGD(steps=2),
+        "budget": Linf(eps=32),
+        "objective": partial(Promote),
+        "scenario": Scenario(source="red", target="blue"),
+        "threat": Threat(),
+        "metrics": [CHR(k=5), NDCG(k=5)],
+        "machine": Machine(),
+    }
+    return given | changes

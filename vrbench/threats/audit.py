@@ -46,6 +46,17 @@ class Audit(Objective):
     Raises:
         ConfigError: if a setting is out of range.
         DataError: by ``judge``, if the function fails or what it returns cannot be used.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.objectives import Audit
+        >>> from vrbench.testing.world import toy_world
+        >>> def answer(pictures, item_ids):  # what a shop's service would say
+        ...     return pictures[..., 0].mean((1, 2))
+        ...
+        >>> red, items = toy_world().catalogue.images[torch.arange(3)], torch.arange(3)
+        >>> Audit(answer, reach=200).judge(red, items).margin.gt(0).tolist()
+        [False, True, True]
     """
 
     def __init__(

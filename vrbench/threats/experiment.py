@@ -31,6 +31,14 @@ class Experiment:
         threat: where and when the adversary acts, and which extractor he holds.
         control: whether the recommender is also trained on clean images under another seed, as a
             noise floor; None does so for poisoning only.
+
+    Example:
+        >>> from vrbench import Experiment
+        >>> from vrbench.testing.world import parts
+        >>> whole = parts()
+        >>> del whole["metrics"], whole["machine"]
+        >>> Experiment(**whole).threat.timing
+        'evasion'
     """
 
     dataset: Dataset

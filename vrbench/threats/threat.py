@@ -32,6 +32,11 @@ class Threat:
             shop's network, and descends through it. If not, he holds the network without it, and
             whatever he aims at he sees through that: he promotes by the shop's own recommender,
             as it is, shown the features of the undefended network.
+
+    Example:
+        >>> from vrbench import Threat
+        >>> Threat().timing, Threat(timing="poisoning").acts_on.name
+        ('evasion', 'pixels')
     """
 
     timing: Literal["evasion", "poisoning", "none"] = "evasion"

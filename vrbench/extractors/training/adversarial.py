@@ -26,6 +26,13 @@ class Adversarial(Regime):
         ramp: share of the epochs over which the radius grows from 0 to ``eps``; small networks
             on few pictures do not start to learn at the full radius.
         epochs, batch_size, lr, weight_decay, part: see ``Regime``.
+
+    Example:
+        >>> from vrbench.extractors import Adversarial, SmallCNN
+        >>> from vrbench.testing.world import toy_network
+        >>> network = toy_network(Adversarial(SmallCNN(width=4), steps=1, epochs=1, batch_size=8))
+        >>> network.classes, network.eps
+        (('red', 'green', 'blue'), 4.0)
     """
 
     paper = "Madry et al., 2018"

@@ -47,6 +47,13 @@ class Regime(Extractor):
         lr: highest learning rate.
         weight_decay: of all weights but those of batch norm and biases.
         part: "all" parameters are taught, or the "head" only (a linear probe).
+
+    Example:
+        >>> from vrbench.extractors import Regime, SmallCNN, Standard
+        >>> from vrbench.testing.world import toy_network
+        >>> network = toy_network(Standard(SmallCNN(width=4), epochs=1, batch_size=8))
+        >>> isinstance(network, Regime), network.classes
+        (True, ('red', 'green', 'blue'))
     """
 
     defaults = RegimeSettings(epochs=20, batch_size=32, lr=0.05, weight_decay=5e-4, part="all")

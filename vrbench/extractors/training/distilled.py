@@ -36,6 +36,13 @@ class Distilled(Regime):
         network: what is taught.
         temperature: T of the paper, above 1; it tried up to 100.
         epochs, batch_size, lr, weight_decay, part: see ``Regime``; of teacher and student each.
+
+    Example:
+        >>> from vrbench.extractors import Distilled, SmallCNN
+        >>> from vrbench.testing.world import toy_network
+        >>> network = toy_network(Distilled(SmallCNN(width=4), epochs=1, batch_size=8))
+        >>> network.classes, network.temperature
+        (('red', 'green', 'blue'), 100.0)
     """
 
     paper = "Papernot et al., IEEE S&P 2016"

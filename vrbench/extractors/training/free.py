@@ -25,6 +25,13 @@ class Free(Regime):
         replay: m of the paper.
         epochs: passes over the items, *not* yet multiplied by ``replay``.
         batch_size, lr, weight_decay, part: see ``Regime``.
+
+    Example:
+        >>> from vrbench.extractors import Free, SmallCNN
+        >>> from vrbench.testing.world import toy_network
+        >>> network = toy_network(Free(SmallCNN(width=4), replay=2, epochs=1, batch_size=8))
+        >>> network.classes, network.replays()
+        (('red', 'green', 'blue'), 2)
     """
 
     paper = "Shafahi et al., NeurIPS 2019"

@@ -23,6 +23,13 @@ class Standard(Regime):
     Args:
         network: what is taught.
         epochs, batch_size, lr, weight_decay, part: see ``Regime``.
+
+    Example:
+        >>> from vrbench.extractors import SmallCNN, Standard
+        >>> from vrbench.testing.world import toy_network
+        >>> network = toy_network(Standard(SmallCNN(width=4), epochs=3, batch_size=8))
+        >>> network.classes
+        ('red', 'green', 'blue')
     """
 
     paper = ""

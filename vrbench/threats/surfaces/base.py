@@ -92,6 +92,18 @@ class Surface(Component, ABC):
             look through it.
         of_items: whether particular items are attacked: then a source and a target category must be
             there, and metrics of what became of these items mean something.
+
+    Example:
+        >>> from vrbench import Threat
+        >>> from vrbench.surfaces import Surface
+        >>> from vrbench.threats.world import Change
+        >>> class Shelf(Surface):
+        ...     goes_with = "where an item lies"
+        ...     def attack(self, stages, x, world, case):
+        ...         return Change(world)
+        ...
+        >>> Threat(surface=Shelf()).acts_on.name
+        'Shelf'
     """
 
     attacks: ClassVar[tuple[type, ...]] = (object,)

@@ -27,6 +27,12 @@ class Features(Surface):
     """Perturbations of the feature vectors of *every* item (Tang et al., TKDE 2020, sec. 4.4).
 
     AMR's published test. The scenario then only says which category CHR counts.
+
+    Example:
+        >>> from vrbench import Threat
+        >>> from vrbench.surfaces import Features
+        >>> Threat(surface=Features()).acts_on.goes_with
+        'threat=vector goes with a budget of rows, such as budget=rows_10, and only so'
     """
 
     name = "vector"

@@ -25,6 +25,12 @@ class Looks(Surface):
     rows it says what a perfect "taken for the target" would have done. See ``Transplant`` for what
     it says and what it does not. No objective is read, and no picture is made: of a recommender
     that is shown pictures, an item gets another item's, whole.
+
+    Example:
+        >>> from vrbench import Threat
+        >>> from vrbench.surfaces import Looks
+        >>> Threat(surface=Looks()).acts_on.of_items
+        True
     """
 
     name = "looks"

@@ -13,7 +13,13 @@ if TYPE_CHECKING:
 
 
 class Nobody(Surface):
-    """No surface: the recommender is trained and measured, also where there are no pictures."""
+    """No surface: the recommender is trained and measured, also where there are no pictures.
+
+    Example:
+        >>> from vrbench import Threat
+        >>> Threat(timing="none").acts_on.name
+        'none'
+    """
 
     name = "none"
 

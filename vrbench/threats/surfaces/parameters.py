@@ -20,6 +20,12 @@ class Parameters(Surface):
 
     They raise the model's own ranking loss (APR, MSAP): no objective is read, and nobody need have
     pictures.
+
+    Example:
+        >>> from vrbench import Threat
+        >>> from vrbench.surfaces import Parameters
+        >>> Threat(surface=Parameters()).acts_on.name
+        'parameters'
     """
 
     name = "parameters"

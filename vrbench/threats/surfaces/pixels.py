@@ -31,7 +31,13 @@ BLOCK = 64  # pictures looked at together; changes no number
 
 
 class Pixels(Surface):
-    """Adversarial images of the scenario's items, at serving (evasion) or before training."""
+    """Adversarial images of the scenario's items, at serving (evasion) or before training.
+
+    Example:
+        >>> from vrbench import Threat
+        >>> Threat().acts_on.name, Threat().acts_on.of_items
+        ('pixels', True)
+    """
 
     name = "pixels"
     attacks, budgets = (Attack,), (Budget,)
