@@ -41,7 +41,7 @@ class DataError(VRBenchError, ValueError):
         >>> ratings(path=toy_folder() + "/items.csv")
         Traceback (most recent call last):
             ...
-        vrbench.core.errors.DataError: /tmp/face/exrun/toy5bolcrk0/items.csv: ...
+        vrbench.core.errors.DataError: ...items.csv: expected 2 to 4 tab-separated columns, got 1
     """
 
 
