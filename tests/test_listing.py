@@ -93,3 +93,14 @@ def test_choices_are_listed_as_people_count():
     shown = [name for name in choice_names("budget", conf_dir()) if name.startswith("linf_")]
     plain = [name for name in shown if name.removeprefix("linf_").isdigit()]
     assert plain == ["linf_2", "linf_4", "linf_8", "linf_16", "linf_20", "linf_32"]
+
+
+@pytest.mark.parametrize("axis", ["objective", "threat"])
+def test_choices_composed_in_one_go_are_what_they_are_by_themselves(axis):
+    from vrbench.cli.choices import _alone, _hydra, _together, choice_names
+
+    found, names = choices(axis, conf_dir()), choice_names(axis, conf_dir())
+    with _hydra(conf_dir()):
+        alone = {name: _alone(axis, name) for name in names}
+        assert found == alone
+        assert _together(axis, names) == ({} if axis == "threat" else alone)

@@ -163,11 +163,15 @@ def test_the_bench_keeps_its_queries(world, extractor, tmp_path):
     extractor.build(catalogue.names)
     goal = TargetClass(case, extractor)
     attack = Ensemble(attacks={"pgd": PGD(), "square": Square(queries=12, enough=None)})
-    craft = partial(stages.craft, Store(tmp_path), Machine(), catalogue.images, case.items[:3])
-    device = torch.device("cpu")
-    made = craft(attack, Linf(eps=8), goal, goal, {"case": case}, 0, device)
+    shown = (catalogue.images, case.items[:3], torch.device("cpu"))
+
+    def craft(attack):
+        who = stages.Adversary(attack, Linf(eps=8), goal, {"case": case}, 0)
+        return stages.craft(Store(tmp_path), Machine(), who, goal, *shown)
+
+    made = craft(attack)
     assert made.tensors["queries"].tolist() == [13, 13, 13]
-    made = craft(PGD(), Linf(eps=8), goal, goal, {"case": case}, 0, device)
+    made = craft(PGD())
     assert made.tensors["queries"].tolist() == [0, 0, 0]
 
 

@@ -180,29 +180,19 @@ class Session:
         knows: dict[str, Any],
     ) -> Artifact:
         """Return ``pixels`` and ``queries`` of the case's items; see ``stages.craft``."""
-        assert isinstance(x.attack, Attack)
-        assert isinstance(x.budget, Budget)
-        return stages.craft(
-            self.store,
-            self.machine,
-            world.images,
-            case.items,
-            x.attack,
-            x.budget,
-            aim,
-            goal,
-            knows,
-            self.seed,
-            world.network.device,
-        )
+        who, device = self._adversary(x, aim, knows), world.network.device
+        return stages.craft(self.store, self.machine, who, goal, world.images, case.items, device)
 
     def perturb_features(
         self, x: Experiment, world: World, aim: Objective, knows: dict[str, Any]
     ) -> Artifact:
         """Return ``rows``: the features of every item, changed; see ``stages.disturb``."""
+        return stages.disturb(self.store, self._adversary(x, aim, knows), world.visuals)
+
+    def _adversary(self, x: Experiment, aim: Objective, knows: dict[str, Any]) -> stages.Adversary:
         assert isinstance(x.attack, Attack)
         assert isinstance(x.budget, Budget)
-        return stages.disturb(self.store, world.visuals, x.attack, x.budget, aim, knows, self.seed)
+        return stages.Adversary(x.attack, x.budget, aim, knows, self.seed)
 
     def perturb_parameters(self, x: Experiment, world: World) -> Recommender:
         """Return the recommender of ``world`` with its embeddings changed."""
