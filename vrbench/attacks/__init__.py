@@ -3,5 +3,5 @@
 from vrbench.core.lazy import components as _components
 
 __getattr__, __dir__ = _components(
-    __name__, "vrbench.attacks", "Attack", "ParameterAttack", "Transplant"
+    __name__, "vrbench.attacks", "Attack", "ParameterAttack", "ProfileAttack", "Transplant"
 )

@@ -64,7 +64,8 @@ def _settled(session: Session, x: Experiment, world: World) -> Case | None:
     share = _share(session, x, world, labels, len(names))
     if share is None:
         return None
-    case = scenario.choose(share, labels, names, world.data.cold_items)
+    data = world.data
+    case = scenario.choose(share, labels, names, data.cold_items, data.train.popularity)
     case = replace(case, item_ids=world.data.item_ids)
     if not scenario.count_own:
         return case

@@ -8,6 +8,7 @@ from torch import Tensor
 from vrbench.bench.stages import CHUNK
 from vrbench.metrics.base import Crafted
 from vrbench.threats.case import Case
+from vrbench.threats.objectives import Objective
 from vrbench.threats.world import Change
 
 
@@ -16,7 +17,7 @@ def judged(change: Change, case: Case) -> Crafted | None:
     """Return the attacked pictures, judged as they were uploaded; None where there are none."""
     if change.pixels is None:
         return None
-    assert change.objective is not None
+    assert isinstance(change.objective, Objective)
     assert change.queries is not None
     network, goal = change.world.network, change.objective
     device, clean = network.device, change.world.images[case.items]

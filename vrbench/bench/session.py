@@ -13,11 +13,14 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Goal
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.attacks.profile.base import ProfileAttack
+from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.mapping import Block, map_blocks
 from vrbench.bench.parameters import perturb
+from vrbench.bench.profiles import register
 from vrbench.bench.store import Artifact, Store
 from vrbench.bench.transplant import transplant
 from vrbench.core.errors import ConfigError, IncompatibleError
@@ -148,7 +151,7 @@ class Session:
         """Return ``world`` with its recommender trained on what it is shown."""
         seed = self.seed if seed is None else seed
         model = stages.train(
-            self.store, world.data, world.factory, world.visuals, seed, self.device
+            self.store, world.taught, world.factory, world.visuals, seed, self.device
         )
         return replace(world, model=model)
 
@@ -206,6 +209,39 @@ class Session:
             x.attack,
             x.budget,
             self.seed,
+        )
+
+    def register(
+        self, attack: ProfileAttack, budget: FakeUsers, world: World, case: Case
+    ) -> Artifact:
+        """Return ``indptr``, ``items`` and perhaps ``stars`` of fake users.
+
+        An attack that asks what the shop recommends sees everyone's lists; one that asks what
+        items look like sees them through the shop's network, which is fitted for it.
+
+        Raises:
+            IncompatibleError: if it is to look at pictures, and there are none.
+        """
+        features, ranking = None, None
+        if attack.asks_features:
+            if 0 in world.images.shape:
+                raise IncompatibleError("this dataset has no pictures: take fillers by category")
+            network = self.prepare(world.network, world)
+            features = stages.look(self.store, world.images, network, Signal.VECTOR)
+        if attack.asks_lists:
+            ranked = self.rank(world, case.items)
+            ranking = None if ranked is None else ranked.ranking
+        return register(
+            self.store,
+            world.data,
+            case.items,
+            attack,
+            budget,
+            self.seed,
+            world.served,
+            world.visuals,
+            ranking,
+            features,
         )
 
     def transplant(self, x: Experiment, world: World, case: Case) -> Artifact:

@@ -29,6 +29,8 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
     from vrbench.attacks.base import Attack
     from vrbench.attacks.budget import Budget
     from vrbench.attacks.parameters import Embeddings, ParameterAttack
+    from vrbench.attacks.profile.base import ProfileAttack
+    from vrbench.attacks.profile.budget import FakeUsers
     from vrbench.attacks.transplant import Transplant
     from vrbench.bench.machine import Machine
     from vrbench.data.dataset import Dataset
@@ -48,8 +50,8 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
         "extractor": (Extractor,),
         "recommender": (Recommender,),
         "judge": (Recommender,),
-        "attack": (Attack, ParameterAttack, Transplant),
-        "budget": (Budget, Embeddings),
+        "attack": (Attack, ParameterAttack, ProfileAttack, Transplant),
+        "budget": (Budget, Embeddings, FakeUsers),
         "objective": (Objective,),
         "scenario": (Scenario,),
         "threat": (Threat,),

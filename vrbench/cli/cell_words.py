@@ -22,11 +22,11 @@ def title(
     if not parts["threat"].acts_on.of_items:
         what = f"{names['dataset']} | {names['recommender']} | {names['attack']} {names['budget']}"
         return f"{what} | {names['threat']} | seed {seed}"
+    roles = {role: f"{case[role]!r} ({_lift(case, role)})" for role in ("source", "target")}
+    aimed = parts["threat"].acts_on.told.format(items=case["items"], **roles)
     return (
         f"{names['dataset']} | {names['extractor']} | {names['recommender']} | {names['attack']} "
-        f"{names['budget']} | {names['objective']} | {names['threat']} | seed {seed}\n"
-        f"{case['items']} pictures of {case['source']!r} ({_lift(case, 'source')}), to be taken "
-        f"for {case['target']!r} ({_lift(case, 'target')})"
+        f"{names['budget']} | {names['objective']} | {names['threat']} | seed {seed}\n{aimed}"
     )
 
 

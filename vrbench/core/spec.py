@@ -211,7 +211,9 @@ def defaults_of(cls: type) -> dict[str, Any]:
 def hints_of(target: Any) -> dict[str, Any]:
     """Return the annotations of what ``target`` is given, by name."""
     told = target if inspect.isfunction(target) else target.__init__
-    return typing.get_type_hints(told, include_extras=True) | _shared(told)
+    # Of a record in a module of its own, what it inherits is told where that was written.
+    hinted = target if dataclasses.is_dataclass(target) else told
+    return typing.get_type_hints(hinted, include_extras=True) | _shared(told)
 
 
 def _constructor(cls: type) -> Any:

@@ -126,6 +126,27 @@ class Interactions:
         offset = torch.arange(len(row)) - (count.cumsum(0) - count).repeat_interleave(count)
         return row, self.items[start[row] + offset]
 
+    def nobody(self) -> Interactions:
+        """Return the same users without any feedback."""
+        none = torch.empty(0, dtype=torch.int64)
+        return Interactions(torch.zeros_like(self.indptr), none, self.num_users, self.num_items)
+
+    def followed_by(self, others: Interactions) -> Interactions:
+        """Return this feedback with that of further users behind it.
+
+        Ratings are kept where both have them; timestamps are left behind. If the others have
+        nothing, it is the same feedback: its address stays.
+        """
+        rated = self.ratings is not None and others.ratings is not None
+        return Interactions(
+            torch.cat([self.indptr, self.indptr[-1] + others.indptr[1:]]),
+            torch.cat([self.items, others.items]),
+            self.num_users + others.num_users,
+            self.num_items,
+            [self.spec, "and", others.spec] if len(others) else self.spec,
+            torch.cat([self.ratings, others.ratings]) if rated else None,  # type: ignore[list-item]
+        )
+
     def matrix(self) -> Tensor:
         """Return the dense ``(num_users, num_items)`` bool matrix; for small worlds only."""
         seen = torch.zeros(self.num_users, self.num_items, dtype=torch.bool)

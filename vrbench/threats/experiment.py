@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.attacks.profile.base import ProfileAttack
+from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
 from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
@@ -24,7 +26,7 @@ class Experiment:
         dataset: pictures and feedback.
         extractor: what the shop's features are made with; taught first if it learns.
         recommender: makes the shop's recommender.
-        attack: how the adversary searches, for pictures, features or parameters.
+        attack: how the adversary searches, for pictures, features, parameters or profiles.
         budget: how far they may change.
         objective: what the adversary wants.
         scenario: whose pictures are attacked, and what they should be taken for.
@@ -44,8 +46,8 @@ class Experiment:
     dataset: Dataset
     extractor: Extractor
     recommender: RecommenderFactory
-    attack: Attack | ParameterAttack | Transplant
-    budget: Budget | Embeddings
+    attack: Attack | ParameterAttack | ProfileAttack | Transplant
+    budget: Budget | Embeddings | FakeUsers
     objective: ObjectiveFactory
     scenario: Scenario
     threat: Threat

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from vrbench.core.visuals import Visuals
 from vrbench.data.dataset import Dataset
+from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender, RecommenderFactory
 from vrbench.threats.objectives import Objective
@@ -29,6 +30,7 @@ class World:
         visuals: what the recommender is shown of every item.
         notes: of the network's training: ``final``, ``curve``, ``origin``.
         model: the recommender, trained; None until ``Session.fit``.
+        fakes: what users have who are nobody; the recommender is trained on it, too.
     """
 
     data: Dataset
@@ -38,12 +40,37 @@ class World:
     visuals: Visuals
     notes: dict[str, Any] = field(default_factory=dict)
     model: Recommender | None = None
+    fakes: Interactions | None = None
+
+    @property
+    def real(self) -> int:
+        """How many users are real. All that is ranked and measured is of these."""
+        return self.data.train.num_users
+
+    @property
+    def taught(self) -> Dataset:
+        """What the recommender is trained on: the feedback of all users, the fake ones last."""
+        if self.fakes is None:
+            return self.data
+        return replace(
+            self.data,
+            train=self.data.train.followed_by(self.fakes),
+            valid=self.data.valid.followed_by(self.fakes.nobody()),
+        )
 
     @property
     def served(self) -> Recommender:
         """The trained recommender."""
         assert self.model is not None, "the recommender of this world is not trained yet"
         return self.model
+
+
+class Aimed(Protocol):
+    """What says whom an attacked item is to reach; an objective does."""
+
+    def aimed_at(self, items: Tensor) -> Tensor | None:
+        """Return ``(num_users, n)`` bool: whom each of ``items`` is to reach; None: nobody."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -55,11 +82,11 @@ class Change:
         complete: False where a dry run lacks what the adversary would have made.
         pixels: ``(n, 3, H, W)`` the attacked pictures, where it was pictures.
         queries: ``(n,)`` int64 questions asked for each of them.
-        objective: what the adversary wanted, where an objective was read.
+        objective: what the adversary wanted, where an objective was read, or a segment of users.
     """
 
     world: World
     complete: bool = True
     pixels: Tensor | None = None
     queries: Tensor | None = None
-    objective: Objective | None = None
+    objective: Objective | Aimed | None = None

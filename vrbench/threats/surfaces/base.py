@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 from torch import Tensor
 
 from vrbench.attacks.base import Goal
+from vrbench.attacks.profile.base import ProfileAttack
+from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Visuals
@@ -60,6 +62,10 @@ class Stages(Protocol):
         """Return ``rows``: what the case's items are given of target items' looks."""
         ...
 
+    def register(self, attack: ProfileAttack, budget: FakeUsers, world: World, case: Case) -> Made:
+        """Return ``indptr``, ``items`` and perhaps ``stars`` of fake users."""
+        ...
+
     def perturb_parameters(self, x: Experiment, world: World) -> Recommender:
         """Return the recommender of ``world`` with its embeddings changed."""
         ...
@@ -83,13 +89,14 @@ Knows = dict[str, Any]  # what an objective is made from, by parameter
 
 
 class Surface(Component, ABC):
-    """Where an adversary acts: on pictures, on features, on parameters, or nowhere.
+    """Where an adversary acts: on pictures, on features, on parameters, by fake users, or nowhere.
 
     Attributes:
         attacks, budgets: what goes with it; instances of these.
         goes_with: a sentence that says so.
         needs_network: whether the shop's extractor must be fitted, even if its recommender does not
             look through it.
+        told: what is attacked, in words, of ``items``, ``source`` and ``target``.
         of_items: whether particular items are attacked: then a source and a target category must be
             there, and metrics of what became of these items mean something.
 
@@ -109,6 +116,7 @@ class Surface(Component, ABC):
     attacks: ClassVar[tuple[type, ...]] = (object,)
     budgets: ClassVar[tuple[type, ...]] = (object,)
     goes_with: ClassVar[str] = ""
+    told: ClassVar[str] = "{items} pictures of {source}, to be taken for {target}"
     needs_network: ClassVar[bool] = False
     of_items: ClassVar[bool] = False
 

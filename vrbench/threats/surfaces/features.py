@@ -17,6 +17,7 @@ from vrbench.threats.knowledge import knowledge
 from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.parameters import Parameters
+from vrbench.threats.surfaces.profiles import Profiles
 from vrbench.threats.world import Change, World
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Features(Surface):
     def check(self, x: Experiment) -> None:
         Parameters.refuse(x)
         Looks.refuse(x)
+        Profiles.refuse(x)
         super().check(x)
         if class_of(x.recommender).signal is not Signal.VECTOR:
             raise IncompatibleError(

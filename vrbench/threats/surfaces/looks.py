@@ -12,6 +12,7 @@ from vrbench.core.visuals import Signal
 from vrbench.recommenders.base import class_of
 from vrbench.threats.case import Case
 from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.surfaces.profiles import Profiles
 from vrbench.threats.world import Change, World
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Looks(Surface):
             raise IncompatibleError(cls.goes_with)
 
     def check(self, x: Experiment) -> None:
+        Profiles.refuse(x)
         super().check(x)
         assert isinstance(x.attack, Transplant)
         if x.budget.eps < float("inf"):

@@ -9,6 +9,7 @@ from vrbench.attacks.parameters import Embeddings, ParameterAttack
 from vrbench.core.errors import IncompatibleError
 from vrbench.threats.case import Case
 from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.surfaces.profiles import Profiles
 from vrbench.threats.world import Change, World
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Parameters(Surface):
             raise IncompatibleError(cls.goes_with)
 
     def check(self, x: Experiment) -> None:
+        Profiles.refuse(x)
         super().check(x)
         if (x.threat.timing, x.threat.surrogate, x.threat.mixed) != ("evasion", None, None):
             raise IncompatibleError(

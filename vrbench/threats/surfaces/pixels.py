@@ -22,6 +22,7 @@ from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.parameters import Parameters
+from vrbench.threats.surfaces.profiles import Profiles
 from vrbench.threats.world import Change, World
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Pixels(Surface):
     def check(self, x: Experiment) -> None:
         Parameters.refuse(x)
         Looks.refuse(x)
+        Profiles.refuse(x)
         super().check(x)
         if isinstance(x.budget, Rows):
             raise IncompatibleError(Features.goes_with)

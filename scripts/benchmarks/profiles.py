@@ -1,0 +1,69 @@
+"""Seconds to make fake users, by attack, for a shop of any size; feedback is synthetic.
+
+    python scripts/benchmarks/profiles.py                    # 1,000,000 users, 50,000 fakes
+    python scripts/benchmarks/profiles.py --eps 1            # as many fakes as users
+
+Every user has ten items of 100,000, the ``n``-th most popular in proportion to ``1 / (n + 10)``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+
+import numpy as np
+
+from vrbench.attacks.profile.budget import FakeUsers
+from vrbench.attacks.profile.draft import Draft, weighted
+from vrbench.attacks.profile.fillers import (
+    AverageProfiles,
+    BandwagonProfiles,
+    LoveHate,
+    PopularProfiles,
+    RandomProfiles,
+    ReverseBandwagon,
+)
+from vrbench.attacks.profile.imitation import PowerUser
+from vrbench.attacks.profile.neighbours import SegmentProfiles
+from vrbench.attacks.profile.shop import Shop
+from vrbench.core.dice import Dice
+
+OWNED = 10
+
+
+def main() -> None:
+    """Print a line per attack."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--users", type=int, default=1_000_000)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--eps", type=float, default=0.05)
+    parser.add_argument("--length", type=int, default=20)
+    chosen = parser.parse_args()
+    shop = bazaar(chosen.users, chosen.items)
+    targets = np.sort(shop.by_popularity[chosen.items // 2 :][:5])
+    budget = FakeUsers(eps=chosen.eps, length=chosen.length)
+    kinds = (RandomProfiles, AverageProfiles, BandwagonProfiles, PopularProfiles, PowerUser)
+    for kind in (*kinds, SegmentProfiles, LoveHate, ReverseBandwagon):
+        began = time.perf_counter()
+        made = kind()(shop, targets, budget, Dice(0, "profiles"))
+        seconds = time.perf_counter() - began
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        sys.stdout.write(
+            f"{kind.name:20} {len(made.lengths):9,} fakes {len(made.items):12,} items "
+            f"{seconds:6.1f} s, at most {used:.1f} GiB so far\n"
+        )
+
+
+def bazaar(users: int, items: int) -> Shop:
+    """Return a shop in which everybody has ten items."""
+    counts = (1e6 / (np.arange(items) + 10)).astype(np.int64) + 1
+    draft = Draft(users, items, np.empty(0, dtype=np.int64))
+    row, item = draft.fill(np.full(users, OWNED), weighted(counts), Dice(0, "bazaar"))
+    order = np.argsort(row * items + item)
+    return Shop(np.arange(users + 1) * OWNED, item[order], items)
+
+
+if __name__ == "__main__":
+    main()

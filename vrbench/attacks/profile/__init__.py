@@ -1,0 +1,1 @@
+"""Fake users: what an adversary registers and rates."""

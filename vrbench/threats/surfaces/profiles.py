@@ -1,0 +1,108 @@
+"""Fake users are registered before the recommender is trained anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vrbench.attacks.profile.base import ProfileAttack
+from vrbench.attacks.profile.budget import FakeUsers
+from vrbench.core.errors import IncompatibleError
+from vrbench.threats.case import Case
+from vrbench.threats.registered import accepted, known
+from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.world import Change, World
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
+
+
+class Profiles(Surface):
+    """Profiles of users who are nobody (Lam and Riedl, WWW 2004), in the next training.
+
+    The recommender is trained on what they have beside what real users have. They are never
+    ranked: whatever is measured is measured on the real users. No objective is read; the attack
+    says whether targets are pushed or nuked.
+    """
+
+    name = "profiles"
+    attacks, budgets = (ProfileAttack,), (FakeUsers,)
+    goes_with = (
+        "threat=profiles goes with an attack and a budget of fake users, such as attack=average "
+        "budget=profiles_5, and only so"
+    )
+    told = "{items} items, {source}, and the profiles of fake users"
+    of_items = True
+
+    @classmethod
+    def refuse(cls, x: Experiment) -> None:
+        """Raise if a part of ``x`` belongs to this surface, on behalf of another one.
+
+        Raises:
+            IncompatibleError: says what goes with what.
+        """
+        if isinstance(x.attack, cls.attacks) or isinstance(x.budget, cls.budgets):
+            raise IncompatibleError(cls.goes_with)
+
+    def check(self, x: Experiment) -> None:
+        super().check(x)
+        if not x.poisons:
+            raise IncompatibleError(
+                "fake users change a shop in its next training, and under timing evasion it is not "
+                "trained anew: threat.surface=profiles goes with threat.timing=poisoning"
+            )
+        if x.threat.surrogate is not None or x.threat.mixed is not None:
+            raise IncompatibleError(
+                "threat=profiles changes no picture: no surrogate, no mixed features"
+            )
+
+    def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
+        assert isinstance(x.attack, ProfileAttack)
+        assert isinstance(x.budget, FakeUsers)
+        _require_someone(world, case)
+        made = stages.register(x.attack, x.budget, world, case)
+        if made.tensors is None:
+            return Change(world, complete=False)
+        fakes = accepted(made.tensors, world.data.train, made.spec)
+        changed = replace(world, fakes=fakes) if fakes.num_users else world
+        whom = x.attack.audience(known(world.data, x.budget), case.items.numpy())
+        return Change(changed, objective=None if whom is None else Segment(case.items, whom))
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Whom each attacked item is to reach.
+
+    Attributes:
+        items: ``(n,)`` the attacked items.
+        users: ``(num_users, n)`` bool.
+    """
+
+    items: Tensor
+    users: np.ndarray
+
+    def aimed_at(self, items: Tensor) -> Tensor:
+        """Return ``(num_users, n)`` bool: whom each of the attacked ``items`` is to reach."""
+        assert torch.equal(items, self.items)
+        return torch.from_numpy(self.users)
+
+
+def _require_someone(world: World, case: Case) -> None:
+    """Raise unless there are targets, and of each somebody real whom it could be shown to.
+
+    Raises:
+        IncompatibleError: names the first item that everybody has.
+    """
+    if not len(case.items):
+        raise IncompatibleError("the scenario attacks no item: there is nothing to push")
+    owned = world.data.seen.popularity[case.items] >= world.real
+    if owned.any():
+        item = int(case.items[owned][0])
+        name = case.item_ids[item] if case.item_ids else str(item)
+        raise IncompatibleError(
+            f"every user has item {name!r}: it is ranked for nobody, so nothing can be measured"
+        )
