@@ -227,7 +227,7 @@ class Session:
             if 0 in world.images.shape:
                 raise IncompatibleError("this dataset has no pictures: take fillers by category")
             network = self.prepare(world.network, world)
-            features = stages.look(self.store, world.images, network, Signal.VECTOR)
+            features = stages.look(self.store, self.machine, world.images, network, Signal.VECTOR)
         if attack.asks_lists:
             ranked = self.rank(world, case.items)
             ranking = None if ranked is None else ranked.ranking
