@@ -1,6 +1,6 @@
 r"""Make images/gallery.png from runs: one item, every attack, and what became of it.
 
-python -m vrbench -m dataset=clothing_men extractor=photos_standard recommender=vbpr_men \\
+python -m vrbench -m dataset=clothing_men extractor=photos_standard recommender=vbpr/clothing_men \\
     scenario=photos_16 objective=promote metrics=attacks attack=noise,fgsm,pgd,adam,regression
 python scripts/gallery.py runs --out images/gallery.png
 """
@@ -23,7 +23,7 @@ def main() -> None:
     """Write the picture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="*", default=["runs"])
-    parser.add_argument("--recommender", default="vbpr_men")
+    parser.add_argument("--recommender", default="vbpr/clothing_men")
     parser.add_argument("--extractor", default="photos_standard")
     parser.add_argument("--item", type=int, default=0, help="which line of the runs' pictures")
     parser.add_argument("--out", type=Path, default=Path("images/gallery.png"))

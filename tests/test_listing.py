@@ -9,9 +9,9 @@ import pytest
 from vrbench.cli import conf_dir
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.choices import AXES, listed
+from vrbench.cli.variants import choice_names
 from vrbench.config import choices, find
 from vrbench.core.errors import ConfigError
-from vrbench.report.order import natural
 
 CITED = re.compile(r"([\w -]+?)(?: et al\.|,| and )[^;]*?(\d{4})")
 
@@ -45,8 +45,9 @@ def test_every_component_names_its_paper_or_says_that_it_has_none(axis):
 @pytest.mark.parametrize("axis", ["attack", "budget", "threat", "recommender"])
 def test_every_choice_is_listed(axis):
     told = listed(axis, conf_dir())
-    there = (p.stem for p in (conf_dir() / axis).glob("*.yaml"))
-    assert [t["name"] for t in told] == sorted(there, key=natural)
+    assert [t["name"] for t in told] == choice_names(axis, conf_dir())
+    files = {p.stem for p in (conf_dir() / axis).glob("*.yaml")}
+    assert files < {t["name"] for t in told}
     assert all(t["class"] and t["what"] for t in told)
     assert len({tuple(t) for t in told}) == 1
 
@@ -83,12 +84,12 @@ def test_the_command_prints_it(capsys):
 def test_axes_are_those_of_a_run():
     folders = {p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "__pycache__"}
     inner = {"experiment", "filter", "machine", "preset", "reported", "reproduce", "split", "tune"}
+    inner |= {"variants"}
     assert set(AXES) == folders - inner
 
 
 def test_choices_are_listed_as_people_count():
     from vrbench.cli import conf_dir
-    from vrbench.config import choice_names
 
     shown = [name for name in choice_names("budget", conf_dir()) if name.startswith("linf_")]
     plain = [name for name in shown if name.removeprefix("linf_").isdigit()]

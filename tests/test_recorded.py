@@ -142,7 +142,7 @@ def test_the_setting_is_refused_where_its_owner_was_chosen_in_the_same_record():
         ["attack=imported", "attack.path=elsewhere"],
         ["attack=foolbox_pgd", "attack.attack=LinfDeepFoolAttack"],
         ["dataset=ratings", "dataset.path=mine.tsv"],
-        ["dataset=aip_men", "dataset.cold=mine.npy"],
+        ["dataset=aip_amazon_men", "dataset.cold=mine.npy"],
         ["dataset=clothing", "dataset.url=http://host"],
     ):
         with pytest.raises(ConfigError, match="text is read from a record"):

@@ -19,12 +19,15 @@ from vrbench.bench.store import Store
 from vrbench.bench.validation import Validation
 from vrbench.config import Composition
 
-LINES = ("popular", "ease_8020")
+LINES = ("popular", "ease/ml_100k_8020")
 SMALLER = ("recommender.pretrain_epochs=12", "recommender.pretrain_lr=0.004", "recommender.walks=5")
 RUNS = {
-    "CFGAN": ("recommender=cfgan_ml",),
-    "IRGAN generator": ("recommender=irgan_ml",),
-    "IRGAN discriminator": ("recommender=irgan_ml", "recommender.predictor=discriminator"),
+    "CFGAN": ("recommender=cfgan/ml_100k_8020",),
+    "IRGAN generator": ("recommender=irgan/ml_100k_8020",),
+    "IRGAN discriminator": (
+        "recommender=irgan/ml_100k_8020",
+        "recommender.predictor=discriminator",
+    ),
     "GraphGAN generator": ("recommender=graphgan", *SMALLER),
     "GraphGAN discriminator": (
         "recommender=graphgan",

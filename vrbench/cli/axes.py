@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
+from vrbench.cli.folders import conf_dir
+from vrbench.cli.variants import current
+
 PARTS = (  # of one cell; the order in which a row names them
     "dataset",
     "extractor",
@@ -17,10 +20,20 @@ PARTS = (  # of one cell; the order in which a row names them
 AXES = (*PARTS, "metrics", "generator", "design")  # those whose choices are components
 
 
-def name_of(part: str, choices: dict[str, str]) -> str:
-    """Return the choice made for ``part`` and inside it, as in ``transfer+vgg16``."""
-    inside = [v for group, v in sorted(choices.items()) if f"@{part}." in group]
-    return "+".join([str(choices[part]), *inside])
+def name_of(part: str, choices: dict[str, str], as_written: bool = False) -> str:
+    """Return the choice made for ``part`` and inside it, as in ``transfer+vgg16``.
+
+    Args:
+        part: of a run.
+        choices: by group, as Hydra has them.
+        as_written: leave earlier spellings as they are.
+    """
+    told = {
+        group: str(choices[group]) for group in choices if group == part or f"@{part}." in group
+    }
+    if not as_written:
+        told = {g: current(g.partition("@")[0], name, conf_dir()) for g, name in told.items()}
+    return "+".join([told.pop(part), *(name for _, name in sorted(told.items()))])
 
 
 @cache

@@ -17,10 +17,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vrbench.cli.axes import kinds_of
 from vrbench.cli.checks import check
-from vrbench.cli.folders import conf_dir, files_of, own_dir
+from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.instantiation import make
+from vrbench.cli.variants import choice_names
 from vrbench.core.errors import ConfigError, nearest
-from vrbench.report.order import natural
 
 
 def choose(axis: str, choice: str, **settings: Any) -> Any:
@@ -28,7 +28,7 @@ def choose(axis: str, choice: str, **settings: Any) -> Any:
 
     Args:
         axis: ``"attack"``, ``"recommender"``, ...: a folder of ``conf/``.
-        choice: a file in it, as ``vrbench list AXIS`` shows them.
+        choice: one of it, as ``vrbench list AXIS`` shows them.
         settings: plain values in place of those of the file; of a part inside by its dotted name,
             as in ``**{"network.width": 8}``.
 
@@ -63,11 +63,6 @@ def _one_of(missing: str, word: str, known: list[str]) -> None:
     if word not in known:
         told = f"{missing} {word!r}{nearest(word, known)} (there is: {', '.join(known)})"
         raise ConfigError(told)
-
-
-def choice_names(axis: str, conf: Path) -> list[str]:
-    """Return the choices of an axis, those of the user's own folder included; linf_2 before 16."""
-    return sorted(files_of(axis, conf), key=natural)
 
 
 def choices(axis: str, conf: Path) -> dict[str, DictConfig]:
@@ -112,7 +107,7 @@ def _hydra(conf: Path) -> Iterator[None]:
 def _alone(axis: str, name: str) -> DictConfig:
     """Return one choice, composed by itself."""
     try:
-        return compose(f"{axis}/{name}")[axis]
+        return compose(overrides=[f"+{axis}={name}"])[axis]
     except HydraException:  # it overrides another axis, so the others must be there
         return compose("run", [f"{axis}={name}"])[axis]
     except yaml.YAMLError as error:

@@ -78,8 +78,9 @@ def files_of(group: str, conf: Path) -> dict[str, Path]:
         conf: the shipped folder.
     """
     found: dict[str, Path] = {}
-    for folder in filter(None, (conf, own_dir())):
-        found |= {path.stem: path for path in (folder / group).glob("*.yaml")}
+    for folder in (place / group for place in (conf, own_dir()) if place):
+        paths = folder.rglob("*.yaml")
+        found |= {path.relative_to(folder).as_posix()[: -len(".yaml")]: path for path in paths}
     return dict(sorted(found.items()))
 
 

@@ -31,6 +31,8 @@ def plainly(error: Exception, known: dict[str, Any], axes: Iterable[str]) -> str
         group, _, choice = str(error.missing_cfg_file).rpartition("/")
         if group == "hydra/launcher" and choice in EXTRAS:
             return f"{group}={choice} is not installed: pip install 'vrbench[{EXTRAS[choice]}]'"
+        if not group.startswith("hydra/"):
+            group, _, choice = str(error.missing_cfg_file).partition("/")
         if error.options is not None:
             return (
                 f"{group}: no choice {choice!r}{nearest(choice, error.options)} "

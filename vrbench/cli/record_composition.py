@@ -13,6 +13,7 @@ from vrbench.cli.folders import own_first
 from vrbench.cli.recorded import NAME, NOT_AXES, allowed_text, readable
 from vrbench.cli.schema import listed_words
 from vrbench.cli.targets import find
+from vrbench.cli.variants import row
 from vrbench.core.spec import hints_of
 
 
@@ -37,7 +38,8 @@ def compose_record(
     axes = {p.name for p in conf.iterdir() if p.is_dir() and NAME.fullmatch(p.name)}
 
     def exists(axis: str, name: str) -> bool:
-        return any((folder / axis / f"{name}.yaml").is_file() for folder in folders)
+        files = (folder / axis / f"{name}.yaml" for folder in folders)
+        return any(file.is_file() for file in files) or row(axis, name, conf) is not None
 
     kept, texts = readable(overrides, axes - set(NOT_AXES), exists)
     with own_first(extra_dir):

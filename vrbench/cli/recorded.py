@@ -18,7 +18,8 @@ from hydra.errors import HydraException
 
 from vrbench.core.errors import ConfigError
 
-NAME = re.compile(r"[^\W_][\w-]*")  # of a choice: a file's name, nothing that leads elsewhere
+_WORD = r"[^\W_](?:[\w-]|\.\d)*"
+NAME = re.compile(f"{_WORD}(?:/{_WORD})*")  # of a choice: nothing that leads elsewhere
 DOTTED = re.compile(r"[^\W_]\w*(\.[^\W_]\w*)*")  # no part is private: _target_, _partial_ ...
 OF_THE_RUN = ("seed", "extractor_seed", "control")
 OF_NO_MATTER = ("store", "save", "dry_run")  # where it was kept: a check keeps it elsewhere
@@ -29,7 +30,7 @@ WORDS = (  # settings whose text is a name, looked up in what the shop holds; ne
     "objective.hook_item",
     "machine.device",
 )
-NOT_AXES = ("reported", "reproduce", "tune")  # folders of conf/ that no run chooses from
+NOT_AXES = ("reported", "reproduce", "tune", "variants")  # of conf/: no run chooses there
 
 
 def readable(

@@ -10,6 +10,7 @@ import yaml
 
 import vrbench
 from vrbench.cli.commands import Command
+from vrbench.cli.variants import choice_names
 
 FIRST = """\
 vrbench {version}: attacks on the images of visual recommenders, measured
@@ -71,7 +72,7 @@ def _axes(conf: Path) -> Iterator[tuple[str, str, int, str]]:
     for default in defaults:
         if isinstance(default, dict):
             ((axis, choice),) = default.items()
-            count = len(list((conf / axis).rglob("*.yaml")))
+            count = len(choice_names(axis, conf))
             yield axis, choice or "-", count, WITHOUT_CLASSES.get(axis) or _what(axis)
 
 

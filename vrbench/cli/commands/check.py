@@ -125,7 +125,7 @@ class _Keys:
         for part in PARTS:
             told = entry["parts"].get(part, {})
             name = name_of(part, composed.choices)
-            if told.get("name") != name:
+            if told.get("name") not in (name, name_of(part, composed.choices, as_written=True)):
                 yield f"{part}={told.get('name')}, and its overrides say {part}={name}"
             elif "key" not in told and "rows" in entry:
                 yield f"{part}={name} has no key"
