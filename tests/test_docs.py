@@ -9,6 +9,7 @@ import yaml
 
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.folders import conf_dir
+from vrbench.cli.variants import choice_names, current, row
 from vrbench.config import preflight
 
 ROOT = Path(__file__).parents[1]
@@ -95,16 +96,22 @@ def test_the_site_shows_every_page_once():
     assert {DOCS / p for p in listed} == set(PAGES[1:]) | BUILT
 
 
+def any_number(axis, choice):
+    """Whether a choice is a row of a table with a number that the row does not list."""
+    now = current(axis, choice, conf_dir())
+    return now == choice and row(axis, choice, conf_dir()) is not None
+
+
 @each_page
 def test_commands_name_what_there_is(page):
     for words in commands(page):
         command = words[0] if words and words[0] in COMMANDS else None
         assert command or not words or "=" in " ".join(words), words
-        for axis, choices in re.findall(r"(?<![\w.@])(\w+)=([\w,]+)(?=\s|$)", " ".join(words)):
+        for axis, choices in re.findall(r"(?<![\w.@])(\w+)=([\w,./-]+)(?=\s|$)", " ".join(words)):
             if (conf_dir() / axis).is_dir():
                 for choice in choices.split(","):
-                    known = choice in OWN or (conf_dir() / axis / f"{choice}.yaml").exists()
-                    assert known, f"{axis}={choice}"
+                    known = {*OWN, *choice_names(axis, conf_dir())}
+                    assert choice in known or any_number(axis, choice), f"{axis}={choice}"
         if command == "reproduce":
             assert (conf_dir() / "reproduce" / f"{words[1]}.yaml").exists(), words
 
