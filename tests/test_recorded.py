@@ -152,7 +152,7 @@ def test_the_setting_is_refused_where_its_owner_was_chosen_in_the_same_record():
 def test_what_a_record_says_is_composed():
     made = compose_record(
         [
-            "experiment=attacks_men",
+            "experiment=attacks/clothing_men",
             "attack=ensemble",
             "+attack@attack.attacks.nes=nes",
             "extractor@threat.surrogate=free",

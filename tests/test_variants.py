@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from vrbench.cli.folders import own_first
+from vrbench.cli.folders import files_of, own_first
 from vrbench.cli.variants import FOLDER, RENAMED, choice_names, current, names, row
-from vrbench.config import Composition, choices, compose_record, preflight
+from vrbench.config import Composition, cells, choices, compose_record, preflight
 from vrbench.core.errors import ConfigError
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -21,9 +21,9 @@ def settings(axis, *overrides):
 
 @pytest.mark.parametrize("axis", AXES)
 def test_every_row_leads_to_a_file(axis):
-    files = {path.stem for path in (CONF / axis).glob("*.yaml")}
+    files = files_of(axis, CONF)
     assert len(names(axis, CONF)) == len(set(names(axis, CONF)))
-    assert not files & set(names(axis, CONF)), "a file is taken before a row"
+    assert not files.keys() & set(names(axis, CONF)), "a file is taken before a row"
     for name in names(axis, CONF):
         passed = [name]
         while (found := row(axis, passed[-1], CONF)) is not None:
@@ -149,3 +149,12 @@ def test_a_record_may_name_rows_and_nothing_outside(tmp_path):
     ):
         with pytest.raises(ConfigError, match="is not composed: recommender has no such choice"):
             compose_record([f"recommender={outside}"], CONF)
+
+
+def test_a_row_of_an_experiment_takes_its_sweep_with_it():
+    assert cells(["experiment=collaborative/ml_100k"], CONF) == 16 * 3
+    assert cells(["experiment=amr_test/clothing_men"], CONF) == 2 * 2 * 3 * 3
+    assert cells(["experiment=amr_test_men", "seed=0"], CONF) == 2 * 2 * 3
+    made = Composition(["experiment=photos_cw"], CONF)
+    assert (made.choices["budget"], made.choices["scenario"]) == ("free", "photos")
+    assert made.cfg.budget.eps == float("inf")
