@@ -23,13 +23,12 @@ from vrbench.bench.parameters import perturb
 from vrbench.bench.profiles import register
 from vrbench.bench.store import Artifact, Store
 from vrbench.bench.transplant import transplant
-from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.errors import IncompatibleError
 from vrbench.core.spec import Component, inputs_of
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
 from vrbench.generators.lsgan import LSGAN
-from vrbench.metrics.base import Metric
 from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.injection import Injected
@@ -39,7 +38,6 @@ from vrbench.threats.case import Case
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.knowledge import looking_through
 from vrbench.threats.objectives import Objective
-from vrbench.threats.scenario import ColdStart
 from vrbench.threats.world import World
 
 log = logging.getLogger(__name__)
@@ -248,29 +246,6 @@ class Session:
         """Return ``rows``: what the case's items are given of target items' looks."""
         assert isinstance(x.attack, Transplant)
         return transplant(self.store, world.visuals, case, x.attack, self.seed)
-
-    def retrieve(self, x: Experiment, world: World, metrics: Sequence[Metric]) -> Artifact | None:
-        """Return the candidates that new items are tried among; None where no metric asks.
-
-        Raises:
-            IncompatibleError, ConfigError: if the scenario has no such candidates, or too few.
-        """
-        asking = [metric for metric in metrics if metric.two_stage]
-        if not asking:
-            return None
-        if not isinstance(x.scenario, ColdStart):
-            raise IncompatibleError(f"{asking[0].column} needs scenario=cold_start")
-        cold, n = world.data.cold_items, x.scenario.candidates
-        known = world.data.train.num_items - len(cold)
-        if n > known:
-            raise ConfigError(
-                f"scenario.candidates: expected at most the {known} known items, got {n}"
-            )
-        longest = max(getattr(metric, "k", 1) for metric in asking)
-        if longest > n:
-            raise ConfigError(f"a list of {longest} places is longer than scenario.candidates={n}")
-        blind = self.without_pictures(world, x.scenario.generator, "scenario.generator")
-        return stages.offer(self.store, blind.served, world.images, world.data.seen, cold, n)
 
     def weigh_pictures(self, world: World) -> Tensor | None:
         """Return ``(U,)``: the share of a user's scores due to pictures; None in a dry run."""

@@ -1,0 +1,38 @@
+"""The candidates among which new items are tried, where a metric of two stages asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vrbench.bench import stages
+from vrbench.bench.session import Session
+from vrbench.bench.store import Artifact
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.metrics.base import Metric
+from vrbench.threats.experiment import Experiment
+from vrbench.threats.scenario import ColdStart
+from vrbench.threats.world import World
+
+
+def retrieve(
+    session: Session, x: Experiment, world: World, metrics: Sequence[Metric]
+) -> Artifact | None:
+    """Return the candidates of the first stage; None where no metric asks.
+
+    Raises:
+        IncompatibleError, ConfigError: if the scenario has no such candidates, or too few.
+    """
+    asking = [metric for metric in metrics if metric.two_stage]
+    if not asking:
+        return None
+    if not isinstance(x.scenario, ColdStart):
+        raise IncompatibleError(f"{asking[0].column} needs scenario=cold_start")
+    cold, n = world.data.cold_items, x.scenario.candidates
+    known = world.data.train.num_items - len(cold)
+    if n > known:
+        raise ConfigError(f"scenario.candidates: expected at most the {known} known items, got {n}")
+    longest = max(getattr(metric, "k", 1) for metric in asking)
+    if longest > n:
+        raise ConfigError(f"a list of {longest} places is longer than scenario.candidates={n}")
+    blind = session.without_pictures(world, x.scenario.generator, "scenario.generator")
+    return stages.offer(session.store, blind.served, world.images, world.data.seen, cold, n)
