@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vrbench.bench import stages
+from vrbench.bench.reference_model import without_pictures
 from vrbench.bench.session import Session
 from vrbench.bench.store import Artifact
 from vrbench.core.errors import ConfigError, IncompatibleError
@@ -34,5 +35,5 @@ def retrieve(
     longest = max(getattr(metric, "k", 1) for metric in asking)
     if longest > n:
         raise ConfigError(f"a list of {longest} places is longer than scenario.candidates={n}")
-    blind = session.without_pictures(world, x.scenario.generator, "scenario.generator")
+    blind = without_pictures(session, world, x.scenario.generator, "scenario.generator")
     return stages.offer(session.store, blind.served, world.images, world.data.seen, cold, n)

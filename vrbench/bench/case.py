@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from vrbench.bench.reference_model import without_pictures
 from vrbench.bench.session import Session
 from vrbench.core.errors import IncompatibleError
 from vrbench.metrics.base import Metric
@@ -88,7 +89,7 @@ def _share(
     if scenario.asks_attacked and x.threat.acts_on.of_items:
         asked = session.fit(world, seed=0)
     else:
-        asked = session.without_pictures(world, scenario.reference, "scenario.reference")
+        asked = without_pictures(session, world, scenario.reference, "scenario.reference")
     found = session.rank(asked, labels[:0], scenario.k)
     if found is None:
         return None

@@ -30,7 +30,6 @@ from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
 from vrbench.generators.lsgan import LSGAN
 from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
-from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.injection import Injected
 from vrbench.recommenders.ranking import Ranked
 from vrbench.recommenders.visual_share import visual_share
@@ -263,21 +262,6 @@ class Session:
         return stages.injection(
             self.store, world.served, world.visuals, offered, data.test, items, data.cold_items
         )
-
-    def without_pictures(
-        self, world: World, recommender: RecommenderFactory | None, setting: str
-    ) -> World:
-        """Return ``world`` with a recommender that sees no images, BPRMF if None, seed 0.
-
-        Raises:
-            IncompatibleError: if it does; then every extractor would get another answer.
-        """
-        factory = recommender or BPRMF
-        if class_of(factory).signal is not None:
-            raise IncompatibleError(
-                f"{setting} must not look at images, or every extractor would get another one"
-            )
-        return self.fit(replace(world, factory=factory, visuals=world.images), seed=0)
 
     def _teach(self, extractor: Extractor, world: World) -> tuple[Extractor, dict[str, Any]]:
         return stages.teach(

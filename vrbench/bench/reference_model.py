@@ -1,0 +1,27 @@
+"""A recommender that sees no pictures: what is chosen by it is the same under every extractor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vrbench.bench.session import Session
+from vrbench.core.errors import IncompatibleError
+from vrbench.recommenders.base import RecommenderFactory, class_of
+from vrbench.recommenders.bpr import BPRMF
+from vrbench.threats.world import World
+
+
+def without_pictures(
+    session: Session, world: World, recommender: RecommenderFactory | None, setting: str
+) -> World:
+    """Return ``world`` with a recommender that sees no images, BPRMF if None, seed 0.
+
+    Raises:
+        IncompatibleError: if it does; then every extractor would get another answer.
+    """
+    factory = recommender or BPRMF
+    if class_of(factory).signal is not None:
+        raise IncompatibleError(
+            f"{setting} must not look at images, or every extractor would get another one"
+        )
+    return session.fit(replace(world, factory=factory, visuals=world.images), seed=0)
