@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from vrbench.core import spec
 from vrbench.core.errors import ConfigError
-from vrbench.core.spec import Component, describe, digest, hints_of, inputs_of, settings
+from vrbench.core.spec import Component, describe, digest, hints_of, inputs_of, settings, sharing
 
 
 class Inner(Component):
@@ -159,6 +159,26 @@ def test_a_class_below_has_defaults_of_its_own_and_the_settings_that_it_names():
 def test_what_is_no_setting_is_refused_whoever_below_might_take_it(cls, unknown):
     with pytest.raises(TypeError, match=f"unexpected keyword argument '{unknown}'"):
         cls(Inner(), **{unknown: 1})
+
+
+@sharing(PairTraining(epochs=5, lr=0.1, l2=0.0))
+def trained(rows, *, depth=2, **training: Unpack[PairTraining]):
+    return rows, depth, training
+
+
+def test_a_function_shares_settings_too():
+    assert inputs_of(trained) == ["rows"]
+    assert {n: p.default for n, p in settings(trained).items()} == {
+        "depth": 2,
+        "epochs": 5,
+        "lr": 0.1,
+        "l2": 0.0,
+    }
+    assert hints_of(trained)["epochs"] == Annotated[int, "many"]
+    assert trained(1, lr=0.2) == (1, 2, {"epochs": 5, "lr": 0.2, "l2": 0.0})
+    assert digest(partial(trained, 1, lr=0.1)) == digest(partial(trained, 1))
+    with pytest.raises(TypeError, match=r"trained\(\) got an unexpected keyword argument 'epoch'"):
+        trained(1, epoch=3)
 
 
 def test_a_signature_shows_what_is_shared():

@@ -64,6 +64,7 @@ class Compose(Attack):
     """
 
     paper = "Liu and Larson, WWW 2021"
+    cost = Cost(0, 0)
     knows = "nothing; another picture"
     needs_radius = False
     asks_example = True
@@ -80,10 +81,6 @@ class Compose(Attack):
                 f"Compose.place: expected one of {', '.join(get_args(Place))}, got {place!r}"
             )
         self.share, self.place, self.opacity, self.border = share, place, opacity, border
-
-    @property
-    def cost(self) -> Cost | None:
-        return Cost(0, 0)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

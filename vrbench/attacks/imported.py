@@ -73,6 +73,7 @@ class Imported(Attack):
     """
 
     paper = ""
+    cost = Cost(0, 0)
     knows = "nothing, here"
     needs_radius = False
 
@@ -81,10 +82,6 @@ class Imported(Attack):
         self._source = _source(Path(path), None if ids is None else positions(Path(ids)))
         named = {name: value for name, value in self.spec.items() if name not in ("path", "ids")}
         self.spec = {**named, "content": self._source.digest}
-
-    @property
-    def cost(self) -> Cost | None:
-        return Cost(0, 0)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -18,12 +18,9 @@ class Noise(Attack):
     """
 
     paper = ""
+    cost = Cost(0, 0)
     knows = "nothing"
     on_rows = True
-
-    @property
-    def cost(self) -> Cost | None:
-        return Cost(0, 0)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

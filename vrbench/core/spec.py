@@ -10,7 +10,7 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import cache, partial
+from functools import cache, partial, wraps
 from typing import Any, ClassVar, TypeVar, cast
 
 from typing_extensions import Unpack
@@ -19,6 +19,7 @@ from vrbench.core.errors import ConfigError
 
 Made = TypeVar("Made", bound="Component")
 Given = TypeVar("Given", bound=Mapping[str, object])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Signature:
@@ -64,9 +65,7 @@ class Component:
             raise TypeError(f"{cls.__name__}.__init__ hides its settings in **kwargs")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        known = [p.name for p in parameters(cls)]
-        for unknown in (key for key in kwargs if key not in known):  # else a base's, by **
-            raise TypeError(f"{cls.__name__}() got an unexpected keyword argument {unknown!r}")
+        _refuse_unknown(cls, kwargs)
         self = super().__new__(cls)
         object.__setattr__(self, "spec", _describe_call(cls, args, kwargs))
         return self
@@ -176,22 +175,29 @@ def _written(target: Any) -> tuple[inspect.Parameter, ...]:
     if constructor is None:
         if inspect.isclass(target) and issubclass(target, Component):
             return ()
-        return tuple(inspect.signature(target).parameters.values())
+        return _with_shared(target, list(inspect.signature(target).parameters.values()))
     first, *others = inspect.signature(constructor).parameters.values()
-    defaults = defaults_of(target)
+    found = _with_shared(target, others)
+    return (first, *found) if first.kind is first.VAR_POSITIONAL else found
+
+
+def _with_shared(target: Any, written: list[inspect.Parameter]) -> tuple[inspect.Parameter, ...]:
+    """Return parameters with shared settings, which are taken as ``**``, written out."""
+    hints = _shared(target)
+    defaults = defaults_of(target) if hints else {}
+    kind, nothing = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
     shared = [
-        inspect.Parameter(
-            name, first.KEYWORD_ONLY, default=defaults.get(name, first.empty), annotation=hint
-        )
-        for name, hint in _shared(constructor).items()
+        inspect.Parameter(name, kind, default=defaults.get(name, nothing), annotation=hint)
+        for name, hint in hints.items()
     ]
-    own = [p for p in others if p.kind is not p.VAR_KEYWORD] if shared else others
-    return (*([first] if first.kind is first.VAR_POSITIONAL else []), *own, *shared)
+    return (*(p for p in written if not (hints and p.kind is p.VAR_KEYWORD)), *shared)
 
 
-def _shared(constructor: Any) -> dict[str, Any]:
-    """Return the annotations of the settings that a constructor takes as ``**``, by name."""
-    for name, p in inspect.signature(constructor).parameters.items():
+def _shared(target: Any) -> dict[str, Any]:
+    """Return the annotations of the settings that a class or function takes as ``**``, by name."""
+    constructor = _constructor(target) if inspect.isclass(target) else target
+    written = inspect.signature(constructor).parameters if constructor is not None else {}
+    for name, p in written.items():
         if p.kind is p.VAR_KEYWORD and p.annotation is not p.empty:
             hint = typing.get_type_hints(constructor, include_extras=True)[name]
             if typing.get_origin(hint) is Unpack:
@@ -200,12 +206,42 @@ def _shared(constructor: Any) -> dict[str, Any]:
     return {}
 
 
-def defaults_of(cls: type) -> dict[str, Any]:
-    """Return the defaults of the settings that ``cls`` shares; its own come before its bases'."""
+def _refuse_unknown(target: Any, given: Mapping[str, Any]) -> None:
+    """Raise for a keyword that nobody has; behind ``**``, whoever is below might take it.
+
+    Raises:
+        TypeError: as Python itself.
+    """
+    known = [p.name for p in parameters(target)]
+    for unknown in (key for key in given if key not in known):
+        raise TypeError(f"{target.__name__}() got an unexpected keyword argument {unknown!r}")
+
+
+def defaults_of(target: Any) -> dict[str, Any]:
+    """Return the defaults of settings that are shared; a class's own come before its bases'."""
     found: dict[str, Any] = {}
-    for base in reversed(cls.__mro__):
-        found |= base.__dict__.get("defaults", {})
+    for base in reversed(target.__mro__) if inspect.isclass(target) else [target]:
+        found |= getattr(base, "__dict__", {}).get("defaults", {})
     return found
+
+
+def sharing(defaults: Mapping[str, object]) -> Callable[[Function], Function]:
+    """Return a decorator of a function that takes shared settings as ``**``.
+
+    Args:
+        defaults: of those settings; what is not given is one of them.
+    """
+
+    def shared(function: Function) -> Function:
+        @wraps(function)
+        def called(*args: Any, **given: Any) -> Any:
+            _refuse_unknown(called, given)
+            return function(*args, **{**defaults, **given})
+
+        vars(called)["defaults"] = defaults
+        return cast(Function, called)
+
+    return shared
 
 
 def hints_of(target: Any) -> dict[str, Any]:
@@ -213,7 +249,7 @@ def hints_of(target: Any) -> dict[str, Any]:
     told = target if inspect.isfunction(target) else target.__init__
     # Of a record in a module of its own, what it inherits is told where that was written.
     hinted = target if dataclasses.is_dataclass(target) else told
-    return typing.get_type_hints(hinted, include_extras=True) | _shared(told)
+    return typing.get_type_hints(hinted, include_extras=True) | _shared(target)
 
 
 def _constructor(cls: type) -> Any:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from typing_extensions import Unpack
+
 from vrbench.core.errors import DataError
+from vrbench.core.spec import sharing
 from vrbench.data.dataset import Dataset
 from vrbench.data.download import download, unzip
-from vrbench.data.folder import shoppers
+from vrbench.data.folder import SHOPPERS, shoppers
 from vrbench.data.git_tree import git_tree
 from vrbench.data.images import Fit
+from vrbench.data.shoppers import ShopperSettings
 from vrbench.data.tables import read_columns
 from vrbench.data.unpacked import unpacked
 
@@ -20,18 +24,20 @@ URL = f"https://github.com/alexeygrigorev/clothing-dataset/archive/{COMMIT}.zip"
 LEFT_OUT = ("Not sure", "Other", "Skip")  # labels that are no category
 
 
+class ClothingSettings(ShopperSettings, total=False):
+    """Pictures, and the shoppers who come there; see ``clothing``."""
+
+    size: int
+    fit: Fit
+
+
+@sharing({"size": 64, "fit": "pad", **SHOPPERS})
 def clothing(
     *,
     path: str = "data/clothing",
     url: str = URL,
     sha256: str | None = None,
-    size: int = 64,
-    fit: Fit = "pad",
-    num_users: int = 2000,
-    mean_items: float = 9.0,
-    skew: float = 0.6,
-    focus: float = 1.0,
-    seed: int = 0,
+    **shop: Unpack[ClothingSettings],
 ) -> Dataset:
     """Return the clothing-dataset (CC0 1.0) with simulated shoppers.
 
@@ -62,16 +68,7 @@ def clothing(
     root = Path(path)
     if not (root / "items.csv").is_file():
         root = fetched(root, url, sha256)
-    return shoppers(
-        path=str(root),
-        size=size,
-        fit=fit,
-        num_users=num_users,
-        mean_items=mean_items,
-        skew=skew,
-        focus=focus,
-        seed=seed,
-    )
+    return shoppers(path=str(root), **shop)
 
 
 def fetched(root: Path, url: str, sha256: str | None) -> Path:

@@ -7,19 +7,21 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
+from typing_extensions import Unpack
 
 from vrbench.core.dice import Dice
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.files import Confined
+from vrbench.core.spec import sharing
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.formats import Parts
 from vrbench.data.images import Fit, Photos
 from vrbench.data.interactions import Interactions
-from vrbench.data.shoppers import VERSION, simulate
+from vrbench.data.shoppers import VERSION, ShopperSettings, TasteSettings, simulate
 from vrbench.data.sources import source_of
 from vrbench.data.splits import apart, last_two_out
 from vrbench.data.tables import Feedback, index_of, read_feedback, read_items
@@ -27,15 +29,25 @@ from vrbench.data.tables import Feedback, index_of, read_feedback, read_items
 log = logging.getLogger(__name__)
 
 
-def folder(
-    *,
-    path: str,
-    root: str | None = None,
-    size: int = 64,
-    fit: Fit = "pad",
-    redistributable: bool = True,
-    source: str | None = None,
-) -> Dataset:
+class PictureSettings(TypedDict, total=False):
+    """Where the pictures of a folder lie, and how they are read; see ``folder``."""
+
+    root: str | None
+    size: int
+    fit: Fit
+    redistributable: bool
+
+
+class ShopSettings(PictureSettings, ShopperSettings, total=False):
+    """Pictures of a folder, and the shoppers who come there; see ``shoppers``."""
+
+
+PICTURES = PictureSettings(root=None, size=64, fit="pad", redistributable=True)
+SHOPPERS = ShopperSettings(num_users=2000, mean_items=9.0, skew=0.6, focus=1.0, seed=0)
+
+
+@sharing(PICTURES)
+def folder(*, path: str, source: str | None = None, **pictures: Unpack[PictureSettings]) -> Dataset:
     """Return the catalogue and the feedback of a folder.
 
     ``items.csv`` has a header ``item_id,image,category``; pictures are relative to it, and lie in
@@ -71,8 +83,7 @@ def folder(
         raise MissingDataError(
             f"no data set {place}: it is {source}; if you have it, give its folder as dataset.path"
         )
-    catalogue, ids = _catalogue(place, root, size, fit)
-    catalogue = replace(catalogue, redistributable=redistributable)
+    catalogue, ids = _catalogue(place, pictures)
     if not (place / "train.tsv").is_file():
         raise MissingDataError(
             f"no file {place / 'train.tsv'}: put the purchases there (user, item, rating, "
@@ -134,19 +145,8 @@ def named(parts: Parts) -> tuple[str, str, str]:
     return train, str(parts["validation"][0]) if "validation" in parts else "validation", test
 
 
-def shoppers(
-    *,
-    path: str,
-    root: str | None = None,
-    size: int = 64,
-    fit: Fit = "pad",
-    redistributable: bool = True,
-    num_users: int = 2000,
-    mean_items: float = 9.0,
-    skew: float = 0.6,
-    focus: float = 1.0,
-    seed: int = 0,
-) -> Dataset:
+@sharing({**PICTURES, **SHOPPERS})
+def shoppers(*, path: str, **shop: Unpack[ShopSettings]) -> Dataset:
     """Return the pictures of a folder with simulated shoppers, who like categories and colours.
 
     The folder needs an ``items.csv`` as for ``folder``; other files are not read. The colour of an
@@ -166,8 +166,8 @@ def shoppers(
             ...
         vrbench.core.errors.ConfigError: 4 pictures are too few for shoppers with 9 ...
     """
-    catalogue, ids = _catalogue(Path(path), root, size, fit)
-    images = catalogue.images
+    catalogue, ids = _catalogue(Path(path), shop)
+    images, size, num_users = catalogue.images, shop["size"], shop["num_users"]
     assert isinstance(images, Photos)
     edge = size // 4
     middle = slice(edge, size - edge)
@@ -175,35 +175,23 @@ def shoppers(
     # Sums of integers are exact; a mean of floats would round by its machine.
     sums = [images.decode(b)[:, :, middle, middle].long().sum((2, 3)) for b in blocks]
     colours = torch.cat(sums).double() / (255 * (size - 2 * edge) ** 2)
-    users, items, times = simulate(
-        catalogue.categories,
-        colours,
-        num_users=num_users,
-        mean_items=mean_items,
-        skew=skew,
-        focus=focus,
-        dice=Dice(seed, "shoppers"),
+    tastes = TasteSettings(
+        num_users=num_users, mean_items=shop["mean_items"], skew=shop["skew"], focus=shop["focus"]
     )
-    spec: list[Any] = [
-        "shoppers",
-        VERSION,
-        catalogue.spec,
-        num_users,
-        mean_items,
-        skew,
-        focus,
-        seed,
-    ]
+    dice = Dice(shop["seed"], "shoppers")
+    users, items, times = simulate(catalogue.categories, colours, **tastes, dice=dice)
+    spec = ["shoppers", VERSION, catalogue.spec, *tastes.values(), shop["seed"]]
     parts = last_two_out(users, items, times, num_users, len(ids), spec)
     names = tuple(f"shopper {n}" for n in range(num_users))
-    catalogue = replace(catalogue, redistributable=redistributable)
     return Dataset(catalogue, *parts, names, tuple(ids))
 
 
-def _catalogue(place: Path, root: str | None, size: int, fit: Fit) -> tuple[Catalogue, list[str]]:
+def _catalogue(place: Path, pictures: PictureSettings) -> tuple[Catalogue, list[str]]:
     """Return the catalogue of ``items.csv``, items in the sorted order of their ids."""
     ids, names, kinds = read_items(place / "items.csv")
-    return catalogue_of(ids, confined(place, names, root), kinds, size, fit)
+    paths = confined(place, names, pictures["root"])
+    catalogue, order = catalogue_of(ids, paths, kinds, pictures["size"], pictures["fit"])
+    return replace(catalogue, redistributable=pictures["redistributable"]), order
 
 
 def confined(place: Path, names: list[str], root: str | None) -> list[Path]:

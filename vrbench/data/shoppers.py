@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import torch
 from torch import Tensor
 
@@ -11,6 +13,21 @@ from vrbench.core.errors import ConfigError
 VERSION = 2  # raise it when the same settings give other purchases
 LEAST = 5  # items that everyone has
 REACH = 0.2  # how far, in colours of 0 to 1, a taste for an anchor's colour goes
+
+
+class TasteSettings(TypedDict, total=False):
+    """Simulated shoppers: how many, how much they buy, and how they choose; see ``simulate``."""
+
+    num_users: int
+    mean_items: float
+    skew: float
+    focus: float
+
+
+class ShopperSettings(TasteSettings, total=False):
+    """Simulated shoppers, as drawn from a seed."""
+
+    seed: int
 
 
 def simulate(

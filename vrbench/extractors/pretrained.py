@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
 from vrbench.core.files import sha256
@@ -18,6 +19,15 @@ from vrbench.extractors.checkpoints import load_checkpoint
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}  # heads of training
+
+
+class LibrarySettings(TypedDict, total=False):
+    """Which network of a library, and what is taken of it; see ``Library``."""
+
+    arch: str
+    weights: str | None
+    size: int | None
+    head: Literal["own", "catalogue"]
 
 
 class Library(Extractor):
@@ -43,17 +53,21 @@ class Library(Extractor):
         (True, True)
     """
 
-    def __init__(
-        self, *, arch: str, weights: str | None, size: int | None, head: Literal["own", "catalogue"]
-    ) -> None:
+    defaults = LibrarySettings(weights=None, size=None, head="catalogue")
+
+    def __init__(self, **library: Unpack[LibrarySettings]) -> None:
         super().__init__()
+        given = self.with_defaults(LibrarySettings, library)
+        weights, head = given["weights"], given["head"]
         if head not in ("own", "catalogue"):
             raise ConfigError(f"{self.name}.head: expected own or catalogue, got {head!r}")
         if head == "own" and weights is None:
             raise ConfigError(
-                f"{self.name}: {arch} without weights has no classes of its own: head=catalogue"
+                f"{self.name}: {given['arch']} without weights has no classes of its own: "
+                "head=catalogue"
             )
-        self.arch, self.weights, self.size, self.head = arch, weights, size, head
+        self.arch, self.size = given["arch"], given["size"]
+        self.weights, self.head = weights, head
         self.network, mean, std = self.make()
         self._origin = self.fill() if weights is not None else {}
         if head == "own":
@@ -153,15 +167,10 @@ class Torchvision(Library):
 
     paper = ""
 
-    def __init__(
-        self,
-        *,
-        arch: str = "resnet50",
-        weights: str | None = None,
-        size: int | None = None,
-        head: Literal["own", "catalogue"] = "catalogue",
-    ) -> None:
-        super().__init__(arch=arch, weights=weights, size=size, head=head)
+    defaults = LibrarySettings(arch="resnet50")
+
+    def __init__(self, **library: Unpack[LibrarySettings]) -> None:
+        super().__init__(**library)
         if self._shown:  # other than before it was seen to: no key of another network moves
             self.spec = self.spec | {"shown": self._shown}
 
@@ -268,15 +277,7 @@ class Timm(Library):
 
     paper = ""
 
-    def __init__(
-        self,
-        *,
-        arch: str = "resnet50.a1_in1k",
-        weights: str | None = None,
-        size: int | None = None,
-        head: Literal["own", "catalogue"] = "catalogue",
-    ) -> None:
-        super().__init__(arch=arch, weights=weights, size=size, head=head)
+    defaults = LibrarySettings(arch="resnet50.a1_in1k")
 
     def make(self) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
         import timm

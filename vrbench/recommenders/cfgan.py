@@ -15,7 +15,7 @@ from vrbench.core.errors import DataError
 from vrbench.core.memory import require, sizing
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import History, Sizes
+from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.epochs import EpochRecommender, EpochSettings, descend
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
@@ -105,12 +105,9 @@ class CFGAN(EpochRecommender):
         self.generator = perceptron(self.width, hidden, layers, self.width)
         self.critic = perceptron(2 * self.width, critic_hidden, critic_layers, 1)
 
-    def fit(
-        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
-    ) -> History:
+    def take(self, train: Interactions) -> None:
         matrix = matrix_of(train)
         self.feedback.hold(sparse.csr_matrix(matrix.T if self.rows == "item" else matrix))
-        return super().fit(train, valid, visuals, rng)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         for module in self.modules():

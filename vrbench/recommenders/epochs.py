@@ -110,9 +110,13 @@ class EpochRecommender(Recommender):
     def stepped(self, batch: tuple[Tensor, ...]) -> None:
         """Do what a model wants done after each step; nothing unless overridden."""
 
+    def take(self, train: Interactions) -> None:
+        """Keep what the model needs to know of the feedback; nothing unless overridden."""
+
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
     ) -> History:
+        self.take(train)
         require_room_to_learn(self, self.step_bytes())
         self.begin(visuals, rng)
         history = History()

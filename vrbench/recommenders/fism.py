@@ -8,7 +8,7 @@ from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import History, Sizes
+from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.epochs import normal
 from vrbench.recommenders.pairwise import PairwiseRecommender, PairwiseSettings, half_square
 from vrbench.recommenders.rows import SparseRows, matrix_of
@@ -60,11 +60,8 @@ class FISM(PairwiseRecommender):
         self.bias = nn.Embedding(sizes.num_items, 1, sparse=True)
         self.history = SparseRows(sizes.num_users, sizes.num_items)
 
-    def fit(
-        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
-    ) -> History:
+    def take(self, train: Interactions) -> None:
         self.history.hold(matrix_of(train))
-        return super().fit(train, valid, visuals, rng)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         for table in (self.taste, self.item):

@@ -134,15 +134,9 @@ class GraphGAN(TwoPlayers):
         penalty = self.pretrain_l2 * half_square(user, liked, other)
         return (F.softplus(-margin) + penalty).mean()
 
-    def _epoch(
-        self,
-        train: Interactions,
-        visuals: Visuals,
-        optimisers: list[torch.optim.Optimizer],
-        rng: torch.Generator,
+    def play(
+        self, train: Interactions, optimisers: list[torch.optim.Optimizer], rng: torch.Generator
     ) -> float:
-        if self._pretraining:
-            return super()._epoch(train, visuals, optimisers, rng)
         assert self._trees is not None
         learnable(train, rng)  # or there is nothing to learn
         self.train()

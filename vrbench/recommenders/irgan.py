@@ -132,15 +132,9 @@ class IRGAN(TwoPlayers):
 
     # the two players ------------------------------------------------------------------------
 
-    def _epoch(
-        self,
-        train: Interactions,
-        visuals: Visuals,
-        optimisers: list[torch.optim.Optimizer],
-        rng: torch.Generator,
+    def play(
+        self, train: Interactions, optimisers: list[torch.optim.Optimizer], rng: torch.Generator
     ) -> float:
-        if self._pretraining:
-            return super()._epoch(train, visuals, optimisers, rng)
         self.train()
         for _ in range(self.critic_steps):
             for batch in self.pairs(train, rng):

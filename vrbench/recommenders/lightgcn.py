@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import History, Sizes
+from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.epochs import normal
 from vrbench.recommenders.pairwise import PairwiseRecommender, PairwiseSettings, half_square
 from vrbench.recommenders.rows import SparseRows, matrix_of
@@ -69,11 +69,8 @@ class LightGCN(PairwiseRecommender):
         nodes = sizes.num_users + sizes.num_items
         self.graph = SparseRows(nodes, nodes)
 
-    def fit(
-        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
-    ) -> History:
+    def take(self, train: Interactions) -> None:
         self.graph.hold(normalised(train))
-        return super().fit(train, valid, visuals, rng)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         for table in (self.user, self.item):

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from vrbench.core.dropout import Dropout, seed_dropout
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import History, Sizes
+from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
@@ -78,11 +78,8 @@ class MultiVAE(EpochRecommender):
         self.leave = nn.Linear(hidden, sizes.num_items)
         self._steps, self._rng = 0, torch.Generator()
 
-    def fit(
-        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
-    ) -> History:
+    def take(self, train: Interactions) -> None:
         self.history.hold(matrix_of(train))
-        return super().fit(train, valid, visuals, rng)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Any, Literal, get_args
 
+import torch
 from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
+from vrbench.core.visuals import Visuals
+from vrbench.data.interactions import Interactions
 from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
 
 Predictor = Literal["generator", "discriminator"]
@@ -132,6 +136,29 @@ class TwoPlayers(EpochRecommender):
         self.pretrain_epochs, self.pretrain_lr = pretrain_epochs, pretrain_lr
         self.pretrain_batch, self.critic_lr = pretrain_batch, critic_lr
         self.steps, self.critic_steps = steps, critic_steps
+
+    @abstractmethod
+    def play(
+        self, train: Interactions, optimisers: list[torch.optim.Optimizer], rng: torch.Generator
+    ) -> float:
+        """Let the players take an epoch's steps against each other; return the generator's loss.
+
+        Args:
+            train: what users have.
+            optimisers: the critic's and the generator's.
+            rng: the only source of randomness.
+        """
+
+    def _epoch(
+        self,
+        train: Interactions,
+        visuals: Visuals,
+        optimisers: list[torch.optim.Optimizer],
+        rng: torch.Generator,
+    ) -> float:
+        if self._pretraining:
+            return super()._epoch(train, visuals, optimisers, rng)
+        return self.play(train, optimisers, rng)
 
     @property
     def generates(self) -> bool:
