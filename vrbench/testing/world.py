@@ -3,9 +3,11 @@
 import copy
 import tempfile
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -13,7 +15,11 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Verdict
 from vrbench.attacks.budget import Budget, Linf
 from vrbench.attacks.pgd import PGD
+from vrbench.attacks.profile.base import ProfileAttack
+from vrbench.attacks.profile.budget import FakeUsers
+from vrbench.attacks.profile.shop import Shop
 from vrbench.bench.machine import Machine
+from vrbench.core.dice import Dice
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal, Table, Visuals
 from vrbench.data.colours import colours
@@ -100,6 +106,29 @@ def red_removed(attack: Attack, budget: Budget | None = None) -> Tensor:
     clean = toy_world().catalogue.images[items].clone()
     x = attack(clean, items, Redder(), budget or Linf(eps=8), Streams(0))
     return (clean - x)[:, 0].flatten(1).mean(1) * 255
+
+
+def toy_feedback() -> Shop:
+    """Return what an adversary may know of the toy world: feedback, categories, lists, colours."""
+    world = toy_world()
+    train, shop = world.train, world.catalogue
+    liked = np.arange(36).reshape(12, 3).T  # (3, 12): by colour
+    return Shop(
+        train.indptr.numpy(),
+        train.items.numpy(),
+        train.num_items,
+        categories=shop.categories.numpy(),
+        names=shop.names,
+        lists=lambda users: liked[users % 3, :5],
+        features=lambda: toy_visuals(Signal.VECTOR)[torch.arange(36)].double().numpy(),
+    )
+
+
+def fakes(attack: ProfileAttack) -> list[list[int]]:
+    """Return the five items of each of two fake users who push, or nuke, item 0."""
+    budget, target = FakeUsers(eps=0.07, length=5), np.array([0])
+    made = attack(toy_feedback(), target, budget, Dice(0, "fakes"))
+    return [made.items[a:b].tolist() for a, b in pairwise(made.indptr.tolist())]
 
 
 def toy_network(regime: Regime) -> Regime:

@@ -30,6 +30,15 @@ class ByPopularity(Scenario):
             popular half. Equally popular items are ordered by position.
         target: what an objective of a class reads; None: the largest category.
         max_items: how many are drawn, the same ones in every run; None: all.
+
+    Example:
+        >>> from vrbench.scenarios import ByPopularity
+        >>> from vrbench.testing.world import toy_world
+        >>> shop, bought = toy_world().catalogue, toy_world().train.popularity
+        >>> tail = ByPopularity(rule="tail", share=0.25, max_items=3)
+        >>> case = tail.choose(None, shop.categories, shop.names, popularity=bought)
+        >>> case.source, len(case.items)
+        ('tail items', 3)
     """
 
     rule: Rule = "tail"

@@ -31,6 +31,19 @@ class ProfileAttack(Component, ABC):
         asks_lists: whether it looks at lists that the trained shop shows.
         asks_features: whether it looks at the catalogue through an extractor.
         reads_categories: whether it reads the catalogue's categories.
+
+    Example:
+        >>> import numpy
+        >>> from vrbench.attacks import ProfileAttack
+        >>> from vrbench.attacks.profile.draft import Profiles
+        >>> from vrbench.testing.world import fakes
+        >>> class TargetAlone(ProfileAttack):
+        ...     def search(self, shop, targets, budget, lengths, dice):
+        ...         ends = numpy.arange(len(lengths) + 1)
+        ...         return Profiles(ends, numpy.full(len(lengths), targets[0]), None)
+        ...
+        >>> fakes(TargetAlone())
+        [[0], [0]]
     """
 
     knows: str = "feedback"
@@ -98,6 +111,11 @@ class InParts(ProfileAttack):
 
     Args:
         aim: "push" or "nuke".
+
+    Example:
+        >>> from vrbench.attacks import InParts, RandomProfiles
+        >>> issubclass(RandomProfiles, InParts), RandomProfiles(aim="nuke").aim
+        (True, 'nuke')
     """
 
     def __init__(self, *, aim: Aim = "push") -> None:

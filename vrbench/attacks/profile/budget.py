@@ -30,6 +30,11 @@ class FakeUsers:
             for a like, and what is rated below all that the shop keeps (``dataset.least``) is
             left out as it would be of a real user.
         lowest: the fewest stars that may be given; None: the fewest among the shop's.
+
+    Example:
+        >>> from vrbench.budgets import FakeUsers
+        >>> FakeUsers(eps=0.05).count(200), FakeUsers(eps=0.001).count(200)
+        (10, 1)
     """
 
     eps: float

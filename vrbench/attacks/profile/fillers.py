@@ -17,6 +17,12 @@ class RandomProfiles(InParts):
 
     Items are drawn uniformly. Rated, they get stars drawn as all stars are, with their mean and
     deviation; implicit, they are had.
+
+    Example:
+        >>> from vrbench.attacks import RandomProfiles
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(RandomProfiles())]
+        [(5, True), (5, True)]
     """
 
     paper = "Lam and Riedl, WWW 2004"
@@ -39,6 +45,12 @@ class AverageProfiles(InParts):
         aim: "push" or "nuke".
         items: "popularity": drawn in proportion to their users; "uniform": drawn alike, as
             published. Recommenders that read no stars then see ``RandomProfiles``.
+
+    Example:
+        >>> from vrbench.attacks import AverageProfiles
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(AverageProfiles())]
+        [(5, True), (5, True)]
     """
 
     paper = "Lam and Riedl, WWW 2004"
@@ -65,6 +77,12 @@ class BandwagonProfiles(InParts):
             ``AverageProfiles``: the two forms of the attack.
         share: of a profile's items besides targets that are popular ones.
         head: the share of the catalogue that counts as popular, one item at least.
+
+    Example:
+        >>> from vrbench.attacks import BandwagonProfiles
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(BandwagonProfiles())]
+        [(5, True), (5, True)]
     """
 
     paper = "Mobasher et al., TOIT 2007"
@@ -101,6 +119,12 @@ class PopularProfiles(InParts):
     Args:
         aim: "push" or "nuke".
         head: the share of the catalogue that counts as popular.
+
+    Example:
+        >>> from vrbench.attacks import PopularProfiles
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(PopularProfiles())]
+        [(5, True), (5, True)]
     """
 
     paper = "O'Mahony et al., AAAI 2005"
@@ -125,6 +149,12 @@ class LoveHate(InParts):
 
     Args:
         aim: "nuke" or "push".
+
+    Example:
+        >>> from vrbench.attacks import LoveHate
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(LoveHate())]
+        [(5, False), (5, False)]
     """
 
     paper = "Mobasher et al., TOIT 2007"
@@ -151,6 +181,12 @@ class ReverseBandwagon(InParts):
         aim: "nuke" or "push".
         share: of a profile's items besides targets that are unpopular ones.
         tail: the share of the catalogue that counts as unpopular, of the items that anybody has.
+
+    Example:
+        >>> from vrbench.attacks import ReverseBandwagon
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(ReverseBandwagon())]
+        [(5, False), (5, False)]
     """
 
     paper = "Mobasher et al., TOIT 2007"

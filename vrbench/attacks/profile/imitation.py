@@ -22,6 +22,12 @@ class PowerUser(InParts):
     Args:
         aim: "push" or "nuke".
         powers: the share of the users who are power users, one at least.
+
+    Example:
+        >>> from vrbench.attacks import PowerUser
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(PowerUser())]
+        [(5, True), (5, True)]
     """
 
     paper = "Wilson and Seminario, RecSys 2013"
@@ -51,6 +57,12 @@ class ProbeProfiles(InParts):
     Args:
         aim: "push" or "nuke".
         seeds: the share of a profile's items besides targets that are the accomplice's own.
+
+    Example:
+        >>> from vrbench.attacks import ProbeProfiles
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(ProbeProfiles())]
+        [(5, True), (5, True)]
     """
 
     paper = "O'Mahony et al., AAAI 2005"

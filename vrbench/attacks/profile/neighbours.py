@@ -47,6 +47,12 @@ class SegmentProfiles(_Near):
         items: how many items the segment is known by.
         liked: how many of them a user of the segment has at least.
         share: of a rated profile's items besides targets that are the segment's.
+
+    Example:
+        >>> from vrbench.attacks import SegmentProfiles
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(SegmentProfiles())]
+        [(5, True), (5, True)]
     """
 
     paper = "Mobasher et al., WebKDD 2005"
@@ -116,6 +122,12 @@ class SemanticProfiles(_Near):
         by: "category": all items of the target's category are alike; "features": the ``items``
             nearest ones.
         items: how many of the nearest are taken from.
+
+    Example:
+        >>> from vrbench.attacks import SemanticProfiles
+        >>> from vrbench.testing.world import fakes
+        >>> [(len(items), 0 in items) for items in fakes(SemanticProfiles())]
+        [(5, True), (5, True)]
     """
 
     paper = "Anelli et al., ESWC 2020"

@@ -27,6 +27,12 @@ class Profiles(Surface):
     The recommender is trained on what they have beside what real users have. They are never
     ranked: whatever is measured is measured on the real users. No objective is read; the attack
     says whether targets are pushed or nuked.
+
+    Example:
+        >>> from vrbench import Threat
+        >>> from vrbench.surfaces import Profiles
+        >>> Threat(timing="poisoning", surface=Profiles()).acts_on.name
+        'profiles'
     """
 
     name = "profiles"
