@@ -96,34 +96,65 @@ def name_of(goal: Goal) -> str:
     return str(getattr(goal, "name", type(goal).__name__))
 
 
-class TwoSpeed:
+class GoalWrapper:
+    """A goal that answers through another one.
+
+    What it says of the aim, an example and a public extractor's features, is what the other says;
+    of the logits that it is made of it says nothing, unless it is a ``ClassWrapper``.
+
+    Args:
+        goal: the other one.
+    """
+
+    def __init__(self, goal: Goal) -> None:
+        self._goal = goal
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        """Return how near images ``x`` of ``items`` are."""
+        return self._goal.judge(x, items)
+
+    def example(self, items: Tensor) -> Tensor:
+        """Return pictures that reach the aim, or come nearest to it."""
+        found: Tensor = able(self._goal, "example")(items)
+        return found
+
+    def see(self, x: Tensor) -> Tensor:
+        """Return the features of ``x`` by a public extractor, differentiable."""
+        found: Tensor = able(self._goal, "see")(x)
+        return found
+
+
+class ClassWrapper(GoalWrapper):
+    """A goal that answers through another one, and shows its logits."""
+
+    def classes(self, x: Tensor, items: Tensor) -> Classes:
+        """Return what the other goal is made of, if it is about classes."""
+        found: Classes = able(self._goal, "classes")(x, items)
+        return found
+
+
+class TwoSpeed(ClassWrapper):
     """A goal with a quick judge for gradients and an exact one for decisions.
 
     Attacks that decide on a boundary (C&W) call ``confirm`` for pictures near it; the others
     never do.
+
+    Args:
+        quick: answers, and is differentiated.
+        exact: decides.
     """
 
     def __init__(self, quick: Goal, exact: Goal) -> None:
-        self.judge, self._quick, self._exact = quick.judge, quick, exact
-        self.name = name_of(exact)
+        super().__init__(quick)
+        self._exact, self.name = exact, name_of(exact)
 
     def each(self, change: Callable[[Goal], Goal]) -> TwoSpeed:
         """Return the goal whose two judges are those of this one, changed."""
-        return TwoSpeed(change(self._quick), change(self._exact))
-
-    def classes(self, x: Tensor, items: Tensor) -> Classes:
-        """Return what the quick judge is made of, if it is about classes."""
-        found: Classes = able(self._quick, "classes")(x, items)
-        return found
+        return TwoSpeed(change(self._goal), change(self._exact))
 
     def example(self, items: Tensor) -> Tensor:
-        """Return pictures that reach the aim."""
+        """Return pictures that reach the aim, by the exact judge."""
         found: Tensor = able(self._exact, "example")(items)
-        return found
-
-    def see(self, x: Tensor) -> Tensor:
-        """Return the features of ``x`` by a public extractor."""
-        found: Tensor = able(self._quick, "see")(x)
         return found
 
     def confirm(self, x: Tensor, items: Tensor) -> Verdict:
@@ -260,7 +291,7 @@ def _kind(value: Any) -> str:
     return f"{size} {str(value.dtype).removeprefix('torch.')} on {value.device}"
 
 
-class Oracle:
+class Oracle(GoalWrapper):
     """A goal behind a counter: answers without gradients, and no more of them than agreed.
 
     What needs no question, an example and a public extractor's features, passes freely.
@@ -273,7 +304,8 @@ class Oracle:
     """
 
     def __init__(self, goal: Goal, *, limit: int | None = None, decisions: bool = False) -> None:
-        self._goal, self.limit, self.decisions = goal, limit, decisions
+        super().__init__(goal)
+        self.limit, self.decisions = limit, decisions
         self._asked: dict[int, int] = {}
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
@@ -294,16 +326,6 @@ class Oracle:
         if self.decisions:
             loss = margin = torch.where(margin < 0, -1.0, 1.0)
         return Verdict(loss, margin)
-
-    def example(self, items: Tensor) -> Tensor:
-        """Return pictures that reach the aim; no question is asked."""
-        found: Tensor = able(self._goal, "example")(items)
-        return found
-
-    def see(self, x: Tensor) -> Tensor:
-        """Return the features of ``x`` by a public extractor, differentiable."""
-        found: Tensor = able(self._goal, "see")(x)
-        return found
 
     def asked(self, items: Tensor) -> Tensor:
         """Return the ``(B,)`` int64 queries used by ``items`` so far."""

@@ -8,13 +8,12 @@ from torch import Tensor
 from vrbench.attacks.base import (
     Attack,
     BlackBox,
-    Classes,
+    ClassWrapper,
     Cost,
     Goal,
     Oracle,
     TwoSpeed,
     Verdict,
-    able,
     ask,
 )
 from vrbench.attacks.budget import Budget
@@ -106,27 +105,13 @@ class Ensemble(Attack):
         return best
 
 
-class Ledger:
+class Ledger(ClassWrapper):
     """A goal that remembers how much the members of an ensemble asked about each item."""
 
     def __init__(self, goal: Goal) -> None:
-        self.goal, self.judge = goal, goal.judge
+        super().__init__(goal)
+        self.goal = goal
         self._asked: dict[int, int] = {}
-
-    def classes(self, x: Tensor, items: Tensor) -> Classes:
-        """Return what the goal is made of, if it is about classes."""
-        found: Classes = able(self.goal, "classes")(x, items)
-        return found
-
-    def example(self, items: Tensor) -> Tensor:
-        """Return pictures that reach the aim."""
-        found: Tensor = able(self.goal, "example")(items)
-        return found
-
-    def see(self, x: Tensor) -> Tensor:
-        """Return the features of ``x`` by a public extractor."""
-        found: Tensor = able(self.goal, "see")(x)
-        return found
 
     def verdict(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the exact verdicts on finished pictures; no gradient leads through them."""

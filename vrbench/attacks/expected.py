@@ -8,7 +8,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, BlackBox, Classes, Cost, Goal, TwoSpeed, Verdict, able
+from vrbench.attacks.base import (
+    Attack,
+    BlackBox,
+    Classes,
+    Cost,
+    Goal,
+    GoalWrapper,
+    TwoSpeed,
+    Verdict,
+    able,
+)
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.sums import total
 from vrbench.core.errors import ConfigError
@@ -69,7 +79,7 @@ class Expected(Attack):
         return Mean(goal, [redrawn(salt) for salt in range(1, self.samples + 1)])
 
 
-class Mean:
+class Mean(GoalWrapper):
     """A goal that is the mean of several, draw by draw of the same aim.
 
     Args:
@@ -78,7 +88,8 @@ class Mean:
     """
 
     def __init__(self, goal: Goal, draws: list[Any]) -> None:
-        self._goal, self._draws = goal, draws
+        super().__init__(goal)
+        self._draws = draws
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the mean loss and the mean margin."""
@@ -93,11 +104,6 @@ class Mean:
     def see(self, x: Tensor) -> Tensor:
         """Return the mean features."""
         return _mean([able(draw, "see")(x) for draw in self._draws])
-
-    def example(self, items: Tensor) -> Tensor:
-        """Return pictures that reach the aim, draws or no draws."""
-        found: Tensor = able(self._goal, "example")(items)
-        return found
 
 
 def _mean(answers: Sequence[Tensor]) -> Tensor:
