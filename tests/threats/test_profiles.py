@@ -27,6 +27,7 @@ from vrbench.extractors.colour import Colour
 from vrbench.metrics.audience import ItemHR
 from vrbench.metrics.base import RankMetric
 from vrbench.metrics.category import CHR
+from vrbench.metrics.forged import PopularityDistance, ProfileLength, StarDistance
 from vrbench.metrics.ranking import NDCG
 from vrbench.metrics.shift import PredictionShift
 from vrbench.recommenders.bpr import BPRMF
@@ -163,7 +164,7 @@ def test_a_probe_asks_the_trained_shop(tmp_path):
     other = attacked(store, attack=ProbeProfiles(), recommender=USER_KNN)
     assert row(first, "rank shift").after > 0
     made = {step["address"] for step in store.log if step["stage"] == "profiles"}
-    assert len(made) == 2  # another shop shows other lists
+    assert len(made) == 3  # another shop shows other lists; random items are the same for both
     assert row(other, "rank shift").after > -5
 
 
@@ -197,6 +198,37 @@ def test_models_that_learn_in_epochs_are_poisoned_too(tmp_path):
     )
     assert len(found.models["after"].user.weight) == 39
     assert row(found, "nDCG@10").control is not None
+
+
+def test_as_many_random_profiles_stand_beside_an_attack(tmp_path):
+    store = Store(tmp_path)
+    chosen = attacked(store, attack=AverageProfiles())
+    random = attacked(store, attack=RandomProfiles())
+    for metric in ("item HR@10", "rank shift", "nDCG@10"):
+        assert row(chosen, metric).random == row(random, metric).after
+        assert row(random, metric).random == row(random, metric).after
+    assert row(chosen, "nDCG@10").control is not None
+    assert set(chosen.lists) == {"before", "after"}
+    alone = attacked(store, attack=AverageProfiles(), control=False)
+    assert {r.random for r in alone.rows} == {r.control for r in alone.rows} == {None}
+
+
+def test_random_profiles_nuke_where_the_attack_does(tmp_path):
+    found = attacked(Store(tmp_path), attack=AverageProfiles(aim="nuke"))
+    assert row(found, "prediction shift").random < 0
+
+
+def test_rows_say_how_unlike_real_users_fakes_are(tmp_path):
+    metrics = [ProfileLength(), PopularityDistance(), StarDistance()]
+    found = {}
+    for attack in (RandomProfiles(), AverageProfiles(aim="nuke")):
+        result = attacked(Store(tmp_path), attack=attack, metrics=metrics)
+        found[attack.name] = {r.metric: (r.before, r.after) for r in result.rows}
+    random, average = found["RandomProfiles"], found["AverageProfiles"]
+    assert random["profile length"] == average["profile length"] == (10, 10)
+    assert random["popularity TVD"][1] > 0.3 > 0.15 > average["popularity TVD"][1]
+    assert random["popularity TVD"][0] < 0.15
+    assert "stars TVD" not in random
 
 
 def test_every_draw_is_of_the_seed(tmp_path):

@@ -12,6 +12,7 @@ from torch import Tensor
 from vrbench.core.errors import ConfigError
 from vrbench.core.spec import Component
 from vrbench.data.dataset import Dataset
+from vrbench.data.interactions import Interactions
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,8 @@ class Views:
         crafted: the attacked pictures, where it was pictures.
         of_items: whether particular items were attacked, so that what became of them can be told.
         counts_categories: whether there is a source category to count.
+        random: the shop after as large an attack in which nothing is chosen; or None.
+        fakes: what fake users have, where any were registered.
     """
 
     before: View
@@ -82,11 +85,18 @@ class Views:
     crafted: Crafted | None = None
     of_items: bool = True
     counts_categories: bool = True
+    random: View | None = None
+    fakes: Interactions | None = None
 
     @property
     def shown(self) -> dict[str, View]:
         """The views there are, by name."""
-        named = {"before": self.before, "control": self.control, "after": self.after}
+        named = {
+            "before": self.before,
+            "control": self.control,
+            "random": self.random,
+            "after": self.after,
+        }
         return {name: view for name, view in named.items() if view is not None}
 
 
@@ -130,7 +140,7 @@ class Metric(Component, ABC):
 
     @abstractmethod
     def values(self, views: Views, dataset: Dataset) -> dict[str, Tensor]:
-        """Return ``before``, ``after``, ``control``: one number per user or image, NaN undefined.
+        """Return ``before``, ``after``, ...: one number per user or image, NaN undefined.
 
         Only those that there are; a metric of a change has no ``before``.
         """

@@ -17,7 +17,7 @@ from vrbench.report.entries import Entry
 
 log = logging.getLogger(__name__)
 MORE = ("scenario", "precision", "metrics")  # tell cells apart as the axes do
-SIDES = ("before", "after", "control")
+SIDES = ("before", "after", "control", "random")
 Settings = Mapping[str, Any]
 
 

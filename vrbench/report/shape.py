@@ -57,7 +57,7 @@ _ROW = {
     "better": _text,
     "per": _text,
     "n": _whole,
-    **dict.fromkeys(("before", "after", "control", "std", "p"), _maybe(_measured)),
+    **dict.fromkeys(("before", "after", "control", "random", "std", "p"), _maybe(_measured)),
 }
 _PART = {
     "name": _text,

@@ -132,6 +132,8 @@ def result_table(entry: dict[str, Any], title: str) -> str:
     heads = ["metric", "clean", "attacked", "change", "p"]
     has_control = any(row["control"] is not None for row in entry["rows"])
     heads += ["retrained"] if has_control else []
+    has_random = any(row.get("random") is not None for row in entry["rows"])
+    heads += ["random fill"] if has_random else []
     heads += ["n"]
     lines = []
     for row in entry["rows"]:
@@ -143,5 +145,6 @@ def result_table(entry: dict[str, Any], title: str) -> str:
             probability(row.get("p")),
         ]
         cells += [number(row["control"])] if has_control else []
+        cells += [number(row.get("random"))] if has_random else []
         lines.append([*cells, str(row["n"])])
     return f"{title}\n\n{text(heads, lines)}"

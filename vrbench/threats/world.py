@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -83,6 +84,7 @@ class Change:
         pixels: ``(n, 3, H, W)`` the attacked pictures, where it was pictures.
         queries: ``(n,)`` int64 questions asked for each of them.
         objective: what the adversary wanted, where an objective was read, or a segment of users.
+        beside: worlds to compare with, by the name of a view (``metrics.base.Views``): "random".
     """
 
     world: World
@@ -90,3 +92,4 @@ class Change:
     pixels: Tensor | None = None
     queries: Tensor | None = None
     objective: Objective | Aimed | None = None
+    beside: Mapping[str, World] = field(default_factory=dict)

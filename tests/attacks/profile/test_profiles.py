@@ -55,7 +55,7 @@ def whole_shop(rated=False):
 
 
 def made(attack, budget=None, targets=TARGETS, rated=False, seed=0):
-    budget = FakeUsers(eps=0.1) if budget is None else budget
+    budget = FakeUsers(eps=0.1, targets=1) if budget is None else budget
     return attack(whole_shop(rated), targets, budget, Dice(seed, "profiles"))
 
 
@@ -68,7 +68,7 @@ def rows(profiles):
 class TestEveryAttack:
     def test_spends_the_budget_and_no_more(self, kind, aim):
         for length in (1, 7, 30, 80):
-            found = made(kind(aim=aim), FakeUsers(eps=0.1, length=length))
+            found = made(kind(aim=aim), FakeUsers(eps=0.1, length=length, targets=1))
             assert len(found.lengths) == 20
             assert (found.lengths <= length).all()
             if not (kind is LoveHate and aim == "push"):  # what is hated is not had
@@ -92,7 +92,9 @@ class TestEveryAttack:
         assert only_targets or not np.array_equal(one.items, other.items)
 
     def test_gives_stars_that_there_are_and_to_the_target_the_most_or_the_fewest(self, kind, aim):
-        found = made(kind(aim=aim), FakeUsers(eps=0.1, length=9, feedback="rated"), rated=True)
+        found = made(
+            kind(aim=aim), FakeUsers(eps=0.1, length=9, targets=1, feedback="rated"), rated=True
+        )
         assert set(found.stars) <= {1.0, 2.0, 3.0, 4.0, 5.0}
         of_targets = found.stars[np.isin(found.items, TARGETS)]
         assert of_targets.tolist() == [5.0 if aim == "push" else 1.0] * 20
@@ -113,11 +115,12 @@ def test_a_share_of_the_users_is_a_number_of_fakes(eps, count):
 
 def test_fakes_take_turns_with_the_targets():
     targets = np.arange(60, 67)
-    for each, wanted in ((1, [3] * 6 + [2]), (3, [9] * 4 + [8] * 3), (None, [20] * 7)):
+    half = [15, 15, *[14] * 5]
+    for each, wanted in ((1, [3] * 6 + [2]), (3, [9] * 4 + [8] * 3), (7, [20] * 7), (None, half)):
         budget = FakeUsers(eps=0.1, length=10, targets=each)
         found = made(RandomProfiles(), budget, targets)
         assert np.bincount(found.items, minlength=80)[targets].tolist() == wanted
-    short = made(RandomProfiles(), FakeUsers(eps=0.1, length=3, targets=None), targets)
+    short = made(RandomProfiles(), FakeUsers(eps=0.1, length=3, targets=3), targets)
     assert all(np.isin(own, targets).all() for own in rows(short))
 
 
@@ -136,7 +139,7 @@ def test_random_items_are_drawn_alike_and_average_ones_by_popularity():
 def test_popular_items_fill_half_of_a_bandwagon_and_all_of_the_popular_attack():
     head = set(most_popular(whole_shop(), 0.25).tolist())
     assert len(head) == 20
-    budget = FakeUsers(eps=0.1, length=9)
+    budget = FakeUsers(eps=0.1, length=9, targets=1)
     for attack, least in ((BandwagonProfiles(head=0.25), 4), (PopularProfiles(head=0.25), 8)):
         for own in rows(made(attack, budget)):
             assert len(head & set(own.tolist())) >= least
@@ -145,7 +148,7 @@ def test_popular_items_fill_half_of_a_bandwagon_and_all_of_the_popular_attack():
 def test_unpopular_items_fill_half_of_a_reverse_bandwagon():
     known_items = whole_shop()
     tail = set(known_items.by_popularity[-20:].tolist())
-    budget = FakeUsers(eps=0.1, length=8, feedback="rated")
+    budget = FakeUsers(eps=0.1, length=8, targets=1, feedback="rated")
     found = made(ReverseBandwagon(tail=0.25), budget, rated=True)
     for own in rows(found):
         assert len(tail & set(own.tolist()) - set(TARGETS.tolist())) >= 4
@@ -161,7 +164,9 @@ def test_a_power_user_is_copied():
 
 
 def test_a_probe_copies_lists():
-    own = np.concatenate(rows(made(ProbeProfiles(seeds=0.0), FakeUsers(eps=0.1, length=9))))
+    own = np.concatenate(
+        rows(made(ProbeProfiles(seeds=0.0), FakeUsers(eps=0.1, length=9, targets=1)))
+    )
     assert set(own) - set(TARGETS) <= set(range(20, 40))
 
 
@@ -173,7 +178,7 @@ def test_love_hate_in_implicit_feedback_is_the_nuke_of_random_profiles():
 
 
 def test_love_hate_with_stars_loves_everything_else():
-    found = made(LoveHate(), FakeUsers(eps=0.1, length=9, feedback="rated"), rated=True)
+    found = made(LoveHate(), FakeUsers(eps=0.1, length=9, targets=1, feedback="rated"), rated=True)
     hated = np.isin(found.items, TARGETS)
     assert set(found.stars[~hated]) == {5.0}
     assert set(found.stars[hated]) == {1.0}
@@ -222,21 +227,21 @@ def test_a_segment_is_whoever_has_what_goes_with_the_target():
 
 
 def test_a_segment_may_be_a_category():
-    found = made(SegmentProfiles(category="odd", items=30), FakeUsers(eps=0.1, length=9))
+    found = made(SegmentProfiles(category="odd", items=30), FakeUsers(eps=0.1, length=9, targets=1))
     for own in rows(found):
         assert (np.setdiff1d(own, TARGETS) % 2 == 1).all()
     assert SegmentProfiles(category="odd").audience(whole_shop(), TARGETS).shape == (200, 2)
 
 
 def test_semantic_fillers_are_of_the_target_s_category_or_look_like_it():
-    for own in rows(made(SemanticProfiles(), FakeUsers(eps=0.1, length=9))):
+    for own in rows(made(SemanticProfiles(), FakeUsers(eps=0.1, length=9, targets=1))):
         assert len(set(own % 2)) == 1
     table = np.zeros((80, 80))
     table[np.arange(80), np.arange(80) // 8] = 1  # eight items look alike
     shop_ = whole_shop()
     seen = Shop(shop_.indptr, shop_.items, 80, features=lambda: table)
     attack = SemanticProfiles(by="features", items=4)
-    found = attack(seen, TARGETS, FakeUsers(eps=0.1, length=4), Dice(0))
+    found = attack(seen, TARGETS, FakeUsers(eps=0.1, length=4, targets=1), Dice(0))
     for own in rows(found):
         assert len(set(own // 8)) == 1
 
@@ -333,7 +338,7 @@ def test_profiles_are_data_and_the_same_everywhere():
         "AverageProfiles": [1, 2, 10, 12, 29, 70, 1, 2, 5, 6, 9, 75],
         "PowerUser": [0, 1, 8, 9, 12, 70, 0, 1, 2, 3, 23, 75],
     }
-    budget = FakeUsers(eps=0.01, length=6)
+    budget = FakeUsers(eps=0.01, length=6, targets=1)
     for attack in (RandomProfiles(), AverageProfiles(), PowerUser()):
         found = made(attack, budget).items.tolist()
         assert found == frozen[attack.name]

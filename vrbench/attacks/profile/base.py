@@ -28,6 +28,7 @@ class ProfileAttack(Component, ABC):
 
     Attributes:
         knows: what the adversary must have, in words.
+        aim: whether it wants targets to be recommended more, or less.
         asks_lists: whether it looks at lists that the trained shop shows.
         asks_features: whether it looks at the catalogue through an extractor.
         reads_categories: whether it reads the catalogue's categories.
@@ -47,6 +48,7 @@ class ProfileAttack(Component, ABC):
     """
 
     knows: str = "feedback"
+    aim: Aim = "push"
     asks_lists: ClassVar[bool] = False
     reads_categories: ClassVar[bool] = False
 

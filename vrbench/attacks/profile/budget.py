@@ -22,8 +22,8 @@ class FakeUsers:
         length: how many items each of them has, targets included; None: as many as a real user,
             drawn for each anew among those who have any.
         targets: how many of the attacked items each of them has; with more the fakes take turns.
-            None: as many as its length allows. (How many are attacked is the scenario's:
-            ``scenario.max_items``.)
+            None: as many as half of its profile holds, one at least. (How many are attacked is the
+            scenario's: ``scenario.max_items``.)
         feedback: "implicit": a fake user has an item or has it not; what an attack would give few
             stars is not had. "rated": fakes give stars, on the scale of the shop's ratings. No
             recommender here reads stars: one that reads every rating as a like takes even one star
@@ -39,7 +39,7 @@ class FakeUsers:
 
     eps: float
     length: int | None = None
-    targets: int | None = 1
+    targets: int | None = None
     feedback: Literal["implicit", "rated"] = "implicit"
     lowest: float | None = None
 
@@ -85,6 +85,7 @@ class FakeUsers:
 
         They are dealt in turn, so that all targets are had by as many fakes, but for one.
         """
-        most = len(targets) if self.targets is None else min(self.targets, len(targets))
-        indptr = np.concatenate([[0], np.minimum(lengths, most).cumsum()])
+        most = lengths if self.targets else np.maximum(lengths // 2, 1)
+        each = np.minimum(most, min(self.targets or len(targets), len(targets)))
+        indptr = np.concatenate([[0], each.cumsum()])
         return indptr, np.arange(indptr[-1]) % len(targets)

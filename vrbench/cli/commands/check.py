@@ -24,7 +24,7 @@ from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
 from vrbench.core.spec import digest
 from vrbench.report.entries import Entry, ambiguous
 
-SIDES = ("before", "after", "control", "std", "p")
+SIDES = ("before", "after", "control", "random", "std", "p")
 SCALE = 1e-9  # of a difference from zero
 
 

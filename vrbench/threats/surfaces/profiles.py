@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
+from vrbench.attacks.profile.fillers import RandomProfiles
 from vrbench.core.errors import IncompatibleError
 from vrbench.threats.case import Case
 from vrbench.threats.registered import accepted, known
@@ -26,7 +27,8 @@ class Profiles(Surface):
 
     The recommender is trained on what they have beside what real users have. They are never
     ranked: whatever is measured is measured on the real users. No objective is read; the attack
-    says whether targets are pushed or nuked.
+    says whether targets are pushed or nuked. Wherever the clean shop is trained anew as a control,
+    so is one with as many fakes that chose nothing (``RandomProfiles``, same targets and aim).
 
     Example:
         >>> from vrbench import Threat
@@ -70,13 +72,17 @@ class Profiles(Surface):
         assert isinstance(x.attack, ProfileAttack)
         assert isinstance(x.budget, FakeUsers)
         _require_someone(world, case)
-        made = stages.register(x.attack, x.budget, world, case)
-        if made.tensors is None:
+        drawn = RandomProfiles(aim=x.attack.aim)
+        changed = _with_fakes(stages, x.attack, x.budget, world, case)
+        control = _with_fakes(stages, drawn, x.budget, world, case)
+        if changed is None or control is None:
             return Change(world, complete=False)
-        fakes = accepted(made.tensors, world.data.train, made.spec)
-        changed = replace(world, fakes=fakes) if fakes.num_users else world
         whom = x.attack.audience(known(world.data, x.budget), case.items.numpy())
-        return Change(changed, objective=None if whom is None else Segment(case.items, whom))
+        return Change(
+            changed,
+            objective=None if whom is None else Segment(case.items, whom),
+            beside={"random": control},
+        )
 
 
 @dataclass(frozen=True)
@@ -95,6 +101,17 @@ class Segment:
         """Return ``(num_users, n)`` bool: whom each of the attacked ``items`` is to reach."""
         assert torch.equal(items, self.items)
         return torch.from_numpy(self.users)
+
+
+def _with_fakes(
+    stages: Stages, attack: ProfileAttack, budget: FakeUsers, world: World, case: Case
+) -> World | None:
+    """Return ``world`` with fake users, not trained yet; itself without any; None in a dry run."""
+    made = stages.register(attack, budget, world, case)
+    if made.tensors is None:
+        return None
+    fakes = accepted(made.tensors, world.data.train, made.spec)
+    return replace(world, fakes=fakes) if fakes.num_users else world
 
 
 def _require_someone(world: World, case: Case) -> None:
