@@ -23,7 +23,13 @@ TENTHS = 10
 
 
 class ForgedMetric(Metric):
-    """One number of some users' profiles, beside those of all real users; needs fake ones."""
+    """One number of some users' profiles, beside those of all real users; needs fake ones.
+
+    Example:
+        >>> from vrbench.metrics import ForgedMetric, ProfileLength
+        >>> issubclass(ProfileLength, ForgedMetric), ForgedMetric.per
+        (True, 'system')
+    """
 
     per = "system"
     better = "higher"
@@ -45,7 +51,15 @@ class ForgedMetric(Metric):
 
 
 class ProfileLength(ForgedMetric):
-    """Mean number of items of a profile."""
+    """Mean number of items of a profile.
+
+    Example:
+        >>> from vrbench.metrics import ProfileLength
+        >>> from vrbench.testing.world import toy_world
+        >>> train = toy_world().train
+        >>> ProfileLength().compare(train, train) == len(train) / train.num_users
+        True
+    """
 
     name = "profile length"
 
@@ -78,6 +92,13 @@ class PopularityDistance(_Distance):
 
     Items are put in order of popularity and cut into ten parts with a tenth of the real feedback
     each; what is compared is how much of all feedback falls on each part.
+
+    Example:
+        >>> from vrbench.metrics import PopularityDistance
+        >>> from vrbench.testing.world import toy_world
+        >>> train = toy_world().train
+        >>> PopularityDistance(measure="TVD").compare(train, train)
+        0.0
     """
 
     name = "popularity"
@@ -93,7 +114,14 @@ class PopularityDistance(_Distance):
 
 
 class StarDistance(_Distance):
-    """How otherwise fakes rate than real users do; of fakes that give stars only."""
+    """How otherwise fakes rate than real users do; of fakes that give stars only.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.metrics import StarDistance
+        >>> StarDistance(measure="JS").between(torch.tensor([4, 0]), torch.tensor([0, 4]))
+        1.0
+    """
 
     name = "stars"
 
