@@ -11,14 +11,24 @@ from vrbench.cli.commands.audit import _behind, _defences, _largest, audited
 from vrbench.cli.overrides import merged, quoted
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.metrics.base import View
+from vrbench.metrics.view import View
 
 
 def view(ranks):
     empty = torch.zeros(0)
     ranks = torch.tensor(ranks)
     items = torch.tensor([4, 9])
-    return View(empty, ranks.float(), ranks, empty, empty, items, empty, 0, 1)
+    return View(
+        ranking=empty,
+        candidates=empty,
+        relevant_ranks=empty,
+        items=items,
+        scores=ranks.float(),
+        ranks=ranks,
+        labels=empty,
+        source=0,
+        target=1,
+    )
 
 
 def test_what_became_of_an_item_counts_users_who_do_not_have_it():

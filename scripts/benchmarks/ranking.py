@@ -145,7 +145,8 @@ def run_vrbench(chosen, user, item, train, test):
     from vrbench.data.interactions import Interactions
     from vrbench.data.unpictured import unpictured
     from vrbench.metrics import accuracy, ranking
-    from vrbench.metrics.base import Cutoff, Metric, View
+    from vrbench.metrics.base import Cutoff, Metric
+    from vrbench.metrics.view import View
     from vrbench.recommenders.base import Sizes
     from vrbench.recommenders.bpr import BPRMF
     from vrbench.recommenders.ranking import rank

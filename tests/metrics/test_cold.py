@@ -13,9 +13,9 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.data.shuffled import shuffled
 from vrbench.data.splits import hold_out
-from vrbench.metrics.base import View, Views
 from vrbench.metrics.cold import ColdAUC, ColdAUCAmongAll
 from vrbench.metrics.ranking import AUC
+from vrbench.metrics.view import View, Views
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.bpr import BPRMF
 from vrbench.recommenders.controls import Popular, Random

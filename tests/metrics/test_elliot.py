@@ -17,7 +17,8 @@ from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.metrics import accuracy, bias, coverage, diversity, fairness, novelty, rating
-from vrbench.metrics.base import SystemMetric, View
+from vrbench.metrics.base import SystemMetric
+from vrbench.metrics.view import View
 from vrbench.recommenders.ranking import rank
 
 USERS, ITEMS, KEPT = 40, 30, 20

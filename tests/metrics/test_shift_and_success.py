@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import torch
 
-from vrbench.metrics.base import Crafted
 from vrbench.metrics.category import CHR
 from vrbench.metrics.shift import PredictionShift, RankShift
 from vrbench.metrics.success import AimReached, FeatureLoss, Queries, TargetedSuccess
+from vrbench.metrics.view import Crafted
 from vrbench.testing.views import dataset, view
 
 DATA = dataset([(0, 0)], 3, 2)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vrbench.bench.stages import CHUNK
-from vrbench.metrics.base import Crafted
+from vrbench.metrics.view import Crafted
 from vrbench.threats.case import Case
 from vrbench.threats.objectives import Objective
 from vrbench.threats.world import Change

@@ -17,8 +17,8 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
-from vrbench.metrics.base import View
 from vrbench.metrics.ranking import NDCG
+from vrbench.metrics.view import View
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
 from vrbench.recommenders.epochs import VALID_K, EpochRecommender
 from vrbench.recommenders.ranking import rank

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
@@ -12,92 +11,7 @@ from torch import Tensor
 from vrbench.core.errors import ConfigError
 from vrbench.core.spec import Component
 from vrbench.data.dataset import Dataset
-from vrbench.data.interactions import Interactions
-
-
-@dataclass(frozen=True)
-class View:
-    """What is seen when the items look in one way, clean or attacked.
-
-    Ranks count from 1 over the items a user has not seen in train or validation; ties are broken
-    by one fixed random order of the items, so that ids say nothing. ``n`` attacked items, ``T``
-    test interactions in the order of ``dataset.test.items``.
-    """
-
-    ranking: Tensor  # (U, k) int64 item ids, best first; -1 where a user has fewer than k
-    scores: Tensor  # (U, n) float32 scores of the attacked items
-    ranks: Tensor  # (U, n) int64 ranks of the attacked items; 0 where the user has seen the item
-    relevant_ranks: Tensor  # (T,) int64 rank of each test item for its user
-    candidates: Tensor  # (U,) int64 number of items ranked for each user
-    items: Tensor  # (n,) the attacked items
-    labels: Tensor  # (num_items,) int64 the category that the run counts each item under
-    source: int  # the attacked category, an index into labels' names
-    target: int  # the category it should be taken for
-    profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
-    # Of two stages: the attacked items, each alone among a user's candidates.
-    injected_ranks: Tensor | None = None  # (U, n) int32
-    offered_ranks: Tensor | None = None  # (U,) int64 the best test item's, nothing injected; or 0
-    offered: Tensor | None = None  # (U,) int64 number of candidates
-    audience: Tensor | None = None  # (U, n) bool: whom each item is to reach, where that is said
-    relevant_scores: Tensor | None = None  # (T,) float32 score of each test item for its user
-    ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
-    # Among items without training feedback alone; None where the test holds none of them.
-    cold_ranks: Tensor | None = None  # (T,) int64 rank of each test item; 0 if it is a known one
-    cold_candidates: Tensor | None = None  # (U,) int64 number of cold items ranked for each user
-    visual_share: Tensor | None = None  # (U,) float32 share of the scores that pictures decide
-
-
-@dataclass(frozen=True)
-class Crafted:
-    """The attacked pictures, finished as uploaded, and what is made of them; ``n`` items."""
-
-    clean: Tensor  # (n, 3, H, W) float32 in [0, 1]
-    attacked: Tensor  # (n, 3, H, W) float32 in [0, 1]
-    reached: Tensor  # (n,) bool: the adversary's aim, re-checked on the finished picture
-    loss: Tensor  # (n,) float32 loss of the aim there
-    margin: Tensor  # (n,) float32 margin of the aim there; negative is reached
-    predicted: Tensor  # (n,) int64 class by the served extractor, attacked
-    predicted_before: Tensor  # (n,) int64 class by the served extractor, clean
-    vector_before: Tensor  # (n, D) float32 features by the served extractor, clean
-    vector_after: Tensor  # (n, D) float32 features by the served extractor, attacked
-    queries: Tensor  # (n,) int64 questions asked by a black-box attack; 0 for the others
-    target: int | None  # the target among the served extractor's classes; None if it has none
-
-
-@dataclass(frozen=True)
-class Views:
-    """All that one run lets a metric see.
-
-    Attributes:
-        before: the shop before the attack.
-        after: the shop after it; None where nobody attacked.
-        control: the shop before it, its recommender trained anew under another seed; or None.
-        crafted: the attacked pictures, where it was pictures.
-        of_items: whether particular items were attacked, so that what became of them can be told.
-        counts_categories: whether there is a source category to count.
-        random: the shop after as large an attack in which nothing is chosen; or None.
-        fakes: what fake users have, where any were registered.
-    """
-
-    before: View
-    after: View | None = None
-    control: View | None = None
-    crafted: Crafted | None = None
-    of_items: bool = True
-    counts_categories: bool = True
-    random: View | None = None
-    fakes: Interactions | None = None
-
-    @property
-    def shown(self) -> dict[str, View]:
-        """The views there are, by name."""
-        named = {
-            "before": self.before,
-            "control": self.control,
-            "random": self.random,
-            "after": self.after,
-        }
-        return {name: view for name, view in named.items() if view is not None}
+from vrbench.metrics.view import Crafted, View, Views
 
 
 class Metric(Component, ABC):
@@ -110,7 +24,7 @@ class Metric(Component, ABC):
 
     Example:
         >>> from vrbench.metrics import HR
-        >>> from vrbench.metrics.base import Views
+        >>> from vrbench.metrics.view import Views
         >>> from vrbench.testing.views import two_users
         >>> (before, shop), (after, _) = two_users(), two_users(after=True)
         >>> found = HR(k=1).values(Views(before, after), shop)

@@ -5,9 +5,10 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import Cutoff, CutoffMetric, CutoffSystemMetric, View
+from vrbench.metrics.base import Cutoff, CutoffMetric, CutoffSystemMetric
 from vrbench.metrics.coverage import times_listed
 from vrbench.metrics.groups import Groups, head_and_tail
+from vrbench.metrics.view import View
 
 
 class ARP(CutoffMetric):

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import CutoffMetric, View
+from vrbench.metrics.base import CutoffMetric
+from vrbench.metrics.view import View
 
 
 def listed(view: View, top: Tensor) -> Tensor:

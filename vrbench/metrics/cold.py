@@ -5,8 +5,9 @@ from torch import Tensor
 
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.accuracy import others_ahead
-from vrbench.metrics.base import RankMetric, View, Views
+from vrbench.metrics.base import RankMetric
 from vrbench.metrics.ranking import defined, per_user
+from vrbench.metrics.view import View, Views
 
 
 class ColdMetric(RankMetric):
@@ -14,7 +15,7 @@ class ColdMetric(RankMetric):
 
     Example:
         >>> from vrbench.metrics import ColdAUC
-        >>> from vrbench.metrics.base import Views
+        >>> from vrbench.metrics.view import Views
         >>> from vrbench.testing.views import two_users
         >>> view, shop = two_users()
         >>> ColdAUC().applies(Views(view))

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import CutoffMetric, CutoffSystemMetric, View
+from vrbench.metrics.base import CutoffMetric, CutoffSystemMetric
+from vrbench.metrics.view import View
 
 
 def times_listed(top: Tensor, num_items: int) -> Tensor:

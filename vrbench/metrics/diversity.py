@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import CutoffMetric, CutoffSystemMetric, View
+from vrbench.metrics.base import CutoffMetric, CutoffSystemMetric
 from vrbench.metrics.coverage import times_listed
 from vrbench.metrics.ranking import defined
+from vrbench.metrics.view import View
 
 
 class Gini(CutoffSystemMetric):

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import Cutoff, CutoffSystemMetric, View
+from vrbench.metrics.base import Cutoff, CutoffSystemMetric
 from vrbench.metrics.bias import equal_opportunity, statistical_parity
 from vrbench.metrics.coverage import times_listed
 from vrbench.metrics.groups import Groups, item_groups, user_groups
 from vrbench.metrics.ranking import NDCG
+from vrbench.metrics.view import View
 
 
 class _OfItems(Cutoff):

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.accuracy import gains
-from vrbench.metrics.base import CutoffMetric, View
+from vrbench.metrics.base import CutoffMetric
 from vrbench.metrics.ranking import defined, per_user
+from vrbench.metrics.view import View
 
 
 class _Novelty(CutoffMetric):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import SystemMetric, View
+from vrbench.metrics.base import SystemMetric
+from vrbench.metrics.view import View
 
 
 class _Difference(SystemMetric):

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import ShiftMetric, View
+from vrbench.metrics.base import ShiftMetric
+from vrbench.metrics.view import View
 
 
 class PredictionShift(ShiftMetric):

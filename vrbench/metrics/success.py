@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from vrbench.metrics.base import Crafted, CraftMetric
+from vrbench.metrics.base import CraftMetric
+from vrbench.metrics.view import Crafted
 
 
 class TargetedSuccess(CraftMetric):

@@ -1,0 +1,127 @@
+"""What metrics see: a shop as everyone is served by it, and the pictures of an attack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from vrbench.data.interactions import Interactions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lists:
+    """What everyone is shown: their best items among those not seen in train or validation."""
+
+    ranking: Tensor  # (U, k) int64 item ids, best first; -1 where a user has fewer than k
+    candidates: Tensor  # (U,) int64 number of items ranked for each user
+    ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tested:
+    """Where test interactions stand, ``T`` of them in the order of ``dataset.test.items``."""
+
+    relevant_ranks: Tensor  # (T,) int64 rank of each test item for its user
+    relevant_scores: Tensor | None = None  # (T,) float32 score of each test item for its user
+    # Among items without training feedback alone; None where the test holds none of them.
+    cold_ranks: Tensor | None = None  # (T,) int64 rank of each test item; 0 if it is a known one
+    cold_candidates: Tensor | None = None  # (U,) int64 number of cold items ranked for each user
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attacked:
+    """Where the ``n`` attacked items stand with everyone, and whom they are to reach."""
+
+    items: Tensor  # (n,) the attacked items
+    scores: Tensor  # (U, n) float32 scores of the attacked items
+    ranks: Tensor  # (U, n) int64 ranks of the attacked items; 0 where the user has seen the item
+    audience: Tensor | None = None  # (U, n) bool: whom each item is to reach, where that is said
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """Under which categories items are counted."""
+
+    labels: Tensor  # (num_items,) int64 the category that the run counts each item under
+    source: int  # the attacked category, an index into labels' names
+    target: int  # the category it should be taken for
+
+
+@dataclass(frozen=True, kw_only=True)
+class TwoStage:
+    """Where attacked items stand among a user's candidates, each alone; of two stages only."""
+
+    injected_ranks: Tensor | None = None  # (U, n) int32
+    offered_ranks: Tensor | None = None  # (U,) int64 the best test item's, nothing injected; or 0
+    offered: Tensor | None = None  # (U,) int64 number of candidates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Users:
+    """What users are made of."""
+
+    profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
+    visual_share: Tensor | None = None  # (U,) float32 share of the scores that pictures decide
+
+
+@dataclass(frozen=True, kw_only=True)
+class View(Lists, Tested, Attacked, Counted, TwoStage, Users):
+    """What is seen when the items look in one way, clean or attacked.
+
+    Ranks count from 1 over the items a user has not seen in train or validation; ties are broken
+    by one fixed random order of the items, so that ids say nothing.
+    """
+
+
+@dataclass(frozen=True)
+class Crafted:
+    """The attacked pictures, finished as uploaded, and what is made of them; ``n`` items."""
+
+    clean: Tensor  # (n, 3, H, W) float32 in [0, 1]
+    attacked: Tensor  # (n, 3, H, W) float32 in [0, 1]
+    reached: Tensor  # (n,) bool: the adversary's aim, re-checked on the finished picture
+    loss: Tensor  # (n,) float32 loss of the aim there
+    margin: Tensor  # (n,) float32 margin of the aim there; negative is reached
+    predicted: Tensor  # (n,) int64 class by the served extractor, attacked
+    predicted_before: Tensor  # (n,) int64 class by the served extractor, clean
+    vector_before: Tensor  # (n, D) float32 features by the served extractor, clean
+    vector_after: Tensor  # (n, D) float32 features by the served extractor, attacked
+    queries: Tensor  # (n,) int64 questions asked by a black-box attack; 0 for the others
+    target: int | None  # the target among the served extractor's classes; None if it has none
+
+
+@dataclass(frozen=True)
+class Views:
+    """All that one run lets a metric see.
+
+    Attributes:
+        before: the shop before the attack.
+        after: the shop after it; None where nobody attacked.
+        control: the shop before it, its recommender trained anew under another seed; or None.
+        crafted: the attacked pictures, where it was pictures.
+        of_items: whether particular items were attacked, so that what became of them can be told.
+        counts_categories: whether there is a source category to count.
+        random: the shop after as large an attack in which nothing is chosen; or None.
+        fakes: what fake users have, where any were registered.
+    """
+
+    before: View
+    after: View | None = None
+    control: View | None = None
+    crafted: Crafted | None = None
+    of_items: bool = True
+    counts_categories: bool = True
+    random: View | None = None
+    fakes: Interactions | None = None
+
+    @property
+    def shown(self) -> dict[str, View]:
+        """The views there are, by name."""
+        named = {
+            "before": self.before,
+            "control": self.control,
+            "random": self.random,
+            "after": self.after,
+        }
+        return {name: view for name, view in named.items() if view is not None}
