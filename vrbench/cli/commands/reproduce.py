@@ -105,19 +105,17 @@ def reproduced(
     for need in paper.data[chosen]:
         if not need.there:
             raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
-    theirs: list[Cell] = []
-    if paper.reported:
-        files = files_of("reported", conf)
-        theirs = printed(files.get(paper.reported, Path(f"{paper.reported}.yaml")), paper.show)
+    theirs = _theirs(paper, conf)
     told, heads, table = [head], [""], []
     failures: list[str] = []
     for which, sweeps in plan.items():
-        entries: list[Entry] = []
         asked = paper.runs[which][chosen]
-        changed = [o for o in overrides if any(o not in sweep for sweep in asked)]
         wanted = [cells(sweep, conf) for sweep in sweeps]
-        for n, (sweep, count) in enumerate(zip(sweeps, wanted, strict=True)):
-            entries += run(sweep, folder / name / f"{chosen}-{which}-{n}", 0 if read else count)
+        entries = [
+            entry
+            for n, (sweep, count) in enumerate(zip(sweeps, wanted, strict=True))
+            for entry in run(sweep, folder / name / f"{chosen}-{which}-{n}", 0 if read else count)
+        ]
         ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
         heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
@@ -125,13 +123,28 @@ def reproduced(
         if overrides:
             planned = sum(cells(list(sweep), conf) for sweep in asked)
             left += f", {planned} without the overrides"
+        changed = [o for o in overrides if any(o not in sweep for sweep in asked)]
         told += ["", f"{_mark(format)}{which} ({left})", ""]
         told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, changed)]
-        failures += [entry["error"] for entry in entries if "error" in entry]
-        if not read and len(entries) < sum(wanted):
-            failures.append(f"{which}: {sum(wanted) - len(entries)} cells came to no end")
+        failures += _failures(entries, 0 if read else sum(wanted), which)
     text = comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
     return text, failures
+
+
+def _theirs(paper: Paper, conf: Path) -> list[Cell]:
+    """Return what the paper printed; nothing where no table of it can be had."""
+    if not paper.reported:
+        return []
+    files = files_of("reported", conf)
+    return printed(files.get(paper.reported, Path(f"{paper.reported}.yaml")), paper.show)
+
+
+def _failures(entries: Sequence[Entry], wanted: int, which: str) -> list[str]:
+    """Return what failed of the cells of one preset, and how many of ``wanted`` are not there."""
+    found = [entry["error"] for entry in entries if "error" in entry]
+    if len(entries) < wanted:
+        found.append(f"{which}: {wanted - len(entries)} cells came to no end")
+    return found
 
 
 def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
