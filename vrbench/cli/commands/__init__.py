@@ -57,6 +57,7 @@ COMMANDS = {
         Command("audit", "audit", overrides=True),
         Command("design", "design", overrides=True),
         Command("tune", "tune", overrides=True),
+        Command("shop", "shop", overrides=True),
         Command("store", "store"),
         Command("pictures", "pictures"),
         Command("weights", "weights"),

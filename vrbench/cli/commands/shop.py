@@ -1,0 +1,137 @@
+"""Say what is understood of a shop of one's own, and what is odd about it.
+
+FOLDER holds pictures, a product list and a purchase log (dataset=shop), or items.csv and split
+files (dataset=folder). Settings as for a run say which columns are meant. A contact sheet of its
+categories is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from vrbench.cli import output
+from vrbench.cli.composition import Composition
+from vrbench.cli.folders import conf_dir
+from vrbench.core.errors import ConfigError
+from vrbench.report import writing
+from vrbench.report.tables import text
+
+if TYPE_CHECKING:
+    from vrbench.data.dataset import Dataset
+    from vrbench.report.strips import Group
+
+SHOWN, ACROSS = 12, 8  # categories in the table and on the sheet, pictures of each
+YEAR_2300 = 1.05e10  # seconds; times beyond it are counted otherwise
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("action", choices=("check",))
+    parser.add_argument("folder", type=Path, help="of the shop")
+    parser.add_argument("overrides", nargs="*", help="as for a run: dataset.user_column=customer")
+    parser.add_argument("--picture", type=Path, help="the contact sheet (shop.png)")
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Read the shop, print what was understood, draw the sheet; return the exit code."""
+    picture = chosen.picture or Path("shop.png")
+    writing.check(picture)
+    output.show_progress()
+    for line in told(chosen.folder, chosen.overrides, picture):
+        sys.stdout.write(line + "\n")
+    return 0
+
+
+def told(place: Path, overrides: Sequence[str], picture: Path) -> Iterator[str]:
+    """Yield, line by line, what is understood of a shop; draw its contact sheet.
+
+    Args:
+        place: the folder.
+        overrides: settings of the data set, ``dataset=`` among them if another reader is meant.
+        picture: the file of the contact sheet.
+
+    Raises:
+        VRBenchError: if it cannot be read; one line.
+    """
+    from vrbench.data.oddities import oddities
+
+    if not place.is_dir():
+        raise ConfigError(f"no folder {place}")
+    kind = "folder" if (place / "train.tsv").is_file() else "shop"
+    chosen = [f"dataset={kind}", *overrides]
+    composed = Composition([*chosen, "dataset.path=FOLDER"], conf_dir())
+    data: Dataset = composed.make("dataset", {"dataset.path": str(place)})
+    yield from _counts(data)
+    yield from _categories(data)
+    found = list(oddities(data))
+    yield "\n".join(["", *(f"odd: {line}" for line in found)] if found else ["", "nothing is odd"])
+    _sheet(data, picture)
+    more = "".join(f" {shlex.quote(override)}" for override in overrides)
+    yield f"\npictures: {picture}"
+    yield f"next: python -m vrbench dataset={composed.choices['dataset']}" + (
+        f" dataset.path={shlex.quote(str(place))}{more} extractor=photos_standard"
+    )
+
+
+def _counts(data: Dataset) -> Iterator[str]:
+    parts = {"train": data.train, "validation": data.valid, "test": data.test}
+    total = sum(map(len, parts.values()))
+    names = len(set(data.catalogue.categories.tolist()))
+    yield f"{len(data.catalogue)} items with a picture, in {names} categories"
+    yield f"{total} purchases of {data.train.num_users} users{_period(data)}"
+    split = ", ".join(f"{name} {len(part)}" for name, part in parts.items())
+    tested = int((data.test.counts > 0).sum())
+    yield f"split: {split}; {tested} users have a purchase to test on"
+
+
+def _period(data: Dataset) -> str:
+    times = [
+        t for part in (data.train, data.valid, data.test) if (t := part.timestamps) is not None
+    ]
+    if not times or not sum(map(len, times)):
+        return ", at times that are not told"
+    first, last = (float(f(torch.cat([t.double() for t in times]))) for f in (torch.min, torch.max))
+    if not 0 <= first <= last < YEAR_2300:
+        return f", at times {first:g} to {last:g}"
+    begin, end = (datetime.fromtimestamp(t, timezone.utc).date() for t in (first, last))
+    return f", {begin} to {end}"
+
+
+def _categories(data: Dataset) -> Iterator[str]:
+    catalogue = data.catalogue
+    items = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
+    bought = torch.cat([part.items for part in (data.train, data.valid, data.test)])
+    sold = torch.bincount(catalogue.categories[bought], minlength=len(catalogue.names))
+    order = items.argsort(descending=True, stable=True).tolist()[:SHOWN]
+    lines = [[catalogue.names[n], str(int(items[n])), str(int(sold[n]))] for n in order]
+    yield ""
+    yield text(["category", "items", "purchases"], lines)
+    if len(catalogue.names) > SHOWN:
+        yield f"and {len(catalogue.names) - SHOWN} more"
+
+
+def _sheet(data: Dataset, path: Path) -> None:
+    """Draw a few pictures of each of the largest categories."""
+    from vrbench.report.strips import strips
+
+    catalogue = data.catalogue
+    counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
+    lines: list[tuple[str, list[Group]]] = []
+    for n in counts.argsort(descending=True, stable=True).tolist()[:SHOWN]:
+        items = (catalogue.categories == n).nonzero().squeeze(1)
+        if len(items):
+            spread = torch.linspace(0, len(items) - 1, min(ACROSS, len(items))).round().long()
+            some = items[spread]
+            notes = [data.item_ids[i][:12] for i in some.tolist()]
+            lines.append(
+                (f"{catalogue.names[n]} ({len(items)})", [("", catalogue.images[some], notes)])
+            )
+    strips(lines, path, cell=96)
