@@ -131,7 +131,7 @@ def shop(
         >>> bought = [f"{who},{what},2024-05-0{day}" for day, what in enumerate(
         ...     ("cap", "coat", "sock"), 1) for who in ("Ann", "Bob")]
         >>> lines = ["customer,product,date", *bought]
-        >>> _ = (place / "purchases.csv").write_text("\\n".join(lines))
+        >>> _ = (place / "purchases.csv").write_text(chr(10).join(lines))
         >>> mine = shop(path=str(place), size=16)
         >>> mine.user_ids, [mine.item_ids[n] for n in mine.test.items]
         (('Ann', 'Bob'), ['sock', 'sock'])
