@@ -8,7 +8,6 @@ import torch
 from tests.attacks.profile.world import shop
 from vrbench.core.errors import ConfigError
 from vrbench.data.interactions import Interactions
-from vrbench.metrics.base import Views
 from vrbench.metrics.forged import (
     PopularityDistance,
     ProfileLength,
@@ -17,6 +16,7 @@ from vrbench.metrics.forged import (
     of_users,
     total_variation,
 )
+from vrbench.metrics.view import Views
 from vrbench.testing.views import view
 
 # Ten items with a tenth of the feedback each: every item is a part of its own.

@@ -5,8 +5,9 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import CutoffMetric, RankMetric, SystemMetric, View
+from vrbench.metrics.base import CutoffMetric, RankMetric, SystemMetric
 from vrbench.metrics.ranking import NDCG, defined, per_user
+from vrbench.metrics.view import View
 
 
 def hits(view: View, dataset: Dataset, k: int) -> Tensor:

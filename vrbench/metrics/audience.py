@@ -9,7 +9,8 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import CutoffMetric, RankMetric, View
+from vrbench.metrics.base import CutoffMetric, RankMetric
+from vrbench.metrics.view import View
 
 Who = Literal["everyone", "audience", "others"]
 

@@ -16,7 +16,8 @@ from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
-from vrbench.metrics.base import Metric, Views
+from vrbench.metrics.base import Metric
+from vrbench.metrics.view import Views
 
 Measure = Literal["TVD", "JS"]
 TENTHS = 10

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import CutoffMetric, RankMetric, View
+from vrbench.metrics.base import CutoffMetric, RankMetric
+from vrbench.metrics.view import View
 
 
 def per_user(values: Tensor, dataset: Dataset) -> Tensor:

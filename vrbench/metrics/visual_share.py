@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.base import RankMetric, View
+from vrbench.metrics.base import RankMetric
+from vrbench.metrics.view import View
 
 
 class VisualShare(RankMetric):
