@@ -11,41 +11,31 @@ from vrbench.extractors.pretrained import MEAN, STD, Timm, Torchvision
 PIXELS = torch.rand(2, 3, 64, 64, generator=stream(0))
 
 
-@pytest.mark.parametrize(
-    ("arch", "size", "cells"),
-    [
-        ("resnet18", None, 4),
-        ("mobilenet_v3_small", None, 4),
-        ("densenet121", None, 4),
-        ("vgg11", None, 4),
-        ("alexnet", None, 1),
-        ("convnext_tiny", None, 4),
-        ("vit_b_16", 224, 196),
-    ],
+TORCHVISION = (
+    ("resnet18", None, 4),
+    ("mobilenet_v3_small", None, 4),
+    ("densenet121", None, 4),
+    ("vgg11", None, 4),
+    ("alexnet", None, 1),
+    ("convnext_tiny", None, 4),
+    ("vit_b_16", 224, 196),
 )
-def test_torchvision_networks_yield_all_three_in_one_pass(arch, size, cells):
-    network = Torchvision(arch=arch, size=size)
-    network.build(("a", "b", "c"))
-    network.eval()
-    features = network(PIXELS)
-    assert features.logits.shape == (2, 3)
-    assert features.maps.shape[:2] == (2, cells)
-    assert torch.allclose(network.head_module()(features.vector), features.logits, atol=1e-5)
+TIMM = (
+    ("resnet18", None, 4),
+    ("mobilenetv3_small_100", None, 4),
+    ("efficientnet_b0", None, 4),
+    ("convnext_atto", None, 4),
+    ("vit_tiny_patch16_224", 64, 16),
+    ("swin_tiny_patch4_window7_224", 224, 49),
+)
 
 
 @pytest.mark.parametrize(
-    ("arch", "size", "cells"),
-    [
-        ("resnet18", None, 4),
-        ("mobilenetv3_small_100", None, 4),
-        ("efficientnet_b0", None, 4),
-        ("convnext_atto", None, 4),
-        ("vit_tiny_patch16_224", 64, 16),
-        ("swin_tiny_patch4_window7_224", 224, 49),
-    ],
+    ("library", "arch", "size", "cells"),
+    [(Torchvision, *network) for network in TORCHVISION] + [(Timm, *network) for network in TIMM],
 )
-def test_timm_networks_yield_all_three_in_one_pass(arch, size, cells):
-    network = Timm(arch=arch, size=size)
+def test_networks_yield_all_three_in_one_pass(library, arch, size, cells):
+    network = library(arch=arch, size=size)
     network.build(("a", "b", "c"))
     network.eval()
     features = network(PIXELS)

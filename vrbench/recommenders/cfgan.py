@@ -16,7 +16,7 @@ from vrbench.core.memory import require, sizing
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.epochs import EpochRecommender, EpochSettings, descend
+from vrbench.recommenders.epochs import EpochRecommender, EpochSettings, Optimisers, descend
 from vrbench.recommenders.rows import SparseRows, matrix_of
 
 
@@ -117,7 +117,7 @@ class CFGAN(EpochRecommender):
                     drawn = 2 * torch.rand(weight.shape, generator=rng) - 1
                     weight.data.copy_(far * drawn)
 
-    def _optimisers(self) -> list[torch.optim.Optimizer]:
+    def _optimisers(self) -> Optimisers:
         return [
             torch.optim.Adam(self.critic.parameters(), lr=self.critic_lr, foreach=True),
             torch.optim.Adam(self.generator.parameters(), lr=self.lr, foreach=True),
@@ -162,11 +162,7 @@ class CFGAN(EpochRecommender):
         return fooled + self.alpha * wrong + 0.5 * self.l2 * squares(self.generator)
 
     def _epoch(
-        self,
-        train: Interactions,
-        visuals: Visuals,
-        optimisers: list[torch.optim.Optimizer],
-        rng: torch.Generator,
+        self, train: Interactions, visuals: Visuals, optimisers: Optimisers, rng: torch.Generator
     ) -> float:
         if not len(train):
             raise DataError("no user has any item: there is nothing to learn")

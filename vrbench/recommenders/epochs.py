@@ -19,6 +19,7 @@ from vrbench.recommenders.base import History, Recommender
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.room import require_room_to_learn
 
+Optimisers = list[torch.optim.Optimizer]
 VALID_K = 20  # validation is nDCG@20 over the full catalogue
 
 
@@ -187,11 +188,11 @@ class EpochRecommender(Recommender):
             f"the model is left as it was after epoch {epoch - 1}"
         )
 
-    def _optimisers(self) -> list[torch.optim.Optimizer]:
+    def _optimisers(self) -> Optimisers:
         rows = [m.weight for m in self.modules() if isinstance(m, nn.Embedding) and m.sparse]
         known = {id(p) for p in rows}
         dense = [p for p in self.parameters() if id(p) not in known and p.requires_grad]
-        made: list[torch.optim.Optimizer] = []
+        made: Optimisers = []
         if rows:
             made.append(torch.optim.SparseAdam(rows, lr=self.lr))
         if dense:
@@ -199,11 +200,7 @@ class EpochRecommender(Recommender):
         return made
 
     def _epoch(
-        self,
-        train: Interactions,
-        visuals: Visuals,
-        optimisers: list[torch.optim.Optimizer],
-        rng: torch.Generator,
+        self, train: Interactions, visuals: Visuals, optimisers: Optimisers, rng: torch.Generator
     ) -> float:
         total, count = torch.zeros((), device=self.device), 0
         self.train()

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
-from vrbench.recommenders.epochs import descend
+from vrbench.recommenders.epochs import Optimisers, descend
 from vrbench.recommenders.pairwise import half_square
 from vrbench.recommenders.phases import PlayerSettings, TwoPlayers
 from vrbench.recommenders.policy import policy_loss
@@ -109,7 +109,7 @@ class GraphGAN(TwoPlayers):
         super().begin(visuals, rng)
         nn.init.zeros_(self.bias.weight)
 
-    def _optimisers(self) -> list[torch.optim.Optimizer]:
+    def _optimisers(self) -> Optimisers:
         critic = [*self.critic.parameters(), *self.bias.parameters()]
         generator = list(self.generator.parameters())
         if self._pretraining:
@@ -134,9 +134,7 @@ class GraphGAN(TwoPlayers):
         penalty = self.pretrain_l2 * half_square(user, liked, other)
         return (F.softplus(-margin) + penalty).mean()
 
-    def play(
-        self, train: Interactions, optimisers: list[torch.optim.Optimizer], rng: torch.Generator
-    ) -> float:
+    def play(self, train: Interactions, optimisers: Optimisers, rng: torch.Generator) -> float:
         assert self._trees is not None
         learnable(train, rng)  # or there is nothing to learn
         self.train()

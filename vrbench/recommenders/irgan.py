@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.epochs import descend
+from vrbench.recommenders.epochs import Optimisers, descend
 from vrbench.recommenders.pairwise import half_square
 from vrbench.recommenders.phases import PlayerSettings, TwoPlayers
 from vrbench.recommenders.policy import drawn, policy_loss
@@ -103,7 +103,7 @@ class IRGAN(TwoPlayers):
         super().begin(visuals, rng)
         nn.init.zeros_(self.generator.bias.weight)
 
-    def _optimisers(self) -> list[torch.optim.Optimizer]:
+    def _optimisers(self) -> Optimisers:
         wanted = [(self.critic, self.critic_lr), (self.generator, self.lr)]
         if self._pretraining:
             wanted = [(self.generator, self.pretrain_lr)]
@@ -132,9 +132,7 @@ class IRGAN(TwoPlayers):
 
     # the two players ------------------------------------------------------------------------
 
-    def play(
-        self, train: Interactions, optimisers: list[torch.optim.Optimizer], rng: torch.Generator
-    ) -> float:
+    def play(self, train: Interactions, optimisers: Optimisers, rng: torch.Generator) -> float:
         self.train()
         for _ in range(self.critic_steps):
             for batch in self.pairs(train, rng):

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.epochs import EpochRecommender, EpochSettings
+from vrbench.recommenders.epochs import EpochRecommender, EpochSettings, Optimisers
 
 Predictor = Literal["generator", "discriminator"]
 
@@ -138,9 +138,7 @@ class TwoPlayers(EpochRecommender):
         self.steps, self.critic_steps = steps, critic_steps
 
     @abstractmethod
-    def play(
-        self, train: Interactions, optimisers: list[torch.optim.Optimizer], rng: torch.Generator
-    ) -> float:
+    def play(self, train: Interactions, optimisers: Optimisers, rng: torch.Generator) -> float:
         """Let the players take an epoch's steps against each other; return the generator's loss.
 
         Args:
@@ -150,11 +148,7 @@ class TwoPlayers(EpochRecommender):
         """
 
     def _epoch(
-        self,
-        train: Interactions,
-        visuals: Visuals,
-        optimisers: list[torch.optim.Optimizer],
-        rng: torch.Generator,
+        self, train: Interactions, visuals: Visuals, optimisers: Optimisers, rng: torch.Generator
     ) -> float:
         if self._pretraining:
             return super()._epoch(train, visuals, optimisers, rng)

@@ -20,7 +20,7 @@ from vrbench.recommenders.acf import ACF
 from vrbench.recommenders.amr import steepest_rows
 from vrbench.recommenders.base import History, Side, Sizes
 from vrbench.recommenders.dvbpr import DVBPR
-from vrbench.recommenders.epochs import DescentSettings
+from vrbench.recommenders.epochs import DescentSettings, Optimisers
 from vrbench.recommenders.fm import FM
 from vrbench.recommenders.pairwise import PairwiseSettings
 from vrbench.recommenders.scaled import ScaledSettings
@@ -109,7 +109,7 @@ class VBPR2021(VBPR):
             nn.init.trunc_normal_(drawn, std=0.01, a=-0.02, b=0.02, generator=rng)
             weight.data.copy_(drawn)
 
-    def _optimisers(self) -> list[torch.optim.Optimizer]:
+    def _optimisers(self) -> Optimisers:
         weights = (self.user.weight, self.item.weight, self.project.weight)
         rates = (self.lr_user, self.lr_item, self.lr_visual)
         return [
@@ -295,7 +295,7 @@ class FM2021(FM):
         with quiet_adagrad():
             return super().fit(train, valid, visuals, rng)
 
-    def _optimisers(self) -> list[torch.optim.Optimizer]:
+    def _optimisers(self) -> Optimisers:
         return [torch.optim.Adagrad([p], lr=self.lr) for p in self.parameters()]
 
     def side(self, items: Tensor, visuals: Visuals) -> Side:

@@ -10,13 +10,11 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
-import yaml
-
-from vrbench.core.errors import ConfigError, DataError, nearest
-from vrbench.core.files import regular
+from vrbench.core.errors import ConfigError, nearest
 from vrbench.report.identity import besides, size
 from vrbench.report.leaderboard import Entry, columns
 from vrbench.report.order import natural
+from vrbench.report.printed import printed_numbers
 from vrbench.report.writing import write
 
 if TYPE_CHECKING:
@@ -147,9 +145,7 @@ def reported(path: Path) -> list[Curve]:
         MissingDataError: if it is not there.
         DataError: if it is not such a file.
     """
-    regular(path, f"no file {path} of printed numbers")
-    try:
-        told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    with printed_numbers(path) as told:
         return [
             Curve(
                 f"{line['label']} (printed)",
@@ -160,8 +156,6 @@ def reported(path: Path) -> list[Curve]:
             )
             for line in told["lines"]
         ]
-    except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is no file of printed numbers: {error!r}") from error
 
 
 def table(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean, stdev
@@ -73,9 +74,7 @@ def printed(path: Path, show: Show = "value") -> list[Cell]:
         MissingDataError: if it is not there.
         DataError: if it is not such a file.
     """
-    regular(path, f"no file {path} of printed numbers")
-    try:
-        told: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    with printed_numbers(path) as told:
         if show == "change":
             return [
                 Cell(line["cell"] | {"eps": f"{eps:g}"}, told["metric"], float(change))
@@ -83,6 +82,19 @@ def printed(path: Path, show: Show = "value") -> list[Cell]:
                 for eps, change in zip(line["eps"], line["change"], strict=True)
             ]
         return [cell for table in told["tables"] for cell in _of_table(table)]
+
+
+@contextmanager
+def printed_numbers(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield what a file of ``conf/reported`` holds, to be read inside.
+
+    Raises:
+        MissingDataError: if it is not there.
+        DataError: if it is not such a file, or what is looked for is not in it.
+    """
+    regular(path, f"no file {path} of printed numbers")
+    try:
+        yield yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is no file of printed numbers: {error!r}") from error
 

@@ -132,6 +132,16 @@ class Surface(Component, ABC):
         if not (isinstance(x.attack, self.attacks) and isinstance(x.budget, self.budgets)):
             raise IncompatibleError(self.goes_with)
 
+    @classmethod
+    def refuse(cls, x: Experiment) -> None:
+        """Raise if a part of ``x`` belongs to this surface, on behalf of another one.
+
+        Raises:
+            IncompatibleError: says what goes with what.
+        """
+        if isinstance(x.attack, cls.attacks) or isinstance(x.budget, cls.budgets):
+            raise IncompatibleError(cls.goes_with)
+
     @abstractmethod
     def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
         """Return what the adversary makes of ``world``, in which the recommender is trained."""

@@ -36,16 +36,6 @@ class Parameters(Surface):
         "attack=embedding_fgsm budget=embedding_05, and only so"
     )
 
-    @classmethod
-    def refuse(cls, x: Experiment) -> None:
-        """Raise if a part of ``x`` belongs to this surface, on behalf of another one.
-
-        Raises:
-            IncompatibleError: says what goes with what.
-        """
-        if isinstance(x.attack, cls.attacks) or isinstance(x.budget, cls.budgets):
-            raise IncompatibleError(cls.goes_with)
-
     def check(self, x: Experiment) -> None:
         Profiles.refuse(x)
         super().check(x)

@@ -46,16 +46,6 @@ class Profiles(Surface):
     told = "{items} items, {source}, and the profiles of fake users"
     of_items = True
 
-    @classmethod
-    def refuse(cls, x: Experiment) -> None:
-        """Raise if a part of ``x`` belongs to this surface, on behalf of another one.
-
-        Raises:
-            IncompatibleError: says what goes with what.
-        """
-        if isinstance(x.attack, cls.attacks) or isinstance(x.budget, cls.budgets):
-            raise IncompatibleError(cls.goes_with)
-
     def check(self, x: Experiment) -> None:
         super().check(x)
         if not x.poisons:
