@@ -12,6 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 
 import vrbench
 from vrbench.cli.axes import PARTS, name_of
+from vrbench.cli.changed import changed_settings
+from vrbench.cli.folders import conf_dir
 
 if TYPE_CHECKING:
     from vrbench.bench.result import Result
@@ -25,15 +27,19 @@ def asked(cfg: DictConfig) -> dict[str, Any]:
     from vrbench.report.entries import SCHEMA
 
     running = HydraConfig.get()
-    choices = dict(running.runtime.choices)
+    choices, overrides = dict(running.runtime.choices), list(running.overrides.task)
+    changed = changed_settings(cfg, choices, overrides, conf_dir())
     return {
         "schema": SCHEMA,
         "seed": cfg.seed,
         "extractor_seed": cfg.extractor_seed,
         "sweep": running.callbacks["report"]["sweep"],
         "began": datetime.now(timezone.utc).isoformat(),
-        "overrides": list(running.overrides.task),
-        "parts": {part: {"name": name_of(part, choices)} for part in PARTS},
+        "overrides": overrides,
+        "parts": {
+            part: {"name": name_of(part, choices)} | ({"changed": changed[part]} if changed else {})
+            for part in PARTS
+        },
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from vrbench.core.errors import DataError, MissingDataError, VRBenchError
 from vrbench.core.files import regular
+from vrbench.report.names import label
 from vrbench.report.shape import misshapen
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ def ambiguous(entries: Iterable[Entry]) -> list[str]:
     for entry in entries:
         for part, made in entry["parts"].items():
             if "key" in made:
-                keys[part, made["name"]].add(made["key"])
+                keys[part, label(made)].add(made["key"])
     return [
         f"{part}={name} stands for {len(found)} different settings: give each variant a YAML file "
         "and a name of its own, or name the folders to read"

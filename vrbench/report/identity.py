@@ -14,9 +14,11 @@ from math import isclose, isfinite
 from typing import Any
 
 from vrbench.report.entries import Entry
+from vrbench.report.names import label, shown, text
 
 log = logging.getLogger(__name__)
 MORE = ("scenario", "precision", "metrics")  # tell cells apart as the axes do
+ADVERSARY = ("attack", "budget")  # whose names would lie of a number
 SIDES = ("before", "after", "control", "random")
 Settings = Mapping[str, Any]
 
@@ -40,8 +42,8 @@ def named(entries: Sequence[Entry]) -> list[Entry]:
     """Return the runs under names that stand for one thing each within these runs.
 
     A name that stands for several settings gets those in which they differ: ``linf_8`` becomes
-    ``linf_8 eps=8`` and ``linf_8 eps=32``. Precision and the settings of metrics become parts of
-    the run.
+    ``linf_8 eps=8`` and ``linf_8 eps=32``. An attack or a budget of which a setting was changed is
+    called so in any case. Precision and the settings of metrics become parts of the run.
     """
     told = [_with_more(entry) for entry in entries]
     _name_metrics(told)
@@ -80,7 +82,7 @@ def besides(part: Mapping[str, Any], setting: str) -> str:
     told = part.get("settings")
     if told is None:
         return re.sub(r"[\d.]+", "", str(part.get("choice", part.get("name", ""))))
-    return _text({name: _shown(value) for name, value in sorted(told.items()) if name != setting})
+    return text({name: shown(value) for name, value in sorted(told.items()) if name != setting})
 
 
 def _with_more(entry: Entry) -> Entry:
@@ -99,7 +101,7 @@ def _name_metrics(entries: Sequence[Entry]) -> None:
     for entry in entries:
         told = entry.get("metrics") or {}
         of = {
-            column: _text(names[told[column]["key"]])
+            column: text(names[told[column]["key"]])
             for column, names in mixed.items()
             if column in told
         }
@@ -121,7 +123,9 @@ def _name_settings(entries: Sequence[Entry], part: str) -> None:
         if len(by_key) > 1 and made.get("key") is not None:
             differing = _differences(by_key)[made["key"]]
             made["choice"], made["differing"] = made["name"], differing
-            made["name"] = f"{made['name']} {_text(differing)}".rstrip()
+            made["name"] = f"{made['name']} {text(differing)}".rstrip()
+        elif part in ADVERSARY:
+            made["name"], made["changed"] = label(made), {}
 
 
 def _settings(entry: Entry, part: str) -> Settings:
@@ -141,23 +145,13 @@ def _differences(by_key: Mapping[str, Settings]) -> dict[str, dict[str, str]]:
     Where they do not tell all things apart, the beginning of the key does, as ``#``.
     """
     names = sorted({name for told in by_key.values() for name in told})
-    differing = [n for n in names if len({_shown(told.get(n)) for told in by_key.values()}) > 1]
+    differing = [n for n in names if len({shown(told.get(n)) for told in by_key.values()}) > 1]
     texts = {
-        key: {name: _shown(told[name]) for name in differing if name in told}
+        key: {name: shown(told[name]) for name in differing if name in told}
         for key, told in by_key.items()
     }
-    clear = len({_text(told) for told in texts.values()}) == len(texts)
+    clear = len({text(told) for told in texts.values()}) == len(texts)
     return texts if clear else {key: told | {"#": key[:8]} for key, told in texts.items()}
-
-
-def _text(differing: Mapping[str, str]) -> str:
-    return " ".join(f"#{v}" if name == "#" else f"{name}={v}" for name, v in differing.items())
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, bool | None):
-        return {None: "null", True: "true", False: "false"}[value]
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _once(entries: Sequence[Entry]) -> list[int]:

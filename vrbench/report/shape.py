@@ -63,6 +63,7 @@ _PART = {
     "name": _text,
     "key": _maybe(_text),
     "component": _maybe(_text),
+    "changed": _maybe(lambda value: isinstance(value, dict)),
     "settings": _maybe(lambda value: isinstance(value, dict)),
     "norm": _maybe(_text),
     "eps": _any_of(_SCALAR, _measured),  # pages say what is no number

@@ -16,6 +16,7 @@ import torch
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.cli.axes import PARTS, name_of
+from vrbench.cli.changed import changed_settings
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.instantiation import make
@@ -23,6 +24,7 @@ from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
 from vrbench.core.spec import digest
 from vrbench.report.entries import Entry, ambiguous
+from vrbench.report.names import label
 
 SIDES = ("before", "after", "control", "random", "std", "p")
 SCALE = 1e-9  # of a difference from zero
@@ -98,7 +100,7 @@ def _label(path: Path, entry: Entry) -> str:
 
 
 def _names(entry: Entry) -> str:
-    return " ".join(str(entry["parts"].get(part, {}).get("name")) for part in PARTS)
+    return " ".join(label(entry["parts"].get(part) or {"name": None}) for part in PARTS)
 
 
 class _Keys:
@@ -122,6 +124,8 @@ class _Keys:
         for name in ("seed", "extractor_seed"):
             if entry.get(name) != composed.cfg[name]:
                 yield f"{name} {entry.get(name)}, and its overrides say {composed.cfg[name]}"
+        told_of = entry.get("overrides", [])
+        changed = changed_settings(composed.cfg, composed.choices, told_of, conf_dir())
         for part in PARTS:
             told = entry["parts"].get(part, {})
             name = name_of(part, composed.choices)
@@ -143,6 +147,8 @@ class _Keys:
                         f"{part}={name} has the key {told['key']}, and its settings give {key}: "
                         "edited, or of another version"
                     )
+                elif told.get("changed") not in (None, (changed or {}).get(part)):
+                    yield f"{part}={label(told)}, and its overrides change something else"
 
     def _digest(self, composed: Composition, part: str) -> str:
         known = part, composed.yaml(part, {})

@@ -1,0 +1,64 @@
+"""In which settings a cell differs from the choices it is named by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from vrbench.cli.axes import PARTS
+from vrbench.cli.folders import own_dir
+from vrbench.core.spec import flat
+
+Changed = dict[str, dict[str, Any]]
+
+
+def changed_settings(
+    cfg: DictConfig, choices: Mapping[str, str], overrides: Sequence[str], conf: Path
+) -> Changed | None:
+    """Return by part the settings, by dotted key, that are not those of the choice made for it.
+
+    Whether the command line, an experiment or a preset changed them. None where the choices cannot
+    be composed by themselves, and so nothing can be told.
+
+    Args:
+        cfg: as composed.
+        choices: by group, as Hydra has them.
+        overrides: of the command line.
+        conf: the shipped folder.
+    """
+    wholes = [choices.get(group) for group in ("experiment", "preset")]
+    if not any(wholes) and not any("." in o.partition("=")[0].partition("@")[0] for o in overrides):
+        return {part: {} for part in PARTS}
+    added = {o.partition("=")[0] for o in overrides if o.startswith("+")}
+    chosen = tuple(
+        f"{'+' if f'+{group}' in added else ''}{group}={name}"
+        for group, name in sorted(choices.items(), key=lambda choice: choice[0].count("."))
+        if group in PARTS or group.partition("@")[2].partition(".")[0] in PARTS
+    )
+    default = _as_chosen(chosen, conf, own_dir())
+    return None if default is None else {part: _differing(cfg, default, part) for part in PARTS}
+
+
+@cache
+def _as_chosen(chosen: tuple[str, ...], conf: Path, own: Path | None) -> DictConfig | None:
+    """Return what choices are by themselves."""
+    del own  # part of the key: what is composed depends on it
+    running = GlobalHydra.instance().is_initialized()  # inside of a cell
+    with nullcontext() if running else initialize_config_dir(str(conf), version_base="1.3"):
+        try:
+            return compose("run", list(chosen))
+        except HydraException:
+            return None
+
+
+def _differing(cfg: DictConfig, default: DictConfig, part: str) -> dict[str, Any]:
+    now, before = (flat(OmegaConf.to_container(c[part], resolve=True)) for c in (cfg, default))
+    return {key: value for key, value in now.items() if value != before.get(key, KeyError)}
