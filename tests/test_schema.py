@@ -83,9 +83,18 @@ def test_every_range_belongs_to_a_setting_there_is():
         ("seed=abc", "seed: expected int, got 'abc'"),
         ("seed=-1", "seed: expected 0 to 4,294,967,295, got -1"),
         ("extractor_seed=one", "extractor_seed: expected int, got 'one'"),
-        ("save=null", "save: expected a list of lists, model, pictures or splits, got None"),
-        ("save=lists", "save: expected a list of lists, model, pictures or splits, got 'lists'"),
-        ("save=[list]", "save: expected some of lists, model, pictures, splits, got 'list'; did"),
+        (
+            "save=null",
+            "save: expected a list of lists, model, pictures, profiles or splits, got None",
+        ),
+        (
+            "save=lists",
+            "save: expected a list of lists, model, pictures, profiles or splits, got 'lists'",
+        ),
+        (
+            "save=[list]",
+            "save: expected some of lists, model, pictures, profiles, splits, got 'list'; did",
+        ),
         ("store=null", "store: expected str, got None"),
         ("store=2026", "store: expected str, got 2026; as text: store=\"'2026'\""),
         ("store=", "store: expected a folder, got an empty name"),

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from vrbench.bench.result import Result
 from vrbench.data.dataset import Dataset
-from vrbench.data.export import write_lists, write_splits
+from vrbench.data.export import write_lists, write_profiles, write_splits
 from vrbench.report.exchange import write_pictures
 from vrbench.report.picture import sheet
 
@@ -20,7 +20,7 @@ def leave_files(
     """Write them; return what there is to look at, and where.
 
     Args:
-        wanted: any of lists, model, pictures, splits.
+        wanted: any of lists, model, pictures, profiles, splits.
         result: of the cell.
         dataset: whose items and users it is about.
         folder: of the run.
@@ -34,6 +34,8 @@ def leave_files(
             state = result.models[part].state_dict()
             kept = {name: value.detach().cpu().contiguous() for name, value in state.items()}
             save_file(kept, folder / f"model_{part}.safetensors")
+    if "profiles" in wanted and result.fakes is not None:
+        write_profiles(folder / "profiles.tsv", result.fakes, dataset)
     if "splits" in wanted:
         write_splits(folder / "splits", dataset)
     return _pictures("pictures" in wanted, result, dataset, folder)

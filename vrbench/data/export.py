@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -44,6 +45,19 @@ def write_splits(folder: Path, dataset: Dataset) -> None:
     _write(inner / "train.tsv", dataset.train, dataset)
     if len(dataset.valid):
         _write(inner / "val.tsv", dataset.valid, dataset)
+
+
+def write_profiles(path: Path, fakes: Interactions, dataset: Dataset) -> None:
+    """Write fake users as lines of user, item, rating, tab-separated, without header.
+
+    They are called ``fake0``, ``fake1``, ..., or, if a real user is called so, with more bars in
+    front. The rating is 1 where fakes give none. ``attack=imported_profiles`` reads it.
+    """
+    prefix = "fake"
+    while any(name.startswith(prefix) for name in dataset.user_ids):
+        prefix = f"_{prefix}"
+    names = tuple(f"{prefix}{n}" for n in range(fakes.num_users))
+    _write(path, fakes, replace(dataset, user_ids=names))
 
 
 def _write(path: Path, part: Interactions, dataset: Dataset) -> None:

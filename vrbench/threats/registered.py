@@ -56,6 +56,7 @@ def known(
         train.ratings.double().numpy() if rated and train.ratings is not None else None,
         data.catalogue.categories.numpy(),
         data.catalogue.names,
+        data.item_ids,
         None if ranking is None else lists,
         None if features is None else looks,
     )

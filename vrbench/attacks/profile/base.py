@@ -76,10 +76,14 @@ class ProfileAttack(Component, ABC):
         """
         if budget.feedback == "implicit":
             shop = replace(shop, stars=None)
-        lengths = budget.lengths(shop, dice)
+        lengths = self.lengths(shop, budget, dice)
         made = self.search(shop, targets, budget, lengths, dice)
         _require(self.name, made, lengths, shop)
         return made
+
+    def lengths(self, shop: Shop, budget: FakeUsers, dice: Dice) -> Ints:
+        """Return the ``(fakes,)`` most items of each."""
+        return budget.lengths(shop, dice)
 
     @abstractmethod
     def search(

@@ -26,6 +26,7 @@ class Shop:
         stars: ``(N,)`` ratings; None where feedback is implicit, or is to be treated so.
         categories: ``(num_items,)`` category of each item.
         names: of the categories.
+        item_ids: the names that items have outside; or empty, then positions are their names.
         lists: from ``(m,)`` users to ``(m, k)``: what the shop recommends to them, -1 past the end.
         features: returns ``(num_items, D)``: what items look like to an extractor.
     """
@@ -36,6 +37,7 @@ class Shop:
     stars: Floats | None = None
     categories: Ints | None = None
     names: tuple[str, ...] = ()
+    item_ids: tuple[str, ...] = ()
     lists: Callable[[Ints], Ints] | None = None
     features: Callable[[], Floats] | None = None
 

@@ -64,7 +64,12 @@ class Profiles(Surface):
         _require_someone(world, case)
         drawn = RandomProfiles(aim=x.attack.aim)
         changed = _with_fakes(stages, x.attack, x.budget, world, case)
-        control = _with_fakes(stages, drawn, x.budget, world, case)
+        as_many = x.budget
+        if changed is not None and changed.fakes is not None:
+            count = changed.fakes.num_users
+            if count != as_many.count(world.real):
+                as_many = replace(as_many, eps=count / world.real)
+        control = _with_fakes(stages, drawn, as_many, world, case)
         if changed is None or control is None:
             return Change(world, complete=False)
         whom = x.attack.audience(known(world.data, x.budget), case.items.numpy())
