@@ -1,6 +1,7 @@
 """Settings are the same under every Python. Nothing here needs torch: `.ci/pythons` runs it."""
 
 import inspect
+import typing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, NamedTuple, TypedDict
@@ -147,6 +148,18 @@ def test_settings_that_are_shared_are_settings_like_any_other():
         made.epochs = 3
     with pytest.raises(ConfigError, match=r"signatures.Long.lr: expected a number, got nan"):
         Long(Inner(), lr=float("nan"))
+
+
+@pytest.mark.parametrize("unpack", {Unpack, getattr(typing, "Unpack", Unpack)})
+def test_whichever_unpack_is_written(unpack):
+    def start(self, **training):
+        given = self.with_defaults(PairTraining, training)
+        self.lr = given["lr"]
+
+    start.__annotations__ = {"training": unpack[PairTraining]}
+    made = type("Own", (Learner,), {"__init__": start, "name": "signatures.Own"})
+    assert list(settings(made)) == ["epochs", "lr", "l2"]
+    assert made(lr=0.3).lr == 0.3
 
 
 def test_a_class_below_has_defaults_of_its_own_and_the_settings_that_it_names():

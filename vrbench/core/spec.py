@@ -61,7 +61,7 @@ class Component:
         own = cls.__dict__.get("__init__")
         written = inspect.signature(own).parameters.values() if own else []
         rest = [p for p in written if p.kind is p.VAR_KEYWORD]
-        if any("Unpack[" not in str(p.annotation) for p in rest):
+        if not all(_is_shared(p.annotation) for p in rest):
             raise TypeError(f"{cls.__name__}.__init__ hides its settings in **kwargs")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -200,10 +200,17 @@ def _shared(target: Any) -> dict[str, Any]:
     for name, p in written.items():
         if p.kind is p.VAR_KEYWORD and p.annotation is not p.empty:
             hint = typing.get_type_hints(constructor, include_extras=True)[name]
-            if typing.get_origin(hint) is Unpack:
+            if _is_shared(hint):
                 (kind,) = typing.get_args(hint)
                 return typing.get_type_hints(kind, include_extras=True)
     return {}
+
+
+def _is_shared(annotation: Any) -> bool:
+    """Whether an annotation of ``**`` names settings, by Python's own ``Unpack`` or a backport."""
+    if isinstance(annotation, str):
+        return "Unpack[" in annotation
+    return typing.get_origin(annotation) in (Unpack, getattr(typing, "Unpack", Unpack))
 
 
 def _refuse_unknown(target: Any, given: Mapping[str, Any]) -> None:
