@@ -26,10 +26,9 @@ from vrbench.report.leaderboard import (
     telling,
     worst,
 )
+from vrbench.report.over_seeds import LEAST, Change, change
 from vrbench.report.page import Head, Picture, Table, Value, measured, picture, render
 from vrbench.report.picture import height_of
-from vrbench.report.significance import of_attacks
-from vrbench.report.tables import probability
 
 SECTIONS = (("worst", "Worst attack"), ("cells", "Every attack"), ("made", "How it was made"))
 ACROSS = (plots.EPS, "SSIM", "LPIPS", "LPIPS_untrained")
@@ -55,7 +54,7 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
         raise ConfigError(f"no run changes {headline}: a page needs runs under attack")
     axes = telling(grid) or list(SHOP)
     same = ", ".join(f"{a} {grid[0].where[a]}" for a in AXES if a not in axes and grid[0].where[a])
-    tested = dict(zip(map(id, grid), of_attacks(grid, headline), strict=True))
+    tested = {id(cell): change(_by_run(cell, headline)) for cell in grid}
     accuracy = _accuracy(entries)
     drawn = _plots(grid, found, headline, accuracy)
     seen, broken = _pictures(grid)
@@ -70,8 +69,8 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
         worst_caption=(
             f"The attack and aim that change {headline} most, per shop and budget; least exposed "
             "first. Means over seeds, ± standard deviation. By chance: mean distance between two "
-            "clean trainings. p: t-test and Wilcoxon over users, attacked against clean, Holm over "
-            f"all {len(grid)} cells of the page; * where both are below .05."
+            "clean trainings. Interval: of the change, 95 % by Student's t over seeds, from "
+            f"{LEAST} seeds on; * where it moved further than a clean retrain of each seed does."
         ),
         cells=_cells_table(grid, axes, chosen(entries, metrics), tested, headline),
         cells_caption="Means over seeds, ± standard deviation; * as above.",
@@ -89,24 +88,24 @@ def _worst_table(
     axes: Sequence[str],
     headline: str,
     accuracy: str | None,
-    tested: dict[int, Any],
+    tested: dict[int, Change],
 ) -> Table:
     named = {"attack": "worst attack", "objective": "its aim"}
     heads = [Head(named.get(axis, axis), axis) for axis in axes] + [Head("of")]
     floored = any(w.floor is not None for w in found)
     heads += [Head(f"{headline} clean"), Head("attacked"), Head("change")]
     heads += [Head("by chance")] * floored
-    heads += [Head("p"), Head("seeds"), *([Head(f"{accuracy} clean")] if accuracy else [])]
+    heads += [Head("interval"), Head("seeds"), *([Head(f"{accuracy} clean")] if accuracy else [])]
     lines = []
     for w in found:
-        change = w.cell.change(headline)
+        moved = w.cell.change(headline)
         lines.append(
             [Value(w.cell.where[axis], kind="name") for axis in axes]
             + [Value(str(w.of), w.of), _mean(w.cell, headline, "before")]
             + [_mean(w.cell, headline, "after")]
-            + [measured(change, _signed(change) + _mark(tested[id(w.cell)]), "headline")]
+            + [measured(moved, _signed(moved) + _mark(tested[id(w.cell)]), "headline")]
             + [measured(w.floor)] * floored
-            + [_p(tested[id(w.cell)]), Value(str(w.cell.runs))]
+            + [_interval(tested[id(w.cell)]), Value(str(w.cell.runs))]
             + ([_mean(w.cell, accuracy, "before")] if accuracy else [])
         )
     return Table(heads, lines)
@@ -116,7 +115,7 @@ def _cells_table(
     grid: Sequence[Cell],
     axes: Sequence[str],
     metrics: Sequence[str],
-    tested: dict[int, Any],
+    tested: dict[int, Change],
     headline: str,
 ) -> Table:
     shown = [(m, side, head) for m in metrics for side, head in sides(grid, m)]
@@ -205,11 +204,22 @@ def _signed(change: float | None) -> str:
     return "-" if change is None else f"{change:+.3g}"
 
 
-def _mark(p: tuple[float, float] | None) -> str:
-    return " *" if p is not None and max(p) < 0.05 else ""
+def _mark(found: Change) -> str:
+    return " *" if found.beyond else ""
 
 
-def _p(p: tuple[float, float] | None) -> Value:
-    if p is None:
+def _interval(found: Change) -> Value:
+    if found.by is None:
         return measured(None)
-    return measured(max(p), " / ".join(probability(v) for v in p))
+    return measured(found.by.low, f"{_signed(found.by.low)} to {_signed(found.by.high)}")
+
+
+def _by_run(cell: Cell, metric: str) -> dict[tuple[int, str], tuple[float, float, float | None]]:
+    """Return the number clean, attacked and retrained of every run that has both."""
+    found = {}
+    for entry in cell.entries:
+        row = next((r for r in entry.get("rows", []) if r["metric"] == metric), None)
+        if row is not None and row["before"] is not None and row["after"] is not None:
+            one, other = seeds(entry)
+            found[one, f"{other} {cell.pictures}"] = row["before"], row["after"], row.get("control")
+    return found

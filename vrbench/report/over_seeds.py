@@ -112,6 +112,41 @@ def effect(base: Cell, attacked: Cell, retrained: Cell | None, among: set[Run]) 
     return Effect(rose, ratio, at_most)
 
 
+@dataclass(frozen=True)
+class Change:
+    """How far a cell's number moved, over seeds.
+
+    Attributes:
+        by: attacked minus clean, with its 95 % interval; None for fewer than ``LEAST`` seeds.
+        beyond: whether it moved further than training again moves it; None where that is untold:
+            too few seeds, or a run without a clean retrain.
+    """
+
+    by: Interval | None
+    beyond: bool | None
+
+
+def change(rows: Mapping[Run, tuple[float, float, float | None]]) -> Change:
+    """Return how far a number moved.
+
+    It moved beyond chance if neither the interval of attacked minus clean nor that of attacked
+    minus retrained holds zero, both on the same side, and the mean change exceeds the mean distance
+    between clean and retrained. So noise that moves a fixed model a little comes out as nothing.
+
+    Args:
+        rows: clean, attacked and, where it was made, retrained: by seed and pair.
+    """
+    by = interval({run: after - before for run, (before, after, _) in rows.items()})
+    again = {run: (before, after, r) for run, (before, after, r) in rows.items() if r is not None}
+    if by is None or len(again) < len(rows):
+        return Change(by, None)
+    beside = interval({run: after - retrained for run, (_, after, retrained) in again.items()})
+    assert beside is not None
+    floor = fmean(abs(retrained - before) for before, _, retrained in again.values())
+    same_side = by.above is not None and by.above == beside.above
+    return Change(by, same_side and abs(by.mean) > floor)
+
+
 def few(runs: Iterable[Run], cell: Cell) -> str:
     """Return why too few runs of a cell are left to count."""
     seeds = len({seed for seed, _ in runs})

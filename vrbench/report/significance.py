@@ -19,7 +19,6 @@ from vrbench.core.errors import ConfigError, DataError, nearest
 from vrbench.core.files import regular
 from vrbench.report.entries import Entry, read
 from vrbench.report.identity import aim, named, seeds
-from vrbench.report.leaderboard import Cell
 from vrbench.report.order import natural
 from vrbench.report.tables import number, probability
 
@@ -132,22 +131,6 @@ def compare(
     ]
 
 
-def of_attacks(
-    cells: Sequence[Cell], metric: str, correction: Correction = "holm"
-) -> list[tuple[float, float] | None]:
-    """Return, per cell, how likely chance alone moves ``metric`` as far as the attack does.
-
-    Two-sided p-values of the paired t-test and of Wilcoxon's signed ranks over users, means over
-    seeds, attacked against clean; corrected for the number of cells. None for a cell whose runs
-    have no value per user on both sides, or left none behind.
-    """
-    pairs = [_both_sides(cell, metric) for cell in cells]
-    p = [_tested(*pair)[2:] for pair in pairs if pair is not None]
-    by_test = [corrected([values[n] for values in p], correction) for n in (0, 1)]
-    found = iter(zip(*by_test, strict=True))
-    return [None if pair is None else next(found) for pair in pairs]
-
-
 def corrected(p: Sequence[float], correction: Correction) -> list[float]:
     """Return p-values corrected for their number.
 
@@ -202,26 +185,6 @@ def _where(entry: Entry, side: Side, metric: str) -> tuple[str, ...]:
     parts = OF_MODEL if side == "before" else (*OF_MODEL, *OF_ATTACK)
     names = (entry["parts"].get(part, {}).get("name", "") for part in parts)
     return (*names, entry["parts"]["metrics"]["of"].get(metric, ""), aim(entry))
-
-
-def _both_sides(cell: Cell, metric: str) -> tuple[Sample, Sample] | None:
-    """Return the cell's users attacked and clean."""
-    sides: tuple[list[Values], list[Values]] = ([], [])
-    for entry in cell.entries:
-        file = Path(entry["folder"]) / "values.safetensors"
-        row = next((r for r in entry.get("rows", []) if r["metric"] == metric), None)
-        if row is None or row["per"] != "user" or row["after"] is None or row["before"] is None:
-            return None
-        if not file.is_file():
-            return None
-        values = load_file(file)
-        for side, kept in zip(("after", "before"), sides, strict=True):
-            kept.append(values[f"{metric}/{side}"].astype(np.float64))
-    after, before = (
-        Sample(label, np.mean(kept, axis=0), cell.seeds)
-        for label, kept in zip(("attacked", "clean"), sides, strict=True)
-    )
-    return after, before
 
 
 def _tested(a: Sample, b: Sample) -> tuple[Values, Values, float, float]:

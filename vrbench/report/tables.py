@@ -124,12 +124,13 @@ FORMATS = {"text": text, "markdown": markdown, "csv": comma_separated, "latex": 
 def result_table(entry: dict[str, Any], title: str) -> str:
     """Return the rows of one run as a table for a terminal.
 
-    An arrow marks the way that is bad for the shop: what an attack tries to do.
+    "p (users)" is a paired t-test over users with model and pictures held fixed: it says nothing of
+    another seed, as the clean retrain does.
     """
     if all(row["after"] is None for row in entry["rows"]):
         lines = [[row["metric"], number(row["before"]), str(row["n"])] for row in entry["rows"]]
         return f"{title}\n\n{text(['metric', 'value', 'n'], lines)}"
-    heads = ["metric", "clean", "attacked", "change", "p"]
+    heads = ["metric", "clean", "attacked", "change", "p (users)"]
     has_control = any(row["control"] is not None for row in entry["rows"])
     heads += ["retrained"] if has_control else []
     has_random = any(row.get("random") is not None for row in entry["rows"])
