@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from typing_extensions import Unpack
 
+from vrbench.core.descent import DescentSettings
 from vrbench.core.errors import DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.seeds import stream
@@ -50,6 +52,8 @@ class Denoised(Purified):
 
     paper = "Merra et al., SIGIR 2023"
 
+    defaults = DescentSettings(epochs=40, batch_size=32, lr=0.005)
+
     def __init__(
         self,
         inner: Extractor,
@@ -58,10 +62,10 @@ class Denoised(Purified):
         eps: float = 8.0,
         steps: int = 3,
         pixels: float = 0.1,
-        epochs: int = 40,
-        batch_size: int = 32,
-        lr: float = 0.005,
+        **descent: Unpack[DescentSettings],
     ) -> None:
+        given = self.with_defaults(DescentSettings, descent)
+        epochs, batch_size, lr = given["epochs"], given["batch_size"], given["lr"]
         self.refuse_if(
             min(width, steps, epochs, batch_size) < 1 or min(eps, lr) <= 0 or pixels < 0,
             "width, steps, epochs, batch_size >= 1, eps, lr > 0 and pixels >= 0",

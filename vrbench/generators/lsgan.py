@@ -6,7 +6,9 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
+from vrbench.core.descent import DescentSettings
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.placement import Placed
 from vrbench.core.spec import Component
@@ -56,6 +58,8 @@ class LSGAN(Component, Placed):
 
     paper = "Kang et al., ICDM 2017"
 
+    defaults = DescentSettings(epochs=300, batch_size=16, lr=0.0004)
+
     def __init__(
         self,
         *,
@@ -64,15 +68,15 @@ class LSGAN(Component, Placed):
         kernel: int = 4,
         normalised: bool = False,
         latent: int = 64,
-        epochs: int = 300,
-        batch_size: int = 16,
-        lr: float = 0.0004,
         discriminator_lr: float = 0.0008,
         average: float = 0.998,
         shift: float = 0.125,
         mirror: bool = True,
+        **descent: Unpack[DescentSettings],
     ) -> None:
         super().__init__()
+        given = self.with_defaults(DescentSettings, descent)
+        epochs, batch_size, lr = given["epochs"], given["batch_size"], given["lr"]
         if size < 16 or size & (size - 1):
             raise ConfigError(f"LSGAN.size: expected a power of two from 16, got {size}")
         if kernel not in (3, 4):

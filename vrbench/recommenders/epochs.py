@@ -6,11 +6,12 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from typing import ClassVar, TypedDict
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from vrbench.core.descent import DescentSettings
 from vrbench.core.errors import DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.visuals import Visuals
@@ -21,14 +22,6 @@ from vrbench.recommenders.room import require_room_to_learn
 
 Optimisers = list[torch.optim.Optimizer]
 VALID_K = 20  # validation is nDCG@20 over the full catalogue
-
-
-class DescentSettings(TypedDict, total=False):
-    """How a model descends."""
-
-    epochs: int  # most epochs of training
-    batch_size: int  # rows of a step
-    lr: float  # learning rate
 
 
 class EpochSettings(DescentSettings, total=False):

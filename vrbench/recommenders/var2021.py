@@ -14,13 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
+from vrbench.core.descent import DescentSettings
 from vrbench.core.visuals import Overlay, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.acf import ACF
 from vrbench.recommenders.amr import steepest_rows
 from vrbench.recommenders.base import History, Side, Sizes
 from vrbench.recommenders.dvbpr import DVBPR
-from vrbench.recommenders.epochs import DescentSettings, Optimisers
+from vrbench.recommenders.epochs import Optimisers
 from vrbench.recommenders.fm import FM
 from vrbench.recommenders.pairwise import PairwiseSettings
 from vrbench.recommenders.scaled import ScaledSettings

@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vrbench.core.descent import DescentSettings
 from vrbench.core.dropout import seed_dropout
 from vrbench.core.errors import ConfigError, DataError, DivergedError
 from vrbench.core.progress import progress
@@ -23,12 +24,9 @@ EPS, STEPS = 4 / 255, 10  # of the robust accuracy that every regime reports
 Classify = Callable[[Tensor], Tensor]
 
 
-class RegimeSettings(TypedDict, total=False):
+class RegimeSettings(DescentSettings, total=False):
     """How a network is taught; see ``Regime``."""
 
-    epochs: int
-    batch_size: int
-    lr: float
     weight_decay: float
     part: Literal["all", "head"]
 
