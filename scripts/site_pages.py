@@ -29,9 +29,10 @@ KINDS = {  # title: the files whose classes, and functions that return a data se
 }
 AXES_HEAD = """# Axes
 
-A folder of `conf/` is an axis, a file in it is a choice. This page is what
-`python -m vrbench list` says: the class behind each choice, its paper, what an adversary must know
-and how many forward and backward passes a picture takes at most.
+A folder of `conf/` is an axis, a file in it or a row of its table is a
+[choice](configuration.md). This page is what `python -m vrbench list` says: the class behind each
+choice, its paper, what an adversary must know and how many forward and
+backward passes a picture takes at most.
 
 """
 

@@ -17,7 +17,7 @@ from vrbench.cli.variants import choice_names
 
 ROOT = Path(__file__).parents[1]
 AXES = ("dataset", "extractor", "recommender", "attack", "budget", "objective", "scenario")
-AXES += ("threat", "metrics", "machine", "preset", "experiment")
+AXES += ("metrics", "threat", "machine", "preset", "experiment")
 
 
 def asked(*arguments, **settings):

@@ -1,4 +1,4 @@
-"""How far pictures, features, tables may change, and how many fake users there may be."""
+"""What may change, and how far: pixels, users."""
 
 from vrbench.core.lazy import components as _components
 

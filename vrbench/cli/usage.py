@@ -20,7 +20,8 @@ usage: vrbench [AXIS=CHOICE ...] [AXIS.SETTING=VALUE ...]
        vrbench COMMAND ...                    `vrbench COMMAND --help` says more
 
 Without a command one attack on one shop is measured. A run takes one choice of
-each axis; a folder of conf/ is an axis, a file in it a choice:
+each axis; a folder of conf/ is an axis, and its choices are files there or rows
+of conf/variants/AXIS.yaml:
 
   axis         unless told   choices
 """

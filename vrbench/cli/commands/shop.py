@@ -1,4 +1,4 @@
-"""Say what is understood of a shop of one's own, and what is odd about it.
+"""Say what is understood of a shop of one's own, and what is odd.
 
 FOLDER holds pictures, a product list and a purchase log (dataset=shop), or items.csv and split
 files (dataset=folder). Settings as for a run say which columns are meant. A contact sheet of its
