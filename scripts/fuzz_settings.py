@@ -30,7 +30,7 @@ VALUES: tuple[Any, ...] = (
     *(math.nan, math.inf, -math.inf, 0, -1, 1.5, 10**9, -(10**9), 10**12, 1e12, 1e300, 2**64),
     *(True, False, None, "", "abc", "nan", "1", "a" * 2000, "..", "/dev/zero", "\N{SNOWMAN}"),
     *([], [1], ["a"], [math.nan], {}, {"a": 1}, {"_target_": "os.system"}),
-    *({"_target_": 7}, {"_target_": "vrbench.attacks.pgd.PGD"}),
+    *({"_target_": 7}, {"_target_": "vrbench.attacks.gradient.pgd.PGD"}),
 )
 OUTCOMES = ("clear line", "accepted", "traceback", "endless")
 SECONDS = 60  # a busy machine imports a library for that long

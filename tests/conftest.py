@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from vrbench.extractors.colour import Colour
+from vrbench.extractors.toy import Colour
 from vrbench.testing.world import toy_world
 
 torch.set_num_threads(1)

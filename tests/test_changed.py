@@ -6,9 +6,9 @@ import pytest
 
 from vrbench.cli.changed import changed_settings
 from vrbench.config import Composition
-from vrbench.report.entries import ambiguous
 from vrbench.report.identity import named
 from vrbench.report.names import label
+from vrbench.report.run_records import ambiguous
 
 CONF = Path(__file__).parents[1] / "conf"
 

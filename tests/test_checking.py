@@ -11,7 +11,7 @@ import pytest
 
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.check import check
-from vrbench.report.entries import read
+from vrbench.report.run_records import read
 
 ROOT = Path(__file__).parents[1]
 TINY = ["dataset.num_items=60", "dataset.num_users=40", "recommender=bprmf", "threat=none"]

@@ -232,7 +232,10 @@ def test_a_search_of_settings_from_the_command_line(tmp_path):
     command += ["machine.threads=1", "--space", "bprmf", "--trials", "2", "--out", "best.yaml"]
     done = vrbench(*command, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "_target_: vrbench.recommenders.bpr.BPRMF" in (tmp_path / "best.yaml").read_text()
+    assert (
+        "_target_: vrbench.recommenders.collaborative.bpr.BPRMF"
+        in (tmp_path / "best.yaml").read_text()
+    )
     wrong = vrbench(*[a.replace("bprmf", "bprmff") for a in command], cwd=tmp_path)
     assert wrong.returncode == 2
     assert wrong.stderr.strip().count("\n") == 0

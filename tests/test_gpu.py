@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.pgd import PGD
-from vrbench.attacks.rows import Rows
+from vrbench.attacks.feature_budget import Rows
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.wrapped import _own_dice
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
@@ -17,20 +17,24 @@ from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
 from vrbench.metrics.category import CHR
 from vrbench.metrics.ranking import AUC
-from vrbench.recommenders.acf import ACF
-from vrbench.recommenders.amr import AMR
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.controls import Popular
-from vrbench.recommenders.deepstyle import DeepStyle
-from vrbench.recommenders.dvbpr import DVBPR
-from vrbench.recommenders.ease import EASE
-from vrbench.recommenders.fm import FM
-from vrbench.recommenders.neighbours import ItemKNN
-from vrbench.recommenders.var2021 import ACF2021, AMR2021, FM2021, VBPR2021
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.recommenders.vnpr import VNPR
-from vrbench.threats.objectives import Misrank, TargetClass
-from vrbench.threats.scenario import Scenario
+from vrbench.recommenders.baselines import Popular
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.collaborative.ease import EASE
+from vrbench.recommenders.collaborative.neighbours import ItemKNN
+from vrbench.recommenders.var2021.acf import ACF2021
+from vrbench.recommenders.var2021.amr import AMR2021
+from vrbench.recommenders.var2021.fm import FM2021
+from vrbench.recommenders.var2021.vbpr import VBPR2021
+from vrbench.recommenders.visual.acf import ACF
+from vrbench.recommenders.visual.amr import AMR
+from vrbench.recommenders.visual.deepstyle import DeepStyle
+from vrbench.recommenders.visual.dvbpr import DVBPR
+from vrbench.recommenders.visual.fm import FM
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.recommenders.visual.vnpr import VNPR
+from vrbench.threats.objectives.misclassification import TargetClass
+from vrbench.threats.objectives.misranking import Misrank
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.threat import Threat
 

@@ -11,6 +11,48 @@ from tests.test_layers import MODULES, ROOT
 from vrbench.cli.targets import find
 from vrbench.moved import MOVED, Moved
 
+EARLIER = """
+vrbench.attacks.base: Attack BlackBox Classes Oracle TwoSpeed Verdict
+vrbench.attacks.budget: L2 Linf
+vrbench.attacks.parameters: EmbeddingPGD Embeddings ParameterAttack
+vrbench.attacks.pgd: PGD
+vrbench.attacks.rows: Rows
+vrbench.bench.parameters: perturb
+vrbench.bench.stages: craft teach train
+vrbench.cli: conf_dir main
+vrbench.config: Composition choices choose find make
+vrbench.data.boutique: boutique
+vrbench.data.drawing: draw
+vrbench.data.folder: folder shoppers
+vrbench.data.images: Photos
+vrbench.data.rated: ratings
+vrbench.data.sources: source_of
+vrbench.data.splits: hold_out inject
+vrbench.data.strategies: Split Strategy
+vrbench.data.unpictured: amazon movielens
+vrbench.data.var: var
+vrbench.extractors.colour: Colour
+vrbench.extractors.pretrained: Timm Torchvision
+vrbench.extractors.purified: Purified
+vrbench.outcomes: Report
+vrbench.recommenders.pairwise: PairwiseRecommender
+vrbench.recommenders.var2021: ACF2021 AMR2021 DVBPR2021 FM2021 VBPR2021
+vrbench.recommenders.vbpr: VBPR
+vrbench.report.claims: CLAIMS Verdict
+vrbench.report.entries: read
+vrbench.report.leaderboard: load
+vrbench.threats.objectives: MatchFeatures Misrank Objective Promote TargetClass
+vrbench.threats.scenario: Case ColdStart Scenario Threat
+"""
+
+
+@pytest.mark.filterwarnings("ignore:vrbench.* is now :DeprecationWarning")
+@pytest.mark.parametrize("line", EARLIER.split("\n")[1:-1])
+def test_what_people_import_goes_on_being_there(line):
+    home, _, names = line.partition(": ")
+    found = importlib.import_module(home)
+    assert all(getattr(found, name) is not None for name in names.split())
+
 
 @pytest.mark.parametrize("before", MOVED)
 def test_an_earlier_path_is_the_module_of_today_and_a_warning(before):

@@ -12,8 +12,8 @@ from vrbench.cli.commands.reproduce import reproduced
 from vrbench.cli.folders import files_of, overruled, own_first
 from vrbench.cli.trouble import FULL
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.report.claims import CLAIMS
-from vrbench.report.paper import read_paper
+from vrbench.report.claims.registry import CLAIMS
+from vrbench.report.paper_spec import read_paper
 
 CONF = Path(__file__).parents[1] / "conf"
 PAPER = """
@@ -39,7 +39,7 @@ tables: [{heads: [recommender, nDCG@20], rows: [[Popular, 0.75]]}]
 CODE = """
 import os
 import sys
-from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.collaborative.bpr import BPRMF
 
 class Leaves(BPRMF):
     def fit(self, *args, **kwargs):
@@ -63,8 +63,14 @@ def mine(tmp_path, monkeypatch):
         ("tune/vbpr", "recommender.lr: {choices: [0.2]}"),
         ("reproduce/mine", PAPER),
         ("reported/numbers", NUMBERS),
-        ("recommender/leaves", shipped.replace("vrbench.recommenders.bpr.BPRMF", "ending.Leaves")),
-        ("recommender/dies", shipped.replace("vrbench.recommenders.bpr.BPRMF", "ending.Dies")),
+        (
+            "recommender/leaves",
+            shipped.replace("vrbench.recommenders.collaborative.bpr.BPRMF", "ending.Leaves"),
+        ),
+        (
+            "recommender/dies",
+            shipped.replace("vrbench.recommenders.collaborative.bpr.BPRMF", "ending.Dies"),
+        ),
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / f"{name}.yaml").write_text(text)

@@ -17,7 +17,7 @@ SMALL = ["dataset.num_items=120", "dataset.num_users=80", "metrics=fast", "recom
 SMALL += ["extractor.epochs=1", "scenario.min_items=3", "machine.threads=1"]
 CODE = """
 import sys
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.gradient.pgd import PGD
 
 class Raises(PGD):
     def search(self, *args, **kwargs):

@@ -19,8 +19,8 @@ from torch import Tensor
 from typing_extensions import Unpack
 from vrbench.extractors.base import Extractor, Features
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.pairwise import PairwiseSettings
-from vrbench.recommenders.vbpr import VBPR
+from vrbench.recommenders.training.pairwise import PairwiseSettings
+from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.threats.case import Case
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.surfaces.base import Stages
@@ -71,12 +71,12 @@ class OwnFeatures(features.Features):
 from functools import partial
 
 from greys.parts import Brightness, Narrow, OwnFeatures
-from vrbench.attacks.pgd import PGD
-from vrbench.attacks.rows import Rows
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.feature_budget import Rows
 from vrbench.testing.extractors import ExtractorContract
 from vrbench.testing.recommenders import PairwiseContract
 from vrbench.testing.surfaces import SurfaceContract
-from vrbench.threats.objectives import Misrank
+from vrbench.threats.objectives.misranking import Misrank
 from vrbench.threats.threat import Threat
 
 

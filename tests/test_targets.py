@@ -13,8 +13,8 @@ CONF = Path(__file__).parents[1] / "conf"
 MINE = """
 import os
 from os import system
-from vrbench.attacks.pgd import PGD
-from vrbench.data.boutique import boutique
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.data.sources.boutique import boutique
 from vrbench.data.dataset import Dataset
 
 class Mine(PGD):
@@ -70,13 +70,13 @@ def mine(tmp_path, monkeypatch):
         "numpy.load",
         "hydra.utils.instantiate",
         "hydra.utils.get_method",
-        "vrbench.attacks.pgd",
+        "vrbench.attacks.gradient.pgd",
         "vrbench.cli.main",
         "vrbench.cli.outcomes.Report",
         "vrbench.bench.store.Store",
         "vrbench.bench.run.run",
-        "vrbench.data.download.fetched",
-        "vrbench.attacks.pgd.torch.load",
+        "vrbench.data.sources.download.fetched",
+        "vrbench.attacks.gradient.pgd.torch.load",
         "vrbench.data.dataset.Dataset.cold_items",
         "own_parts.os.system",
         "own_parts.system",
@@ -142,13 +142,19 @@ def test_the_traceback_is_shown_when_asked_for(mine, monkeypatch):
 @pytest.mark.parametrize(
     ("overrides", "says"),
     [
-        (["attack._target_=vrbench.recommenders.vbpr.VBPR"], "expected Attack or ParameterAttack"),
-        (["dataset._target_=vrbench.attacks.pgd.PGD"], "dataset._target_: expected Dataset"),
-        (["budget._target_=vrbench.attacks.pgd.PGD"], "expected Budget or Embeddings"),
+        (
+            ["attack._target_=vrbench.recommenders.visual.vbpr.VBPR"],
+            "expected Attack or ParameterAttack",
+        ),
+        (
+            ["dataset._target_=vrbench.attacks.gradient.pgd.PGD"],
+            "dataset._target_: expected Dataset",
+        ),
+        (["budget._target_=vrbench.attacks.gradient.pgd.PGD"], "expected Budget or Embeddings"),
         (["metrics.chr._target_=os.system"], "metrics.chr._target_: os.system is not called"),
-        (["metrics.chr._target_=vrbench.attacks.pgd.PGD"], "expected Metric"),
+        (["metrics.chr._target_=vrbench.attacks.gradient.pgd.PGD"], "expected Metric"),
         (["extractor.network._target_=os.system"], "os.system is not called"),
-        (["extractor.network._target_=vrbench.attacks.pgd.PGD"], "expected Extractor"),
+        (["extractor.network._target_=vrbench.attacks.gradient.pgd.PGD"], "expected Extractor"),
         (["threat=transfer", "threat.surrogate._target_=os.system"], "os.system is not called"),
         (["+attack._args_=[1]"], "attack._args_: settings are given by name"),
         (["+attack._recursive_=false"], "attack._recursive_: settings are given by name"),

@@ -43,9 +43,9 @@ def measure(chosen: argparse.Namespace, path: Path) -> None:
     from vrbench.core.seeds import stream
     from vrbench.core.visuals import Signal, Table
     from vrbench.data.interactions import Interactions
-    from vrbench.recommenders.acf import ACF
     from vrbench.recommenders.base import Sizes
     from vrbench.recommenders.ranking import rank
+    from vrbench.recommenders.visual.acf import ACF
 
     shape = (chosen.items, CELLS, CHANNELS)
     rows = np.lib.format.open_memmap(path, "w+", np.float16, shape)

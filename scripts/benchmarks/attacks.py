@@ -21,15 +21,16 @@ import torch
 from torch import Tensor
 from victim import Logits, arguments, out, peer, victim
 
-from vrbench.attacks.base import Attack, Classes, TwoSpeed, Verdict
+from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import L2, Budget, Linf
-from vrbench.attacks.ddn import DDN
-from vrbench.attacks.deepfool import DeepFool
-from vrbench.attacks.fmn import FMN
-from vrbench.attacks.mifgsm import MIFGSM
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.goal import Classes, TwoSpeed, Verdict
+from vrbench.attacks.gradient.mifgsm import MIFGSM
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.minimum_norm.ddn import DDN
+from vrbench.attacks.minimum_norm.deepfool import DeepFool
+from vrbench.attacks.minimum_norm.fmn import FMN
 from vrbench.core.seeds import Streams
-from vrbench.extractors.swift import swift
+from vrbench.extractors.inference_copy import swift
 
 STEPS = 10
 FREE, FREE_LINF = (norm(eps=float("inf"), store="float") for norm in (L2, Linf))
@@ -86,7 +87,7 @@ def main() -> None:
             if chosen.only.lower() not in entry.name.lower():
                 continue
             if entry.ours is None:
-                out(f"  {entry.name:12} left out: vrbench.attacks.square is not there")
+                out(f"  {entry.name:12} left out: vrbench.attacks.black_box.square is not there")
                 continue
             runs = dict(entry.peers)
             for name, goal in goals.items():
@@ -191,7 +192,9 @@ def _rounds(
 
 def _square(queries: int) -> Attack | None:
     try:
-        made: Attack = importlib.import_module("vrbench.attacks.square").Square(queries=queries)
+        made: Attack = importlib.import_module("vrbench.attacks.black_box.square").Square(
+            queries=queries
+        )
     except ModuleNotFoundError:
         return None
     return made

@@ -18,11 +18,11 @@ from pgd import Target
 from torch import Tensor
 from victim import Logits, arguments, out, peer, victim
 
-from vrbench.attacks.base import TwoSpeed
 from vrbench.attacks.budget import L2
-from vrbench.attacks.cw import CW
+from vrbench.attacks.goal import TwoSpeed
+from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.core.seeds import Streams
-from vrbench.extractors.swift import swift
+from vrbench.extractors.inference_copy import swift
 
 
 def main() -> None:

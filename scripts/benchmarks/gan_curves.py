@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 
-from vrbench.bench.stages import trained
+from vrbench.bench.stages.models import trained
 from vrbench.bench.store import Store
 from vrbench.bench.validation import Validation
 from vrbench.config import Composition

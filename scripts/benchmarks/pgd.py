@@ -16,11 +16,11 @@ import torch
 from torch import Tensor
 from victim import Logits, arguments, out, peer, victim
 
-from vrbench.attacks.base import Verdict
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.core.seeds import Streams
-from vrbench.extractors.swift import swift
+from vrbench.extractors.inference_copy import swift
 
 STEPS, TURNS = 10, 3
 

@@ -143,12 +143,12 @@ def run_vrbench(chosen, user, item, train, test):
     from vrbench.data.dataset import Dataset
     from vrbench.data.images import NoImages
     from vrbench.data.interactions import Interactions
-    from vrbench.data.unpictured import unpictured
+    from vrbench.data.sources.interactions_only import unpictured
     from vrbench.metrics import accuracy, ranking
     from vrbench.metrics.base import Cutoff, Metric
     from vrbench.metrics.view import View
     from vrbench.recommenders.base import Sizes
-    from vrbench.recommenders.bpr import BPRMF
+    from vrbench.recommenders.collaborative.bpr import BPRMF
     from vrbench.recommenders.ranking import rank
 
     torch.set_num_threads(chosen.threads)

@@ -66,7 +66,7 @@ def rate(threads: int) -> float:
     from vrbench.core.visuals import Signal, Table
     from vrbench.data.interactions import Interactions
     from vrbench.recommenders.base import Sizes
-    from vrbench.recommenders.vbpr import VBPR
+    from vrbench.recommenders.visual.vbpr import VBPR
 
     torch.set_num_threads(threads)
     rng = stream(0, "benchmark")

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.store import Store
-from vrbench.data.boutique import boutique
-from vrbench.data.folder import folder
+from vrbench.data.sources.boutique import boutique
+from vrbench.data.sources.folder import folder
 from vrbench.extractors.base import Extractor
-from vrbench.extractors.pretrained import Torchvision
+from vrbench.extractors.pretrained.torchvision_networks import Torchvision
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
 
@@ -46,7 +46,7 @@ def victim(
     """
     data = folder(path=chosen.data) if chosen.data else boutique()
     store, catalogue = Store(Path(chosen.store)), data.catalogue
-    images = stages.develop(store, Machine(), catalogue.images)
+    images = stages.decode_images(store, Machine(), catalogue.images)
     if chosen.network == "small":
         lesson = Standard(SmallCNN(width=24), batch_size=64, epochs=chosen.epochs, lr=0.1)
     else:

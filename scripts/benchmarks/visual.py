@@ -63,8 +63,8 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     data, visuals = features(chosen.store)
 
-    from vrbench.recommenders.amr import AMR
-    from vrbench.recommenders.vbpr import VBPR
+    from vrbench.recommenders.visual.amr import AMR
+    from vrbench.recommenders.visual.vbpr import VBPR
 
     loop = {"l2": 0.03, "epochs": chosen.epochs, "eval_every": 10**6, "patience": 10**6}
     half = chosen.epochs // 2
@@ -101,9 +101,9 @@ def features(store):
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
         cfg = compose("run", overrides=["dataset=clothing_men", "extractor=photos_standard"])
     data, extractor, store = make(cfg.dataset), make(cfg.extractor), Store(Path(store))
-    images = stages.develop(store, Machine(), data.catalogue.images)
+    images = stages.decode_images(store, Machine(), data.catalogue.images)
     served, _ = stages.teach(store, extractor, data.catalogue, images, 0, "cpu")
-    return data, stages.look(store, Machine(), images, served, Signal.VECTOR)
+    return data, stages.extract_features(store, Machine(), images, served, Signal.VECTOR)
 
 
 def fit(make, data, visuals):
@@ -126,7 +126,7 @@ def fit(make, data, visuals):
 def mmrec(data, visuals, epochs):
     """Return seconds and scores of VBPR in MMRec's form, as a plain loop."""
     from vrbench.core.seeds import stream
-    from vrbench.recommenders.sampling import negatives
+    from vrbench.recommenders.training.negative_sampling import negatives
 
     rng, count = stream(0), (data.train.num_users, data.train.num_items)
     f = visuals[torch.arange(count[1])]

@@ -4,9 +4,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vrbench.attacks.adam import AdamPGD
-from vrbench.attacks.base import Verdict
 from vrbench.attacks.budget import Linf
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.gradient.adam import AdamPGD
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, Redder

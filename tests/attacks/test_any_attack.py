@@ -6,23 +6,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.attacks.test_promises import NOT_FINITE, NOT_ONE_PICTURE_EACH, TOO_FAR, Own
-from vrbench.attacks.adam import AdamPGD
+from vrbench.attacks.black_box.gradient_estimation import NES, SPSA
+from vrbench.attacks.black_box.hopskipjump import HopSkipJump
+from vrbench.attacks.black_box.regression import FeatureRegression
+from vrbench.attacks.black_box.square import Square
+from vrbench.attacks.black_box.zoo import ZOO
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.compose import Compose
-from vrbench.attacks.cw import CW
-from vrbench.attacks.ddn import DDN
-from vrbench.attacks.deepfool import DeepFool
-from vrbench.attacks.estimation import NES, SPSA
-from vrbench.attacks.fmn import FMN
-from vrbench.attacks.hopskipjump import HopSkipJump
-from vrbench.attacks.jsma import JSMA
-from vrbench.attacks.lbfgs import LBFGS
-from vrbench.attacks.mifgsm import MIFGSM
+from vrbench.attacks.gradient.adam import AdamPGD
+from vrbench.attacks.gradient.mifgsm import MIFGSM
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.minimum_norm.cw import CW
+from vrbench.attacks.minimum_norm.ddn import DDN
+from vrbench.attacks.minimum_norm.deepfool import DeepFool
+from vrbench.attacks.minimum_norm.fmn import FMN
+from vrbench.attacks.minimum_norm.jsma import JSMA
+from vrbench.attacks.minimum_norm.lbfgs import LBFGS
 from vrbench.attacks.noise import Noise
-from vrbench.attacks.pgd import PGD
-from vrbench.attacks.regression import FeatureRegression
-from vrbench.attacks.square import Square
-from vrbench.attacks.zoo import ZOO
+from vrbench.attacks.semantic.compose import Compose
 from vrbench.core.errors import VRBenchError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import Redder, victim

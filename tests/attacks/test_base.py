@@ -7,16 +7,16 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vrbench.attacks.base import Classes, TwoSpeed, Verdict, classes_of, gradient
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.cw import CW
-from vrbench.attacks.ddn import DDN
-from vrbench.attacks.deepfool import DeepFool
-from vrbench.attacks.fmn import FMN
-from vrbench.attacks.jsma import JSMA
-from vrbench.attacks.lbfgs import LBFGS
-from vrbench.attacks.mifgsm import MIFGSM
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.goal import Classes, TwoSpeed, Verdict, classes_of, gradient
+from vrbench.attacks.gradient.mifgsm import MIFGSM
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.minimum_norm.cw import CW
+from vrbench.attacks.minimum_norm.ddn import DDN
+from vrbench.attacks.minimum_norm.deepfool import DeepFool
+from vrbench.attacks.minimum_norm.fmn import FMN
+from vrbench.attacks.minimum_norm.jsma import JSMA
+from vrbench.attacks.minimum_norm.lbfgs import LBFGS
 from vrbench.core.errors import DivergedError, VRBenchError
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import describe

@@ -6,16 +6,18 @@ import pytest
 import torch
 
 from tests.threats.test_objectives import Dot, Means
-from vrbench.attacks.base import Oracle
+from vrbench.attacks.black_box.gradient_estimation import NES, SPSA
+from vrbench.attacks.black_box.hopskipjump import HopSkipJump
+from vrbench.attacks.black_box.square import Square
+from vrbench.attacks.black_box.zoo import ZOO
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.estimation import NES, SPSA
-from vrbench.attacks.hopskipjump import HopSkipJump
-from vrbench.attacks.square import Square
-from vrbench.attacks.zoo import ZOO
+from vrbench.attacks.oracle import Oracle
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal, Table
-from vrbench.threats.objectives import MatchFeatures, Promote, TargetClass, Untargeted
-from vrbench.threats.scenario import Scenario
+from vrbench.threats.objectives.feature_matching import MatchFeatures
+from vrbench.threats.objectives.misclassification import TargetClass, Untargeted
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.base import Scenario
 
 QUERIES = 300
 ASKING = [

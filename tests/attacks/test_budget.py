@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vrbench.attacks.budget import IMAGENET_STD, L2, Linf
-from vrbench.attacks.rows import Rows
+from vrbench.attacks.feature_budget import Rows
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vrbench.attacks.base import Oracle
 from vrbench.attacks.budget import L2
-from vrbench.attacks.compose import Compose
+from vrbench.attacks.oracle import Oracle
+from vrbench.attacks.semantic.compose import Compose
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, Redder

@@ -4,14 +4,15 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vrbench.attacks.base import Attack, TwoSpeed, Verdict
+from vrbench.attacks.base import Attack
+from vrbench.attacks.black_box.gradient_estimation import NES
+from vrbench.attacks.black_box.square import Square
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.cw import CW
 from vrbench.attacks.ensemble import Ensemble, Ledger
-from vrbench.attacks.estimation import NES
-from vrbench.attacks.mifgsm import MIFGSM
-from vrbench.attacks.pgd import PGD
-from vrbench.attacks.square import Square
+from vrbench.attacks.goal import TwoSpeed, Verdict
+from vrbench.attacks.gradient.mifgsm import MIFGSM
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.spec import describe, digest
@@ -153,8 +154,8 @@ def test_the_bench_keeps_its_queries(world, extractor, tmp_path):
     from vrbench.bench import stages
     from vrbench.bench.machine import Machine
     from vrbench.bench.store import Store
-    from vrbench.threats.objectives import TargetClass
-    from vrbench.threats.scenario import Scenario
+    from vrbench.threats.objectives.misclassification import TargetClass
+    from vrbench.threats.scenario.base import Scenario
 
     catalogue = world.catalogue
     case = Scenario(source="red", target="blue").choose(

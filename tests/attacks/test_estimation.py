@@ -4,9 +4,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vrbench.attacks.base import Oracle, QueryLimitError, Verdict
+from vrbench.attacks.black_box.gradient_estimation import NES, SPSA
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.estimation import NES, SPSA
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.oracle import Oracle, QueryLimitError
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, Redder

@@ -3,20 +3,20 @@ from functools import partial
 import pytest
 import torch
 
-from vrbench.attacks.base import TwoSpeed, Verdict
+from vrbench.attacks.black_box.gradient_estimation import NES
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.cw import CW
-from vrbench.attacks.estimation import NES
-from vrbench.attacks.expected import Expected
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.goal import TwoSpeed, Verdict
+from vrbench.attacks.gradient.eot import Expected
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
-from vrbench.extractors.random import RandomResize
+from vrbench.extractors.defences.random_resize import RandomResize
+from vrbench.extractors.inference_copy import swift
 from vrbench.extractors.small import SmallCNN
-from vrbench.extractors.swift import swift
 from vrbench.testing.attacks import AttackContract, Redder
 from vrbench.threats.case import Case
-from vrbench.threats.objectives import TargetClass
+from vrbench.threats.objectives.misclassification import TargetClass
 
 
 class TestExpected(AttackContract):

@@ -5,7 +5,7 @@ import torch
 
 from tests.generators.test_design import Flat
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.generated import Generated
+from vrbench.attacks.semantic.generated import Generated
 from vrbench.core.errors import DivergedError, IncompatibleError
 from vrbench.core.seeds import Streams
 from vrbench.generators.design import Design

@@ -6,19 +6,21 @@ import pytest
 import torch
 
 from vrbench.attacks.budget import L2
-from vrbench.attacks.ddn import DDN
-from vrbench.attacks.deepfool import DeepFool
-from vrbench.attacks.fmn import FMN
-from vrbench.attacks.jsma import JSMA
-from vrbench.attacks.lbfgs import LBFGS
+from vrbench.attacks.minimum_norm.ddn import DDN
+from vrbench.attacks.minimum_norm.deepfool import DeepFool
+from vrbench.attacks.minimum_norm.fmn import FMN
+from vrbench.attacks.minimum_norm.jsma import JSMA
+from vrbench.attacks.minimum_norm.lbfgs import LBFGS
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
-from vrbench.extractors.colour import Colour
+from vrbench.extractors.toy import Colour
 from vrbench.metrics.success import AimReached
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.threats.objectives import MatchFeatures, Promote, TargetClass, Untargeted
-from vrbench.threats.scenario import Scenario
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.objectives.feature_matching import MatchFeatures
+from vrbench.threats.objectives.misclassification import TargetClass, Untargeted
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.threat import Threat
 
 FAST = {"epochs": 10, "batch_size": 64, "lr": 0.05, "visual_lr": 0.05, "l2": 0.01}

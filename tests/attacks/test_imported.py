@@ -9,7 +9,7 @@ from vrbench.attacks.imported import Imported
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.spec import describe, digest
-from vrbench.report.exchange import write_pictures
+from vrbench.report.picture_dataset import write_pictures
 from vrbench.testing.attacks import AttackContract, Redder
 
 FREE = L2(eps=float("inf"))

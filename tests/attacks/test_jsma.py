@@ -4,9 +4,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vrbench.attacks.base import Verdict
 from vrbench.attacks.budget import L2
-from vrbench.attacks.jsma import JSMA
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.minimum_norm.jsma import JSMA
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, Classified, Redder, victim

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import nn
 
-from vrbench.attacks.base import TwoSpeed, Verdict
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.cw import CW
-from vrbench.attacks.ddn import DDN
-from vrbench.attacks.deepfool import DeepFool
-from vrbench.attacks.fmn import FMN
-from vrbench.attacks.lbfgs import LBFGS
+from vrbench.attacks.goal import TwoSpeed, Verdict
+from vrbench.attacks.minimum_norm.cw import CW
+from vrbench.attacks.minimum_norm.ddn import DDN
+from vrbench.attacks.minimum_norm.deepfool import DeepFool
+from vrbench.attacks.minimum_norm.fmn import FMN
+from vrbench.attacks.minimum_norm.lbfgs import LBFGS
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
-from vrbench.data.colours import colours
+from vrbench.data.sources.colours import colours
 from vrbench.testing.attacks import AttackContract, Classified, Redder, victim
 
 INF = float("inf")

@@ -4,7 +4,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vrbench.attacks.parameters import MSAP_START, EmbeddingNoise, EmbeddingPGD, Embeddings
+from vrbench.attacks.embedding.perturbation import (
+    MSAP_START,
+    EmbeddingNoise,
+    EmbeddingPGD,
+    Embeddings,
+)
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 

@@ -5,16 +5,18 @@ from functools import partial
 import pytest
 import torch
 
-from vrbench.attacks.base import Attack, Oracle, QueryLimitError, Verdict
+from vrbench.attacks.base import Attack
+from vrbench.attacks.black_box.gradient_estimation import NES, SPSA
+from vrbench.attacks.black_box.hopskipjump import HopSkipJump
+from vrbench.attacks.black_box.square import Square
+from vrbench.attacks.black_box.zoo import ZOO
 from vrbench.attacks.budget import L2, Linf
+from vrbench.attacks.embedding.perturbation import EmbeddingPGD, Embeddings, ParameterAttack
 from vrbench.attacks.ensemble import Ensemble
-from vrbench.attacks.estimation import NES, SPSA
-from vrbench.attacks.hopskipjump import HopSkipJump
-from vrbench.attacks.parameters import EmbeddingPGD, Embeddings, ParameterAttack
-from vrbench.attacks.pgd import PGD
-from vrbench.attacks.rows import Rows
-from vrbench.attacks.square import Square
-from vrbench.attacks.zoo import ZOO
+from vrbench.attacks.feature_budget import Rows
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.oracle import Oracle, QueryLimitError
 from vrbench.core.errors import ConfigError, ContractError, DivergedError, VRBenchError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import Redder

@@ -6,10 +6,11 @@ import pytest
 import torch
 from sklearn.linear_model import LinearRegression
 
-from vrbench.attacks.base import Oracle, Verdict
+from vrbench.attacks.black_box.gradient_estimation import NES, SPSA
+from vrbench.attacks.black_box.regression import FeatureRegression, _pulled_back, shortest_fit
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.estimation import NES, SPSA
-from vrbench.attacks.regression import FeatureRegression, _pulled_back, shortest_fit
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.oracle import Oracle
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, Redder, victim

@@ -4,10 +4,11 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vrbench.attacks.base import Oracle, Verdict
+from vrbench.attacks.black_box.square import Square, _pulse, _pulses, _square, _tiles
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.rows import Rows
-from vrbench.attacks.square import Square, _pulse, _pulses, _square, _tiles
+from vrbench.attacks.feature_budget import Rows
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.oracle import Oracle
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, classified_as, victim

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from vrbench.attacks.base import Classes, Verdict
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.goal import Classes, Verdict
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.wrapped import Wrapped
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream

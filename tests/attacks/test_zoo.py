@@ -4,9 +4,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vrbench.attacks.base import Oracle, Verdict
+from vrbench.attacks.black_box.zoo import ZOO, _Blocks
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.zoo import ZOO, _Blocks
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.oracle import Oracle
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, classified_as, victim

@@ -5,12 +5,12 @@ from functools import partial
 import pytest
 
 from tests.bench.test_run import attack, row  # noqa: F401 (a fixture)
+from vrbench.attacks.black_box.regression import FeatureRegression
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.regression import FeatureRegression
 from vrbench.metrics.audience import ItemHR, ItemRank
 from vrbench.metrics.success import AimReached, Queries
-from vrbench.threats.objectives import TargetClass
-from vrbench.threats.promote_to import PromoteTo
+from vrbench.threats.objectives.black_box_promotion import PromoteTo
+from vrbench.threats.objectives.misclassification import TargetClass
 
 METRICS = [
     ItemHR(k=5),

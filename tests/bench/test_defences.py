@@ -7,25 +7,26 @@ import torch
 from safetensors.torch import load_file
 
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.expected import Expected
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.gradient.eot import Expected
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.extractors.colour import Colour
-from vrbench.extractors.denoised import Denoised
-from vrbench.extractors.purified import JPEG, BitDepth
-from vrbench.extractors.random import RandomResize
+from vrbench.extractors.defences.base import JPEG, BitDepth
+from vrbench.extractors.defences.denoiser import Denoised
+from vrbench.extractors.defences.random_resize import RandomResize
 from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.toy import Colour
 from vrbench.extractors.training.standard import Standard
 from vrbench.metrics.shift import PredictionShift
 from vrbench.metrics.success import TargetedSuccess
-from vrbench.recommenders.dvbpr import DVBPR
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.threats.objectives import Promote, TargetClass
-from vrbench.threats.scenario import Scenario
+from vrbench.recommenders.visual.dvbpr import DVBPR
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.objectives.misclassification import TargetClass
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.threat import Threat
 

@@ -5,24 +5,26 @@ import torch
 
 from tests.recommenders.test_dvbpr import FAST
 from vrbench.attacks.budget import L2
-from vrbench.attacks.generated import Generated
-from vrbench.bench.design import Taste, design, opposite_ssim
+from vrbench.attacks.semantic.generated import Generated
+from vrbench.bench.design import design
 from vrbench.bench.machine import Machine
+from vrbench.bench.picture_distance import opposite_ssim
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
+from vrbench.bench.taste import Taste
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
-from vrbench.extractors.colour import Colour
 from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.toy import Colour
 from vrbench.generators.design import Design
 from vrbench.generators.lsgan import LSGAN
 from vrbench.metrics.perceptual import SSIM
 from vrbench.metrics.shift import PredictionShift
 from vrbench.metrics.success import TargetedSuccess
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.dvbpr import DVBPR
-from vrbench.threats.objectives import Promote
-from vrbench.threats.scenario import Scenario
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.visual.dvbpr import DVBPR
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.threat import Threat
 
 
@@ -124,7 +126,7 @@ def test_opposite_ssim_of_equal_pictures_is_nothing():
 
 
 def test_copies_of_what_the_gan_learnt_from_are_seen(world):
-    from vrbench.bench.design import _Nearest
+    from vrbench.bench.picture_distance import Nearest as _Nearest
 
     images, learnt = world.catalogue.images, torch.arange(10)
     near = _Nearest(images, learnt, Colour(), 16)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from vrbench.attacks.budget import Linf
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.noise import Noise
-from vrbench.attacks.pgd import PGD
 from vrbench.attacks.transplant import Transplant
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
@@ -15,16 +15,16 @@ from vrbench.bench.store import Store
 from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
-from vrbench.data.boutique import boutique
-from vrbench.data.colours import colours
-from vrbench.data.dial import appeals, dealt, dial
-from vrbench.extractors.colour import Colour
+from vrbench.data.sources.boutique import boutique
+from vrbench.data.sources.colours import colours
+from vrbench.data.sources.dial import appeals, dealt, dial
 from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.toy import Colour
 from vrbench.extractors.training.standard import Standard
 from vrbench.metrics.category import CHR
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.threats.objectives import TargetClass
-from vrbench.threats.scenario import Scenario
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.objectives.misclassification import TargetClass
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.threat import Threat
 

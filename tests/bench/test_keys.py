@@ -10,31 +10,35 @@ import pytest
 import torch
 
 from tests.bench.test_run import FAST
+from vrbench.attacks.black_box.hopskipjump import HopSkipJump
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.compose import Compose
+from vrbench.attacks.embedding.perturbation import EmbeddingNoise, Embeddings
 from vrbench.attacks.ensemble import Ensemble
-from vrbench.attacks.expected import Expected
-from vrbench.attacks.hopskipjump import HopSkipJump
-from vrbench.attacks.parameters import EmbeddingNoise, Embeddings
-from vrbench.attacks.pgd import PGD
-from vrbench.attacks.rows import Rows
-from vrbench.bench import design, parameters, stages
+from vrbench.attacks.feature_budget import Rows
+from vrbench.attacks.gradient.eot import Expected
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.semantic.compose import Compose
+from vrbench.bench import design, stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
+from vrbench.bench.stages import parameters
 from vrbench.bench.store import Store
 from vrbench.core.spec import digest
 from vrbench.core.visuals import OnDemand, Signal
-from vrbench.data.colours import colours
-from vrbench.extractors.colour import Colour
+from vrbench.data.sources.colours import colours
 from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.toy import Colour
 from vrbench.extractors.training.standard import Standard
 from vrbench.generators.design import Design
 from vrbench.generators.lsgan import LSGAN
 from vrbench.metrics.success import FeatureLoss
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.threats.objectives import MatchFeatures, Misrank, Objective, TargetClass, Untargeted
-from vrbench.threats.scenario import Scenario
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.objectives.base import Objective
+from vrbench.threats.objectives.feature_matching import MatchFeatures
+from vrbench.threats.objectives.misclassification import TargetClass, Untargeted
+from vrbench.threats.objectives.misranking import Misrank
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.threat import Threat
 
 WORLD, OTHER = colours(), colours(seed=1)
@@ -80,7 +84,7 @@ def refiled(categories, item, kind):
 
 
 def features(store, images=IMAGES):
-    return stages.look(store, Machine(), images, Colour(), Signal.VECTOR)
+    return stages.extract_features(store, Machine(), images, Colour(), Signal.VECTOR)
 
 
 def _model(store, cls, seed):
@@ -105,7 +109,9 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
     knows = {"case": at, "extractor": extractor}
     misrank = Misrank(WORLD.train, victim, table)
     first = torch.tensor([0])
-    offered, fewer = (stages.offer(store, blind, IMAGES, WORLD.seen, first, n) for n in (9, 8))
+    offered, fewer = (
+        stages.retrieve_candidates(store, blind, IMAGES, WORLD.seen, first, n) for n in (9, 8)
+    )
     of_catalogue = {
         "catalogue": [OTHER.catalogue, refiled(CATALOGUE.categories, 2, 1)],
         "seed": [1],

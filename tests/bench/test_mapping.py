@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.threats.test_surfaces import parts
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.bench import blocks as blocks_module
 from vrbench.bench import executors
 from vrbench.bench.executors import run_jobs
@@ -20,9 +20,9 @@ from vrbench.bench.session import Session
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError, MissingDataError
 from vrbench.core.visuals import Signal, Table
-from vrbench.data.colours import colours
+from vrbench.data.sources.colours import colours
 from vrbench.recommenders.ranking import joined, rank, slices
-from vrbench.threats.scenario import Scenario
+from vrbench.threats.scenario.base import Scenario
 
 ROWS, WIDTH, BLOCK = 37, 5, 4
 TABLE = torch.arange(ROWS * WIDTH, dtype=torch.float32).reshape(ROWS, WIDTH)
@@ -187,7 +187,6 @@ def test_a_mapped_table_is_handed_over_by_name(tmp_path):
 
 
 def test_slices_of_users_are_ranked_as_all_at_once(tmp_path, monkeypatch):
-    from vrbench.bench import stages
 
     data = colours(num_users=60)
     session = Session(Store(tmp_path), Machine())
@@ -201,7 +200,7 @@ def test_slices_of_users_are_ranked_as_all_at_once(tmp_path, monkeypatch):
         expected = getattr(whole, name)
         assert (value is None) == (expected is None)
         assert value is None or np.array_equal(value, expected, equal_nan=True), name
-    monkeypatch.setattr(stages, "slices", lambda users, items: cut)
+    monkeypatch.setattr("vrbench.bench.stages.rankings.slices", lambda users, items: cut)
     at_once = session.rank(world, targets)
     kept = [json.loads(p.read_text()) for p in tmp_path.glob("rankings/*/spec.json")]
     assert ["users" in spec for spec in kept] == [False]

@@ -15,13 +15,13 @@ from vrbench.bench.validation import Validation
 from vrbench.core.errors import ConfigError, DataError, DivergedError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
-from vrbench.extractors.colour import Colour
 from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.toy import Colour
 from vrbench.extractors.training.standard import Standard
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.controls import Popular
-from vrbench.recommenders.vbpr import VBPR
+from vrbench.recommenders.baselines import Popular
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.visual.vbpr import VBPR
 
 pytest.importorskip("optuna")
 

@@ -6,17 +6,18 @@ import pytest
 import torch
 
 from tests.bench.test_run import FAST, attack, made, row  # noqa: F401 (a fixture)
-from vrbench.attacks.adam import AdamPGD
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.compose import Compose
+from vrbench.attacks.gradient.adam import AdamPGD
+from vrbench.attacks.semantic.compose import Compose
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.data.splits import inject
+from vrbench.data.splits.assignment import inject
 from vrbench.metrics.injected import InjectedHR, InjectedRank, TwoStageHR
 from vrbench.metrics.shift import PredictionShift
-from vrbench.recommenders.alexrank import AlexRank
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.threats.objectives import MatchFeatures, Promote
-from vrbench.threats.scenario import ColdStart
+from vrbench.recommenders.visual.alexrank import AlexRank
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.objectives.feature_matching import MatchFeatures
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.cold_start import ColdStart
 from vrbench.threats.threat import Threat
 
 METRICS = [InjectedHR(k=3), InjectedRank(), TwoStageHR(k=1), PredictionShift()]

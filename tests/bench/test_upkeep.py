@@ -8,12 +8,14 @@ import torch
 from filelock import FileLock
 
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.bench.sizes_and_ages import age, in_bytes, in_seconds, size
 from vrbench.bench.store import MARKER, Store
-from vrbench.bench.upkeep import age, in_bytes, in_seconds, kept, litter, size, to_go
+from vrbench.bench.store_contents import kept
+from vrbench.bench.store_maintenance import litter, to_go
 from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError, MissingDataError
-from vrbench.report.entries import AXES
+from vrbench.report.run_records import AXES
 
 DAY = 86_400
 NOW = 1_800_000_000.0

@@ -12,15 +12,15 @@ from vrbench.core.arrays import read_npz
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.torch_files import read_saved
 from vrbench.core.weights import read_plain
-from vrbench.data.object_arrays import load_objects, load_tree
-from vrbench.data.tables import read_items
-from vrbench.data.text import read_commas, read_lines, read_tabs
+from vrbench.data.readers.csv_files import read_items
+from vrbench.data.readers.object_arrays import load_objects, load_tree
+from vrbench.data.readers.text import read_commas, read_lines, read_tabs
 from vrbench.extractors.checkpoints import read_state
 from vrbench.generators.checkpoint import load
 from vrbench.report.curves import reported
-from vrbench.report.entries import readable
-from vrbench.report.paper import read_paper
-from vrbench.report.printed import printed
+from vrbench.report.paper_spec import read_paper
+from vrbench.report.published_comparison import printed
+from vrbench.report.run_records import readable
 
 
 def zipped(path):

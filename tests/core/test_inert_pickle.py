@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vrbench.core.archives import ForgedError
-from vrbench.core.inert_pickle import StandIn, container, read_pickled
+from vrbench.core.inert_pickle import read_pickled
+from vrbench.core.pickle_tokens import StandIn, container
 
 KEYS = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=8)
 SCALARS = KEYS | st.floats(allow_nan=False) | st.binary(max_size=300)

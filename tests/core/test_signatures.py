@@ -11,7 +11,8 @@ from typing_extensions import Unpack
 
 from vrbench.core import spec
 from vrbench.core.errors import ConfigError
-from vrbench.core.spec import Component, describe, digest, hints_of, inputs_of, settings, sharing
+from vrbench.core.shared_settings import sharing
+from vrbench.core.spec import Component, describe, digest, hints_of, inputs_of, settings
 
 
 class Inner(Component):

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from vrbench.core.errors import ConfigError
-from vrbench.data.boutique import boutique
+from vrbench.data.sources.boutique import boutique
 
 ALL = torch.arange(40)
 

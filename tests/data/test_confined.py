@@ -11,9 +11,9 @@ from tests.data.test_folder import items, shop, write
 from tests.data.test_var import men
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.files import Confined, regular
-from vrbench.data.folder import folder
 from vrbench.data.images import Photos
-from vrbench.data.var import var
+from vrbench.data.sources.folder import folder
+from vrbench.data.sources.var import var
 
 __all__ = ["men", "shop"]  # fixtures
 

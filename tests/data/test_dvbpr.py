@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from vrbench.core.errors import DataError, MissingDataError
-from vrbench.data.dvbpr import dvbpr_npy
-from vrbench.data.object_arrays import load_objects
+from vrbench.data.readers.object_arrays import load_objects
+from vrbench.data.sources.dvbpr import dvbpr_npy
 
 
 def jpeg(grey):

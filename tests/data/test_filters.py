@@ -17,7 +17,7 @@ from vrbench.data.filters import (
     UserCore,
     filtered,
 )
-from vrbench.data.ratings import Ratings
+from vrbench.data.readers.ratings import Ratings
 
 
 def table(rows, rated=True):

@@ -4,7 +4,7 @@ import torch
 from PIL import Image
 
 from vrbench.core.errors import DataError, MissingDataError
-from vrbench.data.folder import folder, shoppers
+from vrbench.data.sources.folder import folder, shoppers
 
 ITEMS = {"b7": ("hat", 10), "a1": ("bag", 20), "c": ("hat", 30), "10": ("bag", 40)}
 TRAIN = ["u1\tb7\t1\t5", "u2\ta1\t1\t6", "u1\ta1\t1\t7"]

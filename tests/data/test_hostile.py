@@ -13,8 +13,8 @@ from tests.data.test_dvbpr import parts, save
 from tests.hostile import NAMES, calls, files_of, mark_of, watched
 from vrbench.attacks.imported import Imported
 from vrbench.core.errors import VRBenchError
-from vrbench.data.dvbpr import dvbpr_npy
-from vrbench.data.object_arrays import load_objects
+from vrbench.data.readers.object_arrays import load_objects
+from vrbench.data.sources.dvbpr import dvbpr_npy
 from vrbench.extractors.checkpoints import read_state
 
 READERS = {

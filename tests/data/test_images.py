@@ -5,8 +5,8 @@ from PIL import Image, ImageCms
 
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError, MissingDataError
 from vrbench.data import images as module
-from vrbench.data.colour_modes import known_formats
 from vrbench.data.images import NoImages, Photos
+from vrbench.data.readers.colour_modes import known_formats
 
 ONE = torch.tensor([0])
 

@@ -7,11 +7,13 @@ import torch
 
 from tests.data.test_folder import ITEMS, shop, write  # noqa: F401
 from vrbench.core.errors import DataError
-from vrbench.data.folder import folder
-from vrbench.data.rated import prepared, ratings
-from vrbench.data.strategies import FixedTimestamp, Split, TemporalLeaveOut
-from vrbench.data.unpictured import amazon, movielens
-from vrbench.data.var import var
+from vrbench.data.sources.folder import folder
+from vrbench.data.sources.interactions_only import amazon, movielens
+from vrbench.data.sources.ratings_files import prepared, ratings
+from vrbench.data.sources.var import var
+from vrbench.data.splits.strategies.base import Split
+from vrbench.data.splits.strategies.fixed_timestamp import FixedTimestamp
+from vrbench.data.splits.strategies.per_user import TemporalLeaveOut
 
 LAST = Split(test=TemporalLeaveOut(n=1))
 

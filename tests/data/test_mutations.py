@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from vrbench.core.errors import VRBenchError
-from vrbench.data.folder import folder
-from vrbench.data.rated import prepared, ratings
-from vrbench.data.strategies import Split, TemporalLeaveOut
-from vrbench.data.unpictured import amazon, movielens
-from vrbench.data.var import var
+from vrbench.data.sources.folder import folder
+from vrbench.data.sources.interactions_only import amazon, movielens
+from vrbench.data.sources.ratings_files import prepared, ratings
+from vrbench.data.sources.var import var
+from vrbench.data.splits.strategies.base import Split
+from vrbench.data.splits.strategies.per_user import TemporalLeaveOut
 
 PIECES = [
     *(

@@ -8,11 +8,12 @@ from vrbench.cli import conf_dir
 from vrbench.config import choices, make
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.data.export import write_lists, write_splits
-from vrbench.data.folder import folder
-from vrbench.data.rated import prepared, ratings
-from vrbench.data.strategies import Split, TemporalLeaveOut
-from vrbench.data.tables import read_items
-from vrbench.data.unpictured import amazon, movielens
+from vrbench.data.readers.csv_files import read_items
+from vrbench.data.sources.folder import folder
+from vrbench.data.sources.interactions_only import amazon, movielens
+from vrbench.data.sources.ratings_files import prepared, ratings
+from vrbench.data.splits.strategies.base import Split
+from vrbench.data.splits.strategies.per_user import TemporalLeaveOut
 
 NAMES = [
     '"ann',

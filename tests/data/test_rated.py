@@ -8,8 +8,10 @@ import torch
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.data.export import write_lists, write_splits
 from vrbench.data.filters import GlobalThreshold, IterativeCore, UserCore
-from vrbench.data.rated import prepared, ratings
-from vrbench.data.strategies import KFold, RandomHoldOut, Split, TemporalLeaveOut
+from vrbench.data.sources.ratings_files import prepared, ratings
+from vrbench.data.splits.strategies.base import Split
+from vrbench.data.splits.strategies.k_fold import KFold
+from vrbench.data.splits.strategies.per_user import RandomHoldOut, TemporalLeaveOut
 
 ROWS = [(u, i, 1 + (u * i) % 5, 100 * u + (7 * i) % 11) for u in range(9) for i in range(u, u + 8)]
 

@@ -11,8 +11,9 @@ from PIL import Image
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.data.oddities import oddities
-from vrbench.data.shop import shop
-from vrbench.data.strategies import RandomHoldOut, Split
+from vrbench.data.sources.shop import shop
+from vrbench.data.splits.strategies.base import Split
+from vrbench.data.splits.strategies.per_user import RandomHoldOut
 
 ITEMS = {f"0{n}": ("hat", "bag", "sock")[n % 3] for n in range(12)}
 BOUGHT = [

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from vrbench.core.spec import digest
-from vrbench.data.colours import colours
-from vrbench.data.shuffled import shuffled
-from vrbench.data.splits import hold_out
+from vrbench.data.sources.colours import colours
+from vrbench.data.sources.shuffled import shuffled
+from vrbench.data.splits.assignment import hold_out
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ from PIL import Image
 
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.spec import digest
-from vrbench.data.clothing import clothing
-from vrbench.data.download import download, unzip
-from vrbench.data.git_tree import git_tree
-from vrbench.data.unpictured import amazon, movielens
+from vrbench.data.readers.git_tree import git_tree
+from vrbench.data.sources.clothing import clothing
+from vrbench.data.sources.download import download, unzip
+from vrbench.data.sources.interactions_only import amazon, movielens
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import torch
 from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
-from vrbench.data.splits import hold_out, inject, leave_one_out, ratio
-from vrbench.recommenders.sampling import negatives
+from vrbench.data.splits.assignment import hold_out, inject, leave_one_out, ratio
+from vrbench.recommenders.training.negative_sampling import negatives
 
 
 def test_the_last_item_is_tested_and_the_one_before_validates():

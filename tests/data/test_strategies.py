@@ -8,13 +8,13 @@ import torch
 
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
-from vrbench.data.ratings import Ratings
-from vrbench.data.strategies import (
-    FixedTimestamp,
-    KFold,
+from vrbench.data.readers.ratings import Ratings
+from vrbench.data.splits.strategies.base import Split
+from vrbench.data.splits.strategies.fixed_timestamp import FixedTimestamp
+from vrbench.data.splits.strategies.k_fold import KFold
+from vrbench.data.splits.strategies.per_user import (
     RandomHoldOut,
     RandomLeaveOut,
-    Split,
     TemporalHoldOut,
     TemporalLeaveOut,
 )

@@ -9,19 +9,19 @@ import pytest
 
 from tests.data.test_dvbpr import parts, save
 from vrbench.core.errors import DataError, StorageError
-from vrbench.data.dvbpr import dvbpr_npy
-from vrbench.data.unpacked import SOURCE, alone, unpacked
+from vrbench.data.readers.unpacked import SOURCE, alone, unpacked
+from vrbench.data.sources.dvbpr import dvbpr_npy
 
 ONE = """
 import sys
-from vrbench.data.dvbpr import dvbpr_npy
+from vrbench.data.sources.dvbpr import dvbpr_npy
 data = dvbpr_npy(path=sys.argv[1], size=16)
 print(len(data.catalogue), data.train.matrix().int().tolist())
 """
 MANY = """
 import sys, time
 from pathlib import Path
-from vrbench.data.unpacked import unpacked
+from vrbench.data.readers.unpacked import unpacked
 archive, folder = Path(sys.argv[1]), Path(sys.argv[2])
 def write(draft):
     with open(folder.with_name("made"), "a") as out:
@@ -117,7 +117,7 @@ def test_where_nothing_can_be_written_one_line_says_so(tmp_path):
 
 
 def test_a_zip_of_one_folder_is_laid_out_without_it(tmp_path):
-    from vrbench.data.download import unzip
+    from vrbench.data.sources.download import unzip
 
     for names in (["top/a", "top/b/c"], ["a", "b/c"]):
         with zipfile.ZipFile(tmp_path / "a.zip", "w") as made:

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from vrbench.core.errors import DataError, MissingDataError
-from vrbench.data.var import var
+from vrbench.data.sources.var import var
 
 IDS = ("0", "2", "10", "7")  # with gaps, and not in the order of strings
 GREYS = {"0": 10, "2": 20, "10": 30, "7": 40}

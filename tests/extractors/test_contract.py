@@ -3,11 +3,11 @@
 from functools import partial
 
 from vrbench.extractors.cnnf import CNNF
-from vrbench.extractors.colour import Colour
-from vrbench.extractors.denoised import Denoised
-from vrbench.extractors.purified import JPEG, BitDepth
-from vrbench.extractors.random import RandomResize
+from vrbench.extractors.defences.base import JPEG, BitDepth
+from vrbench.extractors.defences.denoiser import Denoised
+from vrbench.extractors.defences.random_resize import RandomResize
 from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.toy import Colour
 from vrbench.testing.extractors import ExtractorContract
 
 

@@ -2,17 +2,17 @@ import pytest
 import torch
 
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.cw import CW
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.extractors.base import Lesson
+from vrbench.extractors.inference_copy import swift
 from vrbench.extractors.small import SmallCNN
-from vrbench.extractors.swift import swift
 from vrbench.extractors.training.distilled import Distilled
 from vrbench.extractors.training.standard import Standard
 from vrbench.threats.case import Case
-from vrbench.threats.objectives import TargetClass, Untargeted
+from vrbench.threats.objectives.misclassification import TargetClass, Untargeted
 
 ITEMS = torch.arange(36)
 

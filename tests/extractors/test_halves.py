@@ -5,7 +5,8 @@ from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal
 from vrbench.extractors.cnnf import CNNF
-from vrbench.extractors.pretrained import Timm, Torchvision
+from vrbench.extractors.pretrained.timm_networks import Timm
+from vrbench.extractors.pretrained.torchvision_networks import Torchvision
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
 

@@ -12,7 +12,7 @@ from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal
 from vrbench.core.weights import FINGERPRINTS, fingerprint
-from vrbench.extractors.pretrained import Timm
+from vrbench.extractors.pretrained.timm_networks import Timm
 
 PIXELS = torch.rand(2, 3, 64, 48, generator=stream(0))
 LITE = "tf_efficientnet_lite0"
@@ -86,7 +86,7 @@ def test_every_regime_takes_every_size(regime):
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             cfg = compose("run", overrides=[f"extractor=efficientnet_{regime}", whose]).extractor
         assert cfg.network == {
-            "_target_": "vrbench.extractors.pretrained.Timm",
+            "_target_": "vrbench.extractors.pretrained.timm_networks.Timm",
             "arch": f"tf_efficientnet_lite{n}",
             "weights": "published",
             "size": size,

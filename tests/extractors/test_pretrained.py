@@ -6,7 +6,9 @@ from torchvision import models
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal
-from vrbench.extractors.pretrained import MEAN, STD, Timm, Torchvision
+from vrbench.extractors.pretrained.library import MEAN, STD
+from vrbench.extractors.pretrained.timm_networks import Timm
+from vrbench.extractors.pretrained.torchvision_networks import Torchvision
 
 PIXELS = torch.rand(2, 3, 64, 64, generator=stream(0))
 

@@ -5,19 +5,19 @@ import pytest
 import torch
 from PIL import Image
 
-from vrbench.attacks.base import Verdict
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor, Features, Lesson
-from vrbench.extractors.colour import Colour
-from vrbench.extractors.denoised import Denoised, depart
-from vrbench.extractors.purified import JPEG, BitDepth
-from vrbench.extractors.random import RandomResize
+from vrbench.extractors.defences.base import JPEG, BitDepth
+from vrbench.extractors.defences.denoiser import Denoised, depart
+from vrbench.extractors.defences.random_resize import RandomResize
+from vrbench.extractors.inference_copy import swift
 from vrbench.extractors.small import SmallCNN
-from vrbench.extractors.swift import swift
+from vrbench.extractors.toy import Colour
 from vrbench.extractors.training.standard import Standard
 from vrbench.testing.attacks import victim
 

@@ -3,9 +3,10 @@ import torch
 from torch import nn
 
 from vrbench.core.seeds import stream
-from vrbench.extractors.pretrained import Timm, Torchvision
+from vrbench.extractors.inference_copy import swift
+from vrbench.extractors.pretrained.timm_networks import Timm
+from vrbench.extractors.pretrained.torchvision_networks import Torchvision
 from vrbench.extractors.small import SmallCNN
-from vrbench.extractors.swift import swift
 
 PIXELS = torch.rand(4, 3, 64, 64, generator=stream(0))
 

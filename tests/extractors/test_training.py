@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from vrbench.core.errors import ConfigError, DataError, DivergedError
 from vrbench.core.seeds import stream
 from vrbench.extractors.base import Lesson, redraw
-from vrbench.extractors.pretrained import Torchvision
+from vrbench.extractors.pretrained.torchvision_networks import Torchvision
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.adversarial import Adversarial
 from vrbench.extractors.training.base import ascend, augmented
@@ -111,7 +111,7 @@ def test_mistakes_are_named(lesson):
 
 @pytest.mark.slow
 def test_the_default_network_learns_the_boutique_but_not_too_easily():
-    from vrbench.data.boutique import boutique
+    from vrbench.data.sources.boutique import boutique
 
     catalogue = boutique().catalogue
     order = torch.randperm(len(catalogue), generator=stream(0))

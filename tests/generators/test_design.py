@@ -11,7 +11,7 @@ from vrbench.extractors.small import SmallCNN
 from vrbench.generators.design import Design
 from vrbench.generators.lsgan import LSGAN
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.recommenders.visual.dvbpr import DVBPR
 
 
 class Flat(Component, nn.Module):

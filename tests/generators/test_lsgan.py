@@ -4,7 +4,7 @@ from torch import nn
 
 from vrbench.core.errors import ConfigError, DataError, DivergedError, StorageError
 from vrbench.core.seeds import stream
-from vrbench.data.colours import COLOURS
+from vrbench.data.sources.colours import COLOURS
 from vrbench.generators import checkpoint
 from vrbench.generators.lsgan import LSGAN
 from vrbench.generators.networks import Discriminator, Generator

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from vrbench.core.dice import Dice
-from vrbench.data.boutique import boutique
-from vrbench.data.colours import colours
-from vrbench.data.ratings import Ratings
-from vrbench.data.shoppers import simulate
-from vrbench.data.splits import hold_out, inject, ratio
-from vrbench.data.strategies import KFold, RandomHoldOut, RandomLeaveOut
+from vrbench.data.readers.ratings import Ratings
+from vrbench.data.sources.boutique import boutique
+from vrbench.data.sources.colours import colours
+from vrbench.data.sources.shoppers import simulate
+from vrbench.data.splits.assignment import hold_out, inject, ratio
+from vrbench.data.splits.strategies.k_fold import KFold
+from vrbench.data.splits.strategies.per_user import RandomHoldOut, RandomLeaveOut
 
 
 def told(*tensors):

@@ -11,25 +11,26 @@ from pathlib import Path
 import pytest
 import torch
 
+from vrbench.attacks.black_box.gradient_estimation import NES, SPSA
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.cw import CW
-from vrbench.attacks.estimation import NES, SPSA
-from vrbench.attacks.mifgsm import MIFGSM
+from vrbench.attacks.gradient.mifgsm import MIFGSM
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.attacks.noise import Noise
-from vrbench.attacks.pgd import PGD
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
-from vrbench.data.colours import colours
-from vrbench.extractors.colour import Colour
+from vrbench.data.sources.colours import colours
+from vrbench.extractors.toy import Colour
 from vrbench.metrics.category import CHR, NCDCG
 from vrbench.metrics.perceptual import L2, SSIM
 from vrbench.metrics.ranking import NDCG
 from vrbench.metrics.shift import PredictionShift
-from vrbench.recommenders.amr import AMR
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.threats.objectives import Promote, TargetClass
-from vrbench.threats.scenario import Scenario
+from vrbench.recommenders.visual.amr import AMR
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.objectives.misclassification import TargetClass
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.threat import Threat
 
 FILE = Path(__file__).with_name("numbers.json")

@@ -8,19 +8,19 @@ import torch
 from tests.recommenders.test_ranking import Given
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
-from vrbench.data.colours import colours
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
-from vrbench.data.shuffled import shuffled
-from vrbench.data.splits import hold_out
+from vrbench.data.sources.colours import colours
+from vrbench.data.sources.shuffled import shuffled
+from vrbench.data.splits.assignment import hold_out
 from vrbench.metrics.cold import ColdAUC, ColdAUCAmongAll
 from vrbench.metrics.ranking import AUC
 from vrbench.metrics.view import View, Views
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.controls import Popular, Random
+from vrbench.recommenders.baselines import Popular, Random
+from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.ranking import rank
-from vrbench.recommenders.vbpr import VBPR
+from vrbench.recommenders.visual.vbpr import VBPR
 
 LOOP = {"factors": 8, "epochs": 12, "batch_size": 64, "lr": 0.05, "l2": 0.01}
 

@@ -10,7 +10,7 @@ import torch
 
 from vrbench import metrics
 from vrbench.core.errors import ConfigError
-from vrbench.metrics.accuracy import ElliotMAP
+from vrbench.metrics.accuracy.top_k import ElliotMAP
 from vrbench.metrics.base import Cutoff
 from vrbench.metrics.category import CHR, CHRShare
 from vrbench.testing.views import random_case

@@ -7,8 +7,8 @@ from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.acf import ACF
 from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.visual.acf import ACF
 from vrbench.testing.recommenders import PairwiseContract
 
 FAST = {

@@ -4,9 +4,9 @@ import torch
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders import alexrank
-from vrbench.recommenders.alexrank import AlexRank, distances
 from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.visual import alexrank
+from vrbench.recommenders.visual.alexrank import AlexRank, distances
 from vrbench.testing.recommenders import NONE, RecommenderContract
 
 

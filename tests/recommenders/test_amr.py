@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from tests.recommenders.test_vbpr import FAST
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
-from vrbench.recommenders.amr import AMR
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.vbpr import VBPR
+from vrbench.recommenders.visual.amr import AMR
+from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.testing.recommenders import PairwiseContract
 
 

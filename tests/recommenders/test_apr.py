@@ -6,9 +6,9 @@ import torch.nn.functional as F
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
-from vrbench.recommenders.apr import APR, Change
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.collaborative.apr import APR, Change
+from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.testing.recommenders import PairwiseContract
 
 FAST = {"factors": 8, "epochs": 40, "batch_size": 64, "lr": 0.05, "l2": 1e-3}

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from vrbench.core.errors import ConfigError, DivergedError
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.cfgan import CFGAN
+from vrbench.recommenders.gan.cfgan import CFGAN
 from vrbench.testing.recommenders import RecommenderContract
 
 FAST = {"hidden": 24, "critic_hidden": 12, "batch_size": 9, "critic_batch": 9, "eval_every": 2}

@@ -8,7 +8,7 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.cml import CML, off_diagonal
+from vrbench.recommenders.collaborative.cml import CML, off_diagonal
 from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"factors": 8, "epochs": 60, "batch_size": 64, "lr": 0.02, "candidates": 5}

@@ -7,16 +7,16 @@ import torch
 
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
-from vrbench.data.splits import hold_out
+from vrbench.data.splits.assignment import hold_out
 from vrbench.extractors.small import SmallCNN
-from vrbench.recommenders.acf import ACF
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.deepstyle import DeepStyle
-from vrbench.recommenders.dvbpr import DVBPR
-from vrbench.recommenders.fm import FM
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.recommenders.vnpr import VNPR
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.visual.acf import ACF
+from vrbench.recommenders.visual.deepstyle import DeepStyle
+from vrbench.recommenders.visual.dvbpr import DVBPR
+from vrbench.recommenders.visual.fm import FM
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.recommenders.visual.vnpr import VNPR
 
 LOOP = {"factors": 8, "epochs": 40, "batch_size": 64, "lr": 0.05, "l2": 0.01}
 VISUAL = LOOP | {"visual_lr": 0.05}

@@ -3,7 +3,7 @@ import torch
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.controls import Popular, Random
+from vrbench.recommenders.baselines import Popular, Random
 from vrbench.recommenders.ranking import rank
 from vrbench.testing.recommenders import NONE, RecommenderContract
 

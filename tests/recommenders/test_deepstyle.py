@@ -7,7 +7,7 @@ from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.deepstyle import DeepStyle
+from vrbench.recommenders.visual.deepstyle import DeepStyle
 from vrbench.testing.recommenders import PairwiseContract
 from vrbench.testing.world import BRISK_LOOKS
 

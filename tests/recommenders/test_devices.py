@@ -10,9 +10,9 @@ import tests.recommenders
 from tests.another_device import DEVICE, Placed, another_device
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Recommender
-from vrbench.recommenders.epochs import EpochRecommender
-from vrbench.recommenders.injection import inject
 from vrbench.recommenders.ranking import rank
+from vrbench.recommenders.training.epochs import EpochRecommender
+from vrbench.recommenders.two_stage_ranking import inject
 from vrbench.testing.recommenders import RecommenderContract
 
 for module in pkgutil.iter_modules(tests.recommenders.__path__):

@@ -8,11 +8,11 @@ from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.extractors.base import Lesson
 from vrbench.extractors.cnnf import CNNF
-from vrbench.extractors.colour import Colour
 from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.toy import Colour
 from vrbench.extractors.training.standard import Standard
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.recommenders.visual.dvbpr import DVBPR
 from vrbench.testing.recommenders import PairwiseContract
 from vrbench.testing.world import toy_world
 

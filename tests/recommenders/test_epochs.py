@@ -7,7 +7,7 @@ from torch import nn
 from vrbench.core.errors import DivergedError
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.collaborative.bpr import BPRMF
 
 small = partial(BPRMF, factors=8, epochs=6, batch_size=512, lr=0.05, l2=1e-3)
 

@@ -7,8 +7,8 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.fism import FISM
-from vrbench.recommenders.rows import matrix_of
+from vrbench.recommenders.collaborative.fism import FISM
+from vrbench.recommenders.sparse_matrix import matrix_of
 from vrbench.testing.recommenders import PairwiseContract
 
 FAST = {"factors": 8, "epochs": 60, "batch_size": 64, "lr": 0.05, "l2": 1e-3}

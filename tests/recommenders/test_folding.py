@@ -13,15 +13,15 @@ from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.small import SmallCNN
-from vrbench.recommenders.amr import AMR
 from vrbench.recommenders.base import Side, Sizes
-from vrbench.recommenders.deepstyle import DeepStyle
-from vrbench.recommenders.dvbpr import DVBPR
-from vrbench.recommenders.fm import FM
-from vrbench.recommenders.folding import folded
-from vrbench.recommenders.var2021 import VBPR2021
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.recommenders.vnpr import VNPR
+from vrbench.recommenders.fold_in import folded
+from vrbench.recommenders.var2021.vbpr import VBPR2021
+from vrbench.recommenders.visual.amr import AMR
+from vrbench.recommenders.visual.deepstyle import DeepStyle
+from vrbench.recommenders.visual.dvbpr import DVBPR
+from vrbench.recommenders.visual.fm import FM
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.recommenders.visual.vnpr import VNPR
 
 LOOP = {"epochs": 40, "batch_size": 64, "lr": 0.05, "l2": 0.01}
 VISUAL = LOOP | {"visual_lr": 0.05, "l2_visual": 0.0001}

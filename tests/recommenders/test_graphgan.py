@@ -6,10 +6,10 @@ import torch
 from vrbench.core.errors import ConfigError, DivergedError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders import walks
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.graphgan import GraphGAN
-from vrbench.recommenders.walks import log_chance, trees_of, walk
+from vrbench.recommenders.gan import bfs_walks as walks
+from vrbench.recommenders.gan.bfs_walks import log_chance, trees_of, walk
+from vrbench.recommenders.gan.graphgan import GraphGAN
 from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"factors": 8, "pretrain_epochs": 40, "pretrain_lr": 0.05, "pretrain_l2": 0.01}

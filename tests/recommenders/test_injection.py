@@ -6,7 +6,7 @@ import torch
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender
-from vrbench.recommenders.injection import candidates, inject
+from vrbench.recommenders.two_stage_ranking import candidates, inject
 
 USERS, ITEMS = 9, 14
 

@@ -8,8 +8,8 @@ from vrbench.core.errors import ConfigError, DivergedError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.irgan import IRGAN
-from vrbench.recommenders.policy import drawn, policy_loss
+from vrbench.recommenders.gan.irgan import IRGAN
+from vrbench.recommenders.gan.policy_gradient import drawn, policy_loss
 from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"factors": 8, "pretrain_epochs": 40, "pretrain_lr": 0.05, "pretrain_batch": 64}

@@ -7,7 +7,7 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.lightgcn import LightGCN, normalised
+from vrbench.recommenders.collaborative.lightgcn import LightGCN, normalised
 from vrbench.testing.recommenders import NONE, PairwiseContract
 
 FAST = {"factors": 8, "epochs": 60, "batch_size": 64, "lr": 0.05, "l2": 1e-3}

@@ -12,11 +12,11 @@ from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.ease import EASE
-from vrbench.recommenders.neighbours import ItemKNN
-from vrbench.recommenders.slim import SLIM
-from vrbench.recommenders.svd import PureSVD
-from vrbench.recommenders.wrmf import WRMF
+from vrbench.recommenders.collaborative.ease import EASE
+from vrbench.recommenders.collaborative.neighbours import ItemKNN
+from vrbench.recommenders.collaborative.slim import SLIM
+from vrbench.recommenders.collaborative.svd import PureSVD
+from vrbench.recommenders.collaborative.wrmf import WRMF
 from vrbench.testing.recommenders import RecommenderContract
 
 SIZES = Sizes(30, 36, ())

@@ -9,8 +9,8 @@ from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.multivae import MultiVAE, divergence
-from vrbench.recommenders.rows import matrix_of
+from vrbench.recommenders.collaborative.multivae import MultiVAE, divergence
+from vrbench.recommenders.sparse_matrix import matrix_of
 from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"hidden": 24, "latent": 8, "epochs": 80, "batch_size": 10, "lr": 0.01}

@@ -9,7 +9,7 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.neighbours import ItemKNN, RP3Beta, UserKNN, nearest
+from vrbench.recommenders.collaborative.neighbours import ItemKNN, RP3Beta, UserKNN, nearest
 from vrbench.testing.recommenders import RecommenderContract
 
 SIZES = Sizes(30, 36, ())

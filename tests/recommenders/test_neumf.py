@@ -7,9 +7,9 @@ import torch.nn.functional as F
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders import neumf
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.neumf import NeuMF
+from vrbench.recommenders.collaborative import neumf
+from vrbench.recommenders.collaborative.neumf import NeuMF
 from vrbench.testing.recommenders import NONE, RecommenderContract
 
 FAST = {"factors": 8, "hidden": 16, "depth": 2, "epochs": 60, "batch_size": 64, "lr": 0.01}

@@ -9,15 +9,15 @@ from vrbench.core import memory
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.cfgan import CFGAN
-from vrbench.recommenders.ease import EASE
-from vrbench.recommenders.multivae import MultiVAE
-from vrbench.recommenders.neumf import NeuMF
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.collaborative.ease import EASE
+from vrbench.recommenders.collaborative.multivae import MultiVAE
+from vrbench.recommenders.collaborative.neumf import NeuMF
+from vrbench.recommenders.collaborative.slim import SLIM
+from vrbench.recommenders.collaborative.svd import PureSVD
+from vrbench.recommenders.gan.cfgan import CFGAN
 from vrbench.recommenders.room import make_recommender, require_room_to_learn
-from vrbench.recommenders.slim import SLIM
-from vrbench.recommenders.svd import PureSVD
-from vrbench.recommenders.vbpr import VBPR
+from vrbench.recommenders.visual.vbpr import VBPR
 
 LARGE = Sizes(20_000, 93_000, (2048,))
 

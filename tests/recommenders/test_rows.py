@@ -4,7 +4,7 @@ from scipy import sparse
 
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.rows import SparseRows, matrix_of
+from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
 
 DENSE = torch.tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 0.0, 3.0], [0.0, 4.0, 0.0]])
 

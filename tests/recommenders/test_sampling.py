@@ -2,7 +2,7 @@ import torch
 
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.sampling import negatives
+from vrbench.recommenders.training.negative_sampling import negatives
 
 
 def owned_by(others, *pairs, num_items):

@@ -11,7 +11,11 @@ from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.small import SmallCNN
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.var2021 import ACF2021, AMR2021, DVBPR2021, FM2021, VBPR2021
+from vrbench.recommenders.var2021.acf import ACF2021
+from vrbench.recommenders.var2021.amr import AMR2021
+from vrbench.recommenders.var2021.dvbpr import DVBPR2021
+from vrbench.recommenders.var2021.fm import FM2021
+from vrbench.recommenders.var2021.vbpr import VBPR2021
 from vrbench.testing.recommenders import RecommenderContract
 
 FAST = {"factors": 8, "epochs": 60, "batch_size": 32}

@@ -12,14 +12,14 @@ from vrbench.bench.store import Store
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.metrics.visual_share import VisualShare
-from vrbench.recommenders.alexrank import AlexRank
 from vrbench.recommenders.base import History, Recommender
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.vbpr import VBPR
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.visual.alexrank import AlexRank
+from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.recommenders.visual_share import visual_share
 from vrbench.testing.views import dataset, view
 from vrbench.testing.world import parts
-from vrbench.threats.objectives import TargetClass
+from vrbench.threats.objectives.misclassification import TargetClass
 
 USERS, ITEMS, DIM = 5, 400, 3
 

@@ -6,7 +6,7 @@ import torch
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.vnpr import VNPR
+from vrbench.recommenders.visual.vnpr import VNPR
 from vrbench.testing.recommenders import PairwiseContract
 from vrbench.testing.world import BRISK_LOOKS
 

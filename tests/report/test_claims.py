@@ -5,7 +5,7 @@ import pytest
 from vrbench.cli.commands.reproduce import _weakened
 from vrbench.report import claims
 from vrbench.report.over_seeds import difference, interval
-from vrbench.report.printed import BASE, Cell, beside, measured
+from vrbench.report.published_comparison import BASE, Cell, beside, measured
 
 AXES = ["recommender", "extractor", "attack"]
 LABELS = {

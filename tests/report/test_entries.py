@@ -8,9 +8,9 @@ import random
 import pytest
 
 from vrbench.core.errors import MissingDataError
-from vrbench.report.entries import AXES, ambiguous, read, record
 from vrbench.report.leaderboard import board, load, unrounded
-from vrbench.report.printed import measured
+from vrbench.report.published_comparison import measured
+from vrbench.report.run_records import AXES, ambiguous, read, record
 
 
 def entry(seed=0, **more):

@@ -10,8 +10,8 @@ import yaml
 from PIL import Image
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
-from vrbench.report.entries import AXES
-from vrbench.report.exchange import publish, write_pictures
+from vrbench.report.picture_dataset import publish, write_pictures
+from vrbench.report.run_records import AXES
 
 PUBLISHED = {"licence": "cc0-1.0", "source": "drawn by hand", "parquet": False}
 

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from vrbench.report.entries import AXES
+from vrbench.report.grid import cells
 from vrbench.report.identity import counted, told_apart
-from vrbench.report.leaderboard import board, cells, load, sweep_table
+from vrbench.report.leaderboard import board, load, sweep_table
 from vrbench.report.order import natural
+from vrbench.report.run_records import AXES
 
 NUMBERS = {"seed": 0, "extractor_seed": 0, "began": "2026-01-01"}
 

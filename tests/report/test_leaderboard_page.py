@@ -11,10 +11,12 @@ from scipy.stats import ttest_rel
 
 from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError
-from vrbench.report.leaderboard import AXES, cells, load, unrounded, worst
+from vrbench.report.grid import AXES, cells
+from vrbench.report.leaderboard import load, unrounded
 from vrbench.report.leaderboard_page import page
 from vrbench.report.over_seeds import change
 from vrbench.report.tables import latex
+from vrbench.report.worst_case import worst
 
 BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 CHR, SHIFT, NDCG = "CHR@20", "prediction shift", "nDCG@20"

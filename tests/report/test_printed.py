@@ -5,8 +5,16 @@ import pytest
 from vrbench.cli.folders import conf_dir, files_of
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.report import claims
-from vrbench.report.paper import read_paper
-from vrbench.report.printed import BASE, RETRAINED, Cell, beside, labelled, measured, printed
+from vrbench.report.paper_spec import read_paper
+from vrbench.report.published_comparison import (
+    BASE,
+    RETRAINED,
+    Cell,
+    beside,
+    labelled,
+    measured,
+    printed,
+)
 
 REPORTED = conf_dir() / "reported"
 LABELS = {

@@ -3,14 +3,14 @@ import pytest
 import torch
 from scipy.stats import norm
 
-from vrbench.attacks.base import Oracle
+from vrbench.attacks.black_box.gradient_estimation import NES, SPSA
+from vrbench.attacks.black_box.regression import FeatureRegression
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.estimation import NES, SPSA
-from vrbench.attacks.regression import FeatureRegression
+from vrbench.attacks.oracle import Oracle
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError
 from vrbench.core.seeds import Streams
-from vrbench.extractors.colour import Colour
-from vrbench.threats.audit import Audit
+from vrbench.extractors.toy import Colour
+from vrbench.threats.external_recommender import Audit
 
 
 def redness(pictures, item_ids):

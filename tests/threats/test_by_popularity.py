@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.threats.by_popularity import ByPopularity
+from vrbench.threats.scenario.by_popularity import ByPopularity
 
 POPULARITY = torch.tensor([0, 5, 1, 9, 0, 3, 7, 1])
 LABELS = torch.tensor([0, 1, 1, 1, 0, 0, 1, 1])

@@ -14,8 +14,8 @@ from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.spec import digest
 from vrbench.data.dataset import Dataset
 from vrbench.data.export import write_profiles
-from vrbench.threats.by_popularity import ByPopularity
 from vrbench.threats.imported_profiles import ImportedProfiles
+from vrbench.threats.scenario.by_popularity import ByPopularity
 
 
 def written(tmp_path, text, name="profiles.tsv"):

@@ -4,20 +4,20 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vrbench.attacks.parameters import EmbeddingNoise, EmbeddingPGD, Embeddings
+from vrbench.attacks.embedding.perturbation import EmbeddingNoise, EmbeddingPGD, Embeddings
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Table
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.apr import APR
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.controls import Popular
+from vrbench.recommenders.baselines import Popular
+from vrbench.recommenders.collaborative.apr import APR
+from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.ranking import rank
-from vrbench.recommenders.sampling import negatives
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.threats import learnt as module
-from vrbench.threats.learnt import Learnt, changed
+from vrbench.recommenders.training.negative_sampling import negatives
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats import embedding_loss as module
+from vrbench.threats.embedding_loss import Learnt, changed
 
 FAST = {"factors": 8, "epochs": 30, "batch_size": 64, "lr": 0.05, "l2": 0.01}
 

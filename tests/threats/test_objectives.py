@@ -6,17 +6,19 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from vrbench.attacks.adam import AdamPGD
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.gradient.adam import AdamPGD
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.extractors.base import Extractor, Features
 from vrbench.recommenders.base import Recommender, Sizes
-from vrbench.recommenders.vbpr import VBPR
-from vrbench.threats.objectives import MatchFeatures, Promote, TargetClass, Untargeted
-from vrbench.threats.scenario import Scenario
+from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.objectives.feature_matching import MatchFeatures
+from vrbench.threats.objectives.misclassification import TargetClass, Untargeted
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.base import Scenario
 
 
 class Means(Extractor):

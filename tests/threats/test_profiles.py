@@ -8,8 +8,8 @@ import torch
 from tests.attacks.profile.world import FAKES, attacked, bazaar, row, shop
 from tests.threats.test_surfaces import SurfaceContract, parts
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.parameters import EmbeddingPGD, Embeddings
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.embedding.perturbation import EmbeddingPGD, Embeddings
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.fillers import (
     AverageProfiles,
@@ -22,18 +22,18 @@ from vrbench.attacks.profile.neighbours import SegmentProfiles, SemanticProfiles
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.data.colours import colours
-from vrbench.extractors.colour import Colour
+from vrbench.data.sources.colours import colours
+from vrbench.extractors.toy import Colour
 from vrbench.metrics.audience import ItemHR
 from vrbench.metrics.base import RankMetric
 from vrbench.metrics.category import CHR
 from vrbench.metrics.forged import PopularityDistance, ProfileLength, StarDistance
 from vrbench.metrics.ranking import NDCG
 from vrbench.metrics.shift import PredictionShift
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.neighbours import ItemKNN, UserKNN
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.collaborative.neighbours import ItemKNN, UserKNN
 from vrbench.recommenders.ranking import rank
-from vrbench.threats.by_popularity import ByPopularity
+from vrbench.threats.scenario.by_popularity import ByPopularity
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.parameters import Parameters

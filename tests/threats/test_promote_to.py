@@ -3,16 +3,16 @@ import torch
 from scipy.stats import norm
 
 from tests.threats.test_objectives import Dot, Means
-from vrbench.attacks.base import Oracle
+from vrbench.attacks.black_box.regression import FeatureRegression
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.pgd import PGD
-from vrbench.attacks.regression import FeatureRegression
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.oracle import Oracle
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Side
-from vrbench.threats.promote_to import PromoteTo
+from vrbench.threats.objectives.black_box_promotion import PromoteTo
 
 USERS, ITEMS = 12, 40
 

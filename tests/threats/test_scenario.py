@@ -5,7 +5,9 @@ import pytest
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.threats.scenario import ByLift, ColdStart, EachPair, NoCaseError, Scenario, lift
+from vrbench.threats.scenario.base import NoCaseError, Scenario
+from vrbench.threats.scenario.by_lift import ByLift, EachPair, lift
+from vrbench.threats.scenario.cold_start import ColdStart
 
 NAMES = ("hat", "bag", "sock", "rare")
 LABELS = torch.tensor([0] * 12 + [1] * 15 + [2] * 20 + [3] * 2)

@@ -6,31 +6,33 @@ import pytest
 import torch
 
 from vrbench.attacks.budget import Linf
-from vrbench.attacks.generated import Generated
-from vrbench.attacks.parameters import EmbeddingPGD, Embeddings
-from vrbench.attacks.pgd import PGD
-from vrbench.attacks.rows import Rows
+from vrbench.attacks.embedding.perturbation import EmbeddingPGD, Embeddings
+from vrbench.attacks.feature_budget import Rows
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.semantic.generated import Generated
 from vrbench.attacks.transplant import Transplant
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.spec import digest
 from vrbench.core.visuals import Signal, Table
-from vrbench.data.colours import colours
-from vrbench.extractors.colour import Colour
-from vrbench.extractors.purified import JPEG
+from vrbench.data.sources.colours import colours
+from vrbench.extractors.defences.base import JPEG
 from vrbench.extractors.small import SmallCNN
+from vrbench.extractors.toy import Colour
 from vrbench.extractors.training.standard import Standard
 from vrbench.generators.design import Design
 from vrbench.generators.lsgan import LSGAN
 from vrbench.metrics.category import CHR
 from vrbench.metrics.ranking import NDCG
-from vrbench.recommenders.bpr import BPRMF
-from vrbench.recommenders.dvbpr import DVBPR
+from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.ranking import rank
+from vrbench.recommenders.visual.dvbpr import DVBPR
 from vrbench.testing.surfaces import SurfaceContract
 from vrbench.testing.world import parts
-from vrbench.threats.objectives import Misrank, Promote, TargetClass
+from vrbench.threats.objectives.misclassification import TargetClass
+from vrbench.threats.objectives.misranking import Misrank
+from vrbench.threats.objectives.promotion import Promote
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.none import Nobody

@@ -5,18 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import (
-    Attack,
-    BlackBox,
-    ClassWrapper,
-    Cost,
-    Goal,
-    Oracle,
-    TwoSpeed,
-    Verdict,
-    ask,
-)
+from vrbench.attacks.base import Attack, BlackBox, Cost
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.goal import ClassWrapper, Goal, TwoSpeed, Verdict, ask
+from vrbench.attacks.oracle import Oracle
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 

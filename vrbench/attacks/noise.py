@@ -2,8 +2,9 @@
 
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Cost, Goal
+from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.goal import Goal
 from vrbench.core.seeds import Streams
 
 

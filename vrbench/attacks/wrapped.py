@@ -14,8 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from vrbench.attacks.base import Attack, Classes, Goal, able, ask
+from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
+from vrbench.attacks.goal import Classes, Goal, able, ask
 from vrbench.core.errors import ConfigError, IncompatibleError, nearest
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import parameters

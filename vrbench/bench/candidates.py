@@ -11,7 +11,7 @@ from vrbench.bench.store import Artifact
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.metrics.base import Metric
 from vrbench.threats.experiment import Experiment
-from vrbench.threats.scenario import ColdStart
+from vrbench.threats.scenario.cold_start import ColdStart
 from vrbench.threats.world import World
 
 
@@ -36,4 +36,6 @@ def retrieve(
     if longest > n:
         raise ConfigError(f"a list of {longest} places is longer than scenario.candidates={n}")
     blind = without_pictures(session, world, x.scenario.generator, "scenario.generator")
-    return stages.offer(session.store, blind.served, world.images, world.data.seen, cold, n)
+    return stages.retrieve_candidates(
+        session.store, blind.served, world.images, world.data.seen, cold, n
+    )

@@ -15,7 +15,7 @@ from vrbench.core.errors import IncompatibleError
 from vrbench.metrics.base import Metric
 from vrbench.threats.case import Case
 from vrbench.threats.experiment import Experiment
-from vrbench.threats.scenario import NoCaseError
+from vrbench.threats.scenario.base import NoCaseError
 from vrbench.threats.world import World
 
 log = logging.getLogger(__name__)

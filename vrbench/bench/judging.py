@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.bench.stages import CHUNK
+from vrbench.bench.stages.images import CHUNK
 from vrbench.metrics.view import Crafted
 from vrbench.threats.case import Case
-from vrbench.threats.objectives import Objective
+from vrbench.threats.objectives.base import Objective
 from vrbench.threats.world import Change
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from vrbench.bench.session import Session
 from vrbench.core.errors import IncompatibleError
 from vrbench.recommenders.base import RecommenderFactory, class_of
-from vrbench.recommenders.bpr import BPRMF
+from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.threats.world import World
 
 

@@ -10,19 +10,20 @@ from typing import Any, TypeVar
 
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal
+from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
-from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
+from vrbench.attacks.goal import Goal
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.mapping import Block, map_blocks
-from vrbench.bench.parameters import perturb
-from vrbench.bench.profiles import register
+from vrbench.bench.stages.parameters import perturb
+from vrbench.bench.stages.profiles import register
+from vrbench.bench.stages.transplant import transplant
 from vrbench.bench.store import Artifact, Store
-from vrbench.bench.transplant import transplant
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.spec import Component, inputs_of
 from vrbench.core.visuals import Signal, Visuals
@@ -30,13 +31,13 @@ from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
 from vrbench.generators.lsgan import LSGAN
 from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
-from vrbench.recommenders.injection import Injected
 from vrbench.recommenders.ranking import Ranked
+from vrbench.recommenders.two_stage_ranking import Injected
 from vrbench.recommenders.visual_share import visual_share
 from vrbench.threats.case import Case
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.knowledge import looking_through
-from vrbench.threats.objectives import Objective
+from vrbench.threats.objectives.base import Objective
 from vrbench.threats.world import World
 
 log = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class Session:
             recommender: makes the shop's recommender.
             needs_network: teach it in any case.
         """
-        images = stages.develop(self.store, self.machine, dataset.catalogue.images)
+        images = stages.decode_images(self.store, self.machine, dataset.catalogue.images)
         world = World(dataset, images, extractor, recommender, images.to(self.device))
         if needs_network or looks_through(recommender):
             network, notes = self._teach(extractor, world)
@@ -122,7 +123,7 @@ class Session:
         if isinstance(made, Extractor):
             made, _ = self._teach(made, world)
         elif isinstance(made, LSGAN):
-            made, _ = stages.imagine(
+            made, _ = stages.train_gan(
                 self.store,
                 made,
                 world.data.catalogue,
@@ -137,7 +138,7 @@ class Session:
     def extract(self, world: World, network: Extractor) -> Visuals:
         """Return what the recommender of ``world`` is shown through ``network``."""
         signal = class_of(world.factory).signal
-        return stages.look(self.store, self.machine, world.images, network, signal)
+        return stages.extract_features(self.store, self.machine, world.images, network, signal)
 
     def label(self, world: World, network: Extractor) -> Tensor | None:
         """Return the ``(num_items,)`` classes that ``network`` predicts; None in a dry run."""
@@ -186,8 +187,8 @@ class Session:
     def perturb_features(
         self, x: Experiment, world: World, aim: Objective, knows: dict[str, Any]
     ) -> Artifact:
-        """Return ``rows``: the features of every item, changed; see ``stages.disturb``."""
-        return stages.disturb(self.store, self._adversary(x, aim, knows), world.visuals)
+        """Return ``rows``: the features of every item, changed; see ``stages.perturb_features``."""
+        return stages.perturb_features(self.store, self._adversary(x, aim, knows), world.visuals)
 
     def _adversary(self, x: Experiment, aim: Objective, knows: dict[str, Any]) -> stages.Adversary:
         assert isinstance(x.attack, Attack)
@@ -224,7 +225,9 @@ class Session:
             if 0 in world.images.shape:
                 raise IncompatibleError("this dataset has no pictures: take fillers by category")
             network = self.prepare(world.network, world)
-            features = stages.look(self.store, self.machine, world.images, network, Signal.VECTOR)
+            features = stages.extract_features(
+                self.store, self.machine, world.images, network, Signal.VECTOR
+            )
         if attack.asks_lists:
             ranked = self.rank(world, case.items)
             ranking = None if ranked is None else ranked.ranking

@@ -20,9 +20,9 @@ from vrbench.extractors.base import Extractor
 from vrbench.metrics.ranking import NDCG
 from vrbench.metrics.view import View
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
-from vrbench.recommenders.epochs import VALID_K, EpochRecommender
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.room import make_recommender
+from vrbench.recommenders.training.epochs import VALID_K, EpochRecommender
 from vrbench.threats.world import World
 
 Watch = Callable[[int, float], None]  # told a step and the score there; may raise to stop

@@ -41,21 +41,21 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
     """Return by axis what its choices must make; imports torch."""
     from vrbench.attacks.base import Attack
     from vrbench.attacks.budget import Budget
-    from vrbench.attacks.parameters import Embeddings, ParameterAttack
+    from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
     from vrbench.attacks.profile.base import ProfileAttack
     from vrbench.attacks.profile.budget import FakeUsers
     from vrbench.attacks.transplant import Transplant
     from vrbench.bench.machine import Machine
     from vrbench.data.dataset import Dataset
     from vrbench.data.filters import Filter
-    from vrbench.data.strategies import Split, Strategy
+    from vrbench.data.splits.strategies.base import Split, Strategy
     from vrbench.extractors.base import Extractor
     from vrbench.generators.design import Design
     from vrbench.generators.lsgan import LSGAN
     from vrbench.metrics.base import Metric
     from vrbench.recommenders.base import Recommender
-    from vrbench.threats.objectives import Objective
-    from vrbench.threats.scenario import Scenario
+    from vrbench.threats.objectives.base import Objective
+    from vrbench.threats.scenario.base import Scenario
     from vrbench.threats.threat import Threat
 
     return {

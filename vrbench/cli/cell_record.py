@@ -24,7 +24,7 @@ ADAPTED = ("torchattacks", "foolbox")  # libraries whose attacks can be used
 
 def asked(cfg: DictConfig) -> dict[str, Any]:
     """Return what a record says before anything is made."""
-    from vrbench.report.entries import SCHEMA
+    from vrbench.report.run_records import SCHEMA
 
     running = HydraConfig.get()
     choices, overrides = dict(running.runtime.choices), list(running.overrides.task)

@@ -116,7 +116,7 @@ class Report(Callback):
 
     def _collect(self, folders: list[Path]) -> list[dict[str, Any]]:
         """Return what the runs of this command left, and note what failed of it."""
-        from vrbench.report.entries import readable
+        from vrbench.report.run_records import readable
 
         found = [folder / name for folder in folders for name in (ROWS, PLAN)]
         told = readable(path for path in found if path.exists())

@@ -15,7 +15,7 @@ from vrbench.cli.instantiation import make
 from vrbench.cli.overrides import each_choice
 from vrbench.cli.targets import find
 from vrbench.core.errors import ConfigError
-from vrbench.threats.scenario import EachPair
+from vrbench.threats.scenario.by_lift import EachPair
 
 OWN = ("scenario.low", "scenario.high")
 

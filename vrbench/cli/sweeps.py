@@ -13,7 +13,7 @@ from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.overrides import quoted
 from vrbench.cli.preflight import cells
 from vrbench.core.errors import ConfigError
-from vrbench.report.entries import Entry, read
+from vrbench.report.run_records import Entry, read
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ import math
 import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
-from functools import cache, partial, wraps
+from functools import cache, partial
 from typing import Any, ClassVar, TypeVar, cast
 
 from typing_extensions import Unpack
@@ -19,7 +19,6 @@ from vrbench.core.errors import ConfigError
 
 Made = TypeVar("Made", bound="Component")
 Given = TypeVar("Given", bound=Mapping[str, object])
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class _Signature:
@@ -65,7 +64,7 @@ class Component:
             raise TypeError(f"{cls.__name__}.__init__ hides its settings in **kwargs")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
-        _refuse_unknown(cls, kwargs)
+        refuse_unknown(cls, kwargs)
         self = super().__new__(cls)
         object.__setattr__(self, "spec", _describe_call(cls, args, kwargs))
         return self
@@ -213,7 +212,7 @@ def _is_shared(annotation: Any) -> bool:
     return typing.get_origin(annotation) in (Unpack, getattr(typing, "Unpack", Unpack))
 
 
-def _refuse_unknown(target: Any, given: Mapping[str, Any]) -> None:
+def refuse_unknown(target: Any, given: Mapping[str, Any]) -> None:
     """Raise for a keyword that nobody has; behind ``**``, whoever is below might take it.
 
     Raises:
@@ -230,25 +229,6 @@ def defaults_of(target: Any) -> dict[str, Any]:
     for base in reversed(target.__mro__) if inspect.isclass(target) else [target]:
         found |= getattr(base, "__dict__", {}).get("defaults", {})
     return found
-
-
-def sharing(defaults: Mapping[str, object]) -> Callable[[Function], Function]:
-    """Return a decorator of a function that takes shared settings as ``**``.
-
-    Args:
-        defaults: of those settings; what is not given is one of them.
-    """
-
-    def shared(function: Function) -> Function:
-        @wraps(function)
-        def called(*args: Any, **given: Any) -> Any:
-            _refuse_unknown(called, given)
-            return function(*args, **{**defaults, **given})
-
-        vars(called)["defaults"] = defaults
-        return cast(Function, called)
-
-    return shared
 
 
 def hints_of(target: Any) -> dict[str, Any]:

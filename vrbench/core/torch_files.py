@@ -13,7 +13,8 @@ from torch import Tensor
 
 from vrbench.core.archives import ForgedError, member_of, opened_zip, reading
 from vrbench.core.arrays import counted
-from vrbench.core.inert_pickle import Makes, StandIn, Token, container, read_pickle
+from vrbench.core.inert_pickle import read_pickle
+from vrbench.core.pickle_tokens import Makes, StandIn, Token, container
 
 MAGIC, PROTOCOL = 0x1950A86A20F9469CFC6C, 1001  # of the format before torch 1.6
 STAND_INS = {"dill", "robustness", "cox", "apex", "argparse", "numpy", "torch", "munch", "copyreg"}

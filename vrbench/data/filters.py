@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.data.ratings import Ratings
+from vrbench.data.readers.ratings import Ratings
 
 
 class Filter(ABC):

@@ -16,7 +16,7 @@ from torch import Tensor
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError
 from vrbench.core.files import regular, sha256
 from vrbench.core.visuals import OnDemand, Signal, Visuals
-from vrbench.data.colour_modes import as_rgb, deepest, known_formats
+from vrbench.data.readers.colour_modes import as_rgb, deepest, known_formats
 
 Fit = Literal["pad", "crop", "stretch"]
 WORKERS = 4

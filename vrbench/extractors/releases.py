@@ -17,9 +17,9 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
 from vrbench.core.weights import FINGERPRINTS, fingerprint
-from vrbench.data.download import checked
-from vrbench.data.object_arrays import load_tree
-from vrbench.data.unpacked import alone
+from vrbench.data.readers.object_arrays import load_tree
+from vrbench.data.readers.unpacked import alone
+from vrbench.data.sources.download import checked
 from vrbench.extractors.checkpoints import read_state
 
 State = dict[str, Tensor]

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.accuracy import others_ahead
+from vrbench.metrics.accuracy.places import others_ahead
 from vrbench.metrics.base import RankMetric
 from vrbench.metrics.ranking import defined, per_user
 from vrbench.metrics.view import View, Views

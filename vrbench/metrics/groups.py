@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.data.dataset import Dataset
-from vrbench.data.tables import read_pairs
+from vrbench.data.readers.csv_files import read_pairs
 
 
 class Groups(NamedTuple):

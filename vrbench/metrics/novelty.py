@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.accuracy import gains
+from vrbench.metrics.accuracy.places import gains
 from vrbench.metrics.base import CutoffMetric
 from vrbench.metrics.ranking import defined, per_user
 from vrbench.metrics.view import View

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Side, mean_row
-from vrbench.recommenders.pairwise import half_square
-from vrbench.recommenders.scaled import ScaledFeatures
+from vrbench.recommenders.training.pairwise import half_square
+from vrbench.recommenders.visual.feature_scaling import ScaledFeatures
 
 
 class Bilinear(ScaledFeatures):

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from vrbench.report.entries import Entry, may_show, not_shown
 from vrbench.report.leaderboard import left_out
 from vrbench.report.page import Head, Picture, Table, Value, embedded, measured, render
 from vrbench.report.picture import magnified
+from vrbench.report.run_records import Entry, may_show, not_shown
 from vrbench.report.tables import change, number
 
 HR, RANK, CHR, ACCURACY = "item HR@20", "rank shift", "CHR@20", "nDCG@20"

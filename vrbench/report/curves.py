@@ -11,10 +11,11 @@ from statistics import fmean, stdev
 from typing import TYPE_CHECKING, Any, Literal
 
 from vrbench.core.errors import ConfigError, nearest
+from vrbench.report.grid import columns
 from vrbench.report.identity import besides, size
-from vrbench.report.leaderboard import Entry, columns
 from vrbench.report.order import natural
-from vrbench.report.printed import printed_numbers
+from vrbench.report.published_comparison import printed_numbers
+from vrbench.report.run_records import Entry
 from vrbench.report.writing import write
 
 if TYPE_CHECKING:

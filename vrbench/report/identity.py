@@ -13,8 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isclose, isfinite
 from typing import Any
 
-from vrbench.report.entries import Entry
 from vrbench.report.names import label, shown, text
+from vrbench.report.run_records import Entry
 
 log = logging.getLogger(__name__)
 MORE = ("scenario", "precision", "metrics")  # tell cells apart as the axes do

@@ -9,26 +9,14 @@ from typing import Any
 
 from vrbench.core.errors import ConfigError
 from vrbench.report import plots
-from vrbench.report.entries import may_show, not_shown
+from vrbench.report.grid import AXES, Cell, cells, chosen, columns, sides, telling
 from vrbench.report.identity import seeds
-from vrbench.report.leaderboard import (
-    AXES,
-    SHOP,
-    Cell,
-    Entry,
-    Worst,
-    cells,
-    chosen,
-    columns,
-    left_out,
-    mean,
-    sides,
-    telling,
-    worst,
-)
+from vrbench.report.leaderboard import left_out, mean
 from vrbench.report.over_seeds import LEAST, Change, change
 from vrbench.report.page import Head, Picture, Table, Value, measured, picture, render
 from vrbench.report.picture import height_of
+from vrbench.report.run_records import Entry, may_show, not_shown
+from vrbench.report.worst_case import SHOP, Worst, worst
 
 SECTIONS = (("worst", "Worst attack"), ("cells", "Every attack"), ("made", "How it was made"))
 ACROSS = (plots.EPS, "SSIM", "LPIPS", "LPIPS_untrained")

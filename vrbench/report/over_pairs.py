@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from math import exp, log
 
-from vrbench.report.claims import ORACLES
-from vrbench.report.entries import AXES, Entry
+from vrbench.report.claims.base import ORACLES
 from vrbench.report.identity import MORE, told_apart
 from vrbench.report.over_seeds import interval
-from vrbench.report.printed import BASE, RETRAINED, Cell, Run, measured
+from vrbench.report.published_comparison import BASE, RETRAINED, Cell, Run, measured
+from vrbench.report.run_records import AXES, Entry
 
 PAIR = ("low", "high", "source", "target")  # settings of a scenario that say which pair
 

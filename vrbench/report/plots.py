@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from vrbench.report.grid import Cell
 from vrbench.report.identity import MORE, besides, size
-from vrbench.report.leaderboard import Cell, Worst
+from vrbench.report.worst_case import Worst
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from vrbench.report.entries import Entry
 from vrbench.report.identity import aim
+from vrbench.report.run_records import Entry
 
 CLASS_AIM, SUCCESS = "target_class", "success"
 LEAST_SUCCESS = 0.5  # what more of the attacked pictures must reach

@@ -17,9 +17,9 @@ from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
 
 from vrbench.core.errors import ConfigError, DataError, nearest
 from vrbench.core.files import regular
-from vrbench.report.entries import Entry, read
 from vrbench.report.identity import aim, named, seeds
 from vrbench.report.order import natural
+from vrbench.report.run_records import Entry, read
 from vrbench.report.tables import number, probability
 
 Values = NDArray[np.float64]

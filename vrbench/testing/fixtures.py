@@ -3,7 +3,7 @@
 import pytest
 
 from vrbench.data.dataset import Dataset
-from vrbench.extractors.colour import Colour
+from vrbench.extractors.toy import Colour
 from vrbench.testing.world import toy_world
 
 

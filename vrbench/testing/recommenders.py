@@ -10,7 +10,7 @@ from vrbench.core.seeds import stream
 from vrbench.core.visuals import Table, Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
-from vrbench.extractors.colour import Colour
+from vrbench.extractors.toy import Colour
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.ranking import rank
 from vrbench.testing.fixtures import ToyWorld

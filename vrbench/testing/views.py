@@ -12,7 +12,7 @@ from vrbench.core.visuals import Signal, Table
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
-from vrbench.data.ratings import Ratings
+from vrbench.data.readers.ratings import Ratings
 from vrbench.metrics.view import Crafted, View
 
 NONE = torch.empty(0, dtype=torch.int64)

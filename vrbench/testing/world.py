@@ -12,9 +12,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Verdict
+from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget, Linf
-from vrbench.attacks.pgd import PGD
+from vrbench.attacks.goal import Verdict
+from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.shop import Shop
@@ -22,22 +23,22 @@ from vrbench.bench.machine import Machine
 from vrbench.core.dice import Dice
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal, Table, Visuals
-from vrbench.data.colours import colours
 from vrbench.data.dataset import Dataset
+from vrbench.data.sources.colours import colours
 from vrbench.extractors.base import Extractor, Lesson
-from vrbench.extractors.colour import Colour
+from vrbench.extractors.toy import Colour
 from vrbench.extractors.training.base import Regime
 from vrbench.generators.lsgan import LSGAN
 from vrbench.metrics.category import CHR
 from vrbench.metrics.ranking import NDCG
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes, class_of
-from vrbench.recommenders.pairwise import PairwiseSettings
 from vrbench.recommenders.ranking import rank
-from vrbench.recommenders.scaled import ScaledSettings
-from vrbench.recommenders.vbpr import VBPR
+from vrbench.recommenders.training.pairwise import PairwiseSettings
+from vrbench.recommenders.visual.feature_scaling import ScaledSettings
+from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.threats.case import Case
-from vrbench.threats.objectives import Promote
-from vrbench.threats.scenario import Scenario
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.threat import Threat
 
 # Settings with which a pairwise model learns this world in less than a second.

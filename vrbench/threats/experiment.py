@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
-from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
 from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import RecommenderFactory
-from vrbench.threats.objectives import ObjectiveFactory
-from vrbench.threats.scenario import Scenario
+from vrbench.threats.objectives.base import ObjectiveFactory
+from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.threat import Threat
 
 

@@ -13,7 +13,7 @@ from vrbench.attacks.profile.draft import Profiles
 from vrbench.attacks.profile.shop import Ints, Shop
 from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.data.tables import read_feedback
+from vrbench.data.readers.csv_files import read_feedback
 
 
 class ImportedProfiles(ProfileAttack):

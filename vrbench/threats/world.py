@@ -13,7 +13,7 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender, RecommenderFactory
-from vrbench.threats.objectives import Objective
+from vrbench.threats.objectives.base import Objective
 
 
 @dataclass(frozen=True)

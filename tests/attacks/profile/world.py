@@ -13,14 +13,14 @@ from vrbench.bench.run import run
 from vrbench.core.dice import Dice
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
-from vrbench.data.unpictured import unpictured
-from vrbench.extractors.colour import Colour
+from vrbench.data.sources.interactions_only import unpictured
+from vrbench.extractors.toy import Colour
 from vrbench.metrics.audience import ItemHR
 from vrbench.metrics.ranking import NDCG
 from vrbench.metrics.shift import PredictionShift, RankShift
-from vrbench.recommenders.neighbours import ItemKNN
-from vrbench.threats.by_popularity import ByPopularity
-from vrbench.threats.objectives import Promote
+from vrbench.recommenders.collaborative.neighbours import ItemKNN
+from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.scenario.by_popularity import ByPopularity
 from vrbench.threats.surfaces.profiles import Profiles
 from vrbench.threats.threat import Threat
 

@@ -23,8 +23,8 @@ from vrbench.cli.instantiation import make
 from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
 from vrbench.core.spec import digest
-from vrbench.report.entries import Entry, ambiguous
 from vrbench.report.names import label
+from vrbench.report.run_records import Entry, ambiguous
 
 SIDES = ("before", "after", "control", "random", "std", "p")
 SCALE = 1e-9  # of a difference from zero

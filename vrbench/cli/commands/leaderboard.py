@@ -46,9 +46,9 @@ def main(chosen: argparse.Namespace) -> int:
         return _check(chosen)
     import json
 
-    from vrbench.report.entries import read, record
     from vrbench.report.identity import counted
     from vrbench.report.leaderboard import board, load, unrounded
+    from vrbench.report.run_records import read, record
 
     entries = load(chosen.folders)
     if chosen.record:
@@ -78,7 +78,7 @@ def _check(chosen: argparse.Namespace) -> int:
     import sys
 
     from vrbench.cli.commands.check import check
-    from vrbench.report.entries import read
+    from vrbench.report.run_records import read
 
     result = check(
         read(chosen.folders),

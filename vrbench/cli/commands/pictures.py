@@ -23,7 +23,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(chosen: argparse.Namespace) -> int:
     """Write the data set; return the exit code."""
-    from vrbench.report.exchange import publish
+    from vrbench.report.picture_dataset import publish
 
     publish(
         chosen.run,

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from vrbench.report.entries import read
+from vrbench.report.run_records import read
 from vrbench.report.tables import text
 
 
@@ -58,7 +58,8 @@ def main(chosen: argparse.Namespace) -> int:
 
 def listed(root: Path, folders: Sequence[str], stage: str | None) -> str:
     """Return a table of what a store holds, and how many of the runs in ``folders`` use it."""
-    from vrbench.bench.upkeep import age, kept, size
+    from vrbench.bench.sizes_and_ages import age, size
+    from vrbench.bench.store_contents import kept
 
     now, runs = time.time(), _users(folders)
     found = [a for a in kept(root) if stage in (None, a.stage)]
@@ -90,18 +91,10 @@ def collected(
         ConfigError: if an age or a size is none, or the folder is no store.
         MissingDataError: if there is no store, or no run in a folder to be kept.
     """
+    from vrbench.bench.sizes_and_ages import in_bytes, in_seconds, size
     from vrbench.bench.store import mark
-    from vrbench.bench.upkeep import (
-        check_is_store,
-        in_bytes,
-        in_seconds,
-        kept,
-        litter,
-        remove,
-        size,
-        sweep,
-        to_go,
-    )
+    from vrbench.bench.store_contents import kept
+    from vrbench.bench.store_maintenance import check_is_store, litter, remove, sweep, to_go
 
     age_limit = in_seconds(older_than) if older_than else None
     limit = in_bytes(max_size) if max_size else None
@@ -134,7 +127,7 @@ def collected(
 
 def verified(root: Path) -> tuple[str, bool]:
     """Return one line per damaged artifact and a sum, and whether all is sound."""
-    from vrbench.bench.upkeep import checked
+    from vrbench.bench.store_maintenance import checked
 
     found = checked(root)
     lines = [f"damaged: {line}: delete that folder, and it is made anew" for line in found.damaged]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from torch import Tensor
 
-from vrbench.attacks.base import Goal
+from vrbench.attacks.goal import Goal
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.core.errors import IncompatibleError
@@ -16,7 +16,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
 from vrbench.threats.case import Case
-from vrbench.threats.objectives import Objective
+from vrbench.threats.objectives.base import Objective
 from vrbench.threats.world import Change, World
 
 if TYPE_CHECKING:

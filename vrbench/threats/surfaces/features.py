@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from vrbench.attacks.base import Attack
-from vrbench.attacks.rows import Rows
+from vrbench.attacks.feature_budget import Rows
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Signal
 from vrbench.recommenders.base import class_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vrbench.attacks.parameters import Embeddings, ParameterAttack
+from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
 from vrbench.core.errors import IncompatibleError
 from vrbench.threats.case import Case
 from vrbench.threats.surfaces.base import Stages, Surface

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Goal, TwoSpeed
+from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
-from vrbench.attacks.rows import Rows
+from vrbench.attacks.feature_budget import Rows
+from vrbench.attacks.goal import Goal, TwoSpeed
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor
-from vrbench.extractors.swift import swift
+from vrbench.extractors.inference_copy import swift
 from vrbench.recommenders.base import class_of
 from vrbench.threats.case import Case
 from vrbench.threats.knowledge import knowledge

@@ -1,0 +1,1 @@
+"""Attacks that ask for answers, and are given no gradient."""

@@ -1,0 +1,1 @@
+"""Attacks that follow the gradient of the goal inside a ball."""

@@ -1,0 +1,173 @@
+"""Carlini and Wagner's search for the smallest change."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.base import Attack, Cost
+from vrbench.attacks.budget import Budget
+from vrbench.attacks.goal import Goal, ask, check_finite
+from vrbench.attacks.minimum_norm.best_found import Nearest
+from vrbench.attacks.sums import each, power, row_sums
+from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import Streams
+
+SHRINK = 0.999999  # keeps pure black and pure white inside tanh's range
+LOOKS = 20  # per search step, at whether an item still makes progress
+UPPER = 1e10
+
+
+class CW(Attack):
+    """The L2 attack of Carlini and Wagner (IEEE S&P 2017, sec. V-A and VI).
+
+    Minimises ``|x' - x|^2 + c * max(margin + confidence, 0)`` with Adam over ``w``, where
+    ``x' = (tanh(w) + 1) / 2``, and searches ``c`` item by item: bisected between failure and
+    success, tenfold before the first success. The margin is the goal's own, so any goal will do.
+
+    Differences. All state belongs to the item, down to its place in the search: an item that makes
+    no more progress moves to its next ``c`` while others go on, and leaves the batch after its
+    last; so no result depends on the batch, and no pass is made for a straggler. By default the
+    first ``c`` of an item is what its first gradient says a flat boundary needs, and Adam goes on
+    from where the last ``c`` left it; ``initial_c``, ``progress`` and ``warm_start`` restore the
+    paper's own search. An item that never succeeds returns its picture of smallest margin, not
+    the clean one. The budget is applied at the end; this attack minimises by itself.
+
+    Args:
+        search_steps: values of ``c`` tried per item.
+        steps: most Adam steps for each.
+        lr: of Adam, in the space of ``w``.
+        initial_c: first ``c``; None takes 1.5 times what makes the step to a flat boundary pay.
+        confidence: by how much the margin is to be passed.
+        progress: an item whose loss fell by less than this share over a twentieth of ``steps``
+            is done with this ``c``; 0 takes all steps.
+        warm_start: whether a search step goes on from the last one's picture.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import CW
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(CW(search_steps=2, steps=20)).gt(1).tolist()
+        [True, True, True]
+    """
+
+    paper = "Carlini and Wagner, IEEE S&P 2017"
+    needs_radius: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        *,
+        search_steps: int = 5,
+        steps: int = 100,
+        lr: float = 0.01,
+        initial_c: float | None = None,
+        confidence: float = 0.0,
+        progress: float = 0.03,
+        warm_start: bool = True,
+    ) -> None:
+        self.refuse_if(
+            min(search_steps, steps) < 1 or lr <= 0 or confidence < 0 or not 0 <= progress < 1,
+            "search_steps, steps >= 1, lr > 0, confidence >= 0 and 0 <= progress < 1",
+        )
+        if initial_c is not None and initial_c <= 0:
+            raise ConfigError(f"CW: expected initial_c > 0 or null, got {initial_c}")
+        self.search_steps, self.steps, self.lr = search_steps, steps, lr
+        self.initial_c, self.confidence = initial_c, confidence
+        self.progress, self.warm_start = progress, warm_start
+
+    @property
+    def cost(self) -> Cost | None:
+        passes = self.search_steps * self.steps
+        return Cost(passes, passes + (self.initial_c is None))
+
+    def search(
+        self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
+    ) -> Tensor:
+        best = Nearest(clean, goal, self.confidence)
+        state = _State(clean, self.initial_c or 1.0)
+        look_every = max(1, self.steps // LOOKS)
+        while len(state.row):
+            w = state.w.requires_grad_()
+            x = (each(torch.tanh, w) + 1) / 2
+            anchor, item = clean[state.row], items[state.row]
+            margin = ask(goal, x, item).margin + best.bias[state.row]
+            if self.initial_c is None and not state.begun:
+                state.c = self._first_c(margin, x)
+            state.begun = True
+            away, missed = (x - anchor).square(), (margin + self.confidence).clamp(min=0)
+            (slope,) = torch.autograd.grad(away.sum() + (state.c * missed).sum(), w)
+            distance = row_sums(away.detach())
+            loss = distance + state.c * missed.detach()
+            check_finite(goal, item, loss, slope)
+            reached = best.update(state.row, item, x, distance, margin)
+            state.won |= reached
+            state.descend(slope, self.lr)
+            looking = state.step % look_every == 0
+            stuck = looking & (loss > (1 - self.progress) * state.last)
+            stuck &= self.progress > 0
+            state.last = torch.where(looking, loss, state.last)
+            state.advance(stuck | (state.step >= self.steps), self.warm_start)
+            state.keep(state.phase < self.search_steps)
+        return best.x
+
+    def _first_c(self, margin: Tensor, x: Tensor) -> Tensor:
+        """Return per item 1.5 times the ``c`` at which crossing a flat boundary pays."""
+        (slope,) = torch.autograd.grad(margin.sum(), x, retain_graph=True)
+        steepness = row_sums(slope.square()).clamp(min=1e-12)
+        needed = 2 * (margin.detach() + self.confidence) / steepness
+        return (1.5 * needed).clamp(1e-6, UPPER)
+
+
+class _State:
+    """Where every item still in the batch stands in its own search."""
+
+    def __init__(self, clean: Tensor, c: float) -> None:
+        n, device = len(clean), clean.device
+
+        def full(value: float) -> Tensor:
+            return torch.full((n,), value, device=device)
+
+        self.row = torch.arange(n, device=device)
+        self.start = each(torch.atanh, (2 * clean - 1) * SHRINK)
+        self.w = self.start.clone()
+        self.first, self.second = torch.zeros_like(clean), torch.zeros_like(clean)
+        self.c, self.low, self.high, self.last = full(c), full(0), full(UPPER), full(torch.inf)
+        self.adam, self.step, self.phase = full(0), full(0), full(0)
+        self.won = torch.zeros(n, dtype=torch.bool, device=device)
+        self.begun = False
+
+    def descend(self, slope: Tensor, lr: float) -> None:
+        """Take one step of Adam."""
+        self.adam, self.step = self.adam + 1, self.step + 1
+        self.first = 0.9 * self.first + 0.1 * slope
+        self.second = 0.999 * self.second + 0.001 * slope.square()
+        rate = lr * (1 - power(0.999, self.adam)).sqrt() / (1 - power(0.9, self.adam))
+        move = self.first / (self.second.sqrt() + 1e-8)
+        self.w = self.w.detach() - rate[:, None, None, None] * move
+
+    def advance(self, done: Tensor, warm: bool) -> None:
+        """Give the items that are ``done`` their next ``c``."""
+        low = torch.where(self.won, self.low, torch.maximum(self.low, self.c))
+        high = torch.where(self.won, torch.minimum(self.high, self.c), self.high)
+        following = torch.where(high < UPPER, (low + high) / 2, self.c * 10)
+        self.low, self.high = torch.where(done, low, self.low), torch.where(done, high, self.high)
+        self.c = torch.where(done, following.clamp(max=UPPER), self.c)
+        self.won = self.won & ~done
+        self.last = self.last.masked_fill(done, torch.inf)
+        self.step, self.phase = self.step.masked_fill(done, 0), self.phase + done
+        if not warm and done.any():
+            image = done[:, None, None, None]
+            self.w = torch.where(image, self.start, self.w)
+            self.first, self.second = (m.masked_fill(image, 0) for m in (self.first, self.second))
+            self.adam = self.adam.masked_fill(done, 0)
+
+    def keep(self, going: Tensor) -> None:
+        """Let go of the items whose search is over."""
+        if not going.all():
+            for name, value in vars(self).items():
+                if isinstance(value, Tensor):
+                    setattr(self, name, value[going])

@@ -1,0 +1,1 @@
+"""Attacks that change what a picture shows, not its pixels one by one."""

@@ -1,0 +1,141 @@
+"""The search for changed pictures, or features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.base import Attack, BlackBox
+from vrbench.attacks.budget import Budget
+from vrbench.attacks.ensemble import Ensemble, Ledger
+from vrbench.attacks.goal import Goal, Verdict
+from vrbench.attacks.oracle import Oracle
+from vrbench.bench.machine import Machine
+from vrbench.bench.mapping import Block, map_blocks
+from vrbench.bench.stages.images import CHUNK
+from vrbench.bench.store import Artifact, Store
+from vrbench.core.seeds import Streams
+from vrbench.core.spec import digest
+from vrbench.core.visuals import Visuals
+from vrbench.threats.objectives.base import Objective
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """Who changes pictures or features.
+
+    Attributes:
+        attack: how he searches.
+        budget: how far.
+        objective: what for.
+        knows: what the objective was made from.
+        seed: of the attack's random streams.
+    """
+
+    attack: Attack
+    budget: Budget
+    objective: Objective
+    knows: dict[str, Any]
+    seed: int
+
+    def inputs(self) -> dict[str, Any]:
+        """Return what a change is searched with and for, as it stands in keys."""
+        told = self.objective.told(self.knows.get("case"), example=self.attack.asks_example)
+        return {
+            "attack": self.attack,
+            "budget": self.budget,
+            "objective": self.objective,
+            "knows": self.knows,
+            "seed": self.seed,
+        } | ({"told": told} if told else {})
+
+
+def craft(
+    store: Store,
+    machine: Machine,
+    adversary: Adversary,
+    goal: Goal,
+    images: Visuals,
+    items: Tensor,
+    device: torch.device,
+) -> Artifact:
+    """Return ``pixels``, ``(n, 3, H, W)`` float32, and ``queries``, ``(n,)`` int64.
+
+    Items are crafted in chunks, each an artifact of its own: an interrupted run goes on where it
+    stopped, and no item's picture depends on its chunk.
+
+    Args:
+        store: where they are kept.
+        machine: who computes them; its precision, of the adversary's network, is part of the key.
+        adversary: who attacks; part of the key.
+        goal: the objective as the adversary computes it.
+        images: clean pixels.
+        items: ``(n,)`` items to attack.
+        device: where to compute.
+    """
+    common = adversary.inputs() | {"images": images, "precision": machine.precision}
+    blocks = [
+        Block(
+            common | {"items": chunk.tolist()},
+            partial(_crafted, adversary, goal, images, chunk, device),
+        )
+        for chunk in items.split(CHUNK)
+    ]
+    parts = map_blocks(store, machine, "attacks", blocks, f"attacking ({adversary.attack.name})")
+    spec = f"attacks/{digest([part.spec for part in parts])}"
+    made = [part.tensors for part in parts if part.tensors is not None]
+    if len(made) < len(parts):
+        return Artifact(None, {}, spec)
+    pixels = torch.cat([t["pixels"] for t in made])
+    tensors = {
+        "pixels": pixels.float().div(255) if pixels.dtype == torch.uint8 else pixels,
+        "queries": torch.cat([t["queries"] for t in made]),
+    }
+    return Artifact(tensors, {}, spec)
+
+
+def _crafted(
+    adversary: Adversary, goal: Goal, images: Visuals, chunk: Tensor, device: torch.device
+) -> dict[str, Tensor]:
+    attack, budget = adversary.attack, adversary.budget
+    clean, asked = images[chunk].to(device), chunk.to(device)
+    aim: Oracle | Ledger | None = None
+    if isinstance(attack, BlackBox):
+        aim = Oracle(goal, limit=attack.queries, decisions=attack.decisions)
+    elif isinstance(attack, Ensemble):
+        aim = Ledger(goal)
+    rng = Streams(adversary.seed, "attack")
+    found = attack(clean, asked, goal if aim is None else aim, budget, rng)
+    queries = torch.zeros_like(asked) if aim is None else aim.asked(asked)
+    if budget.store != "float":
+        found = (found * 255).round().byte()
+    return {"pixels": found, "queries": queries}
+
+
+def perturb_features(store: Store, adversary: Adversary, clean: Visuals) -> Artifact:
+    """Return ``rows``, ``(num_items, D)``: the features of every item, changed.
+
+    The search runs on features divided by the largest absolute value of the table, which is the
+    unit of the budget.
+    """
+    attack, budget, objective = adversary.attack, adversary.budget, adversary.objective
+
+    def make() -> dict[str, Tensor]:
+        items = torch.arange(len(clean), device=clean.device)
+        unit = max(float(clean[b].abs().max()) for b in items.split(4096)) or 1.0
+
+        class Scaled:
+            def judge(self, x: Tensor, items: Tensor) -> Verdict:
+                return objective.judge(x * unit, items)
+
+        rng = Streams(adversary.seed, "attack")
+        found = [
+            attack(clean[b] / unit, b, Scaled(), budget, rng) * unit for b in items.split(1024)
+        ]
+        return {"rows": torch.cat(found)}
+
+    return store.fetch("disturbances", adversary.inputs() | {"visuals": clean}, make)

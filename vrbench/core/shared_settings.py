@@ -1,0 +1,30 @@
+"""Functions that take settings which several share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+from vrbench.core.spec import refuse_unknown
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def sharing(defaults: Mapping[str, object]) -> Callable[[Function], Function]:
+    """Return a decorator of a function that takes shared settings as ``**``.
+
+    Args:
+        defaults: of those settings; what is not given is one of them.
+    """
+
+    def shared(function: Function) -> Function:
+        @wraps(function)
+        def called(*args: Any, **given: Any) -> Any:
+            refuse_unknown(called, given)
+            return function(*args, **{**defaults, **given})
+
+        vars(called)["defaults"] = defaults
+        return cast(Function, called)
+
+    return shared

@@ -1,0 +1,203 @@
+"""One's own shop: pictures, a product list and one purchase log, as a business has them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vrbench.core.errors import MissingDataError
+from vrbench.core.spec import describe
+from vrbench.data.dataset import Dataset
+from vrbench.data.filters import Filter, filtered
+from vrbench.data.images import Fit
+from vrbench.data.interactions import Interactions
+from vrbench.data.readers.business_tables import BusinessTable, read_business_table
+from vrbench.data.readers.ratings import Ratings
+from vrbench.data.sources.folder import catalogue_of
+from vrbench.data.sources.shop_tables import LISTS, LOGS, products_of, purchases_of, table_of
+from vrbench.data.splits.strategies.base import Split
+from vrbench.data.splits.strategies.per_user import TemporalHoldOut
+
+log = logging.getLogger(__name__)
+VERSION = 1  # raise it when the same files and settings give another data set
+
+
+@dataclass(frozen=True)
+class Understood:
+    """What was read of a shop, and what was left out, by counts.
+
+    Attributes:
+        items, purchases: the tables.
+        columns: which column of which table holds what, in words.
+        left_out: how many rows, by the reason.
+        ids, files, kinds: of the items with a picture.
+        ratings: the purchases of these.
+    """
+
+    items: BusinessTable
+    purchases: BusinessTable
+    columns: dict[str, str]
+    left_out: dict[str, int]
+    ids: list[str]
+    files: list[Path]
+    kinds: list[str]
+    ratings: Ratings
+
+    def said(self) -> str:
+        """Return which columns were taken for what."""
+        of_log = ("user_column", "bought_column", "time_column", "rating_column")
+        words = {
+            table.source: ", ".join(
+                f"{setting.removesuffix('_column')} {column!r}"
+                for setting, column in self.columns.items()
+                if (setting in of_log) == (table is self.purchases)
+            )
+            for table in (self.items, self.purchases)
+        }
+        return "; ".join(f"{source}: {columns}" for source, columns in words.items())
+
+
+def shop(
+    *,
+    path: str,
+    items: str | None = None,
+    purchases: str | None = None,
+    query: str | None = None,
+    pictures: str | None = None,
+    root: str | None = None,
+    item_column: str | None = None,
+    image_column: str | None = None,
+    category_column: str | None = None,
+    user_column: str | None = None,
+    bought_column: str | None = None,
+    time_column: str | None = None,
+    rating_column: str | None = None,
+    filters: Mapping[str, Filter] | None = None,
+    split: Split | None = None,
+    size: int = 64,
+    fit: Fit = "pad",
+    redistributable: bool = True,
+) -> Dataset:
+    """Return the shop of a folder with pictures, a product list and one purchase log.
+
+    Tables are CSV, TSV or Parquet with a header, or an SQLite database with a query. Columns are
+    found by their usual names, or named. Products without a picture, purchases of products that
+    are not on the list, and rows without a user or an item are left out, each with a warning that
+    counts them; ``vrbench shop check`` says more. Of rows that repeat a user and an item the last
+    is kept. Products nobody bought stay in the catalogue.
+
+    Args:
+        path: the folder.
+        items: the product list, relative to the folder; None: found by its name (``items.csv``,
+            ``products.tsv``, ...).
+        purchases: the purchase log, likewise; or a database, with ``query``.
+        query: one SELECT that returns the purchases.
+        pictures: the folder of the pictures, relative to ``path``; None: the folder itself.
+        root: another folder in which pictures may lie, by absolute paths or links.
+        item_column: of the product list: its id.
+        image_column: of the product list: the file of its picture. Without such a column a picture
+            is the file that is named like the item, ``ID.jpg``, wherever it lies.
+        category_column: of the product list.
+        user_column, bought_column: of the purchase log: who, and which item.
+        time_column: when, as a number or a date; None: found, or none.
+        rating_column: how many stars; None: found, or none.
+        filters: what is left out, by any names, applied in the order given.
+        split: test and validation; None holds out the last fifth of each user's purchases, and the
+            last tenth of the rest.
+        size, fit, redistributable: of the pictures, see ``folder``.
+
+    Raises:
+        MissingDataError: if a file is not there.
+        DataError: if one cannot be used; the text names file and line.
+        ConfigError: if a column is not there, or two could be meant.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from vrbench.datasets import shop
+        >>> from vrbench.testing.world import toy_folder
+        >>> place = Path(toy_folder())
+        >>> bought = [f"{who},{what},2024-05-0{day}" for day, what in enumerate(
+        ...     ("cap", "coat", "sock"), 1) for who in ("Ann", "Bob")]
+        >>> lines = ["customer,product,date", *bought]
+        >>> _ = (place / "purchases.csv").write_text(chr(10).join(lines))
+        >>> mine = shop(path=str(place), size=16)
+        >>> mine.user_ids, [mine.item_ids[n] for n in mine.test.items]
+        (('Ann', 'Bob'), ['sock', 'sock'])
+    """
+    understood = understand(
+        Path(path),
+        items=items,
+        purchases=purchases,
+        query=query,
+        pictures=pictures,
+        root=root,
+        columns={
+            "item_column": item_column,
+            "image_column": image_column,
+            "category_column": category_column,
+            "user_column": user_column,
+            "bought_column": bought_column,
+            "time_column": time_column,
+            "rating_column": rating_column,
+        },
+    )
+    log.info("%s", understood.said())
+    for reason, count in understood.left_out.items():
+        log.warning("%d %s", count, reason)
+    catalogue, ids = catalogue_of(understood.ids, understood.files, understood.kinds, size, fit)
+    catalogue = replace(catalogue, redistributable=redistributable)
+    table = filtered(understood.ratings.once(), filters).liked()
+    split = split or Split(test=TemporalHoldOut(), valid=TemporalHoldOut(ratio=0.1))
+    which = split.parts(table)
+    told = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
+    steps = [describe(step) for step in (filters or {}).values()]
+    chosen = sorted(understood.columns.items())
+    log_of = understood.purchases.sha256[:16]
+    spec: list[Any] = ["shop", VERSION, log_of, told, chosen, steps, describe(split)]
+    number = {name: n for n, name in enumerate(ids)}
+    item = torch.tensor([number[name] for name in table.item_ids], dtype=torch.int64)
+
+    def part(n: int, name: str) -> Interactions:
+        rows = table.keep(which == n)
+        sizes = len(table.user_ids), len(ids)
+        own = [*spec, name]
+        return Interactions.of(rows.users, item[rows.items], *sizes, own, rows.ratings, rows.times)
+
+    train, valid, test = (part(n, name) for n, name in enumerate(("train", "valid", "test")))
+    return Dataset(catalogue, train, valid, test, table.user_ids, tuple(ids))
+
+
+def understand(
+    place: Path,
+    *,
+    items: str | None,
+    purchases: str | None,
+    query: str | None,
+    pictures: str | None,
+    root: str | None,
+    columns: Mapping[str, str | None],
+) -> Understood:
+    """Return what the files of a shop hold; see ``shop`` for the arguments and errors."""
+    if not place.is_dir():
+        raise MissingDataError(f"no folder {place}: give the folder of the shop as dataset.path")
+    products = read_business_table(table_of(place, items, LISTS, "items"))
+    bought = read_business_table(table_of(place, purchases, LOGS, "purchases"), query)
+    left_out: dict[str, int] = {}
+    told: dict[str, str] = {}
+
+    def find(table: BusinessTable, what: str, setting: str, needed: bool = True) -> str | None:
+        ask = table.needed if needed else table.column
+        found = ask(what, columns.get(setting), f"dataset.{setting}")
+        if found is not None:
+            told[setting] = found
+        return found
+
+    ids, files, kinds = products_of(place, products, find, pictures, root, left_out)
+    table = purchases_of(bought, find, set(ids), left_out)
+    return Understood(products, bought, told, left_out, ids, files, kinds, table)

@@ -1,0 +1,170 @@
+"""The products and the purchases of a shop, out of its tables."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import DataError, MissingDataError
+from vrbench.data.readers.business_tables import FORMATS, BusinessTable
+from vrbench.data.readers.colour_modes import known_formats
+from vrbench.data.readers.csv_files import numbers
+from vrbench.data.readers.ratings import Ratings
+from vrbench.data.sources.folder import confined
+
+log = logging.getLogger(__name__)
+LISTS = ("items", "products", "articles", "catalogue", "catalog")
+LOGS = ("purchases", "transactions", "orders", "interactions", "ratings", "sales")
+NO_CATEGORY = "(none)"
+Find = Callable[..., Any]  # the column of a table that holds something
+
+
+def table_of(place: Path, name: str | None, known: tuple[str, ...], setting: str) -> Path:
+    """Return the file of a table: the one named, or the one of a usual name."""
+    if name is not None:
+        return place / name
+    found = [
+        file
+        for file in sorted(place.iterdir())
+        if file.suffix.lower() in FORMATS and file.stem.lower() in known
+    ]
+    if len(found) == 1:
+        return found[0]
+    why = f"{' and '.join(f.name for f in found)} could both be meant" if found else "none found"
+    raise MissingDataError(
+        f"{place}: which file holds the {setting}? ({why}): set dataset.{setting}=FILE; files "
+        f"called {', '.join(known)} with {', '.join(FORMATS)} are found"
+    )
+
+
+def products_of(
+    place: Path,
+    table: BusinessTable,
+    find: Find,
+    pictures: str | None,
+    elsewhere: str | None,
+    left_out: dict[str, int],
+) -> tuple[list[str], list[Path], list[str]]:
+    """Return ids, pictures and categories of the products that have a picture."""
+    ids = list(table.columns[find(table, "item", "item_column")])
+    kinds = [
+        kind or NO_CATEGORY for kind in table.columns[find(table, "category", "category_column")]
+    ]
+    image = find(table, "image", "image_column", False)
+    root = place if pictures is None else place / pictures
+    if not root.is_dir():
+        raise MissingDataError(f"no folder {root}: set dataset.pictures to that of the pictures")
+    seen: dict[str, int] = {}
+    for line, item in zip(table.lines, ids, strict=True):
+        if not item:
+            raise DataError(f"{table.source}, line {line}: no item")
+        if item in seen:
+            raise DataError(
+                f"{table.source}, line {line}: item {item!r} stands twice, first in line "
+                f"{seen[item]}"
+            )
+        seen[item] = line
+    names = _named(root, ids) if image is None else list(table.columns[image])
+    there = [bool(name) and (root / name).is_file() for name in names]
+    if not any(there):
+        how = "named like an item (ID.jpg)" if image is None else f"of column {image!r}"
+        raise MissingDataError(f"no picture {how} lies in {root}: set dataset.pictures")
+    if not all(there):
+        left_out["products have no picture and are left out"] = there.count(False)
+    if NO_CATEGORY in kinds:
+        log.warning("%d products have no category", kinds.count(NO_CATEGORY))
+    kept = [n for n, has in enumerate(there) if has]
+    files = confined(root, [names[n] for n in kept], elsewhere)
+    return [ids[n] for n in kept], files, [kinds[n] for n in kept]
+
+
+def _named(root: Path, ids: list[str]) -> list[str]:
+    """Return the pictures that are called like the items, wherever below ``root`` they lie.
+
+    Raises:
+        DataError: if two are.
+    """
+    wanted, found = set(ids), dict[str, Path]()
+    suffixes = {f".{name.lower()}" for name in known_formats()} | {".jpg", ".tif"}
+    for file in sorted(root.rglob("*")):
+        if file.stem in wanted and file.suffix.lower() in suffixes:
+            if file.stem in found:
+                raise DataError(
+                    f"two pictures of item {file.stem!r}: {found[file.stem]} and {file}; take one "
+                    "away, or name the files in a column of the product list"
+                )
+            found[file.stem] = file
+    return [str(found[item].relative_to(root)) if item in found else "" for item in ids]
+
+
+def purchases_of(
+    table: BusinessTable, find: Find, known: set[str], left_out: dict[str, int]
+) -> Ratings:
+    """Return the purchases of known products by numbers, in the order of the log."""
+    who = table.columns[find(table, "user", "user_column")]
+    what = table.columns[find(table, "item", "bought_column")]
+    time = find(table, "time", "time_column", False)
+    stars = find(table, "rating", "rating_column", False)
+    whole = [bool(user and item) for user, item in zip(who, what, strict=True)]
+    listed = [item in known for item in what]
+    for reason, count in (
+        ("purchases name no user or no item and are left out", whole.count(False)),
+        (
+            "purchases are of products without a picture or not on the list, and are left out",
+            sum(w and not there for w, there in zip(whole, listed, strict=True)),
+        ),
+    ):
+        if count:
+            left_out[reason] = count
+    rows = [n for n in range(len(who)) if whole[n] and listed[n]]
+    if not rows:
+        example = next((item for item in what if item), "")
+        raise DataError(
+            f"{table.source}: no purchase is of a product on the list, as of {example!r}: are "
+            "these the ids of the product list (leading zeros, another column)?"
+        )
+
+    def kept(column: str) -> list[str]:
+        return [table.columns[column][n] for n in rows]
+
+    lines = [table.lines[n] for n in rows]
+    users, items = [who[n] for n in rows], [what[n] for n in rows]
+    user_ids, item_ids = tuple(sorted(set(users))), tuple(sorted(set(items)))
+    user = {name: n for n, name in enumerate(user_ids)}
+    item = {name: n for n, name in enumerate(item_ids)}
+    return Ratings(
+        torch.tensor([user[name] for name in users]),
+        torch.tensor([item[name] for name in items]),
+        None if stars is None else numbers(kept(stars), lines, Path(table.source), "rating"),
+        None if time is None else _times(kept(time), lines, table.source),
+        user_ids,
+        item_ids,
+        table.source,
+    )
+
+
+def _times(values: list[str], lines: list[int], source: str) -> Tensor:
+    """Return ``(N,)`` int64 seconds since 1970, or the numbers as they are.
+
+    Raises:
+        DataError: at the first that is neither a number nor a date; dates are as in ISO 8601.
+    """
+    if all(value.replace(".", "", 1).lstrip("-").isdigit() for value in values):
+        found = numbers(values, lines, Path(source), "time")
+        assert found is not None
+        return found.long() if bool((found == found.round()).all()) else found
+    dates = pd.to_datetime(pd.Series(values), format="ISO8601", errors="coerce", utc=True)
+    wrong = dates.isna().to_numpy().nonzero()[0]
+    if len(wrong):
+        first = int(wrong[0])
+        raise DataError(
+            f"{source}, line {lines[first]}: {values[first]!r} is neither a number nor a date such "
+            "as 2024-05-31 or 2024-05-31 18:00:00"
+        )
+    return torch.from_numpy(dates.astype("datetime64[s, UTC]").astype("int64").to_numpy().copy())

@@ -1,0 +1,128 @@
+"""Areas under the curve: grouped by user, limited to the top k, and as Elliot has them."""
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.accuracy.places import others_ahead
+from vrbench.metrics.base import CutoffMetric, RankMetric, SystemMetric
+from vrbench.metrics.ranking import defined, per_user
+from vrbench.metrics.view import View
+
+
+class GAUC(RankMetric):
+    """Area under the curve of each user (Zhu et al., 2017), users weighing the same.
+
+    In a full ranking users hardly differ in candidates, which the paper weighs them by; so this
+    is what ``AUC`` reports, under the name it is known by.
+
+    Example:
+        >>> from vrbench.metrics import GAUC
+        >>> from vrbench.testing.views import two_users
+        >>> GAUC().measure(*two_users()).tolist()
+        [0.75, 0.5]
+    """
+
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        count = dataset.test.counts.double()
+        others = view.candidates.double() - count
+        right = (others[dataset.test.users] - others_ahead(view, dataset)) / others[
+            dataset.test.users
+        ]
+        value = per_user(right, dataset) / count
+        return defined(torch.where(others > 0, value, torch.nan), dataset)
+
+
+class LAUC(CutoffMetric):
+    """Limited AUC (Schroeder et al., 2011): what is not in the top ``k`` is in random order.
+
+    The curve is followed through the list and goes straight to the corner from there. NaN for
+    users whose every candidate is a test item.
+
+    Example:
+        >>> from vrbench.metrics import LAUC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(LAUC(k=2).measure(*two_users()))
+        [0.625, 0.5]
+    """
+
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        count = dataset.test.counts.double()
+        others = view.candidates.double() - count
+        inside = view.relevant_ranks <= self.k
+        found = per_user(inside.double(), dataset)
+        missed = torch.minimum(view.candidates.double(), torch.tensor(self.k)) - found
+        # Others listed ahead of a hit are pairs in the wrong order.
+        wrong = per_user(torch.where(inside, others_ahead(view, dataset), 0.0), dataset)
+        listed = found * missed - wrong
+        rest = (others - missed) * (found + (count - found) / 2)
+        value = (listed + rest) / (count * others)
+        return defined(torch.where(others > 0, value, torch.nan), dataset)
+
+
+class ElliotAUC(SystemMetric):
+    """What Elliot 0.3.1 calls AUC: one mean over the test items of all users.
+
+    With a divisor one too large, so that the worst value is not 0; see ``_elliot_shares``.
+
+    Example:
+        >>> from vrbench.metrics import ElliotAUC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotAUC().measure(*two_users()))
+        0.778
+    """
+
+    name = "elliot_AUC"
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> float:
+        return float(_elliot_shares(view, dataset).mean())
+
+
+class ElliotGAUC(RankMetric):
+    """What Elliot 0.3.1 calls GAUC: ``elliot_AUC`` per user.
+
+    Example:
+        >>> from vrbench.metrics import ElliotGAUC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotGAUC().measure(*two_users()))
+        [0.833, 0.667]
+    """
+
+    name = "elliot_GAUC"
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        total = per_user(_elliot_shares(view, dataset), dataset)
+        return defined(total / dataset.test.counts, dataset)
+
+
+class ElliotLAUC(CutoffMetric):
+    """What Elliot 0.3.1 calls LAUC: the sum of ``elliot_GAUC`` over hits in the top ``k`` only.
+
+    Example:
+        >>> from vrbench.metrics import ElliotLAUC
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ElliotLAUC(k=2).measure(*two_users()))
+        [0.5, 0.667]
+    """
+
+    name = "elliot_LAUC"
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        share = torch.where(view.relevant_ranks <= self.k, _elliot_shares(view, dataset), 0.0)
+        return defined(per_user(share, dataset) / dataset.test.counts.clamp(1, self.k), dataset)
+
+
+def _elliot_shares(view: View, dataset: Dataset) -> Tensor:
+    """Return ``(T,)``: ``(N - r + p) / N`` of the p-th test item at rank r, both from 0.
+
+    ``N`` is the number of candidates that are no test items, plus 1.
+    """
+    size = (view.candidates - dataset.test.counts + 1).double()[dataset.test.users]
+    return (size - others_ahead(view, dataset)) / size

@@ -1,0 +1,39 @@
+"""Where test items stand, and what they are worth."""
+
+import torch
+from torch import Tensor
+
+from vrbench.data.dataset import Dataset
+from vrbench.metrics.ranking import per_user
+from vrbench.metrics.view import View
+
+
+def hits(view: View, dataset: Dataset, k: int) -> Tensor:
+    """Return the ``(U,)`` number of test items in everyone's top ``k``."""
+    return per_user((view.relevant_ranks <= k).double(), dataset)
+
+
+def ordinal(view: View, dataset: Dataset) -> Tensor:
+    """Return ``(T,)``: each test item's place, from 1, among its user's test items by rank."""
+    test = dataset.test
+    far = int(view.relevant_ranks.max()) + 1 if len(test) else 1
+    order = (test.users * far + view.relevant_ranks).argsort()
+    nth = torch.empty_like(order)
+    nth[order] = torch.arange(len(order)) - test.indptr[test.users] + 1
+    return nth
+
+
+def gains(dataset: Dataset, threshold: float) -> Tensor:
+    """Return the ``(T,)`` exponential gains ``2 ** (rating - threshold + 1) - 1``, 0 below it.
+
+    Test items without ratings count as rated 1.
+    """
+    rating = dataset.test.ratings
+    rating = torch.ones(len(dataset.test)) if rating is None else rating
+    gain = torch.exp2(rating.double() - threshold + 1) - 1
+    return torch.where(rating >= threshold, gain, 0.0)
+
+
+def others_ahead(view: View, dataset: Dataset) -> Tensor:
+    """Return ``(T,)`` float64: how many items that are no test items stand before each."""
+    return (view.relevant_ranks - ordinal(view, dataset)).double()

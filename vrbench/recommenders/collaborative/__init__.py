@@ -1,0 +1,1 @@
+"""Recommenders that know the feedback alone."""

@@ -1,0 +1,107 @@
+"""FISM: a user is the sum of what they have; an item is told by its factors' likeness to it."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import Unpack
+
+from vrbench.core.visuals import Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
+from vrbench.recommenders.training.epochs import normal
+from vrbench.recommenders.training.pairwise import (
+    PairwiseRecommender,
+    PairwiseSettings,
+    half_square,
+)
+
+
+class FISM(PairwiseRecommender):
+    """Factored item similarity (Kabbur et al., KDD 2013, sec. 4.2), trained by BPR.
+
+    ``x_ui = b_i + |R_u|^-alpha (sum of p_j over the items j of R_u) . q_i``. In training the liked
+    item is not in its own user's ``R_u``, where it would speak for itself. The paper's FISMauc
+    takes the square of the score difference's distance to one; here it is softplus. The penalty
+    covers ``p``, ``q`` and ``b`` of both items of a triple. Histories are ragged: there is no
+    padding that could leak into a sum. A user without history is scored by the biases.
+
+    Args:
+        sizes: users and items.
+        factors: length of ``p`` and ``q``.
+        alpha: 0 sums over the history, 1 takes its mean.
+        exclude_target: take the liked item out of the history in training.
+        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import FISM
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(partial(FISM, factors=8, **BRISK))) > 0.8
+        True
+    """
+
+    paper = "Kabbur et al., KDD 2013"
+    signal = None
+
+    defaults = PairwiseSettings(l2=0.01)
+
+    def __init__(
+        self,
+        sizes: Sizes,
+        *,
+        factors: int = 64,
+        alpha: float = 0.5,
+        exclude_target: bool = True,
+        **training: Unpack[PairwiseSettings],
+    ) -> None:
+        super().__init__(**self.with_defaults(PairwiseSettings, training))
+        self.refuse_if(factors < 1 or not 0 <= alpha <= 1, "factors >= 1, alpha in [0, 1]")
+        self.factors, self.alpha, self.exclude_target = factors, alpha, exclude_target
+        self.taste = nn.Embedding(sizes.num_items, factors)  # p_j; every batch touches most
+        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)  # q_i
+        self.bias = nn.Embedding(sizes.num_items, 1, sparse=True)
+        self.history = SparseRows(sizes.num_users, sizes.num_items)
+
+    def take(self, train: Interactions) -> None:
+        self.history.hold(matrix_of(train))
+
+    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
+        for table in (self.taste, self.item):
+            table.weight.data.copy_(normal(table.weight, 0.1, rng))
+        nn.init.zeros_(self.bias.weight)
+
+    def history_of(self, users: Tensor, without: Tensor | None = None) -> Tensor:
+        """Return the ``(B, K)`` sums over what ``users`` have, each but ``without[b]``."""
+        # Summed once per user, however many rows are theirs; one item is taken out afterwards.
+        known, where = users.unique(return_inverse=True)
+        total = self.history.times(self.taste.weight, known)[where]
+        count = self.history.count(users)
+        if without is not None:
+            owned = self.history.contains(users, without)
+            total = total - owned[:, None] * self.taste(without)
+            count = count - owned.long()
+            total = total * (count > 0)[:, None]  # what is left of one item is rounding
+        return total * count.clamp(min=1).float().pow(-self.alpha)[:, None]
+
+    def encode(self, items: Tensor, visuals: Visuals) -> tuple[Tensor, Tensor]:
+        return self.item(items), self.bias(items)
+
+    def score(self, users: Tensor, encoded: tuple[Tensor, Tensor]) -> Tensor:
+        item_IK, bias_I1 = encoded
+        return self.history_of(users) @ item_IK.T + bias_I1.T
+
+    def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
+        own = self.history_of(users)
+        return (own * self.item(items)).sum(1) + self.bias(items).squeeze(1)
+
+    def compare(
+        self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals
+    ) -> tuple[Tensor, Tensor]:
+        own = self.history_of(users, liked if self.exclude_target else None)
+        yes, no = self.item(liked), self.item(other)
+        yes_bias, no_bias = self.bias(liked), self.bias(other)
+        rows = [yes, no, yes_bias, no_bias, self.taste(liked), self.taste(other)]
+        margin = (own * (yes - no)).sum(1) + (yes_bias - no_bias).squeeze(1)
+        return margin, self.l2 * half_square(*rows)

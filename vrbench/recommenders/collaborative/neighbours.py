@@ -1,0 +1,231 @@
+"""Neighbourhood models: an item speaks for similar items, a user for similar users."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from scipy import sparse
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.visuals import Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.recommenders.base import History, Recommender, Sizes
+from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
+
+BLOCK = 1024  # rows of a similarity that are whole at once; bounds the memory, changes nothing
+
+
+class ItemWeights(Recommender):
+    """``x_uj`` is the sum of ``W_ij`` over the items ``i`` that ``u`` has in train; W is sparse.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import ItemKNN, ItemWeights
+        >>> from vrbench.testing.world import favourites, taught
+        >>> model = taught(partial(ItemKNN, k=3))
+        >>> isinstance(model, ItemWeights), favourites(model) > 0.5
+        (True, True)
+    """
+
+    signal = None
+
+    def __init__(self, sizes: Sizes) -> None:
+        super().__init__()
+        self.history = SparseRows(sizes.num_users, sizes.num_items)
+        self.weights = SparseRows(sizes.num_items, sizes.num_items)  # row j is column j of W
+
+    @abstractmethod
+    def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
+        """Return the transpose of W, given the ``(num_users, num_items)`` zeros and ones."""
+
+    def fit(
+        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
+    ) -> History:
+        matrix = matrix_of(train)
+        self.history.hold(matrix)
+        self.weights.hold(self.weigh(matrix, rng))
+        return History()
+
+    def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
+        return items
+
+    def score(self, users: Tensor, encoded: Tensor) -> Tensor:
+        return self.weights.times(self.history.dense(users).T.contiguous(), encoded).T
+
+
+class ItemKNN(ItemWeights):
+    """Cosine similarity of items by their users (Sarwar et al., WWW 2001), as binary feedback.
+
+    ``W_ij = cos(i, j) * n / (n + shrink)`` with ``n`` the number of users of both, for the ``k``
+    items ``i`` most similar to ``j``, never ``j`` itself. Of equal similarities at the edge, which
+    are kept is drawn from the fit's generator: ids say nothing. Ratings are not used.
+
+    Args:
+        sizes: users and items.
+        k: neighbours of an item.
+        shrink: takes weight from similarities that few users support.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import ItemKNN
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(ItemKNN, k=36, shrink=2.0))) > 0.8
+        True
+    """
+
+    paper = "Sarwar et al., WWW 2001"
+
+    def __init__(self, sizes: Sizes, *, k: int = 100, shrink: float = 10.0) -> None:
+        super().__init__(sizes)
+        _check(self, k, shrink)
+        self.k, self.shrink = k, shrink
+
+    def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
+        return nearest(train.T.tocsr(), self.k, self.shrink, rng)
+
+
+class UserKNN(Recommender):
+    """Cosine similarity of users by their items (Resnick et al., CSCW 1994), as binary feedback.
+
+    ``x_uj`` is the sum over the ``k`` users ``v`` most similar to ``u``, never ``u``, who have
+    ``j`` in train, of ``cos(u, v) * n / (n + shrink)``; see ``ItemKNN``.
+
+    Args:
+        sizes: users and items.
+        k: neighbours of a user.
+        shrink: takes weight from similarities that few items support.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import UserKNN
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(UserKNN, k=30, shrink=2.0))) > 0.8
+        True
+    """
+
+    paper = "Resnick et al., CSCW 1994"
+    signal = None
+
+    def __init__(self, sizes: Sizes, *, k: int = 100, shrink: float = 10.0) -> None:
+        super().__init__()
+        _check(self, k, shrink)
+        self.k, self.shrink = k, shrink
+        self.owners = SparseRows(sizes.num_items, sizes.num_users)
+        self.neighbours = SparseRows(sizes.num_users, sizes.num_users)
+
+    def fit(
+        self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
+    ) -> History:
+        matrix = matrix_of(train)
+        self.owners.hold(matrix.T.tocsr())
+        self.neighbours.hold(nearest(matrix, self.k, self.shrink, rng))
+        return History()
+
+    def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
+        return items
+
+    def score(self, users: Tensor, encoded: Tensor) -> Tensor:
+        return self.owners.times(self.neighbours.dense(users).T.contiguous(), encoded).T
+
+
+class RP3Beta(ItemWeights):
+    """Random walks of three steps, popular ends discounted (Paudel et al., TiiS 2016, sec. 3).
+
+    ``W_ij`` is the chance of stepping from item ``i`` to a user and on to item ``j``, each chance
+    raised to ``alpha``, over the number of users of ``j`` raised to ``beta``, for the ``k``
+    largest ``i`` of every ``j``. The first step, from a user to an item, is the same for all of
+    the user's items and is left out.
+
+    Args:
+        sizes: users and items.
+        k: items that speak for an item.
+        alpha: power of a step's chance.
+        beta: power of the popularity that scores are divided by.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import RP3Beta
+        >>> from vrbench.testing.world import favourites, taught
+        >>> favourites(taught(partial(RP3Beta, k=36))) > 0.8
+        True
+    """
+
+    paper = "Paudel et al., TiiS 2016"
+
+    def __init__(
+        self, sizes: Sizes, *, k: int = 100, alpha: float = 1.0, beta: float = 0.6
+    ) -> None:
+        super().__init__(sizes)
+        self.refuse_if(k < 1 or alpha < 0 or beta < 0, "k >= 1, alpha and beta >= 0")
+        self.k, self.alpha, self.beta = k, alpha, beta
+
+    def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
+        owned, popular = (np.maximum(train.sum(axis).A1, 1) for axis in (1, 0))
+        to_item = sparse.diags(owned**-self.alpha) @ train
+        to_user = train @ sparse.diags(popular**-self.alpha)
+        to_item = (to_item @ sparse.diags(popular**-self.beta)).T.tocsr()
+
+        def blocks() -> Iterator[sparse.coo_matrix]:
+            for first in range(0, train.shape[1], BLOCK):
+                made = sparse.coo_matrix(to_item[first : first + BLOCK] @ to_user)
+                yield without_self(made, first)
+
+        return strongest(blocks(), self.k, rng)
+
+
+def _check(model: Recommender, k: int, shrink: float) -> None:
+    if k < 1 or shrink < 0:
+        raise ConfigError(f"{model.name}: expected k >= 1 and shrink >= 0, got {model.spec}")
+
+
+def nearest(
+    rows: sparse.csr_matrix, k: int, shrink: float, rng: torch.Generator
+) -> sparse.csr_matrix:
+    """Return, for each of the binary ``rows``, its shrunk cosines with the ``k`` nearest others."""
+    length, columns = np.sqrt(np.maximum(rows.sum(1).A1, 1)), rows.T.tocsr()
+
+    def blocks() -> Iterator[sparse.coo_matrix]:
+        for first in range(0, rows.shape[0], BLOCK):
+            block = sparse.coo_matrix(rows[first : first + BLOCK] @ columns)
+            common = block.data
+            cosine = common / length[first + block.row] / length[block.col]
+            block.data = cosine * (common / np.maximum(common + shrink, 1))
+            yield without_self(block, first)
+
+    return strongest(blocks(), k, rng)
+
+
+def without_self(block: sparse.coo_matrix, first: int) -> sparse.coo_matrix:
+    """Return ``block`` with zeros where row ``first + r`` meets column ``first + r``."""
+    block.data[first + block.row == block.col] = 0
+    return block
+
+
+def strongest(
+    blocks: Iterator[sparse.coo_matrix], k: int, rng: torch.Generator
+) -> sparse.csr_matrix:
+    """Return the ``k`` largest entries above zero of each row, ties in a random order of columns.
+
+    Args:
+        blocks: consecutive rows of a matrix, none of its entries below zero.
+        k: entries kept of a row.
+        rng: draws the one order of the columns that decides between equals.
+    """
+    kept, place = [], None
+    for block in blocks:
+        if place is None:
+            place = torch.randperm(block.shape[1], generator=rng).argsort().numpy()
+        there = block.data > 0
+        row, column, value = block.row[there], block.col[there], block.data[there]
+        best = np.lexsort((place[column], -value, row))
+        row, column, value = row[best], column[best], value[best]
+        count = np.bincount(row, minlength=block.shape[0])
+        nth = np.arange(len(row)) - (count.cumsum() - count)[row]
+        near = nth < k
+        made = (value[near], (row[near], column[near]))
+        kept.append(sparse.csr_matrix(made, block.shape))
+    return sparse.vstack(kept, format="csr")

@@ -1,0 +1,1 @@
+"""Recommenders of two players: a generator against a discriminator."""

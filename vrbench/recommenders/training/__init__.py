@@ -1,0 +1,1 @@
+"""How recommenders are trained: epochs, pairs, negatives, an adversarial phase."""

@@ -1,0 +1,174 @@
+"""Training in two phases: as it is, then against an adversary."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import Any, Literal, get_args
+
+import torch
+from typing_extensions import Unpack
+
+from vrbench.core.errors import ConfigError
+from vrbench.core.visuals import Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings, Optimisers
+
+Predictor = Literal["generator", "discriminator"]
+
+
+class AdversarialPhase(EpochRecommender):
+    """The second phase of AMR and APR; mixed in before the recommender that the first one trains.
+
+    ``_adversarial`` says to the loss which phase it is in.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import AMR
+        >>> from vrbench.testing.world import taught
+        >>> model = taught(partial(AMR, eps=0.1, epochs=2, adversarial_epochs=3))
+        >>> list(model.phases())
+        [2, 3]
+    """
+
+    weight: float
+    adversarial_epochs: int
+    _adversarial: bool
+
+    def _second_phase(self, eps: float, weight: float, adversarial_epochs: int) -> None:
+        """Keep the settings of the second phase.
+
+        Raises:
+            ConfigError: if one is out of range.
+        """
+        self.refuse_if(
+            eps < 0 or weight < 0 or adversarial_epochs < 1,
+            "eps, weight >= 0 and adversarial_epochs >= 1",
+        )
+        self.eps, self.weight, self.adversarial_epochs = eps, weight, adversarial_epochs
+        self._adversarial = False
+
+    def phases(self) -> Iterator[int]:
+        """Yield the most epochs of each phase; without a weight there is no second one."""
+        self._adversarial = False
+        yield self.epochs
+        if self.weight > 0:
+            self._adversarial = True
+            yield self.adversarial_epochs
+            self._adversarial = False
+
+
+class PlayerSettings(EpochSettings, total=False):
+    """How a generator and its critic are trained; see ``TwoPlayers``."""
+
+    predictor: Predictor
+    pretrain_epochs: int
+    pretrain_lr: float
+    pretrain_batch: int
+    steps: int
+    critic_steps: int
+    critic_lr: float
+    l2: float
+
+
+class TwoPlayers(EpochRecommender):
+    """IRGAN's and GraphGAN's phases: the generator alone, then both players, alike at first.
+
+    ``_pretraining`` says to the loss which phase it is in.
+
+    Args:
+        predictor: the player that ranks.
+        pretrain_epochs: most epochs of pre-training.
+        pretrain_lr, pretrain_batch: of Adam, and triples of a step, in pre-training.
+        steps, critic_steps: passes per epoch, the critic's first.
+        critic_lr: of the critic's Adam.
+        l2: weight of half the squared rows that a step of the critic touches.
+        epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; of the second phase.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import IRGAN
+        >>> from vrbench.testing.world import taught
+        >>> model = taught(partial(IRGAN, factors=4, pretrain_epochs=3, epochs=2))
+        >>> list(model.phases())
+        [3, 2]
+    """
+
+    defaults = PlayerSettings(
+        predictor="generator",
+        pretrain_epochs=100,
+        pretrain_lr=0.002,
+        pretrain_batch=1024,
+        steps=1,
+        critic_steps=1,
+    )
+    generator: Any
+    critic: Any
+    _pretraining = False
+
+    def __init__(
+        self,
+        *,
+        predictor: Predictor,
+        pretrain_epochs: int,
+        pretrain_lr: float,
+        pretrain_batch: int,
+        steps: int,
+        critic_steps: int,
+        critic_lr: float,
+        l2: float,
+        **training: Unpack[EpochSettings],
+    ) -> None:
+        super().__init__(**self.with_defaults(EpochSettings, training))
+        if predictor not in get_args(Predictor):
+            raise ConfigError(
+                f"{self.name}: expected predictor generator or discriminator, got {predictor!r}"
+            )
+        self.refuse_if(
+            min(steps, critic_steps, pretrain_batch) < 1 or min(pretrain_epochs, l2) < 0,
+            "steps, critic_steps, pretrain_batch of at least 1 and pretrain_epochs, l2 >= 0",
+        )
+        self.refuse_if(min(pretrain_lr, critic_lr) <= 0, "pretrain_lr, critic_lr > 0")
+        self.predictor, self.l2 = predictor, l2
+        self.pretrain_epochs, self.pretrain_lr = pretrain_epochs, pretrain_lr
+        self.pretrain_batch, self.critic_lr = pretrain_batch, critic_lr
+        self.steps, self.critic_steps = steps, critic_steps
+
+    @abstractmethod
+    def play(self, train: Interactions, optimisers: Optimisers, rng: torch.Generator) -> float:
+        """Let the players take an epoch's steps against each other; return the generator's loss.
+
+        Args:
+            train: what users have.
+            optimisers: the critic's and the generator's.
+            rng: the only source of randomness.
+        """
+
+    def _epoch(
+        self, train: Interactions, visuals: Visuals, optimisers: Optimisers, rng: torch.Generator
+    ) -> float:
+        if self._pretraining:
+            return super()._epoch(train, visuals, optimisers, rng)
+        return self.play(train, optimisers, rng)
+
+    @property
+    def generates(self) -> bool:
+        """Whether it is the generator that ranks now."""
+        return self._pretraining or self.predictor == "generator"
+
+    def phases(self) -> Iterator[int]:
+        """Yield the most epochs of each phase; the second begins with two equal players."""
+        self._pretraining = True
+        yield self.pretrain_epochs
+        self._pretraining = False
+        self.critic.load_state_dict(self.generator.state_dict())
+        yield self.epochs
+
+    def rates(self) -> dict[str, float]:
+        """Return the settings to lower where training diverges, and what they are now."""
+        if self._pretraining:
+            return {"pretrain_lr": self.pretrain_lr}
+        return {"lr": self.lr, "critic_lr": self.critic_lr}

@@ -1,0 +1,1 @@
+"""Recommenders that look at pictures."""

@@ -1,0 +1,23 @@
+"""Claims of who ranks best."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vrbench.report.claims.base import NOTHING, Verdict, is_more
+from vrbench.report.published_comparison import Cell
+
+
+def cfgan_is_best(cells: Sequence[Cell]) -> Verdict:
+    """CFGAN: it ranks better than all that it was compared with."""
+    of = {c.where["recommender"]: c for c in cells}
+    if "CFGAN" not in of or len(of) < 2:
+        return NOTHING
+    cfgan = of.pop("CFGAN")
+    above = sorted(name for name, other in of.items() if other.value > cfgan.value)
+    said = f"{cfgan.metric} {cfgan.value:.4g}; above it: {', '.join(above) or 'none'}"
+    better = [is_more(cfgan, other) for other in of.values()]
+    if None in better and False not in better:
+        near = sorted(name for name, other in of.items() if is_more(cfgan, other) is None)
+        return Verdict(None, f"{said}; not told from {', '.join(near)} over seeds")
+    return Verdict(all(better), said)

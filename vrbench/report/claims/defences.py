@@ -1,0 +1,103 @@
+"""Claims of what a defence does, and does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vrbench.report.claims.base import (
+    NOISE,
+    NOTHING,
+    ORACLES,
+    Verdict,
+    attacked_cells,
+    in_all,
+    name_of,
+    place_of,
+    reasons,
+)
+from vrbench.report.over_seeds import difference, effect
+from vrbench.report.published_comparison import Cell, Run
+
+
+def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
+    """VAR: adversarially trained extractors (AT, FAT) do not protect visual recommenders.
+
+    Holds if in at least half of the cells that can be told CHR rises by no smaller a share under
+    the defence than under the standard extractor (T). Cells in which it rises under neither by
+    more than training again moves it do not count: there is nothing to protect from. The attack
+    must reach its class under T only: that it does not under a defence is what a defence is for.
+    """
+    found: dict[tuple[str, ...], tuple[Cell, Cell, Cell | None]] = {}
+    for trio in attacked_cells(cells):
+        where = trio[1].where
+        found[where["recommender"], where["extractor"], where["attack"]] = trio
+    pairs, idle, untold, kept = 0, 0, [], list[bool | None]()
+    retrained = False
+    for (recommender, extractor, attack), trio in found.items():
+        bare = found.get((recommender, "T", attack))
+        if extractor == "T" or bare is None or NOISE in attack.lower() or attack in ORACLES:
+            continue
+        pairs += 1
+        retrained = retrained or trio[2] is not None
+        runs = trio[1].sound(reached=False) & bare[1].sound()
+        both = effect(*trio, runs), effect(*bare, runs)
+        if any(e.rose is None for e in both):
+            why = bare[1].doubted() or next(e.why for e in both if e.rose is None)
+            untold.append((name_of(trio[1]), why))
+        elif any(e.rose for e in both):
+            kept.append(_no_smaller(trio, bare, runs))
+        else:
+            idle += 1
+    if not pairs:
+        return NOTHING
+    by_more = ", by more than a clean retrain does," if retrained else ""
+    if len(untold) == pairs:
+        return Verdict(None, reasons(untold))
+    if not kept:
+        return Verdict(None, f"the attack raises CHR{by_more} in none of {pairs} pairs of cells")
+    no_less, less = kept.count(True), kept.count(False)
+    said = (
+        f"where the attack raises CHR{by_more} it does so no less under the defence in "
+        f"{no_less} of {len(kept)} cells (in {idle} more it raises it under neither)"
+    )
+    if None in kept:
+        said += f"; {kept.count(None)} of them are within chance over seeds"
+    if untold:
+        said += f"; in {len(untold)} nothing can be told"
+    if no_less * 2 >= len(kept):
+        return Verdict(True, said)
+    return Verdict(False if less * 2 > len(kept) else None, said)
+
+
+def _no_smaller(
+    trio: tuple[Cell, Cell, Cell | None], bare: tuple[Cell, Cell, Cell | None], runs: set[Run]
+) -> bool | None:
+    """Return whether CHR rises by no smaller a share than in the other cell; None: untold."""
+    share, bare_share = (_share(attacked, base, runs) for base, attacked, _ in (trio, bare))
+    if not runs:
+        return share.value >= bare_share.value
+    change = difference(share, bare_share, runs)
+    return None if change is None else change.above
+
+
+def _share(attacked: Cell, base: Cell, runs: set[Run]) -> Cell:
+    """Return by what share a number rises, of every run that had any before."""
+    of = {
+        run: attacked.runs[run] / base.runs[run] - 1
+        for run in runs
+        if run in attacked.runs and base.runs.get(run)
+    }
+    return Cell(attacked.where, attacked.metric, attacked.value / base.value - 1, None, of)
+
+
+def denoising_shrinks_the_shift(cells: Sequence[Cell]) -> Verdict:
+    """Denoise: with the denoiser, attacks on the ranker shift predictions less."""
+    of = {place_of(c): c for c in cells}
+    pairs = [
+        (of[without], shift)
+        for place, shift in of.items()
+        if dict(place)["defence"] != "none" and dict(place)["attack"] != "TAaMR"
+        and (without := frozenset((dict(place) | {"defence": "none"}).items())) in of
+    ]  # fmt: skip
+    told = ", ".join(f"{den.value:+.3g} against {bare.value:+.3g}" for bare, den in pairs)
+    return in_all(pairs, "smaller", told)

@@ -1,0 +1,88 @@
+"""Claims that an attack promotes what it attacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vrbench.report.claims.base import (
+    NOISE,
+    NOTHING,
+    ORACLES,
+    Verdict,
+    attacked_cells,
+    in_all,
+    name_of,
+    oracle_ratios,
+    reasons,
+    without,
+)
+from vrbench.report.over_seeds import Effect, effect
+from vrbench.report.published_comparison import Cell
+
+ROUGHLY_THREE = 2.5  # what rounds to threefold
+
+
+def recommended_more_often(cells: Sequence[Cell]) -> Verdict:
+    """TAaMR: an attacked category is recommended up to three times more often.
+
+    Of the cells whose premise is met, one must rise by more than training again moves it, in the
+    geometric mean to a ratio that rounds to three or more. It does not hold if the interval of
+    every ratio stays below. What a clean retrain does is said beside it.
+
+    Nor can a cell tell that an attack does not work if items given the true features of target
+    items (``ORACLES``) do not rise there: then nothing that reaches the class would.
+    """
+    oracles = oracle_ratios(cells)
+    told: list[tuple[Effect, str]] = []
+    untold: list[tuple[str, str]] = []
+    floors: list[float] = []
+    for base, attacked, retrained in attacked_cells(cells):
+        if NOISE in attacked.where["attack"].lower() or attacked.where["attack"] in ORACLES:
+            continue
+        found, what = effect(base, attacked, retrained, attacked.sound()), name_of(attacked)
+        if found.rose is None:
+            untold.append((what, found.why))
+            continue
+        best = oracles.get(without(attacked, "attack", "eps"))
+        if not found.rose and best is not None and best <= 1:
+            untold.append((what, f"true features of target items move it x {best:.2f}"))
+            continue
+        told.append((found, what))
+        if retrained is not None and base.value:
+            floors.append(retrained.value / base.value)
+    if not told:
+        return Verdict(None, reasons(untold)) if untold else NOTHING
+    most, what = max(((e.ratio or 0.0, what) for e, what in told))
+    said = f"at most {most:.2f} times as often ({what})"
+    if floors:
+        said += f"; a clean retrain alone reaches {max(floors):.2f}"
+    if untold:
+        said += f"; in {len(untold)} of {len(told) + len(untold)} cells nothing can be told"
+    if any(e.rose and e.ratio is not None and e.ratio >= ROUGHLY_THREE for e, _ in told):
+        return Verdict(True, said)
+    reach = max(e.at_most or 0.0 for e, _ in told)
+    if reach >= ROUGHLY_THREE:
+        return Verdict(None, f"{said}; over seeds the ratio may be {reach:.2f}")
+    return Verdict(False, said)
+
+
+def ranker_promotes_classifier_does_not(cells: Sequence[Cell]) -> Verdict:
+    """Denoise: on a fixed recommender, aiming at the ranker promotes, at the classifier does not.
+
+    Holds if the mean prediction shift of every attack on the ranker is above zero and above that
+    of the attack on the classifier, undefended.
+    """
+    bare = {
+        (c.where["recommender"], c.where["attack"]): c
+        for c in cells
+        if c.where["defence"] == "none"
+    }
+    pairs = []
+    for (recommender, attack), shift in bare.items():
+        if attack != "TAaMR" and (recommender, "TAaMR") in bare:
+            classifier = bare[recommender, "TAaMR"]
+            zero = replace(shift, value=0.0, runs=dict.fromkeys(shift.runs, 0.0))
+            pairs += [(shift, classifier), (shift, zero)]
+    told = ", ".join(f"{one.value:+.3g} against {two.value:+.3g}" for one, two in pairs[::2])
+    return in_all(pairs, "more", told)

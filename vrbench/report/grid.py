@@ -1,0 +1,121 @@
+"""The cells of a grid: runs that differ in their seeds only, and which values they have."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any, Literal
+
+from vrbench.core.errors import ConfigError, nearest
+from vrbench.report.identity import MORE, aim, seeds
+from vrbench.report.order import natural
+from vrbench.report.run_records import AXES as NAMED
+from vrbench.report.run_records import Entry
+
+Side = Literal["before", "after", "control"]
+SIDES: dict[Side, str] = {"before": "clean", "after": "attacked", "control": "retrained"}
+AXES = (*NAMED, *MORE)  # what tells cells apart
+METRICS = ("CHR@20", "nCDCG@20", "nDCG@20", "success", "LPIPS")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the grid: runs that differ in their seeds only.
+
+    Attributes:
+        where: the choice made on every axis.
+        pictures: whose pictures were attacked, to be taken for what, by which labels; "" where
+            none were.
+        entries: the runs, by their seeds.
+    """
+
+    where: dict[str, str]
+    pictures: str
+    entries: tuple[Entry, ...]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds of the runs, ascending."""
+        return tuple(sorted({seeds(entry)[0] for entry in self.entries}))
+
+    @property
+    def runs(self) -> int:
+        """How many pairs of seeds there are, of the run and of its extractor."""
+        return len({seeds(entry) for entry in self.entries})
+
+    @property
+    def skipped(self) -> str | None:
+        """Why there is nothing here; None where there is."""
+        return next((str(e["skipped"]) for e in self.entries if "skipped" in e), None)
+
+    def rows(self, metric: str) -> list[dict[str, Any]]:
+        """Return the rows of ``metric``, one per run that has it."""
+        return [r for e in self.entries for r in e.get("rows", []) if r["metric"] == metric]
+
+    def values(self, metric: str, side: Side) -> list[float]:
+        """Return ``metric`` on clean inputs, attacked, or retrained on clean ones: one per run."""
+        return [row[side] for row in self.rows(metric) if row.get(side) is not None]
+
+    def mean(self, metric: str, side: Side) -> float | None:
+        """Return the mean over seeds; None where there is nothing."""
+        values = self.values(metric, side)
+        return fmean(values) if values else None
+
+    def change(self, metric: str) -> float | None:
+        """Return the mean of attacked minus clean; of metrics of a change, the mean itself."""
+        before, after = self.mean(metric, "before"), self.mean(metric, "after")
+        return after - before if after is not None and before is not None else after
+
+
+def cells(entries: Sequence[Entry]) -> list[Cell]:
+    """Return the cells of the grid in natural order; runs that failed are in none."""
+    found: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
+    for entry in entries:
+        if "rows" in entry or "skipped" in entry:
+            found[where_of(entry)].append(entry)
+    order = sorted(found.items(), key=lambda cell: [natural(w) for w in cell[0]])
+    return [
+        Cell(dict(zip(AXES, where[:-1], strict=True)), where[-1], tuple(sorted(group, key=seeds)))
+        for where, group in order
+    ]
+
+
+def columns(entries: Sequence[Entry]) -> list[str]:
+    """Return every metric that occurs, in order of first appearance."""
+    return list(dict.fromkeys(row["metric"] for e in entries for row in e.get("rows", [])))
+
+
+def chosen(entries: Sequence[Entry], metrics: Sequence[str] | None) -> list[str]:
+    """Return the metrics asked for, or a few that a reader wants first.
+
+    Raises:
+        ConfigError: if a metric is asked for that no entry has.
+    """
+    known = columns(entries)
+    for metric in metrics or ():
+        if metric not in known:
+            raise ConfigError(
+                f"no metric {metric!r}{nearest(metric, known)}; there is {', '.join(known)}"
+            )
+    return list(metrics) if metrics else [m for m in known if m.startswith(METRICS)]
+
+
+def telling(grid: Sequence[Cell], axes: Sequence[str] = AXES) -> list[str]:
+    """Return the axes on which cells differ."""
+    return [axis for axis in axes if len({cell.where[axis] for cell in grid}) > 1]
+
+
+def sides(grid: Sequence[Cell], metric: str) -> list[tuple[Side, str]]:
+    """Return which values of ``metric`` there are, and what they are called beside each other."""
+    found = [side for side in SIDES if any(cell.values(metric, side) for cell in grid)]
+    if "before" not in found and "control" in found:
+        found.remove("control")
+    alone = len(set(found) - {"control"}) < 2
+    return [(s, metric if alone and s != "control" else f"{metric} {SIDES[s]}") for s in found]
+
+
+def where_of(entry: Entry) -> tuple[str, ...]:
+    parts = entry["parts"]
+    return (*(parts.get(axis, {}).get("name", "") for axis in AXES), aim(entry))

@@ -1,0 +1,142 @@
+"""Targeted and untargeted misclassification by the adversary's extractor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.goal import Classes, Verdict
+from vrbench.core.errors import IncompatibleError
+from vrbench.core.spec import digest
+from vrbench.core.visuals import Visuals
+from vrbench.extractors.base import Extractor
+from vrbench.threats.case import Case
+from vrbench.threats.objectives.base import Objective
+
+
+def class_index(extractor: Extractor, name: str) -> int:
+    """Return the index of class ``name`` among the extractor's own.
+
+    Raises:
+        IncompatibleError: if the extractor was not taught that class.
+    """
+    if name not in extractor.classes:
+        raise IncompatibleError(f"{extractor.name} has no class {name!r}")
+    return extractor.classes.index(name)
+
+
+class OfClass(Objective):
+    """An aim about the classes of the adversary's extractor.
+
+    Args:
+        images: the catalogue's pictures, where an example is found; None: the adversary has none.
+        others: ``(n,)`` items that may show what is wanted.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Colour
+        >>> from vrbench.objectives import OfClass, TargetClass
+        >>> from vrbench.testing.world import toy_case
+        >>> aim = TargetClass(toy_case(), Colour())
+        >>> isinstance(aim, OfClass), aim.classes(torch.ones(1, 3, 8, 8), torch.tensor([0])).towards
+        (True, 2)
+    """
+
+    def __init__(self, images: Visuals | None, others: Tensor) -> None:
+        self.images, self._others = images, others
+        self._example: Tensor | None = None
+
+    def told(self, case: Case | None, *, example: bool) -> dict[str, Any]:
+        return {"examples": digest(self._others.tolist())} if example else {}
+
+    def example(self, items: Tensor) -> Tensor:
+        if self._example is None:
+            self._example = _surest(self, self.images, self._others, items.device)
+        return self._example.expand(len(items), *self._example.shape)
+
+
+class TargetClass(OfClass):
+    """Be classified as the target category (TAaMR, Di Noia et al., DSN-W 2020).
+
+    The loss is the cross-entropy to the target; the margin is the largest other logit minus the
+    target's. It reads no recommender, so one attack serves all of them.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Colour
+        >>> from vrbench.objectives import TargetClass
+        >>> from vrbench.testing.world import toy_case, toy_world
+        >>> red, blue = toy_world().catalogue.images[torch.tensor([0, 2])][:, None]
+        >>> aim, item = TargetClass(toy_case(), Colour()), torch.tensor([0])
+        >>> aim.reached(red, item).item(), aim.reached(blue, item).item()
+        (False, True)
+    """
+
+    paper = "Di Noia et al., DSN-W 2020"
+
+    def __init__(self, case: Case, extractor: Extractor, images: Visuals | None = None) -> None:
+        self.extractor, self.target = extractor, class_index(extractor, case.target)
+        others = case.labels == case.names.index(case.target)
+        super().__init__(images, torch.nonzero(others).squeeze(1))
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        logits = self.classes(x, items).logits
+        own = logits[:, self.target]
+        rest = logits.index_fill(
+            1, torch.tensor([self.target], device=logits.device), -torch.inf
+        ).amax(1)
+        return Verdict(logits.logsumexp(1) - own, rest - own)
+
+    def classes(self, x: Tensor, items: Tensor) -> Classes:
+        return Classes(self.extractor(x).logits.float(), self.target, None)
+
+
+class Untargeted(OfClass):
+    """Be classified as anything but the source category.
+
+    The loss is minus the cross-entropy to the source; the margin is its logit minus the largest
+    other one.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Colour
+        >>> from vrbench.objectives import Untargeted
+        >>> from vrbench.testing.world import toy_case, toy_world
+        >>> red, blue = toy_world().catalogue.images[torch.tensor([0, 2])][:, None]
+        >>> aim, item = Untargeted(toy_case(), Colour()), torch.tensor([0])
+        >>> aim.reached(red, item).item(), aim.reached(blue, item).item()
+        (False, True)
+    """
+
+    paper = ""
+
+    def __init__(self, case: Case, extractor: Extractor, images: Visuals | None = None) -> None:
+        self.extractor, self.source = extractor, class_index(extractor, case.source)
+        others = case.labels != case.names.index(case.source)
+        super().__init__(images, torch.nonzero(others).squeeze(1))
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        logits = self.classes(x, items).logits
+        own = logits[:, self.source]
+        rest = logits.index_fill(
+            1, torch.tensor([self.source], device=logits.device), -torch.inf
+        ).amax(1)
+        return Verdict(own - logits.logsumexp(1), own - rest)
+
+    def classes(self, x: Tensor, items: Tensor) -> Classes:
+        return Classes(self.extractor(x).logits.float(), None, self.source)
+
+
+@torch.no_grad()
+def _surest(
+    goal: Objective, images: Visuals | None, others: Tensor, device: torch.device, most: int = 256
+) -> Tensor:
+    """Return the picture, of the first ``most`` of ``others``, that reaches the aim by most."""
+    if images is None or not len(others):
+        raise IncompatibleError(f"{goal.name} knows no picture that reaches its aim")
+    others = others[:most]
+    blocks = [(images[b].to(device), b.to(device)) for b in others.split(64)]
+    margin = torch.cat([goal.judge(x, b).margin for x, b in blocks])
+    return images[others[margin.argmin().cpu()][None]].to(device)[0]

@@ -1,0 +1,101 @@
+"""Promotion: to be scored high by the recommender itself."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.goal import Verdict
+from vrbench.core.visuals import Signal, Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.extractors.base import Extractor
+from vrbench.recommenders.base import Recommender
+from vrbench.threats.objectives.base import Objective, check_promotable, copies, distinct_rounds
+
+
+class Promote(Objective):
+    """Be scored high by the recommender itself, by every user (INSA, Liu and Larson, WWW 2021).
+
+    The loss is minus the mean score over users: exact, in one pass of the pictures, for all models
+    that know their ``crowd``; the authors' loop over blocks of users estimates it (and, for VBPR,
+    a sum of exponentials instead, which overflows). The margin is the mean over users of the score
+    that enters their top ``k`` on clean images, minus the item's mean score.
+
+    Args:
+        train: tells who the users are.
+        extractor: leads from pixels to what the recommender is shown.
+        recommender: the model that is to be moved, trained.
+        visuals: what it was trained on.
+        images: where an example is found: the picture of the item with the highest mean score.
+        k: length of the lists that count as success.
+
+    Example:
+        >>> import torch
+        >>> from functools import partial
+        >>> from vrbench.extractors import Colour
+        >>> from vrbench.objectives import Promote
+        >>> from vrbench.recommenders import VBPR
+        >>> from vrbench.testing.world import taught, toy_visuals, toy_world
+        >>> shop, model = toy_world(), taught(partial(VBPR, epochs=2))
+        >>> aim = Promote(shop.train, Colour(), model, toy_visuals(model.signal), k=5)
+        >>> aim.judge(shop.catalogue.images[torch.arange(2)], torch.arange(2)).loss.shape
+        torch.Size([2])
+    """
+
+    paper = "Liu and Larson, WWW 2021"
+
+    def __init__(
+        self,
+        train: Interactions,
+        extractor: Extractor,
+        recommender: Recommender,
+        visuals: Visuals,
+        images: Visuals | None = None,
+        *,
+        k: int = 20,
+    ) -> None:
+        check_promotable(recommender)
+        assert recommender.signal is not None
+        self.signal: Signal = recommender.signal
+        self.extractor, self.recommender, self.visuals = extractor, recommender, visuals
+        self.num_users, self.num_items = train.num_users, train.num_items
+        self.k, self.images = k, images
+        self._crowd = recommender.crowd(self.num_users)
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        bar, _ = self._entry
+        shown = self.extractor.see(x, self.signal).float()
+        rounds = distinct_rounds(items)
+        found = [self._mean_score(items[rows], shown[rows]) for rows in rounds]
+        score = torch.cat(found)[torch.cat(rounds).argsort()]
+        return Verdict(-score, bar - score)
+
+    def _mean_score(self, items: Tensor, shown: Tensor) -> Tensor:
+        """Return the ``(B,)`` mean scores over all users of distinct ``items`` as ``shown``."""
+        return self._crowd(self.recommender.encode(items, self.visuals.overlay(items, shown)))
+
+    @cached_property
+    @torch.no_grad()
+    def _entry(self) -> tuple[Tensor, int]:
+        """What enters a list: the mean over users of the ``k``-th score; and the best item."""
+        device = self.recommender.device
+        encoded = self.recommender.encode(torch.arange(self.num_items, device=device), self.visuals)
+        k = min(self.k, self.num_items)
+        users = torch.arange(self.num_users, device=device)
+        entry, total = [], torch.zeros(self.num_items, device=device)
+        for block in users.split(512):
+            score = self.recommender.score(block, encoded)
+            entry.append(score.topk(k).values[:, -1])
+            total += score.sum(0)
+        return torch.cat(entry).mean(), int(total.argmax())
+
+    def redrawn(self, salt: int) -> Objective:
+        _ = self._entry  # once for all draws: it is read off the table
+        return super().redrawn(salt)
+
+    def example(self, items: Tensor) -> Tensor:
+        if self.images is None:
+            return super().example(items)
+        return copies(self.images, self._entry[1], items)

@@ -1,0 +1,170 @@
+"""Which items are attacked, and what they should be taken for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError, IncompatibleError, nearest
+from vrbench.core.seeds import stream
+from vrbench.extractors.base import Extractor
+from vrbench.threats.case import Case
+
+log = logging.getLogger(__name__)
+
+
+class NoCaseError(IncompatibleError):
+    """No source and target can be chosen; only those who attack items need them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario:
+    """Items of one category are to be taken for another.
+
+    Attributes:
+        source: the category whose items are attacked; None chooses the one with the lowest
+            CHR@``k`` on clean images under ``reference``, as the papers did by hand.
+        target: the category they should be taken for; None chooses the one with the highest.
+        labels: whose categories: the "catalogue"'s; those that ``labeller`` predicts on the
+            clean images ("reference"); or the attacked extractor's own predictions ("own"), as in
+            TAaMR. One label source per sweep makes all extractors defend the same items.
+        labeller: the extractor whose predictions are the labels; needed by "reference" only.
+        reference: what the choice is made with. A model that sees no images, so that the choice
+            is the same for every extractor and recommender of a sweep.
+        k: length of the lists of the choice.
+        min_items: fewest items a chosen category may have.
+        max_items: most items to attack; a fixed random choice of the category's. None: all.
+        count_own: a fault of VAR's released code (protocol 1.3c), to be measured: metrics count
+            the category as the served extractor predicts it, though other labels decided what was
+            attacked. Off: one set for both.
+
+    Example:
+        >>> import torch
+        >>> from vrbench import Scenario
+        >>> from vrbench.testing.world import toy_world
+        >>> shop = toy_world().catalogue
+        >>> three = Scenario(source="red", target="blue", max_items=3)
+        >>> case = three.choose(torch.zeros(3), shop.categories, shop.names)
+        >>> case.source, len(case.items)
+        ('red', 3)
+    """
+
+    source: str | None = None
+    target: str | None = None
+    labels: Literal["catalogue", "reference", "own"] = "catalogue"
+    labeller: Extractor | None = None
+    reference: Any = None
+    k: int = 20
+    min_items: int = 10
+    max_items: int | None = None
+    count_own: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.labels == "reference") != (self.labeller is not None):
+            raise ConfigError("scenario.labeller goes with scenario.labels=reference, and only so")
+        if self.source is not None and self.source == self.target:
+            raise ConfigError(f"source and target are the same category, {self.source!r}")
+        if self.max_items is not None and self.max_items < 1:
+            raise ConfigError(f"expected scenario.max_items >= 1, got {self.max_items}")
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a category is still to be chosen."""
+        return self.source is None or self.target is None
+
+    @property
+    def asks_attacked(self) -> bool:
+        """Whether the attacked recommender itself says which category is lowest and highest."""
+        return False
+
+    def choose(
+        self,
+        chr_by_label: Tensor,
+        labels: Tensor,
+        names: tuple[str, ...],
+        cold: Tensor | None = None,
+        popularity: Tensor | None = None,
+    ) -> Case:
+        """Return the case at hand, choosing what was not named.
+
+        Args:
+            chr_by_label: ``(len(names),)`` CHR@k of each category on clean images; read only if
+                a category is to be chosen.
+            labels: ``(num_items,)`` int64 category of each item.
+            names: the categories.
+            cold: the items without training feedback; read only where they are attacked.
+            popularity: ``(num_items,)`` training users of each item; read only where it decides.
+
+        Raises:
+            ConfigError: if a named category does not exist.
+            IncompatibleError: if no category, or no item, is left.
+        """
+        counts = torch.bincount(labels, minlength=len(names))
+        for name in (self.source, self.target):
+            if name is not None and name not in names:
+                known = [n for n, c in zip(names, counts.tolist(), strict=True) if c]
+                raise ConfigError(
+                    f"scenario: no category {name!r}{nearest(name, known)}; "
+                    f"have {', '.join(known[:40])}"
+                )
+        source, target = self.source, self.target
+        if self.is_open:
+            known_names = [n for n in (source, target) if n]
+            large = [
+                n
+                for n in range(len(names))
+                if counts[n] >= self.min_items and names[n] not in known_names
+            ]
+            if len(large) + len(known_names) < 2:
+                raise NoCaseError(
+                    f"fewer than two categories have {self.min_items} items or more; "
+                    "lower scenario.min_items"
+                )
+            stand = self.standing(chr_by_label, counts).tolist()
+            order = sorted(large, key=lambda n: (stand[n], names[n]))
+            lowest, highest = self.pick(order)
+            if source is None:
+                source = names[lowest]
+                self.note_tie("lowest", [n for n in order if stand[n] == stand[lowest]], names)
+            if target is None:
+                target = names[highest]
+                self.note_tie("highest", [n for n in order if stand[n] == stand[highest]], names)
+        assert source is not None
+        assert target is not None
+        items = torch.nonzero(labels == names.index(source)).squeeze(1)
+        if not len(items):
+            raise IncompatibleError(f"no item of category {source!r}")
+        items = self._at_most(items, source)
+        return Case(source=source, target=target, names=names, labels=labels, items=items)
+
+    def standing(self, chr_by_label: Tensor, counts: Tensor) -> Tensor:
+        """Return ``(len(names),)``: what the lowest and the highest category are lowest in."""
+        return chr_by_label
+
+    def pick(self, order: Sequence[int]) -> tuple[int, int]:
+        """Return the source and the target of categories in ascending order."""
+        return order[0], order[-1]
+
+    def note_tie(self, which: str, tied: Sequence[int], names: tuple[str, ...]) -> None:
+        """Warn where several categories are lowest, or highest, alike."""
+        if len(tied) > 1:
+            log.warning(
+                "scenario: %d categories have the %s CHR alike (%s); one of them was taken by its "
+                "name: name it yourself, as in scenario.source=%s",
+                len(tied),
+                which,
+                ", ".join(names[n] for n in tied),
+                names[tied[0]],
+            )
+
+    def _at_most(self, items: Tensor, source: str) -> Tensor:
+        """Return a fixed random choice of ``max_items`` of ``items``, ascending."""
+        if self.max_items is None or len(items) <= self.max_items:
+            return items
+        chosen = torch.randperm(len(items), generator=stream(0, "max_items", source))
+        return items[chosen[: self.max_items]].sort().values

@@ -1,0 +1,65 @@
+"""New items that are to be promoted, whatever their category."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.threats.case import Case
+from vrbench.threats.scenario.base import Scenario
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColdStart(Scenario):
+    """New items are to be promoted, whatever their category (Liu and Larson, WWW 2021, sec. 5).
+
+    The source is the set of all cold items, under the name "new items": a category of its own
+    for metrics that count one. Metrics of two stages (``InjectedHR``) try every attacked item
+    alone among candidates of each user; a clean new item is what an attacked one is compared with.
+
+    Attributes:
+        candidates: how many of the known items a user has not seen the first stage hands on.
+        generator: the recommender of the first stage, trained with seed 0; None is BPRMF. It sees
+            no images, so that the attack, the extractor and the second stage leave the
+            candidates as they are.
+
+    Example:
+        >>> from vrbench.scenarios import ColdStart
+        >>> ColdStart(max_items=5).is_open
+        True
+    """
+
+    candidates: int = 1000
+    generator: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.source is not None or self.count_own:
+            raise ConfigError("cold_start attacks new items: leave scenario.source and .count_own")
+        if self.candidates < 1:
+            raise ConfigError(f"expected scenario.candidates >= 1, got {self.candidates}")
+
+    def choose(
+        self,
+        chr_by_label: Tensor,
+        labels: Tensor,
+        names: tuple[str, ...],
+        cold: Tensor | None = None,
+        popularity: Tensor | None = None,
+    ) -> Case:
+        if cold is None or not len(cold):
+            raise IncompatibleError(
+                "no item is cold: take dataset=boutique_injected, or inject over another data set"
+            )
+        case = super().choose(chr_by_label, labels, names)
+        source = "new items"
+        return replace(
+            case,
+            source=source,
+            names=(*names, source),
+            labels=labels.index_fill(0, cold, len(names)),
+            items=self._at_most(cold, source),
+        )
