@@ -18,6 +18,7 @@ from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
 from vrbench.bench import stages
+from vrbench.bench.detection import detect
 from vrbench.bench.machine import Machine
 from vrbench.bench.mapping import Block, map_blocks
 from vrbench.bench.stages.parameters import perturb
@@ -35,6 +36,7 @@ from vrbench.recommenders.ranking import Ranked
 from vrbench.recommenders.two_stage_ranking import Injected
 from vrbench.recommenders.visual_share import visual_share
 from vrbench.threats.case import Case
+from vrbench.threats.detectors.base import Detector
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.knowledge import looking_through
 from vrbench.threats.objectives.base import Objective
@@ -243,6 +245,10 @@ class Session:
             ranking,
             features,
         )
+
+    def detect(self, detector: Detector, world: World) -> Artifact:
+        """Return ``suspicion`` of all users of ``world``, and who is ``left_out``."""
+        return detect(self.store, world.taught.train, detector)
 
     def transplant(self, x: Experiment, world: World, case: Case) -> Artifact:
         """Return ``rows``: what the case's items are given of target items' looks."""

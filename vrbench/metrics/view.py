@@ -104,6 +104,8 @@ class Views:
         counts_categories: whether there is a source category to count.
         random: the shop after as large an attack in which nothing is chosen; or None.
         fakes: what fake users have, where any were registered.
+        suspicion: ``(num_users,)`` what a detector made of all users, the fake ones last.
+        left_out: ``(num_users,)`` bool: whom it left out of the training.
     """
 
     before: View
@@ -114,6 +116,8 @@ class Views:
     counts_categories: bool = True
     random: View | None = None
     fakes: Interactions | None = None
+    suspicion: Tensor | None = None
+    left_out: Tensor | None = None
 
     @property
     def shown(self) -> dict[str, View]:

@@ -17,6 +17,21 @@ from vrbench.threats.objectives.base import Objective
 
 
 @dataclass(frozen=True)
+class Suspected:
+    """What a detector made of all users, the fake ones last.
+
+    Attributes:
+        suspicion: ``(num_users,)`` float64, the larger, the more suspected.
+        left_out: ``(num_users,)`` bool: whose feedback is not trained on.
+        spec: its address.
+    """
+
+    suspicion: Tensor
+    left_out: Tensor
+    spec: Any = None
+
+
+@dataclass(frozen=True)
 class World:
     """One shop: what its recommender learns from, what it is shown, and what it has learnt.
 
@@ -32,6 +47,7 @@ class World:
         notes: of the network's training: ``final``, ``curve``, ``origin``.
         model: the recommender, trained; None until ``Session.fit``.
         fakes: what users have who are nobody; the recommender is trained on it, too.
+        suspected: whom a detector made out, and left out of the training.
     """
 
     data: Dataset
@@ -42,6 +58,7 @@ class World:
     notes: dict[str, Any] = field(default_factory=dict)
     model: Recommender | None = None
     fakes: Interactions | None = None
+    suspected: Suspected | None = None
 
     @property
     def real(self) -> int:
@@ -53,10 +70,12 @@ class World:
         """What the recommender is trained on: the feedback of all users, the fake ones last."""
         if self.fakes is None:
             return self.data
+        train = self.data.train.followed_by(self.fakes)
+        if self.suspected is not None:
+            kept = ~self.suspected.left_out[train.users]
+            train = train.keep(kept, [train.spec, "without", self.suspected.spec])
         return replace(
-            self.data,
-            train=self.data.train.followed_by(self.fakes),
-            valid=self.data.valid.followed_by(self.fakes.nobody()),
+            self.data, train=train, valid=self.data.valid.followed_by(self.fakes.nobody())
         )
 
     @property

@@ -16,6 +16,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
 from vrbench.threats.case import Case
+from vrbench.threats.detectors.base import Detector
 from vrbench.threats.objectives.base import Objective
 from vrbench.threats.world import Change, World
 
@@ -64,6 +65,10 @@ class Stages(Protocol):
 
     def register(self, attack: ProfileAttack, budget: FakeUsers, world: World, case: Case) -> Made:
         """Return ``indptr``, ``items`` and perhaps ``stars`` of fake users."""
+        ...
+
+    def detect(self, detector: Detector, world: World) -> Made:
+        """Return ``suspicion`` of all users of ``world``, and who is ``left_out``."""
         ...
 
     def perturb_parameters(self, x: Experiment, world: World) -> Recommender:

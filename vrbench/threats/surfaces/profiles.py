@@ -13,10 +13,12 @@ from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.fillers import RandomProfiles
 from vrbench.core.errors import IncompatibleError
+from vrbench.core.spec import describe
 from vrbench.threats.case import Case
+from vrbench.threats.detectors.base import Detector
 from vrbench.threats.registered import accepted, known
 from vrbench.threats.surfaces.base import Stages, Surface
-from vrbench.threats.world import Change, World
+from vrbench.threats.world import Change, Suspected, World
 
 if TYPE_CHECKING:
     from vrbench.threats.experiment import Experiment
@@ -29,6 +31,10 @@ class Profiles(Surface):
     ranked: whatever is measured is measured on the real users. No objective is read; the attack
     says whether targets are pushed or nuked. Wherever the clean shop is trained anew as a control,
     so is one with as many fakes that chose nothing (``RandomProfiles``, same targets and aim).
+
+    Args:
+        detector: looks for fakes before either of these trainings, and leaves out whom it suspects;
+            the clean shop is trained without one.
 
     Example:
         >>> from vrbench import Threat
@@ -45,6 +51,12 @@ class Profiles(Surface):
     )
     told = "{items} items, {source}, and the profiles of fake users"
     of_items = True
+
+    def __init__(self, *, detector: Detector | None = None) -> None:
+        super().__init__()
+        self.detector = detector
+        if detector is not None:
+            self.spec = {"name": self.name, "detector": describe(detector)}
 
     def check(self, x: Experiment) -> None:
         super().check(x)
@@ -63,13 +75,13 @@ class Profiles(Surface):
         assert isinstance(x.budget, FakeUsers)
         _require_someone(world, case)
         drawn = RandomProfiles(aim=x.attack.aim)
-        changed = _with_fakes(stages, x.attack, x.budget, world, case)
+        changed = self._with_fakes(stages, x.attack, x.budget, world, case)
         as_many = x.budget
         if changed is not None and changed.fakes is not None:
             count = changed.fakes.num_users
             if count != as_many.count(world.real):
                 as_many = replace(as_many, eps=count / world.real)
-        control = _with_fakes(stages, drawn, as_many, world, case)
+        control = self._with_fakes(stages, drawn, as_many, world, case)
         if changed is None or control is None:
             return Change(world, complete=False)
         whom = x.attack.audience(known(world.data, x.budget), case.items.numpy())
@@ -78,6 +90,24 @@ class Profiles(Surface):
             objective=None if whom is None else Segment(case.items, whom),
             beside={"random": control},
         )
+
+    def _with_fakes(
+        self, stages: Stages, attack: ProfileAttack, budget: FakeUsers, world: World, case: Case
+    ) -> World | None:
+        """Return ``world`` with fake users, not trained yet; itself without; None in a dry run."""
+        made = stages.register(attack, budget, world, case)
+        if made.tensors is None:
+            return None
+        fakes = accepted(made.tensors, world.data.train, made.spec)
+        if not fakes.num_users:
+            return world
+        changed = replace(world, fakes=fakes)
+        if self.detector is None:
+            return changed
+        found = stages.detect(self.detector, changed)
+        if found.tensors is None:
+            return None
+        return replace(changed, suspected=Suspected(**found.tensors, spec=found.spec))
 
 
 @dataclass(frozen=True)
@@ -96,17 +126,6 @@ class Segment:
         """Return ``(num_users, n)`` bool: whom each of the attacked ``items`` is to reach."""
         assert torch.equal(items, self.items)
         return torch.from_numpy(self.users)
-
-
-def _with_fakes(
-    stages: Stages, attack: ProfileAttack, budget: FakeUsers, world: World, case: Case
-) -> World | None:
-    """Return ``world`` with fake users, not trained yet; itself without any; None in a dry run."""
-    made = stages.register(attack, budget, world, case)
-    if made.tensors is None:
-        return None
-    fakes = accepted(made.tensors, world.data.train, made.spec)
-    return replace(world, fakes=fakes) if fakes.num_users else world
 
 
 def _require_someone(world: World, case: Case) -> None:

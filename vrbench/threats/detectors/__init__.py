@@ -1,0 +1,1 @@
+"""Who looks for fake users in front of a training."""
