@@ -52,7 +52,8 @@ class Timm(Library):
 
         if self.weights != "published":
             raise ConfigError(
-                f"Timm.weights: expected 'published' or the path of a file, got {self.weights!r}"
+                "Timm.weights: expected 'published' or the path of a file, "
+                f"got {self.weights!r:.60}"
             )
         plain = self.arch.partition(".")[0]
         own = weights_folder() / f"{plain}.safetensors"

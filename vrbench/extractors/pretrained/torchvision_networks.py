@@ -86,7 +86,7 @@ class Torchvision(Library):
         choices = {w.name: w for w in models.get_model_weights(self.arch)}
         if self.weights not in choices:
             raise ConfigError(
-                f"{self.arch} has no weights {self.weights!r}{nearest(self.weights, choices)}; "
+                f"{self.arch} has no weights {self.weights!r:.60}{nearest(self.weights, choices)}; "
                 f"there is {', '.join(choices)}, or the path of a .pth, .pt or .safetensors file"
             )
         url = choices[self.weights].url
