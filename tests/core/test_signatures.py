@@ -189,6 +189,7 @@ def test_a_function_shares_settings_too():
         "l2": 0.0,
     }
     assert hints_of(trained)["epochs"] == Annotated[int, "many"]
+    assert list(inspect.signature(trained).parameters) == ["rows", "depth", "epochs", "lr", "l2"]
     assert trained(1, lr=0.2) == (1, 2, {"epochs": 5, "lr": 0.2, "l2": 0.0})
     assert digest(partial(trained, 1, lr=0.1)) == digest(partial(trained, 1))
     with pytest.raises(TypeError, match=r"trained\(\) got an unexpected keyword argument 'epoch'"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from vrbench.core.spec import refuse_unknown
+from vrbench.core.spec import parameters, refuse_unknown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -25,6 +26,7 @@ def sharing(defaults: Mapping[str, object]) -> Callable[[Function], Function]:
             return function(*args, **{**defaults, **given})
 
         vars(called)["defaults"] = defaults
+        vars(called)["__signature__"] = inspect.Signature(parameters(called))
         return cast(Function, called)
 
     return shared

@@ -174,7 +174,8 @@ def _written(target: Any) -> tuple[inspect.Parameter, ...]:
     if constructor is None:
         if inspect.isclass(target) and issubclass(target, Component):
             return ()
-        return _with_shared(target, list(inspect.signature(target).parameters.values()))
+        written = inspect.signature(inspect.unwrap(target)).parameters.values()
+        return _with_shared(target, list(written))
     first, *others = inspect.signature(constructor).parameters.values()
     found = _with_shared(target, others)
     return (first, *found) if first.kind is first.VAR_POSITIONAL else found
@@ -194,7 +195,7 @@ def _with_shared(target: Any, written: list[inspect.Parameter]) -> tuple[inspect
 
 def _shared(target: Any) -> dict[str, Any]:
     """Return the annotations of the settings that a class or function takes as ``**``, by name."""
-    constructor = _constructor(target) if inspect.isclass(target) else target
+    constructor = _constructor(target) if inspect.isclass(target) else inspect.unwrap(target)
     written = inspect.signature(constructor).parameters if constructor is not None else {}
     for name, p in written.items():
         if p.kind is p.VAR_KEYWORD and p.annotation is not p.empty:
@@ -236,7 +237,8 @@ def hints_of(target: Any) -> dict[str, Any]:
     told = target if inspect.isfunction(target) else target.__init__
     # Of a record in a module of its own, what it inherits is told where that was written.
     hinted = target if dataclasses.is_dataclass(target) else told
-    return typing.get_type_hints(hinted, include_extras=True) | _shared(target)
+    own = typing.get_type_hints(hinted, include_extras=True)
+    return {k: hint for k, hint in own.items() if not _is_shared(hint)} | _shared(target)
 
 
 def _constructor(cls: type) -> Any:
