@@ -86,7 +86,7 @@ def test_every_regime_takes_every_size(regime):
         with initialize_config_dir(str(conf_dir()), version_base="1.3"):
             cfg = compose("run", overrides=[f"extractor=efficientnet_{regime}", whose]).extractor
         assert cfg.network == {
-            "_target_": "vrbench.extractors.pretrained.timm_networks.Timm",
+            "_target_": "vrbench.extractors.pretrained.Timm",
             "arch": f"tf_efficientnet_lite{n}",
             "weights": "published",
             "size": size,
