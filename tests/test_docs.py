@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from vrbench.cli.commands import COMMANDS
-from vrbench.cli.folders import conf_dir
-from vrbench.cli.variants import choice_names, current, row
+from vrbench.cli.folders import choice_names, conf_dir
+from vrbench.cli.variants import current, row
 from vrbench.config import preflight
 
 ROOT = Path(__file__).parents[1]

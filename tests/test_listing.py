@@ -9,7 +9,7 @@ import pytest
 from vrbench.cli import conf_dir
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.choices import AXES, listed
-from vrbench.cli.variants import choice_names
+from vrbench.cli.folders import choice_names
 from vrbench.config import choices, find
 from vrbench.core.errors import ConfigError
 

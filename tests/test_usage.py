@@ -11,9 +11,8 @@ import pytest
 import vrbench
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.completion import commands_for
-from vrbench.cli.folders import conf_dir
+from vrbench.cli.folders import choice_names, conf_dir
 from vrbench.cli.usage import overview
-from vrbench.cli.variants import choice_names
 
 ROOT = Path(__file__).parents[1]
 AXES = ("dataset", "extractor", "recommender", "attack", "budget", "objective", "scenario")

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from vrbench.cli.folders import files_of, own_first
-from vrbench.cli.variants import FOLDER, RENAMED, choice_names, current, names, row
+from vrbench.cli.folders import called, choice_names, files_of, own_first
+from vrbench.cli.variants import FOLDER, RENAMED, current, names, row
 from vrbench.config import Composition, cells, choices, compose_record, preflight
 from vrbench.core.errors import ConfigError
 
@@ -131,8 +131,8 @@ def test_ones_own_files_stand_before_and_over_rows(tmp_path):
         made = settings("recommender", "recommender=vbpr/mine")
         assert (made["recommender.l2"], made["recommender.tied"]) == (0.5, True)
         assert settings("recommender", "recommender=vbpr_men")["recommender.l2"] == 0.7
-        assert current("recommender", "vbpr_men", CONF) == "vbpr_men"
-    assert current("recommender", "vbpr_men", CONF) == "vbpr/clothing_men"
+        assert called("recommender", "vbpr_men", CONF) == "vbpr_men"
+    assert called("recommender", "vbpr_men", CONF) == "vbpr/clothing_men"
 
 
 def test_a_record_may_name_rows_and_nothing_outside(tmp_path):

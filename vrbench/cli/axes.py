@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from vrbench.cli.folders import conf_dir
-from vrbench.cli.variants import current
+from vrbench.cli.folders import called, conf_dir
 
 PARTS = (  # of one cell; the order in which a row names them
     "dataset",
@@ -32,7 +31,7 @@ def name_of(part: str, choices: dict[str, str], as_written: bool = False) -> str
         group: str(choices[group]) for group in choices if group == part or f"@{part}." in group
     }
     if not as_written:
-        told = {g: current(g.partition("@")[0], name, conf_dir()) for g, name in told.items()}
+        told = {g: called(g.partition("@")[0], name, conf_dir()) for g, name in told.items()}
     return "+".join([told.pop(part), *(name for _, name in sorted(told.items()))])
 
 

@@ -17,9 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from vrbench.cli.axes import kinds_of
 from vrbench.cli.checks import check
-from vrbench.cli.folders import conf_dir, own_dir
+from vrbench.cli.folders import choice_names, conf_dir, own_dir
 from vrbench.cli.instantiation import make
-from vrbench.cli.variants import choice_names
 from vrbench.core.errors import ConfigError, nearest
 
 

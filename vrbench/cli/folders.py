@@ -11,7 +11,9 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 
+from vrbench.cli import variants
 from vrbench.core.errors import ConfigError
+from vrbench.report.order import natural
 
 FLAGS = ("--config-dir", "-cd")  # as Hydra calls them
 _own: ContextVar[Path | None] = ContextVar("own", default=None)
@@ -82,6 +84,19 @@ def files_of(group: str, conf: Path) -> dict[str, Path]:
         paths = folder.rglob("*.yaml")
         found |= {path.relative_to(folder).as_posix()[: -len(".yaml")]: path for path in paths}
     return dict(sorted(found.items()))
+
+
+def choice_names(axis: str, conf: Path) -> list[str]:
+    """Return the choices of an axis, those of the user's own folder included; linf_2 before 16."""
+    return sorted({*files_of(axis, conf), *variants.names(axis, conf)}, key=natural)
+
+
+def called(axis: str, choice: str, conf: Path) -> str:
+    """Return what a choice is called now; a file of the user's own is called as it is."""
+    own = own_dir()
+    if own is not None and (own / axis / f"{choice}.yaml").is_file():
+        return choice
+    return variants.current(axis, choice, conf)
 
 
 def overruled(folder: Path) -> list[str]:

@@ -10,7 +10,7 @@ import yaml
 
 import vrbench
 from vrbench.cli.commands import Command
-from vrbench.cli.variants import choice_names
+from vrbench.cli.folders import choice_names
 
 FIRST = """\
 vrbench {version}: attacks on the images of visual recommenders, measured

@@ -26,9 +26,6 @@ from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
 
-from vrbench.cli.folders import files_of, own_dir
-from vrbench.report.order import natural
-
 FOLDER = "variants"  # of conf/: a table an axis
 RENAMED = "renamed.yaml"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
@@ -62,11 +59,6 @@ def row(axis: str, name: str, conf: Path) -> Row | None:
     return Row(told.pop("over", name.rpartition("/")[0]), told.pop("defaults", []), told)
 
 
-def choice_names(axis: str, conf: Path) -> list[str]:
-    """Return the choices of an axis, those of the user's own folder included; linf_2 before 16."""
-    return sorted({*files_of(axis, conf), *names(axis, conf)}, key=natural)
-
-
 def names(axis: str, conf: Path) -> list[str]:
     """Return the choices that the table of an axis names, one for each number it lists."""
     return [
@@ -77,10 +69,7 @@ def names(axis: str, conf: Path) -> list[str]:
 
 
 def current(axis: str, name: str, conf: Path) -> str:
-    """Return how a choice is spelled now; a file of the user's own is called as it is."""
-    own = own_dir()
-    if own is not None and (own / axis / f"{name}.yaml").is_file():
-        return name
+    """Return how a choice is spelled now."""
     return str(_table(conf / RENAMED).get(axis, {}).get(name, name))
 
 

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING
 
 from vrbench.cli import output
 from vrbench.cli.composition import Composition
-from vrbench.cli.folders import conf_dir
+from vrbench.cli.folders import choice_names, conf_dir
 from vrbench.cli.overrides import merged, quoted
 from vrbench.cli.sweeps import sweep
-from vrbench.cli.variants import choice_names
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.report import writing
 from vrbench.report.audit_page import Findings, gain, page
