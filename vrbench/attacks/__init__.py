@@ -3,5 +3,10 @@
 from vrbench.core.lazy import components as _components
 
 __getattr__, __dir__ = _components(
-    __name__, "vrbench.attacks", "Attack", "ParameterAttack", "ProfileAttack", "Transplant"
+    __name__,
+    ("vrbench.attacks", "vrbench.threats"),  # what an attack may not import, a threat may
+    "Attack",
+    "ParameterAttack",
+    "ProfileAttack",
+    "Transplant",
 )

@@ -15,22 +15,23 @@ ROOT = Path(__file__).resolve().parents[2]  # the folder in which vrbench is
 Face = tuple[Callable[[str], Any], Callable[[], list[str]]]  # __getattr__ and __dir__ (PEP 562)
 
 
-def components(face: str, package: str, *kinds: str) -> Face:
+def components(face: str, packages: str | tuple[str, ...], *kinds: str) -> Face:
     """Return ``__getattr__`` and ``__dir__`` of a module that shows the components of some kinds.
 
     These are the classes of ``kinds``, those that extend them, and the functions with settings
-    that return one. They are read from the files of ``package`` and of the folders in it, so
+    that return one. They are read from the files of ``packages`` and of the folders in them, so
     there is no list to keep. What has the name of a module beside it is not shown.
 
     Args:
         face: dotted name of the module.
-        package: dotted name of where the components are defined.
+        packages: dotted name of where the components are defined, or several.
         kinds: names of classes.
     """
+    within = (packages,) if isinstance(packages, str) else packages
 
     def shown() -> dict[str, str]:
         beside = _modules_in(face)
-        return {n: home for n, home in _of_kinds(package, kinds).items() if n not in beside}
+        return {n: home for n, home in _of_kinds(within, kinds).items() if n not in beside}
 
     def find(name: str) -> Any:
         if name.startswith("_") or name in _modules_in(face) or name not in shown():
@@ -77,11 +78,11 @@ def _missing(face: str, name: str, known: Callable[[], Iterable[str]]) -> Attrib
 
 
 @cache
-def _of_kinds(package: str, kinds: tuple[str, ...]) -> dict[str, str]:
+def _of_kinds(packages: tuple[str, ...], kinds: tuple[str, ...]) -> dict[str, str]:
     """Return the module of each component of some kinds, by name."""
     import ast
 
-    found = _defined(package)
+    found = [defined for package in packages for defined in _defined(package)]
     bases = {
         node.name: {_last(ast.unparse(base)) for base in node.bases}
         for _, node in found

@@ -41,8 +41,8 @@ class ImportedProfiles(ProfileAttack):
     Example:
         >>> import tempfile
         >>> from pathlib import Path
+        >>> from vrbench.attacks import ImportedProfiles
         >>> from vrbench.testing.world import fakes
-        >>> from vrbench.threats.imported_profiles import ImportedProfiles
         >>> file = Path(tempfile.mkdtemp()) / "profiles.tsv"
         >>> written = file.write_text("a\t0\na\t3\nb\t2\n")
         >>> [items.tolist() for items in fakes(ImportedProfiles(path=str(file)))]
