@@ -45,7 +45,7 @@ class ImportedProfiles(ProfileAttack):
         >>> from vrbench.testing.world import fakes
         >>> file = Path(tempfile.mkdtemp()) / "profiles.tsv"
         >>> written = file.write_text("a\t0\na\t3\nb\t2\n")
-        >>> [items.tolist() for items in fakes(ImportedProfiles(path=str(file)))]
+        >>> fakes(ImportedProfiles(path=str(file)))
         [[0, 3], [2]]
     """
 
