@@ -18,6 +18,7 @@ __getattr__, __dir__ = _names(
         "attacks",
         "budgets",
         "datasets",
+        "detectors",
         "extractors",
         "filters",
         "generators",

@@ -23,6 +23,18 @@ class Detector(Component, ABC):
 
     Args:
         share: how many of all users are left out.
+
+    Example:
+        >>> from vrbench.detectors import Detector
+        >>> from vrbench.testing.world import toy_world
+        >>> class Busy(Detector):
+        ...     def suspicion(self, feedback):
+        ...         return feedback.counts.double().numpy()
+        ...
+        >>> busy, feedback = Busy(share=0.1), toy_world().train
+        >>> suspects = busy.suspects(busy.suspicion(feedback))
+        >>> bool((feedback.counts[suspects] >= feedback.counts[~suspects].max()).all())
+        True
     """
 
     def __init__(self, *, share: float = 0.05) -> None:

@@ -35,6 +35,13 @@ class ByFeature(Detector):
         share: how many of all users are left out.
         feature: which number: "rdma", "wda", "wdma", "degsim", "lengthvar", "fmtd", "entropy".
         least: whether a small number is suspect instead.
+
+    Example:
+        >>> from vrbench.detectors import ByFeature
+        >>> from vrbench.testing.world import toy_world
+        >>> detector, feedback = ByFeature(share=0.1, feature="lengthvar"), toy_world().train
+        >>> detector.suspects(detector.suspicion(feedback)).sum().item()
+        3
     """
 
     paper = "Chirita et al., WIDM 2005"
@@ -64,6 +71,13 @@ class PCASelectUsers(Detector):
     Args:
         share: how many of all users are left out.
         directions: how many directions count.
+
+    Example:
+        >>> from vrbench.detectors import PCASelectUsers
+        >>> from vrbench.testing.world import toy_world
+        >>> detector, feedback = PCASelectUsers(share=0.1), toy_world().train
+        >>> detector.suspects(detector.suspicion(feedback)).sum().item()
+        3
     """
 
     paper = "Mehta and Nejdl, UMUAI 2009"
@@ -113,6 +127,13 @@ class DegreeSAD(Detector):
     Of each user the mean, the range and the lower quartile of the popularity of his items. The
     paper teaches a decision tree on labelled profiles; here nobody has labels, and suspicion is the
     sum of the three distances from the median of all users, each in units of the median distance.
+
+    Example:
+        >>> from vrbench.detectors import DegreeSAD
+        >>> from vrbench.testing.world import toy_world
+        >>> detector, feedback = DegreeSAD(share=0.1), toy_world().train
+        >>> detector.suspects(detector.suspicion(feedback)).sum().item()
+        3
     """
 
     paper = "Li et al., 2016"
@@ -150,6 +171,13 @@ class FraudPropagation(Detector):
         first: who names the seeds; None: ``PCASelectUsers``.
         seeds: how many of all users are seeds.
         steps: of the walk, at most; it ends where nothing moves by more than 0.01.
+
+    Example:
+        >>> from vrbench.detectors import FraudPropagation
+        >>> from vrbench.testing.world import toy_world
+        >>> detector, feedback = FraudPropagation(share=0.1), toy_world().train
+        >>> detector.suspects(detector.suspicion(feedback)).sum().item()
+        3
     """
 
     paper = "Zhang et al., IJCAI 2015"

@@ -1,0 +1,5 @@
+"""Who looks for fake users before a training."""
+
+from vrbench.core.lazy import components as _components
+
+__getattr__, __dir__ = _components(__name__, "vrbench.threats.detectors", "Detector")
