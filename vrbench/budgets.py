@@ -2,4 +2,6 @@
 
 from vrbench.core.lazy import components as _components
 
-__getattr__, __dir__ = _components(__name__, "vrbench.attacks", "Budget", "Embeddings", "FakeUsers")
+__getattr__, __dir__ = _components(
+    __name__, "vrbench.attacks", "Budget", "Embeddings", "FakeUsers", "MixedBudget"
+)

@@ -6,6 +6,7 @@ __getattr__, __dir__ = _components(
     __name__,
     ("vrbench.attacks", "vrbench.threats"),  # what an attack may not import, a threat may
     "Attack",
+    "MixedAttack",
     "ParameterAttack",
     "ProfileAttack",
     "Transplant",

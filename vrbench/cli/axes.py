@@ -41,6 +41,7 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
     from vrbench.attacks.base import Attack
     from vrbench.attacks.budget import Budget
     from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
+    from vrbench.attacks.mixed import MixedAttack, MixedBudget
     from vrbench.attacks.profile.base import ProfileAttack
     from vrbench.attacks.profile.budget import FakeUsers
     from vrbench.attacks.transplant import Transplant
@@ -62,8 +63,8 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
         "extractor": (Extractor,),
         "recommender": (Recommender,),
         "judge": (Recommender,),
-        "attack": (Attack, ParameterAttack, ProfileAttack, Transplant),
-        "budget": (Budget, Embeddings, FakeUsers),
+        "attack": (Attack, MixedAttack, ParameterAttack, ProfileAttack, Transplant),
+        "budget": (Budget, Embeddings, FakeUsers, MixedBudget),
         "objective": (Objective,),
         "scenario": (Scenario,),
         "threat": (Threat,),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
+from vrbench.attacks.mixed import MixedAttack, MixedBudget
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
@@ -46,8 +47,8 @@ class Experiment:
     dataset: Dataset
     extractor: Extractor
     recommender: RecommenderFactory
-    attack: Attack | ParameterAttack | ProfileAttack | Transplant
-    budget: Budget | Embeddings | FakeUsers
+    attack: Attack | MixedAttack | ParameterAttack | ProfileAttack | Transplant
+    budget: Budget | Embeddings | FakeUsers | MixedBudget
     objective: ObjectiveFactory
     scenario: Scenario
     threat: Threat
