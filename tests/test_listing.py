@@ -13,7 +13,7 @@ from vrbench.cli.folders import choice_names
 from vrbench.config import choices, find
 from vrbench.core.errors import ConfigError
 
-CITED = re.compile(r"([\w -]+?)(?: et al\.|,| and )[^;]*?(\d{4})")
+CITED = re.compile(r"([\w' -]+?)(?: et al\.|,| and )[^;]*?(\d{4})")
 
 
 def targets(axis):
@@ -62,7 +62,7 @@ def test_attacks_tell_what_they_need():
     assert needs["ensemble"][0] == "gradients and scores"
     unknown = {t["class"] for t in told.values() if t["forward"] == "?"}
     # JSMA's grows with the picture; the others depend on what is not here.
-    assert unknown <= {"JSMA", "Wrapped", "Imported"}, "write cost"
+    assert unknown <= {"JSMA", "Wrapped", "Imported", "ImportedProfiles"}, "write cost"
     assert told["pgd_expected"]["class"] == "Expected (PGD)"
     assert told["pgd"]["paper"].startswith("Madry et al., ICLR 2018")
 
