@@ -63,7 +63,7 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
         "extractor": (Extractor,),
         "recommender": (Recommender,),
         "judge": (Recommender,),
-        "attack": (Attack, MixedAttack, ParameterAttack, ProfileAttack, Transplant),
+        "attack": (Attack, ParameterAttack, ProfileAttack, Transplant, MixedAttack),
         "budget": (Budget, Embeddings, FakeUsers, MixedBudget),
         "objective": (Objective,),
         "scenario": (Scenario,),
