@@ -120,7 +120,9 @@ def test_quotes_of_csv(tmp_path):
     )
 
 
-SETS = "aip_men aip_tradesy amazon_men amazon_women clothing_men dvbpr_npy ml_100k ml_100k_8020"
+SETS = (
+    "aip_amazon_men aip_tradesy amazon_men amazon_women clothing_men dvbpr_npy ml_100k ml_100k_8020"
+)
 
 
 @pytest.mark.parametrize("name", [*SETS.split(), "pinterest", "tradesy", "var"])
