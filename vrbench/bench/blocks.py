@@ -60,16 +60,15 @@ def write_rows(
         flush(path)
         _note(path, f"{made_by} {head}")
     starts = [at for at in range(0, shape[0], block) if at not in done]
-    jobs = [
-        partial(_write, path, shape, kind.str, part, at, min(at + block, shape[0])) for at in starts
-    ]
+    write = partial(_write, path, _head(path), shape, kind.str, part)
+    jobs = [partial(write, at, min(at + block, shape[0])) for at in starts]
     for _ in run(jobs) if run else (job() for job in jobs):
         pass
     path.with_name(WRITTEN).unlink()
 
 
 def _write(
-    path: Path, shape: tuple[int, ...], kind: str, part: Part, start: int, stop: int
+    path: Path, head: int, shape: tuple[int, ...], kind: str, part: Part, start: int, stop: int
 ) -> None:
     """Compute a block, write it where it belongs, and note that it is there."""
     rows = part(start, stop)
@@ -77,7 +76,7 @@ def _write(
     found = rows.cpu().contiguous().numpy().astype(kind, copy=False)
     size = found.nbytes // max(1, len(found))
     with open(path, "r+b") as file:
-        file.seek(_head(path) + start * size)
+        file.seek(head + start * size)
         file.write(found.data)
     flush(path)
     _note(path, str(start))
@@ -89,6 +88,7 @@ def _note(path: Path, line: str) -> None:
 
 
 def _head(path: Path) -> int:
+    """Return where the rows begin in the file, in bytes."""
     return int(path.with_name(WRITTEN).read_text().split("\n", 1)[0].split()[-1])
 
 
