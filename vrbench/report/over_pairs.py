@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from math import exp, log
+from statistics import fmean
 
 from vrbench.report.claims.base import ORACLES
-from vrbench.report.identity import MORE, told_apart
-from vrbench.report.over_seeds import interval
+from vrbench.report.identity import MORE
+from vrbench.report.over_seeds import interval, means_of_seeds
 from vrbench.report.published_comparison import BASE, RETRAINED, Cell, Run, measured
 from vrbench.report.run_records import AXES, Entry
 
@@ -24,9 +25,10 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
     out of it. "premise met" counts the runs that can tell something: a source below and a target
     above what chance gives, and more than half of the pictures taken for the target.
 
-    No lines where no cell has two pairs. Columns that are the same in every line are left out.
+    The runs are told apart already (``told_apart``). No lines where no cell has two pairs. Columns
+    that are the same in every line are left out.
     """
-    told = [_of_any_pair(entry) for entry in told_apart(entries)]
+    told = [_of_any_pair(entry) for entry in entries]
     axes = [axis for axis in (*AXES, *MORE) if axis != "attack"]
     found: dict[tuple[str, ...], dict[str, Cell]] = defaultdict(dict)
     for cell in measured(told, [*axes, "attack"], {}, [metric], "value"):
@@ -91,10 +93,6 @@ def _ratio(cell: Cell, base: Cell) -> list[str]:
     if not logs:
         return ["-", "-", "-"]
     rose = f"{sum(ratio > 0 for ratio in logs.values())} of {len(logs)}"
-    by_seed: dict[int, list[float]] = defaultdict(list)
-    for (seed, _), ratio in logs.items():
-        by_seed[seed].append(ratio)
-    means = [sum(of) / len(of) for of in by_seed.values()]
     found = interval(logs)
     span = "-" if found is None else f"{exp(found.low):.2f} to {exp(min(found.high, 700)):.2f}"
-    return [f"x {exp(sum(means) / len(means)):.2f}", span, rose]
+    return [f"x {exp(fmean(means_of_seeds(logs))):.2f}", span, rose]

@@ -34,14 +34,19 @@ class Interval:
         return self.low > 0
 
 
+def means_of_seeds(values: Mapping[Run, float]) -> list[float]:
+    """Return the mean over the pairs of each seed."""
+    by_seed: dict[int, list[float]] = defaultdict(list)
+    for (seed, _), value in values.items():
+        by_seed[seed].append(value)
+    return [fmean(of) for of in by_seed.values()]
+
+
 def interval(values: Mapping[Run, float]) -> Interval | None:
     """Return the mean of ``values`` over seeds; None for fewer than ``LEAST`` of them."""
     from scipy.stats import t
 
-    by_seed: dict[int, list[float]] = defaultdict(list)
-    for (seed, _), value in values.items():
-        by_seed[seed].append(value)
-    means = [fmean(of) for of in by_seed.values()]
+    means = means_of_seeds(values)
     if len(means) < LEAST:
         return None
     times = float(t.ppf((1 + CONFIDENCE) / 2, len(means) - 1))
