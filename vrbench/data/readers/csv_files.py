@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256 as hashed
 from pathlib import Path
@@ -128,18 +129,28 @@ def read_items(path: Path) -> tuple[list[str], list[str], list[str]]:
         for line, value in zip(lines, values, strict=True):
             if not value:
                 raise DataError(f"{path}, line {line}: {blank.get(column, 'no ' + column)}")
-    first: dict[str, int] = {}
+    refuse_twice(str(path), lines, columns["item_id"])
     for line, item in zip(lines, columns["item_id"], strict=True):
-        if item in first:
-            raise DataError(
-                f"{path}, line {line}: item {item!r} stands twice, first in line {first[item]}"
-            )
         if "\t" in item:
             raise DataError(f"{path}, line {line}: a tab in item {item!r}")
-        first[item] = line
     if not lines:
         raise DataError(f"{path}: no items")
     return columns["item_id"], columns["image"], columns["category"]
+
+
+def refuse_twice(source: str, lines: Sequence[int], items: Sequence[str]) -> None:
+    """Do nothing if each item stands once.
+
+    Raises:
+        DataError: naming the first that does not, and both its lines.
+    """
+    first: dict[str, int] = {}
+    for line, item in zip(lines, items, strict=True):
+        if item in first:
+            raise DataError(
+                f"{source}, line {line}: item {item!r} stands twice, first in line {first[item]}"
+            )
+        first[item] = line
 
 
 def read_columns(path: Path, wanted: tuple[str, ...]) -> tuple[list[int], dict[str, list[str]]]:

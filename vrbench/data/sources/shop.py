@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from vrbench.core.errors import MissingDataError
 from vrbench.core.spec import describe
@@ -18,8 +15,9 @@ from vrbench.data.filters import Filter, filtered
 from vrbench.data.images import Fit
 from vrbench.data.interactions import Interactions
 from vrbench.data.readers.business_tables import BusinessTable, read_business_table
+from vrbench.data.readers.formats import indices
 from vrbench.data.readers.ratings import Ratings
-from vrbench.data.sources.folder import catalogue_of
+from vrbench.data.sources.folder import catalogue_of, numbering
 from vrbench.data.sources.shop_tables import LISTS, LOGS, products_of, purchases_of, table_of
 from vrbench.data.splits.strategies.base import Split
 from vrbench.data.splits.strategies.per_user import TemporalHoldOut
@@ -155,13 +153,11 @@ def shop(
     table = filtered(understood.ratings.once(), filters).liked()
     split = split or Split(test=TemporalHoldOut(), valid=TemporalHoldOut(ratio=0.1))
     which = split.parts(table)
-    told = hashlib.sha256("\n".join(ids).encode()).hexdigest()[:16]
     steps = [describe(step) for step in (filters or {}).values()]
     chosen = sorted(understood.columns.items())
     log_of = understood.purchases.sha256[:16]
-    spec: list[Any] = ["shop", VERSION, log_of, told, chosen, steps, describe(split)]
-    number = {name: n for n, name in enumerate(ids)}
-    item = torch.tensor([number[name] for name in table.item_ids], dtype=torch.int64)
+    spec: list[Any] = ["shop", VERSION, log_of, numbering(ids), chosen, steps, describe(split)]
+    item = indices(list(table.item_ids), {name: n for n, name in enumerate(ids)})
 
     def part(n: int, name: str) -> Interactions:
         rows = table.keep(which == n)

@@ -14,7 +14,8 @@ from torch import Tensor
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.data.readers.business_tables import FORMATS, BusinessTable
 from vrbench.data.readers.colour_modes import known_formats
-from vrbench.data.readers.csv_files import numbers
+from vrbench.data.readers.csv_files import numbers, refuse_twice
+from vrbench.data.readers.formats import indices
 from vrbench.data.readers.ratings import Ratings
 from vrbench.data.sources.folder import confined
 
@@ -60,16 +61,10 @@ def products_of(
     root = place if pictures is None else place / pictures
     if not root.is_dir():
         raise MissingDataError(f"no folder {root}: set dataset.pictures to that of the pictures")
-    seen: dict[str, int] = {}
     for line, item in zip(table.lines, ids, strict=True):
         if not item:
             raise DataError(f"{table.source}, line {line}: no item")
-        if item in seen:
-            raise DataError(
-                f"{table.source}, line {line}: item {item!r} stands twice, first in line "
-                f"{seen[item]}"
-            )
-        seen[item] = line
+    refuse_twice(table.source, table.lines, ids)
     names = _named(root, ids) if image is None else list(table.columns[image])
     there = [bool(name) and (root / name).is_file() for name in names]
     if not any(there):
@@ -136,11 +131,9 @@ def purchases_of(
     lines = [table.lines[n] for n in rows]
     users, items = [who[n] for n in rows], [what[n] for n in rows]
     user_ids, item_ids = tuple(sorted(set(users))), tuple(sorted(set(items)))
-    user = {name: n for n, name in enumerate(user_ids)}
-    item = {name: n for n, name in enumerate(item_ids)}
     return Ratings(
-        torch.tensor([user[name] for name in users]),
-        torch.tensor([item[name] for name in items]),
+        indices(users, {name: n for n, name in enumerate(user_ids)}),
+        indices(items, {name: n for n, name in enumerate(item_ids)}),
         None if stars is None else numbers(kept(stars), lines, Path(table.source), "rating"),
         None if time is None else _times(kept(time), lines, table.source),
         user_ids,
