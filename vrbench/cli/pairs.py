@@ -18,6 +18,7 @@ from vrbench.core.errors import ConfigError
 from vrbench.threats.scenario.by_lift import EachPair
 
 OWN = ("scenario.low", "scenario.high")
+DECIDES = ("scenario", "dataset", "experiment", "preset")  # axes, and settings inside them
 
 
 def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
@@ -37,7 +38,7 @@ def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
     with initialize_config_dir(str(conf), version_base="1.3", job_name="vrbench"):
         cells = [
             compose("run", overrides=chosen, return_hydra_config=True)
-            for chosen in each_choice(overrides)
+            for chosen in _deciding(each_choice(overrides))
         ]
     pairs = [cfg for cfg in cells if _visits_pairs(cfg.scenario)]
     swept = {str(key) for key in cells[0].hydra.sweeper.params or {}}
@@ -59,6 +60,23 @@ def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
     at = list(arguments).index(overrides[0])  # options that take a value may stand at the end
     more = [f"scenario.{end}={','.join(map(str, range(n)))}" for end, n in visited.items()]
     return [*arguments[:at], *more, *arguments[at:]]
+
+
+def _deciding(each: Sequence[list[str]]) -> list[list[str]]:
+    """Return the first override list, and those that differ from it in what decides the pairs.
+
+    The others were composed when the command line was checked, and visit what the first does.
+    """
+    first = each[0]
+    return [
+        chosen
+        for chosen in each
+        if chosen is first
+        or any(
+            told != other and told.startswith(DECIDES)
+            for told, other in zip(chosen, first, strict=True)
+        )
+    ]
 
 
 def _visits_pairs(scenario: DictConfig) -> bool:
