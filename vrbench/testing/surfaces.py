@@ -1,5 +1,6 @@
 """What every attack surface must do. Subclass, set ``given``, and inherit its tests."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,14 +14,14 @@ from vrbench.testing.world import parts
 from vrbench.threats.threat import Threat
 
 
-class SurfaceContract:
+class SurfaceContract(ABC):
     """One attack on the toy world's shop, with a budget and without one."""
 
     key: ClassVar[str | None] = None  # the digest of the threat, where rows on a disk rely on it
 
+    @abstractmethod
     def given(self, eps: float) -> dict[str, Any]:
         """Return the threat, the attack and the budget of this surface, at a radius."""
-        raise NotImplementedError
 
     def run(self, store: Store, eps: float = 0.0, **changes: Any) -> Result | None:
         """Return what such an attack measures."""
