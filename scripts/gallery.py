@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from vrbench.report.grid import Cell, cells
 from vrbench.report.leaderboard import load
-from vrbench.report.picture import CELL, GAP, HEAD, MARGIN, NOTE
+from vrbench.report.plots.picture import CELL, GAP, HEAD, MARGIN, NOTE
 from vrbench.report.run_records import may_show
 
 PAPER, INK, FAINT, WORDS = (252, 252, 250), (30, 30, 34), (110, 110, 116), 300

@@ -39,6 +39,9 @@ vrbench.recommenders.pairwise: PairwiseRecommender
 vrbench.recommenders.var2021: ACF2021 AMR2021 DVBPR2021 FM2021 VBPR2021
 vrbench.recommenders.vbpr: VBPR
 vrbench.report.claims: CLAIMS Verdict
+vrbench.report.curves: curves draw
+vrbench.report.picture: sheet
+vrbench.report.plots: against svg trade_off
 vrbench.report.entries: read
 vrbench.report.leaderboard: load
 vrbench.threats.objectives: MatchFeatures Misrank Objective Promote TargetClass

@@ -12,8 +12,8 @@ from vrbench.cli.commands.reproduce import reproduced
 from vrbench.cli.folders import files_of, overruled, own_first
 from vrbench.cli.trouble import FULL
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.report.claims.registry import CLAIMS
-from vrbench.report.paper_spec import read_paper
+from vrbench.report.papers.claims.registry import CLAIMS
+from vrbench.report.papers.paper_spec import read_paper
 
 CONF = Path(__file__).parents[1] / "conf"
 PAPER = """

@@ -17,9 +17,9 @@ from vrbench.data.readers.object_arrays import load_objects, load_tree
 from vrbench.data.readers.text import read_commas, read_lines, read_tabs
 from vrbench.extractors.checkpoints import read_state
 from vrbench.generators.checkpoint import load
-from vrbench.report.curves import reported
-from vrbench.report.paper_spec import read_paper
-from vrbench.report.published_comparison import printed
+from vrbench.report.papers.paper_spec import read_paper
+from vrbench.report.papers.published_comparison import printed
+from vrbench.report.plots.curves import reported
 from vrbench.report.run_records import readable
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vrbench.report.audit_page import Findings, gain, page
+from vrbench.report.pages.audit import Findings, gain, page
 
 
 def entry(folder, source, places, hr, *, extractor="standard", attack="adam", accuracy=0.2, **more):

@@ -3,9 +3,9 @@
 import pytest
 
 from vrbench.cli.commands.reproduce import _weakened
-from vrbench.report import claims
 from vrbench.report.over_seeds import difference, interval
-from vrbench.report.published_comparison import BASE, Cell, beside, measured
+from vrbench.report.papers import claims
+from vrbench.report.papers.published_comparison import BASE, Cell, beside, measured
 
 AXES = ["recommender", "extractor", "attack"]
 LABELS = {

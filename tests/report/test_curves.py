@@ -1,7 +1,7 @@
 import pytest
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
-from vrbench.report.curves import curves, draw, reported, table
+from vrbench.report.plots.curves import curves, draw, reported, table
 
 
 def entry(eps, before, after, recommender="vbpr", attack="fgsm"):

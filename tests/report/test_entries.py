@@ -9,7 +9,7 @@ import pytest
 
 from vrbench.core.errors import MissingDataError
 from vrbench.report.leaderboard import board, load, unrounded
-from vrbench.report.published_comparison import measured
+from vrbench.report.papers.published_comparison import measured
 from vrbench.report.run_records import AXES, ambiguous, read, record
 
 

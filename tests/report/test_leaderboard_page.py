@@ -13,8 +13,8 @@ from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError
 from vrbench.report.grid import AXES, cells
 from vrbench.report.leaderboard import load, unrounded
-from vrbench.report.leaderboard_page import page
 from vrbench.report.over_seeds import change
+from vrbench.report.pages.leaderboard import page
 from vrbench.report.tables import latex
 from vrbench.report.worst_case import worst
 

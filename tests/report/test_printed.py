@@ -4,9 +4,9 @@ import pytest
 
 from vrbench.cli.folders import conf_dir, files_of
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
-from vrbench.report import claims
-from vrbench.report.paper_spec import read_paper
-from vrbench.report.published_comparison import (
+from vrbench.report.papers import claims
+from vrbench.report.papers.paper_spec import read_paper
+from vrbench.report.papers.published_comparison import (
     BASE,
     RETRAINED,
     Cell,

@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from vrbench.report.image_grid import strips
+from vrbench.report.plots.image_grid import strips
 
 
 def test_every_picture_is_on_the_page(tmp_path):

@@ -53,7 +53,7 @@ def test_a_terminal_shows_letters_of_every_language():
 
 
 def test_a_page_shows_control_characters_of_a_name_and_keeps_lines():
-    from vrbench.report.page import _environment
+    from vrbench.report.pages.page import _environment
 
     page = _environment().from_string("<td>{{ name }}</td>{{ markup | safe }}")
     told = page.render(name="a\x1b[2J<b>\nnext", markup="<i>\x1b</i>")

@@ -8,7 +8,7 @@ import pytest
 from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError, StorageError
 from vrbench.report import writing
-from vrbench.report.curves import Curve, draw
+from vrbench.report.plots.curves import Curve, draw
 
 ASKED = {
     "leaderboard": (["."], ["--out", "--record"]),

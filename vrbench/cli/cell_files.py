@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from vrbench.bench.result import Result
 from vrbench.data.dataset import Dataset
 from vrbench.data.export import write_lists, write_profiles, write_splits
-from vrbench.report.picture import sheet
 from vrbench.report.picture_dataset import write_pictures
+from vrbench.report.plots.picture import sheet
 
 
 def leave_files(

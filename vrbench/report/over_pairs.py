@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from math import exp, log
 from statistics import fmean
 
-from vrbench.report.claims.base import ORACLES
 from vrbench.report.identity import MORE
 from vrbench.report.over_seeds import interval, means_of_seeds
-from vrbench.report.published_comparison import BASE, RETRAINED, Cell, Run, measured
+from vrbench.report.papers.claims.base import ORACLES
+from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, Run, measured
 from vrbench.report.run_records import AXES, Entry
 
 PAIR = ("low", "high", "source", "target")  # settings of a scenario that say which pair

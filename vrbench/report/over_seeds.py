@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 from statistics import fmean, stdev
 
-from vrbench.report.published_comparison import Cell, Run
+from vrbench.report.papers.published_comparison import Cell, Run
 
 LEAST = 3  # seeds
 CONFIDENCE = 0.95

@@ -20,8 +20,8 @@ from vrbench.cli.overrides import merged, quoted
 from vrbench.cli.sweeps import sweep
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.report import writing
-from vrbench.report.audit_page import Findings, gain, page
 from vrbench.report.leaderboard import left_out
+from vrbench.report.pages.audit import Findings, gain, page
 
 if TYPE_CHECKING:
     from torch import Tensor

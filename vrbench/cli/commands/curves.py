@@ -22,8 +22,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(chosen: argparse.Namespace) -> int:
     """Print and draw the curves; return the exit code."""
     writing.check(chosen.out, chosen.picture)
-    from vrbench.report import curves as report
     from vrbench.report.leaderboard import load
+    from vrbench.report.plots import curves as report
 
     lines = report.curves(load(chosen.folders), chosen.metric, chosen.x, chosen.show)
     if chosen.reported:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vrbench.bench.design import Designed
-    from vrbench.report.image_grid import Group
+    from vrbench.report.plots.image_grid import Group
 
 log = logging.getLogger(__name__)
 LINES = 5  # users on one sheet
@@ -62,7 +62,7 @@ def designed(
     """
     from vrbench.bench.design import design
     from vrbench.bench.store import Store
-    from vrbench.report.image_grid import strips
+    from vrbench.report.plots.image_grid import strips
 
     composition = Composition(list(overrides), conf_dir(), "design")
     cfg = composition.cfg

@@ -55,7 +55,7 @@ def main(chosen: argparse.Namespace) -> int:
         found = counted([entry for _, entry in read(chosen.folders)])
         writing.write(chosen.record, record(found))
     if chosen.format == "html":
-        from vrbench.report.leaderboard_page import page
+        from vrbench.report.pages.leaderboard import page
 
         out = chosen.out or Path("leaderboard.html")
         output.put(out, page(entries, chosen.metrics, chosen.headline))

@@ -18,10 +18,10 @@ from vrbench.cli.sweeps import launch
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.spec import digest
 from vrbench.report import writing
-from vrbench.report.claims.base import Verdict
-from vrbench.report.claims.registry import CLAIMS
-from vrbench.report.paper_spec import Paper, read_paper
-from vrbench.report.published_comparison import Cell, beside, measured, printed
+from vrbench.report.papers.claims.base import Verdict
+from vrbench.report.papers.claims.registry import CLAIMS
+from vrbench.report.papers.paper_spec import Paper, read_paper
+from vrbench.report.papers.published_comparison import Cell, beside, measured, printed
 from vrbench.report.run_records import OF_THE_PLACE, Entry, readable
 from vrbench.report.tables import FORMATS, comma_separated, plain
 

@@ -26,7 +26,7 @@ from vrbench.report.tables import text
 
 if TYPE_CHECKING:
     from vrbench.data.dataset import Dataset
-    from vrbench.report.image_grid import Group
+    from vrbench.report.plots.image_grid import Group
 
 SHOWN, ACROSS = 12, 8  # categories in the table and on the sheet, pictures of each
 YEAR_2300 = 1.05e10  # seconds; times beyond it are counted otherwise
@@ -120,7 +120,7 @@ def _categories(data: Dataset) -> Iterator[str]:
 
 def _sheet(data: Dataset, path: Path) -> None:
     """Draw a few pictures of each of the largest categories."""
-    from vrbench.report.image_grid import strips
+    from vrbench.report.plots.image_grid import strips
 
     catalogue = data.catalogue
     counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))

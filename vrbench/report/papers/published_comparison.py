@@ -15,7 +15,7 @@ import yaml
 from vrbench.core.errors import DataError
 from vrbench.core.files import regular
 from vrbench.report.identity import aim, seeds
-from vrbench.report.premise import Doubt, doubt
+from vrbench.report.papers.premise import Doubt, doubt
 from vrbench.report.run_records import Entry
 from vrbench.report.tables import number
 

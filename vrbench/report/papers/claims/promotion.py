@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vrbench.report.claims.base import (
+from vrbench.report.over_seeds import Effect, effect
+from vrbench.report.papers.claims.base import (
     NOISE,
     NOTHING,
     ORACLES,
@@ -17,8 +18,7 @@ from vrbench.report.claims.base import (
     reasons,
     without,
 )
-from vrbench.report.over_seeds import Effect, effect
-from vrbench.report.published_comparison import Cell
+from vrbench.report.papers.published_comparison import Cell
 
 ROUGHLY_THREE = 2.5  # what rounds to threefold
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vrbench.report.claims.base import (
+from vrbench.report.over_seeds import difference, effect
+from vrbench.report.papers.claims.base import (
     NOISE,
     NOTHING,
     ORACLES,
@@ -15,8 +16,7 @@ from vrbench.report.claims.base import (
     place_of,
     reasons,
 )
-from vrbench.report.over_seeds import difference, effect
-from vrbench.report.published_comparison import Cell, Run
+from vrbench.report.papers.published_comparison import Cell, Run
 
 
 def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vrbench.report.claims.base import NOTHING, Verdict, is_more
-from vrbench.report.published_comparison import Cell
+from vrbench.report.papers.claims.base import NOTHING, Verdict, is_more
+from vrbench.report.papers.published_comparison import Cell
 
 
 def cfgan_is_best(cells: Sequence[Cell]) -> Verdict:

@@ -13,8 +13,8 @@ from vrbench.report.grid import AXES, Cell, cells, chosen, columns, sides, telli
 from vrbench.report.identity import seeds
 from vrbench.report.leaderboard import left_out, mean
 from vrbench.report.over_seeds import LEAST, Change, change
-from vrbench.report.page import Head, Picture, Table, Value, measured, picture, render
-from vrbench.report.picture import height_of
+from vrbench.report.pages.page import Head, Picture, Table, Value, measured, picture, render
+from vrbench.report.plots.picture import height_of
 from vrbench.report.run_records import Entry, may_show, not_shown
 from vrbench.report.worst_case import SHOP, Worst, worst
 

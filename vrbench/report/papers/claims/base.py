@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vrbench.report.over_seeds import difference, few
-from vrbench.report.published_comparison import BASE, RETRAINED, Cell
+from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell
 
 NOISE = "noise"
 ORACLES = ("transplant", "transplant_mean")  # no attacks: what being taken for a target is worth

@@ -1,15 +1,18 @@
 """What papers claim, as questions that the cells of one metric can answer."""
 
-from vrbench.report.claims.accuracy import cfgan_is_best
-from vrbench.report.claims.base import NOISE, NOTHING, ORACLES, Claim, Verdict
-from vrbench.report.claims.defences import defences_do_not_protect, denoising_shrinks_the_shift
-from vrbench.report.claims.promotion import (
+from vrbench.report.papers.claims.accuracy import cfgan_is_best
+from vrbench.report.papers.claims.base import NOISE, NOTHING, ORACLES, Claim, Verdict
+from vrbench.report.papers.claims.defences import (
+    defences_do_not_protect,
+    denoising_shrinks_the_shift,
+)
+from vrbench.report.papers.claims.promotion import (
     ROUGHLY_THREE,
     ranker_promotes_classifier_does_not,
     recommended_more_often,
 )
-from vrbench.report.claims.registry import CLAIMS
-from vrbench.report.claims.robustness import (
+from vrbench.report.papers.claims.registry import CLAIMS
+from vrbench.report.papers.claims.robustness import (
     adversarial_training_falls_less,
     gradient_beats_noise,
     iterating_is_stronger,

@@ -85,7 +85,7 @@ def render(template: str, scripts: Sequence[str], **context: Any) -> str:
     """Return the page; whatever the context says is escaped.
 
     Args:
-        template: a file of ``report/templates``.
+        template: a file of ``report/pages/templates``.
         scripts: other files there, put into the page.
         **context: what the template asks for; a name it asks for in vain is an error.
     """
@@ -127,4 +127,4 @@ def _shown(value: Any) -> Any:
 
 
 def _read(name: str) -> str:
-    return (files("vrbench.report") / "templates" / name).read_text(encoding="utf-8")
+    return (files("vrbench.report.pages") / "templates" / name).read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-from vrbench.report.picture import FAINT, INK, MARGIN, PAPER
+from vrbench.report.plots.picture import FAINT, INK, MARGIN, PAPER
 
 GAP, APART, HEAD, FOOT = 4, 20, 22, 16
 Group = tuple[str, Tensor, Sequence[str]]  # caption, (n, 3, H, W) in [0, 1], a note per picture

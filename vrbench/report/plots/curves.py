@@ -14,7 +14,7 @@ from vrbench.core.errors import ConfigError, nearest
 from vrbench.report.grid import columns
 from vrbench.report.identity import besides, size
 from vrbench.report.order import natural
-from vrbench.report.published_comparison import printed_numbers
+from vrbench.report.papers.published_comparison import printed_numbers
 from vrbench.report.run_records import Entry
 from vrbench.report.writing import write
 

@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from vrbench.report.leaderboard import left_out
-from vrbench.report.page import Head, Picture, Table, Value, embedded, measured, render
-from vrbench.report.picture import magnified
+from vrbench.report.pages.page import Head, Picture, Table, Value, embedded, measured, render
+from vrbench.report.plots.picture import magnified
 from vrbench.report.run_records import Entry, may_show, not_shown
 from vrbench.report.tables import change, number
 

@@ -13,8 +13,8 @@ import yaml
 
 from vrbench.core.errors import ConfigError, DataError, nearest
 from vrbench.core.files import regular
-from vrbench.report.claims.registry import CLAIMS
-from vrbench.report.published_comparison import Show
+from vrbench.report.papers.claims.registry import CLAIMS
+from vrbench.report.papers.published_comparison import Show
 
 ENVIRONMENT = re.compile(r"\$\{(\w+):([^}]*)\}")  # ${NAME:what if it is not set}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vrbench.report.claims.base import (
+from vrbench.report.papers.claims.base import (
     NOISE,
     NOTHING,
     Verdict,
@@ -14,7 +14,7 @@ from vrbench.report.claims.base import (
     place_of,
     why_not,
 )
-from vrbench.report.published_comparison import BASE, RETRAINED, Cell
+from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell
 
 
 def adversarial_training_falls_less(cells: Sequence[Cell]) -> Verdict:

@@ -1,0 +1,1 @@
+"""Pages that stand alone: the leaderboard, an audit."""

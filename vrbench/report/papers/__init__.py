@@ -1,0 +1,1 @@
+"""Papers as data: what they claim and printed, and whether ours agrees."""

@@ -1,0 +1,5 @@
+"""What is drawn: curves, what an attack gains against what it costs, rows of pictures."""
+
+from vrbench.report.plots.gains import EPS, against, svg, trade_off
+
+__all__ = ["EPS", "against", "svg", "trade_off"]
