@@ -55,7 +55,7 @@ def commands(page):
                 yield words[3:]
 
 
-@each_page
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=name_of)
 def test_no_line_is_long(page):
     long = [n for n, line in enumerate(text_of(page).splitlines(), 1) if len(line) > 100]
     assert not long
