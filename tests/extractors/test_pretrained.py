@@ -152,3 +152,11 @@ def test_weights_that_were_taught_on_another_scale_are_shown_it(monkeypatch):
     assert list(shown("vgg16", "my.pth")) == imagenet
     features = [pytest.approx(1 / 255)] * 3
     assert shown("vgg16", "vgg16_features-amdegroot-88682ab5.pth")[1] == features
+
+
+@pytest.mark.parametrize("library", [Torchvision, Timm])
+def test_a_name_of_thousands_of_letters_gets_a_short_line(library):
+    with pytest.raises(ConfigError) as told:
+        library(arch="a" * 2000)
+    assert "aaaa" in str(told.value)
+    assert len(str(told.value)) < 200

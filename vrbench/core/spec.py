@@ -7,6 +7,8 @@ import hashlib
 import inspect
 import json
 import math
+import re
+import reprlib
 import typing
 from collections.abc import Callable, Mapping
 from enum import Enum
@@ -83,10 +85,13 @@ class Component:
         """Do nothing unless settings are wrong; ``wanted`` says in words what they may be.
 
         Raises:
-            ConfigError: if they are, with all settings.
+            ConfigError: if they are, with the settings that ``wanted`` names; all if none.
         """
         if wrong:
-            raise ConfigError(f"{self.name}: expected {wanted}, got {self.spec}")
+            given = {key: self.spec[key] for key in settings(type(self)) if key in self.spec}
+            named = {k: v for k, v in given.items() if re.search(rf"\b{k}\b", wanted)} or given
+            got = ", ".join(f"{key}={reprlib.repr(value)}" for key, value in named.items())
+            raise ConfigError(f"{self.name}: expected {wanted}, got {got}")
 
     def with_fitted_parts(self: Made, fit: Callable[[Any], Any]) -> Made:
         """Return this with every component inside it that learns fitted; itself if there is none.

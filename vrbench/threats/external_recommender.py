@@ -71,10 +71,8 @@ class Audit(Objective):
     ) -> None:
         if not callable(answer):
             raise ConfigError(f"Audit: expected a function, got {type(answer).__name__}")
-        if gives not in get_args(Gives) or pictures not in ("uint8", "float"):
-            raise ConfigError(
-                f"Audit: expected gives=scores or ranks, pictures=uint8 or float; got {self.spec}"
-            )
+        wrong = gives not in get_args(Gives) or pictures not in ("uint8", "float")
+        self.refuse_if(wrong, "gives=scores or ranks, pictures=uint8 or float")
         if gives == "ranks" and (num_items is None or not 1 <= reach <= num_items):
             raise ConfigError("Audit: ranks need num_items, and reach in 1..num_items")
         self.answer, self.extractor = answer, extractor

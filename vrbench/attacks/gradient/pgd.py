@@ -50,8 +50,8 @@ class PGD(Attack):
         random_start: bool = True,
         enough: float | None = None,
     ) -> None:
-        if steps < 1 or restarts < 1 or step <= 0:
-            raise ConfigError(f"expected steps, restarts >= 1 and step > 0, got {self.spec}")
+        wrong = steps < 1 or restarts < 1 or step <= 0
+        self.refuse_if(wrong, "steps, restarts >= 1 and step > 0")
         if restarts > 1 and not random_start:
             raise ConfigError("restarts > 1 without random_start repeats one search")
         self.steps, self.step = steps, step
