@@ -197,8 +197,8 @@ class L2(Budget):
 
     def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
         noise, size = rng.normal(items, *clean.shape[1:]), clean[0].numel()
-        # Powers one by one: vectors of them round otherwise at their ends.
-        share = clean.new_tensor([u ** (1 / size) for u in rng.uniform(items, 1)[:, 0].tolist()])
+        # Powers of float64: how a device rounds them is lost when they become float32.
+        share = rng.uniform(items).double().pow(1 / size).to(clean)
         reach = min(self.radius, size**0.5) * share
         return self.project(clean + beside(reach, noise) * units(noise), clean)
 

@@ -42,7 +42,7 @@ class Ensemble(Attack):
         >>> both = Ensemble(attacks={"pgd": PGD(steps=2), "noise": Noise()})
         >>> both.cost
         Cost(forward=4, backward=2)
-        >>> red_removed(both).gt(3).tolist()
+        >>> red_removed(both).gt(2).tolist()
         [True, True, True]
     """
 

@@ -1,5 +1,7 @@
 """A random image of the budget; the control of every attack."""
 
+from typing import ClassVar
+
 from torch import Tensor
 
 from vrbench.attacks.base import Attack, Cost
@@ -18,6 +20,7 @@ class Noise(Attack):
         [True, True, True]
     """
 
+    version: ClassVar[int] = 2
     paper = ""
     cost = Cost(0, 0)
     knows = "nothing"

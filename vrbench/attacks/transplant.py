@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -45,6 +45,7 @@ class Transplant(Component):
         [2, 2]
     """
 
+    version: ClassVar[int] = 2
     paper = ""
     knows = "features of the target's items; a hand in the shop's table"
 

@@ -8,7 +8,7 @@ import random
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -56,6 +56,7 @@ class Wrapped(Attack):
         True
     """
 
+    version: ClassVar[int] = 2
     paper = "Kim, 2020; Rauber et al., JOSS 2020"
 
     def __init__(

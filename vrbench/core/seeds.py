@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
+
+from vrbench.core import from_words
+from vrbench.core.philox import Key, words
+
+CACHED = 2**17  # words made in one go on a processor, which are then finished in its cache
 
 
 def stream(seed: int, *names: object) -> torch.Generator:
@@ -19,42 +27,82 @@ class Streams:
     """One random stream per item, so that what an item draws does not depend on its company.
 
     Every method takes the ``(B,)`` items of the rows wanted, each at most once, and returns
-    ``(B, *shape)`` float32 on the device of ``items``. An item's numbers depend on the seed, the
-    names, the item, and what this item drew before; never on the other rows.
+    ``(B, *shape)`` on the device of ``items``, float32 unless said otherwise. An item's numbers
+    depend on the seed, the names, the item, and how often this item drew before; never on the
+    other rows. They are the same bit for bit on every device: words of Philox (``core.philox``),
+    of which all that follows is exact.
     """
 
     def __init__(self, seed: int, *names: object) -> None:
         self._seed, self._names = seed, names
-        self._made: dict[int, torch.Generator] = {}
+        self._key = Key.of("/".join(map(str, (seed, *names))))
+        self._drawn: dict[int, int] = {}  # how often each item drew, before the present rows
+        self._rows: Tensor | None = None
+        self._version = self._times = 0
+        self._asked = self._before = torch.empty(0, dtype=torch.int64)
 
     def again(self) -> Streams:
         """Return the same streams, from their beginning."""
         return Streams(self._seed, *self._names)
 
     def uniform(self, items: Tensor, *shape: int) -> Tensor:
-        """Return numbers uniform in ``[0, 1)``."""
-        return self._stack(items, [torch.rand(shape, generator=g) for g in self._of(items)])
+        """Return numbers uniform in ``[0, 1)``, multiples of ``2**-24``."""
+        return self._made(items, shape, 2, from_words.uniform)
 
     def normal(self, items: Tensor, *shape: int) -> Tensor:
-        """Return standard normal numbers."""
-        return self._stack(items, [torch.randn(shape, generator=g) for g in self._of(items)])
+        """Return standard normal numbers: quantiles of 65,536 equal steps of probability."""
+        return self._made(items, shape, 4, from_words.normal)
 
     def signs(self, items: Tensor, *shape: int) -> Tensor:
         """Return -1 or 1, each half of the time."""
-        bits = [torch.randint(0, 2, shape, generator=g, dtype=torch.int8) for g in self._of(items)]
-        return self._stack(items, bits).float().mul_(2).sub_(1)
+        return self._made(items, shape, 64, from_words.signs)
 
     def integers(self, items: Tensor, low: int, high: int, *shape: int) -> Tensor:
-        """Return int64 numbers in ``[low, high)``."""
-        drawn = [torch.randint(low, high, shape, generator=g) for g in self._of(items)]
-        return self._stack(items, drawn)
+        """Return int64 numbers in ``[low, high)``, ``high - low`` at most ``2**31``."""
+        return self._made(items, shape, 2, partial(from_words.integers, low=low, high=high))
 
-    def _of(self, items: Tensor) -> list[torch.Generator]:
-        for item in items.tolist():
-            if item not in self._made:
-                self._made[item] = stream(self._seed, *self._names, item)
-        return [self._made[item] for item in items.tolist()]
+    def _made(
+        self, items: Tensor, shape: tuple[int, ...], each: int, finish: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """Return ``(B, *shape)``, of what ``finish`` makes of words: ``each`` numbers of one.
 
-    @staticmethod
-    def _stack(items: Tensor, rows: list[Tensor]) -> Tensor:
-        return torch.stack(rows).to(items.device)
+        On a processor a few rows are made and finished at a time, while they are in its cache.
+        """
+        count, draws = math.prod(shape), self._draws(items)
+        needed = -(-count // each)
+
+        def rows(first: int, last: int) -> Tensor:
+            drawn = words(self._key, items[first:last], draws[first:last], needed)
+            return finish(drawn)[:, :count]
+
+        at_once = max(1, CACHED // max(1, needed))
+        if items.device.type != "cpu" or len(items) <= at_once:
+            return rows(0, len(items)).reshape(len(items), *shape)
+        found = rows(0, at_once)
+        made = found.new_empty(len(items), count)
+        made[:at_once] = found
+        for first in range(at_once, len(items), at_once):
+            made[first : first + at_once] = rows(first, first + at_once)
+        return made.reshape(len(items), *shape)
+
+    def _draws(self, items: Tensor) -> Tensor:
+        """Return how often each item drew before, and count this draw.
+
+        Rows that are asked about again, and the first of all, are told without waiting for the
+        device.
+        """
+        version = -1 if items.is_inference() else items._version
+        if self._rows is not items or self._version != version or version < 0:
+            self._remember()
+            self._before = torch.zeros_like(items)
+            if self._drawn:
+                known = [self._drawn.get(item, 0) for item in items.tolist()]
+                self._before = torch.tensor(known, dtype=items.dtype, device=items.device)
+            self._rows, self._version, self._asked = items, version, items.clone()
+            self._times = 0
+        self._times += 1
+        return self._before + (self._times - 1)
+
+    def _remember(self) -> None:
+        for item, before in zip(self._asked.tolist(), self._before.tolist(), strict=True):
+            self._drawn[item] = before + self._times

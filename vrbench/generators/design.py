@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -66,6 +66,7 @@ class Design(Component):
         torch.Size([3, 3, 16, 16])
     """
 
+    version: ClassVar[int] = 2
     paper = "Kang et al., ICDM 2017"
 
     def __init__(

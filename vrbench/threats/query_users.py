@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.core.seeds import stream
+from vrbench.core.seeds import Streams
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Recommender
@@ -143,13 +143,12 @@ def seed_items(train: Interactions, items: Tensor, owners: int, seed: int) -> Te
 
 
 def _draw(pool: Tensor, items: Tensor, banned: Callable[[Tensor], Tensor], seed: int) -> Tensor:
-    found = []
-    for item in items:
+    shares, found = Streams(seed, "audience").uniform(items).double(), []
+    for item, share in zip(items, shares, strict=True):
         left = pool[~banned(item)]
         if not len(left):
             raise IncompatibleError(f"everybody owns item {int(item)}: nobody is left")
-        rng = stream(seed, "audience", int(item))
-        found.append(left[torch.randint(len(left), (), generator=rng)])
+        found.append(left[int(share * len(left))])
     return torch.stack(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TypedDict
+from typing import ClassVar, TypedDict
 
 import torch
 from torch import Tensor
@@ -48,6 +48,7 @@ class Estimating(BlackBox):
         (True, ['queries', 'directions', 'reach', 'step', 'enough'])
     """
 
+    version: ClassVar[int] = 2
     defaults = EstimationSettings(queries=2000, directions=25, reach=2.5, step=0.1, enough=1.0)
 
     def __init__(self, **estimation: Unpack[EstimationSettings]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -54,6 +55,7 @@ class HopSkipJump(BlackBox):
         (True, Cost(forward=500, backward=0))
     """
 
+    version: ClassVar[int] = 2
     paper = "Chen et al., IEEE S&P 2020"
     knows = "yes or no; another picture"
     decisions = True

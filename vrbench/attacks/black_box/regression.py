@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -49,6 +50,7 @@ class FeatureRegression(BlackBox):
         (64, Cost(forward=64, backward=8))
     """
 
+    version: ClassVar[int] = 2
     paper = "Cohen et al., WSDM 2021"
     knows = "scores; the extractor"
     needs_radius = False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -53,6 +53,7 @@ class Square(BlackBox):
         [True, True, True]
     """
 
+    version: ClassVar[int] = 2
     paper = "Andriushchenko et al., ECCV 2020"
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -59,6 +59,7 @@ class ZOO(BlackBox):
         [True, True, True]
     """
 
+    version: ClassVar[int] = 2
     paper = "Chen et al., AISec 2017"
     needs_radius = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import ClassVar, Literal, get_args
 
 import torch
 from torch import Tensor
@@ -46,6 +46,7 @@ class AdamPGD(Attack):
         [True, True, True]
     """
 
+    version: ClassVar[int] = 2
     paper = "Liu and Larson, WWW 2021"
 
     def __init__(

@@ -35,7 +35,7 @@ class Expected(Attack):
     Example:
         >>> from vrbench.attacks import PGD, Expected
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(Expected(PGD(steps=2), samples=2)).gt(3).tolist()
+        >>> red_removed(Expected(PGD(steps=2), samples=2)).gt(2).tolist()
         [True, True, True]
     """
 

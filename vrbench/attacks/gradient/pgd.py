@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
@@ -38,6 +40,7 @@ class PGD(Attack):
         [True, True, True]
     """
 
+    version: ClassVar[int] = 2
     paper = "Madry et al., ICLR 2018; Goodfellow et al., ICLR 2015; Kurakin et al., 2017"
     on_rows = True
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -89,6 +89,7 @@ class PromoteTo(Objective):
         [1]
     """
 
+    version: ClassVar[int] = 2
     paper = "Cohen et al., WSDM 2021"
 
     def __init__(
