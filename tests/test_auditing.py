@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -5,9 +6,10 @@ import torch
 
 from vrbench.bench.result import moved
 from vrbench.cli import conf_dir
+from vrbench.cli.audit_plan import ADVERSARIES, behind, defences, expected, largest
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands import audit as auditing
-from vrbench.cli.commands.audit import _behind, _defences, _largest, audited
+from vrbench.cli.commands.audit import audited
 from vrbench.cli.overrides import merged, quoted
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError, IncompatibleError
@@ -49,19 +51,19 @@ def test_an_item_that_everybody_has_has_no_rank():
 
 def test_the_largest_categories_come_first():
     labels = torch.tensor([0, 1, 1, 2, 2, 2, 3])
-    assert _largest("abcd", labels, 1, 3) == ["c", "b", "a"]
-    assert _largest("abcde", labels, 2, 9) == ["c", "b"]
+    assert largest("abcd", labels, 1, 3) == ["c", "b", "a"]
+    assert largest("abcde", labels, 2, 9) == ["c", "b"]
 
 
 def test_defences_are_of_the_family_of_the_shop_and_exist():
-    assert _defences("standard") == [["jpeg_75"], ["bits_4"], ["denoised"], ["adversarial"]]
-    assert ["photos_adversarial"] in _defences("photos_standard")
-    inner = _defences("resnet50_imagenet")
+    assert defences("standard") == [["jpeg_75"], ["bits_4"], ["denoised"], ["adversarial"]]
+    assert ["photos_adversarial"] in defences("photos_standard")
+    inner = defences("resnet50_imagenet")
     assert inner == [
         ["jpeg_75", "extractor@extractor.inner=resnet50_imagenet"],
         ["bits_4", "extractor@extractor.inner=resnet50_imagenet"],
     ]
-    for name, *more in [*inner, *_defences("photos_standard")]:
+    for name, *more in [*inner, *defences("photos_standard")]:
         cfg = Composition([f"extractor={name}", *more], conf_dir()).cfg
         assert not more or "resnet50" in str(cfg.extractor.inner)
 
@@ -74,34 +76,62 @@ def test_a_category_of_any_name_survives_the_command_line(name):
     assert cfg.scenario.source == name
 
 
-def test_the_audit_asks_three_questions(monkeypatch, tmp_path):
+def run_audit(**more):
+    asked = {"folder": Path(), "categories": 2, "items": 2, "seeds": 1, "defences_of": None}
+    return audited(["dataset=boutique", "extractor=standard"], **asked | more)
+
+
+def test_the_audit_asks_three_questions(monkeypatch, tmp_path, caplog):
     """The most exposed category is asked about; each defence takes the extractor's place."""
     asked = []
 
-    def sweep(overrides, folder):
+    def sweep(overrides, folder, step=None):
         asked.append(overrides)
-        source = next(o for o in overrides if o.startswith("scenario.source="))
-        names = source.partition("=")[2].replace("'", "").split(",")
+        told = {o.partition("=")[0]: o.partition("=")[2] for o in overrides}
         found = []
-        for name in names:
-            rows = [
-                {"metric": "item HR@20", "before": 0.1, "after": 0.1 + 0.2 * (name == "bag")},
-                {"metric": "rank shift", "before": None, "after": 5.0},
-            ]
-            parts = {"extractor": {"name": "standard"}}
-            found.append({"rows": rows, "case": {"source": name}, "parts": parts})
+        for name in told["scenario.source"].replace("'", "").split(","):
+            for seed in told["seed"].split(","):
+                rows = [
+                    {"metric": "item HR@20", "before": 0.1, "after": 0.1 + 0.2 * (name == "bag")}
+                ]
+                parts = {"extractor": {"name": "standard"}}
+                found.append(
+                    {"rows": rows, "case": {"source": name}, "parts": parts, "seed": int(seed)}
+                    | {"stages": [], "seconds": 1.0}
+                )
+        for _ in found if step else []:
+            step()
         return found
 
     monkeypatch.setattr(auditing, "sweep", sweep)
-    wanted = ["dataset=boutique", "extractor=standard"]
-    found = audited(wanted, folder=tmp_path, categories=99, items=2, defences=None)
+    with caplog.at_level("INFO"):
+        found = run_audit(folder=tmp_path, categories=99, seeds=2)
     assert found.source == "bag"
-    assert len(found.categories) == 16
-    assert [e["adversary"] for e in found.adversaries] == list(auditing.ADVERSARIES)
-    assert len(found.defences) == 4
-    assert all("scenario.source='bag'" in overrides for overrides in asked[1:])
+    assert len(found.categories) == 16 * 2
+    assert [e["adversary"] for e in found.adversaries[::2]] == [a.name for a in ADVERSARIES]
+    assert [e["seed"] for e in found.adversaries[:4]] == [0, 1, 0, 1]
+    assert [e["cost"]["gradients"] for e in found.adversaries[::2]] == [100, 20, 0, 10, 0]
+    assert len(found.defences) == 4 * 2
+    assert asked[0][-1] == "seed=0"  # a cell that is timed
+    assert all("seed=0,1" in overrides for overrides in asked[1:])
+    assert all("scenario.source=bag" in overrides for overrides in asked[2:])
     extractors = [[o for o in a if o.startswith("extractor=")] for a in asked[-4:]]
-    assert extractors == [[f"extractor={d[0]}"] for d in _defences("standard")]
+    assert extractors == [[f"extractor={d[0]}"] for d in defences("standard")]
+    cells = 2 * (16 + 4 + 4)
+    assert f"{cells} of {cells} cells" in caplog.text
+
+
+def test_the_time_is_told_from_one_cell():
+    """Shared stages count once; a network that is taught twice as long, twice."""
+    taken = {"extractors": 100.0, "features": 2.0, "models": 5.0, "attacks": 10.0, "rankings": 1.0}
+    stages = [{"stage": s, "seconds": t, "cached": False} for s, t in taken.items()]
+    first = {"stages": stages, "seconds": 120.0}  # 3 of them for all the rest
+    cells, measured = expected(first, 2, ADVERSARIES[4:], 1, 2)
+    assert measured
+    assert cells == pytest.approx([13, 13, 18, 13, 3, 3, 18 + 202, 18])
+    for stage in stages:
+        stage["cached"] = True
+    assert expected(first, 2, ADVERSARIES[4:], 1, 2) == ([1.0] * 8, False)
 
 
 def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():
@@ -111,9 +141,9 @@ def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():
         "extractor@extractor.inner=photos_standard",
         "extractor.quality=60",
     ]
-    (front, inner), *others = _defences("jpeg_75")
+    (front, inner), *others = defences("jpeg_75")
     assert (front, others) == ("bits_4", [])
-    moved = merged(_behind(shop), [f"extractor={front}", inner])
+    moved = merged(behind(shop), [f"extractor={front}", inner])
     made = Composition(moved, conf_dir()).cfg.extractor
     network = Composition(["extractor=photos_standard"], conf_dir()).cfg.extractor
     assert made.bits == 4
@@ -123,7 +153,11 @@ def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():
 
 def test_what_the_audit_decides_cannot_be_set():
     with pytest.raises(ConfigError, match="leave out attack=pgd"):
-        audited(["attack=pgd"], folder=None, categories=2, items=2, defences=None)
+        audited(["attack=pgd"], folder=None, categories=2, items=2, seeds=3, defences_of=None)
+    with pytest.raises(ConfigError, match="leave out seed=3"):
+        audited(["seed=3"], folder=None, categories=2, items=2, seeds=3, defences_of=None)
+    with pytest.raises(ConfigError, match="--seeds 0"):
+        run_audit(seeds=0)
 
 
 @pytest.mark.slow
@@ -131,15 +165,19 @@ def test_an_audit_from_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ["dataset=boutique", "machine.threads=1", f"store={tmp_path / 'store'}"]
     arguments += ["recommender.epochs=2", "--categories", "2", "--items", "2"]
-    assert COMMANDS["audit"]([*arguments, "--defences", "jpeg_75"]) == 0
+    more = ["--defences", "jpeg_75", "--seeds", "1", "--fail-above"]
+    assert COMMANDS["audit"]([*arguments, *more, "99.9"]) == 0
     told = (tmp_path / "audit.html").read_text()
     assert "Most exposed of 2 categories" in told
     assert "jpeg_75" in told
-    assert told.count("<img") == 4
+    assert told.count("<img") == 4 * 3
+    found = json.loads((tmp_path / "audit.json").read_text())
+    assert found["failed"] is False
+    assert COMMANDS["audit"]([*arguments, *more, "-101"]) == 3
 
 
 def test_a_shop_that_cannot_be_attacked_says_why(monkeypatch):
     told = [{"skipped": "Popular does not look at images"}]
-    monkeypatch.setattr(auditing, "sweep", lambda overrides, folder: told)
+    monkeypatch.setattr(auditing, "sweep", lambda overrides, folder, step=None: told)
     with pytest.raises(IncompatibleError, match="Popular does not look at images"):
-        audited(["dataset=boutique"], folder=Path(), categories=2, items=2, defences=None)
+        run_audit()

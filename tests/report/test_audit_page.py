@@ -1,15 +1,39 @@
+import base64
+import io
 import json
+import re
+import shlex
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from vrbench.report.pages.audit import Findings, gain, page
+from vrbench.report.exposure import exposed, percent, places, points, relative
+from vrbench.report.pages.audit import page
+from vrbench.report.pages.audit_findings import Findings, source_of, story
+from vrbench.report.pages.audit_record import record
+
+BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
 
-def entry(folder, source, places, hr, *, extractor="standard", attack="adam", accuracy=0.2, **more):
-    """What a run of an audit leaves behind: two items, pictures beside."""
-    names = {"dataset": "folder", "extractor": extractor, "recommender": "vbpr", "attack": attack}
+def entry(folder, source, gains, *, extractor="standard", attack="adam", accuracy=(0.2,), **more):
+    """What the runs of one thing leave behind: two items each, pictures beside."""
+    return [
+        _run(
+            folder / str(seed),
+            source,
+            gain,
+            accuracy[seed % len(accuracy)],
+            {"extractor": extractor, "attack": attack},
+            {"seed": seed, "overrides": [f"scenario.source='{source}'", f"seed={seed}"], **more},
+        )
+        for seed, gain in enumerate(gains)
+    ]
+
+
+def _run(folder, source, gain, accuracy, chosen, more):
+    names = {"dataset": "folder", "recommender": "vbpr", **chosen}
     parts = {part: {"name": name} for part, name in names.items()}
     parts["budget"] = {"name": "linf_8", "eps": 8}
 
@@ -19,101 +43,156 @@ def entry(folder, source, places, hr, *, extractor="standard", attack="adam", ac
     for side, grey in (("clean", 100), ("attacked", 104)):
         (folder / "pictures" / side).mkdir(parents=True)
         for position in (3, 7):
-            Image.new("RGB", (8, 8), (grey,) * 3).save(folder / f"pictures/{side}/{position}.png")
-    item = {"rank_before": 500.0, "top_before": 0.01, "top_after": hr}
+            Image.new("RGB", (8, 6), (grey,) * 3).save(folder / f"pictures/{side}/{position}.png")
+    item = {"rank_before": 500.0, "rank_after": 300.0, "top_before": 0.01}
     return {
         "folder": str(folder),
-        "seed": 0,
         "parts": parts,
-        "overrides": ["dataset=folder"],
         "versions": {"torch": "2"},
         "case": {"source": source, "target": "x", "labels": "catalogue", "items": 2},
         "rows": [
-            row("item HR@20", 0.01, hr),
-            row("rank shift", None, places),
-            row("CHR@20", 0.3, 0.4),
+            row("item HR@20", 0.01, 0.01 + gain),
+            row("rank shift", None, -0.2),
             row("nDCG@20", accuracy, accuracy * 0.999),
             row("queries", None, 0.0),
             row("SSIM", None, 0.95),
         ],
         "items": [
-            {"item": f"<{source}-3>", "position": 3, "rank_after": 500 - places - 10, **item},
-            {"item": f"{source}-7", "position": 7, "rank_after": 500 - places + 10, **item},
+            {"item": f"<{source}-3>", "position": 3, "top_after": 0.02 + gain, **item},
+            {"item": f"{source}-7", "position": 7, "top_after": 0.01 + gain, **item},
         ],
         **more,
     }
 
 
+def adversary(folder, name, gains, attack="adam"):
+    more = {"adversary": name, "knows": "weights", "cost": {"gradients": 300}}
+    return entry(folder, "hat", gains, attack=attack, **more)
+
+
+HAT = (0.20, 0.21, 0.19)
+
+
 @pytest.fixture
 def found(tmp_path):
-    who = [("knows everything", "adam", 300), ("sees scores", "square", 75)]
+    """Hat gains 20 points, cap about the same, coat nothing; only adversarial lowers it."""
     return Findings(
         categories=[
-            entry(tmp_path / "a", "coat", 20, 0.012),
-            entry(tmp_path / "b", "hat", 300, 0.2),
+            *entry(tmp_path / "a", "coat", (0.004, -0.003, 0.0)),
+            *entry(tmp_path / "b", "hat", HAT),
+            *entry(tmp_path / "c", "cap", (0.25, 0.15, 0.17)),
             {"skipped": "no item of category 'void'"},
         ],
         adversaries=[
-            entry(tmp_path / f"w{n}", "hat", places, 0.1, attack=attack, adversary=name)
-            for n, (name, attack, places) in enumerate(who)
+            *adversary(tmp_path / "w0", "knows everything", HAT),
+            *adversary(tmp_path / "w1", "sees scores", (0.05, 0.06, 0.04), "square"),
+            *adversary(tmp_path / "w2", "knows nothing (noise)", (0.01, -0.01, 0.002), "noise"),
         ],
         defences=[
-            entry(tmp_path / "d", "hat", 240, 0.1, extractor="jpeg_75", accuracy=0.2),
-            entry(tmp_path / "e", "hat", 30, 0.02, extractor="adversarial", accuracy=0.18),
+            *entry(tmp_path / "d", "hat", (0.28, 0.20, 0.12), extractor="jpeg_75"),
+            *entry(
+                tmp_path / "e",
+                "hat",
+                (0.02, 0.03, 0.01),
+                extractor="adversarial",
+                accuracy=(0.18, 0.182, 0.178),
+            ),
+            *entry(tmp_path / "f", "hat", (0.30, 0.31, 0.29), extractor="bits_4"),
         ],
         source="hat",
     )
 
 
-def test_the_findings_say_what_where_by_whom_and_what_helps(found):
-    told = page(found, "Audit", "python -m vrbench audit dataset=folder")
-    assert "Most exposed of 2 categories: hat." in told
-    assert "from rank 500 to rank 200 on average" in told
-    assert "into the top 20 of 20 % of the users instead of 1 %" in told
-    assert "Least exposed: coat, +20 places, the top 20 of 1 % -&gt; 1.2 % of the users" in told
-    assert "who sees scores: +75 places, the top 20 of 1 % -&gt; 10 % of the users" in told
-    assert "the best defence that was tried is adversarial: +30 places" in told
-    assert "Clean nDCG@20 changes by -10.0 %" in told
-    assert "more exposed" not in told
-    assert "no item of category &#39;void&#39;" in told
-
-
-def test_a_defence_that_does_not_help_is_not_praised(found, tmp_path):
-    found.defences[:] = [entry(tmp_path / "z", "hat", 400, 0.3, extractor="denoised")]
+def test_the_page_tells_one_story(found):
+    """One number decides the order, the bold print and the sentences."""
     told = page(found, "Audit", "again")
-    assert "No defence that was tried lowers" in told
-    assert "With denoised the shop is more exposed than without: +400 places" in told
+    for sentence in (
+        "Exposed: hat gains +20.0 (+17.5 to +22.5) percentage points.",
+        "Most exposed of 3 categories: hat.",
+        "into the top 20 of 21.0 % of the users instead of 1.0 %",
+        "Not told apart from hat: cap.",
+        "No exposure is shown for coat.",
+        "An adversary who sees scores: +5.0 (+2.5 to +7.5) points.",
+        "knows nothing (noise): +0.07 (-2.4 to +2.6) points, no gain that is shown.",
+        "adversarial lowers it by -18.0 (-18.0 to -18.0) points, against an adversary who knows",
+        "bits_4 raises it by +10.0 (+10.0 to +10.0) points.",
+        "Not told apart from the shop as it is: jpeg_75.",
+        "clean nDCG@20 changes by -10.0 % (-12.5 % to -7.5 %)",
+        "no item of category &#39;void&#39;",
+    ):
+        assert sentence in told, sentence
+    table = told[told.index('id="categories-table"') : told.index('id="adversaries"')]
+    bold = re.findall(r'class="headline" data-sort="([-\d.]+)"', table)
+    assert [float(b) for b in bold] == sorted(map(float, bold), reverse=True)
+    assert table.index(">hat<") < table.index(">cap<") < table.index(">coat<")
+    words = re.sub("<svg.*?</svg>", "", told, flags=re.DOTALL)
+    assert not re.search(r"[>( ]-0[ <)]", words)
 
 
-def test_items_are_ranked_by_how_far_they_come_and_their_names_are_text(found):
+def test_fewer_than_three_seeds_tell_nothing_from_chance(found):
+    few = Findings(
+        *([e for e in es if e.get("seed") == 0] for es in (found.categories, found.adversaries)),
+        [e for e in found.defences if e["seed"] == 0],
+        "hat",
+    )
+    told = page(few, "Audit", "again")
+    assert "Not told from chance: 1 of the 3 seeds that an interval needs." in told
+    assert "Which defence helps is not told by fewer than 3 seeds." in told
+    for word in ("lowers", "raises", "Not told apart"):
+        assert word not in told
+
+
+def test_where_no_defence_helps_none_is_praised(found):
+    found.defences[:] = [e for e in found.defences if e["parts"]["extractor"]["name"] == "jpeg_75"]
+    told = page(found, "Audit", "again")
+    assert "No defence of 1 that were tried is shown to lower it." in told
+
+
+def test_items_are_ranked_by_exposure_and_their_names_are_text(found):
     told = page(found, "Audit", "again")
     table = told[told.index('id="items-table"') :]
-    order = [table.index(name) for name in ("&lt;hat-3&gt;", "hat-7", "&lt;coat-3&gt;", "coat-7")]
+    order = [table.index(name) for name in ("&lt;cap-3&gt;", "cap-7", "&lt;hat-3&gt;", "hat-7")]
     assert order == sorted(order)
     assert "<hat-3>" not in told
 
 
-def test_the_gallery_shows_clean_attacked_and_the_difference(found):
-    import base64
-    import io
-    import re
-
+def test_pictures_stand_side_by_side_at_their_real_size_and_exact(found):
     told = page(found, "Audit", "again")
-    uris = re.findall(r'src="data:image/webp;base64,([^"]+)"', told)
-    assert len(uris) == 4
-    strip = np.asarray(Image.open(io.BytesIO(base64.b64decode(uris[0]))))
-    shown = [int(strip[64, x, 0]) for x in (64, 196, 328)]
-    assert shown == pytest.approx([100, 104, 127.5 + 4 * 16 / 2], abs=2)  # WebP is not exact
+    uris = re.findall(r'src="data:image/webp;base64,([^"]+)"[^>]* width="8" height="6"', told)
+    assert len(uris) == 3 * 6  # clean, attacked, difference; of the first seed
+    shown = [np.asarray(Image.open(io.BytesIO(base64.b64decode(uri)))) for uri in uris[:3]]
+    assert [int(pixels[3, 4, 0]) for pixels in shown] == [100, 104, 160]
+    assert shown[0].shape == (6, 8, 3)
 
 
 def test_a_missing_picture_leaves_the_rest(found, tmp_path):
-    (tmp_path / "b/pictures/attacked/3.png").unlink()
-    assert page(found, "Audit", "again").count("<img") == 3
+    (tmp_path / "b/0/pictures/attacked/3.png").unlink()
+    assert page(found, "Audit", "again").count("<img") == 3 * 5
 
 
-def test_gain_counts_users_first_and_places_then(found):
-    assert max(found.categories[:2], key=gain)["case"]["source"] == "hat"
-    assert gain(found.categories[0]) == (pytest.approx(0.002), 20)
+def test_commands_are_such_that_a_shell_takes_them(found):
+    from html import unescape
+
+    told = unescape(page(found, "Audit", "again"))
+    command = re.findall(r'class="name code">(.*?)</td>', told)[0]
+    words = shlex.split(command)
+    assert words[:4] == ["python", "-m", "vrbench", "-m"]
+    assert words[4:] == ["scenario.source='hat'", "seed=0,1,2"]
+
+
+def test_the_numbers_stand_in_json_too(found):
+    told = json.loads(record(found, "again", 19.5))
+    assert told["most_exposed"] == "hat"
+    assert told["failed"] is True
+    assert json.loads(record(found, "again", 20.5))["failed"] is False
+    assert json.loads(record(found, "again", None))["failed"] is None
+    assert [one["name"] for one in told["categories"]] == ["hat", "cap", "coat"]
+    hat = told["categories"][0]
+    assert hat["exposure"]["mean"] == pytest.approx(20)
+    assert hat["exposure"]["low"] == pytest.approx(17.516, abs=1e-3)
+    assert hat["by_seed"] == pytest.approx({"0": 20, "1": 21, "2": 19})
+    raised = next(one for one in told["defences"] if one["name"] == "bits_4")
+    assert raised["beside_the_shop"]["mean"] == pytest.approx(10)
 
 
 def test_the_findings_are_json_in_and_page_out(found):
@@ -123,10 +202,56 @@ def test_the_findings_are_json_in_and_page_out(found):
 
 def test_pictures_that_may_not_be_passed_on_are_left_out_with_a_sentence(found):
     shown = page(found, "Audit", "again")
-    for made in [*found.categories, *found.adversaries, *found.defences]:
+    for made in found.every:
         if "parts" in made:
             made["redistributable"] = False
     told = page(found, "Audit", "again")
     assert "<img" in shown
     assert "<img" not in told
     assert "pictures of folder are left out: they may not be redistributed" in told
+
+
+def test_the_worst_counts_every_adversary(found, tmp_path):
+    found.adversaries.extend(adversary(tmp_path / "w9", "is clever", (0.4, 0.4, 0.4)))
+    assert story(found).worst.name == "is clever"
+
+
+def test_nothing_has_no_sign():
+    assert [points(x) for x in (0.051, 0.004, -0.00001, 0.0)] == ["+5.1", "+0.40", "0", "0"]
+    assert [places(x) for x in (3.4, -0.2, None)] == ["+3", "0", "0"]
+    assert relative(-0.1) == "-10.0 %"
+    assert [percent(x) for x in (0.5, 0.0005, None)] == ["50.0 %", "0.05 %", "-"]
+
+
+def test_runs_are_paired_by_their_seeds(tmp_path):
+    """What differs by the same in every seed differs, however much the seeds do."""
+    a = entry(tmp_path / "a", "a", (0.1, 0.5, 0.9))
+    b = entry(tmp_path / "b", "b", (0.09, 0.49, 0.89))
+    one, other = exposed([*b, *a], source_of)
+    assert (one.name, other.name) == ("a", "b")
+    assert one.exposure.above is None
+    assert one.beyond(other).above is True
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="no chromium")
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_a_browser_shows_the_page_without_scrolling_sideways(found, tmp_path, width, scheme):
+    from playwright.sync_api import sync_playwright
+
+    (tmp_path / "audit.html").write_text(page(found, "Audit", "again"))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        view = browser.new_page(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce"
+        )
+        faults = []
+        view.on("pageerror", lambda error: faults.append(str(error)))
+        view.goto((tmp_path / "audit.html").as_uri())
+        assert view.evaluate("document.documentElement.scrollWidth") <= width
+        size = view.evaluate(
+            "(i => [i.clientWidth, i.clientHeight])(document.querySelector('.beside img'))"
+        )
+        assert size == [8, 6]
+        assert not faults
+        browser.close()

@@ -10,9 +10,18 @@ from hydra.errors import HydraException
 
 from vrbench.core.errors import ConfigError
 
+WORDS = {"true", "false", "null", "inf", "nan"}  # of the grammar: no text unless quoted
+
 
 def quoted(value: str) -> str:
-    """Return ``value`` as one string of Hydra's grammar, whatever is in it."""
+    """Return ``value`` as one string of Hydra's grammar, whatever is in it; a plain word as it is.
+
+    Example:
+        >>> quoted("bag"), quoted("T-Shirt"), quoted("null")
+        ('bag', "'T-Shirt'", "'null'")
+    """
+    if value.isascii() and value.isidentifier() and value.lower() not in WORDS:
+        return value
     escaped = re.sub(r"(\\*)('|$)", lambda m: m[1] * 2 + (r"\'" if m[2] else ""), value)
     return f"'{escaped}'"  # backslashes count before quotes only
 

@@ -6,7 +6,8 @@ import logging
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from vrbench.cli.folders import conf_dir, own_dir
@@ -18,12 +19,16 @@ from vrbench.report.run_records import Entry, read
 log = logging.getLogger(__name__)
 
 
-def launch(overrides: Sequence[str], folder: Path) -> None:
+SOON = 0.5  # seconds between two looks at what is done
+
+
+def launch(overrides: Sequence[str], folder: Path, step: Callable[[], None] = lambda: None) -> None:
     """Run ``python -m vrbench -m``; what it says goes to a file.
 
     Args:
         overrides: as on the command line.
         folder: of the cells, and of ``sweep.log``.
+        step: called once for each cell that is done.
 
     Raises:
         ConfigError: if no cell left anything there.
@@ -34,14 +39,36 @@ def launch(overrides: Sequence[str], folder: Path) -> None:
     command = [sys.executable, "-m", "vrbench", "-m", *overrides]
     command.append(f"hydra.sweep.dir={quoted(str(folder.resolve()))}")
     command += [f"--config-dir={own}"] if (own := own_dir()) else []
-    with open(told, "w", encoding="utf-8") as out:
-        done = subprocess.run(command, stdout=out, stderr=subprocess.STDOUT, check=False)
+    with (
+        open(told, "w", encoding="utf-8") as out,
+        subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as running,
+    ):
+        _watch(running, folder, step)
     if not any(folder.rglob("rows.json")):
         *_, last = ["nothing was said", *told.read_text().strip().splitlines()]
-        raise ConfigError(f"no rows in {folder} (exit code {done.returncode}): {last}")
+        raise ConfigError(f"no rows in {folder} (exit code {running.returncode}): {last}")
 
 
-def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
+def _watch(running: subprocess.Popen[bytes], folder: Path, step: Callable[[], None]) -> None:
+    """Wait for a sweep to end, counting its cells as they are done."""
+    counted, ended = 0, False
+    try:
+        while not ended:
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(SOON)
+            ended = running.poll() is not None
+            there = sum(1 for _ in folder.rglob("rows.json"))
+            for _ in range(there - counted):
+                step()
+            counted = there
+    finally:
+        if not ended:
+            running.kill()  # nobody waits for it any more
+
+
+def sweep(
+    overrides: Sequence[str], folder: Path, step: Callable[[], None] = lambda: None
+) -> list[Entry]:
     """Launch a sweep and return what its cells left behind below ``folder``, one entry each.
 
     Cells that fail say so and leave the others alone; what is in the store is not made again.
@@ -49,13 +76,14 @@ def sweep(overrides: Sequence[str], folder: Path) -> list[Entry]:
     Args:
         overrides: as on the command line.
         folder: emptied of earlier cells, which the same sweep would write again.
+        step: called once for each cell that is done.
 
     Raises:
         ConfigError: if a cell left nothing: its process was ended.
     """
     for old in folder.rglob("rows.json"):
         old.unlink()
-    launch(overrides, folder)
+    launch(overrides, folder, step)
     found = [entry | {"folder": str(path.parent)} for path, entry in read([folder])]
     if len(found) < (wanted := cells(list(overrides), conf_dir())):
         raise ConfigError(

@@ -1,44 +1,37 @@
 """Find what in a shop can be pushed, by whom, and what helps.
 
-Started again, the same command goes on where it stopped.
+Writes a page and, beside it, the same numbers as JSON. Started again, the same command goes on
+where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from vrbench.cli import output
+from vrbench.cli.audit_plan import ADVERSARIES, WHITE, behind, defences, expected, largest
 from vrbench.cli.composition import Composition
-from vrbench.cli.folders import choice_names, conf_dir
+from vrbench.cli.folders import conf_dir
 from vrbench.cli.overrides import merged, quoted
+from vrbench.cli.pace import Pace, duration
 from vrbench.cli.sweeps import sweep
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.report import writing
+from vrbench.report.exposure import exposed, points
 from vrbench.report.leaderboard import left_out
-from vrbench.report.pages.audit import Findings, gain, page
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from vrbench.report.pages.audit import page
+from vrbench.report.pages.audit_findings import Findings, source_of, story
+from vrbench.report.pages.audit_record import record
+from vrbench.report.run_records import Entry
 
 log = logging.getLogger(__name__)
 SETTINGS = ("metrics=attacks", "save=[pictures]", "threat=evasion")
-WHITE = ("attack=adam", "objective=promote")
-ADVERSARIES = {
-    "knows everything": WHITE,
-    "knows the extractor, sees scores": ("attack=regression", "objective=promote"),
-    "sees scores": ("attack=square", "objective=promote"),
-    "knows the extractor only": ("attack=pgd", "objective=target_class"),
-    "knows nothing (noise)": ("attack=noise", "objective=promote"),
-}
-OWN = ("attack", "objective", "metrics", "scenario.source", "scenario.max_items")
-FRONTS = ("jpeg_75", "bits_4")  # go before any extractor
-FAMILY = ("denoised", "adversarial")  # are extractors of a family, such as photos_*
+OWN = ("attack", "objective", "metrics", "scenario.source", "scenario.max_items", "seed")
+ABOVE = 3  # exit code of a shop that is more exposed than it may be
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,26 +41,41 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--categories", type=int, default=8, help="how many to try (8)")
     parser.add_argument("--items", type=int, default=8, help="pictures to attack in each (8)")
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each; intervals need 3 (3)")
     parser.add_argument("--defences", nargs="*", metavar="EXTRACTOR", help="default: those known")
+    parser.add_argument(
+        "--fail-above",
+        type=float,
+        metavar="POINTS",
+        help=f"exit with {ABOVE} if the exposure of anything tried is more, in percentage points",
+    )
     parser.add_argument("--folder", type=Path, default=Path("runs/audit"), help="of the runs")
     parser.add_argument("--out", type=Path, default=Path("audit.html"), help="the report")
 
 
 def main(chosen: argparse.Namespace) -> int:
     """Run the audit and write its report; return the exit code."""
-    writing.check(chosen.out)
+    told = chosen.out.with_suffix(".json")
+    if told == chosen.out:
+        raise ConfigError(f"--out {told} names the page; its numbers go beside it, as .json")
+    writing.check(chosen.out, told)
     output.show_progress()
     found = audited(
         chosen.overrides,
         folder=chosen.folder,
         categories=chosen.categories,
         items=chosen.items,
-        defences=chosen.defences,
+        seeds=chosen.seeds,
+        defences_of=chosen.defences,
     )
     command = f"python -m vrbench audit {shlex.join(chosen.given)}"
-    output.put(chosen.out, page(found, "How exposed is this shop?", command))
-    every = (*found.categories, *found.adversaries, *found.defences)
-    return output.failed([entry["error"] for entry in every if "error" in entry])
+    limit, failed = _limit(found, chosen.fail_above)
+    output.put(chosen.out, page(found, "How exposed is this shop?", command, limit))
+    output.put(told, record(found, command, chosen.fail_above) + "\n")
+    if limit:
+        log.info("%s", limit)
+    errors = [entry["error"] for entry in found.every if "error" in entry]
+    return output.failed(errors) or (ABOVE if failed else 0)
 
 
 def audited(
@@ -76,7 +84,8 @@ def audited(
     folder: Path,
     categories: int,
     items: int,
-    defences: Sequence[str] | None,
+    seeds: int,
+    defences_of: Sequence[str] | None,
 ) -> Findings:
     """Run the audit's sweeps and return what they left behind.
 
@@ -85,7 +94,8 @@ def audited(
         folder: of the runs; started again, what the store has is not made again.
         categories: most categories to try, those with most items first.
         items: most pictures to attack in each.
-        defences: extractors to compare; None: what there is for the shop's.
+        seeds: runs of each, that differ in the training of the recommender and in the attack.
+        defences_of: extractors to compare; None: what there is for the shop's.
 
     Raises:
         ConfigError: if the command is wrong.
@@ -94,66 +104,95 @@ def audited(
     """
     clash = [o for o in overrides if o.partition("=")[0] in OWN]
     if clash:
-        raise ConfigError(f"an audit tries several adversaries: leave out {', '.join(clash)}")
-    composition = Composition(list(overrides), conf_dir())
-    dataset = composition.make("dataset")
-    smallest = composition.make("scenario").min_items
-    names = _largest(dataset.catalogue.names, dataset.catalogue.categories, smallest, categories)
-    if len(names) < 2:
-        raise IncompatibleError(
-            f"fewer than two categories have {smallest} items or more; lower scenario.min_items"
+        raise ConfigError(
+            f"an audit tries several adversaries and seeds: leave out {', '.join(clash)}"
         )
+    if seeds < 1:
+        raise ConfigError(f"--seeds {seeds}: at least one is needed")
+    composition = Composition(list(overrides), conf_dir())
+    names = _categories(composition, categories)
+    shop = composition.choices["extractor"]
+    named = defences(shop) if defences_of is None else [[name] for name in defences_of]
     whole = [*SETTINGS, *overrides, f"scenario.max_items={items}"]
+    log.info("one cell first: how long will it take?")
+    first = sweep(
+        [*whole, *WHITE, f"scenario.source={quoted(names[0])}", "seed=0"], folder / "first"
+    )
+    pace = _pace(first[0], len(names), len(named), seeds)
+    many = [*whole, f"seed={','.join(map(str, range(seeds)))}"]
+    with pace.shown():
+        return _asked(many, names, named, folder, pace.step)
+
+
+def _asked(
+    whole: Sequence[str],
+    names: Sequence[str],
+    named: Sequence[Sequence[str]],
+    folder: Path,
+    step: Callable[[], None],
+) -> Findings:
+    """Ask the three questions, one after the other."""
     log.info("which of %d categories can be pushed?", len(names))
     listed = ",".join(map(quoted, names))
-    every = sweep([*whole, *WHITE, f"scenario.source={listed}"], folder / "categories")
+    every = sweep([*whole, *WHITE, f"scenario.source={listed}"], folder / "categories", step)
     if not any("rows" in entry for entry in every):
         raise IncompatibleError("; ".join(left_out(every)))
-    source = max((e for e in every if "rows" in e), key=gain)["case"]["source"]
+    source = exposed(every, source_of)[0].name
     chosen = [*whole, f"scenario.source={quoted(source)}"]
     log.info("by whom can %s be pushed?", source)
-    whom = [
-        entry | {"adversary": name}
-        for n, (name, settings) in enumerate(ADVERSARIES.items())
-        for entry in sweep([*chosen, *settings], folder / "adversaries" / str(n))
-    ]
+    whom = _by_whom([e for e in every if e.get("case", {}).get("source") == source], 0)
+    for n, adversary in enumerate(ADVERSARIES[1:], start=1):
+        found = sweep([*chosen, *adversary.settings], folder / "adversaries" / str(n), step)
+        whom += _by_whom(found, n)
     log.info("which defence helps?")
-    shop = composition.choices["extractor"]
-    named = _defences(shop) if defences is None else [[name] for name in defences]
     known = [*chosen, *WHITE]
     helped = [
         entry
         for n, (name, *more) in enumerate(named)
         for entry in sweep(
-            merged(_behind(known) if more else known, [f"extractor={name}", *more]),
+            merged(behind(known) if more else known, [f"extractor={name}", *more]),
             folder / "defences" / str(n),
+            step,
         )
     ]
     return Findings(every, whom, helped, source)
 
 
-def _largest(names: Sequence[str], labels: Tensor, smallest: int, most: int) -> list[str]:
-    """Return the categories with most items, the largest first."""
-    counts = labels.bincount(minlength=len(names)).tolist()
-    size = dict(zip(names, counts, strict=True))
-    large = [name for name in names if size[name] >= max(smallest, 1)]
-    return sorted(large, key=lambda name: (-size[name], name))[:most]
+def _categories(composition: Composition, most: int) -> list[str]:
+    """Return the categories to try."""
+    catalogue = composition.make("dataset").catalogue
+    smallest = composition.make("scenario").min_items
+    names = largest(catalogue.names, catalogue.categories, smallest, most)
+    if len(names) < 2:
+        raise IncompatibleError(
+            f"fewer than two categories have {smallest} items or more; lower scenario.min_items"
+        )
+    return names
 
 
-def _behind(overrides: Sequence[str]) -> list[str]:
-    """Return settings as they are called once the shop's extractor stands behind another."""
-    return [re.sub(r"^(extractor@)?extractor\.", r"\1extractor.inner.", o) for o in overrides]
+def _pace(first: Entry, categories: int, helps: int, seeds: int) -> Pace:
+    """Return a pace for the cells that follow, and say how long they will take."""
+    cells, measured = expected(first, categories, ADVERSARIES[1:], helps, seeds)
+    taking = f"{duration(sum(cells))}, " if measured else ""
+    log.info("%d cells: %swhat the store has is not made again", len(cells), taking)
+    return Pace(cells)
 
 
-def _defences(shop: str) -> list[list[str]]:
-    """Return the settings of every defence there is for the extractor ``shop``."""
-    there = choice_names("extractor", conf_dir())
-    family = shop.removesuffix("standard")
-    found = [
-        [f"{family}{front}"]
-        if f"{family}{front}" in there
-        else [front, f"extractor@extractor.inner={shop}"]
-        for front in FRONTS
-        if front != shop
-    ]
-    return found + [[f"{family}{name}"] for name in FAMILY if f"{family}{name}" in there]
+def _by_whom(entries: Sequence[Entry], n: int) -> list[Entry]:
+    """Return runs, each saying who attacked, and what they know and spend."""
+    who = ADVERSARIES[n]
+    cost = who.cost()
+    spent = {"gradients": cost[1] if cost else None}
+    return [entry | {"adversary": who.name, "knows": who.knows, "cost": spent} for entry in entries]
+
+
+def _limit(found: Findings, above: float | None) -> tuple[str, bool]:
+    """Return what became of a threshold, in words, and whether it was passed."""
+    if above is None:
+        return "", False
+    worst = story(found).worst
+    measured = 100 * worst.exposure.mean
+    failed = measured > above
+    word = "Above" if failed else "Within"
+    told = f"{word} the limit of {above:g} points: at most {points(worst.exposure.mean)}"
+    return f"{told} ({worst.name}).", failed

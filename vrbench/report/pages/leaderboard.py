@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -172,7 +173,7 @@ def _made(entries: Sequence[Entry]) -> list[tuple[str, str]]:
         ", ".join(f"{name} {v}" for name, v in e.get("versions", {}).items()) for e in entries
     ):
         told.append(("versions", versions))
-    overrides = dict.fromkeys(" ".join(e.get("overrides", [])) for e in entries)
+    overrides = dict.fromkeys(shlex.join(e.get("overrides", [])) for e in entries)
     told += [("settings", f"python -m vrbench {line}") for line in list(overrides)[:20]]
     if len(overrides) > 20:
         told.append(("settings", f"and {len(overrides) - 20} more, in each run's rows.json"))

@@ -73,10 +73,10 @@ def picture(path: Path, alt: str, caption: str, height: int | None = None) -> Pi
     return embedded(shown, alt, caption)
 
 
-def embedded(image: Image.Image, alt: str, caption: str) -> Picture:
-    """Return ``image`` as a picture of the page, to look at: the exact ones lie with the runs."""
+def embedded(image: Image.Image, alt: str, caption: str, *, exact: bool = False) -> Picture:
+    """Return ``image`` as a picture of the page, to look at; ``exact`` keeps every pixel."""
     out = io.BytesIO()
-    image.save(out, "WEBP", quality=92)
+    image.save(out, "WEBP", quality=92, lossless=exact)
     uri = "data:image/webp;base64," + base64.b64encode(out.getvalue()).decode()
     return Picture(uri, alt, caption, *image.size)
 

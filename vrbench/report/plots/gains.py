@@ -63,7 +63,7 @@ def against(cells: Sequence[Cell], metric: str, x: str) -> Figure | None:
     recommenders = list(dict.fromkeys(key[0] for key in lines))
     attacks = list(dict.fromkeys(key[1] for key in lines))
     extractors = list(dict.fromkeys(key[2] for key in lines))
-    with _style():
+    with styled():
         figure, panels = _panels(recommenders)
         for key, points in lines.items():
             panels[key[0]].plot(
@@ -104,7 +104,7 @@ def trade_off(worst: Sequence[Worst], metric: str, accuracy: str) -> Figure | No
         return None
     recommenders = list(dict.fromkeys(p[0] for p in points))
     extractors = list(dict.fromkeys(p[1] for p in points))
-    with _style():
+    with styled():
         figure, panels = _panels([""], width=6.4)
         for recommender, extractor, x, y in points:
             panels[""].plot(
@@ -132,7 +132,7 @@ def svg(figure: Figure, label: str) -> str:
     from html import escape
 
     out = io.StringIO()
-    with _style():
+    with styled():
         figure.savefig(out, format="svg", metadata={"Date": None})
     told = out.getvalue()
     told = told[told.index("<svg") :].replace(INK, "currentColor")
@@ -150,7 +150,8 @@ def _across(cell: Cell, x: str) -> float | None:
     return cell.mean(x, "after")
 
 
-def _style() -> AbstractContextManager[None]:
+def styled() -> AbstractContextManager[None]:
+    """Return the settings of all plots of a page, as a context."""
     from matplotlib import rc_context
 
     return rc_context(STYLE)

@@ -1,0 +1,134 @@
+"""What an audit tries, and how long that takes: categories, adversaries, defences."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vrbench.cli.composition import Composition
+from vrbench.cli.folders import choice_names, conf_dir
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+WHITE = ("attack=adam", "objective=promote")
+FRONTS = ("jpeg_75", "bits_4")  # go before any extractor
+FAMILY = ("denoised", "adversarial")  # are extractors of a family, such as photos_*
+SHARED = ("pixels", "extractors", "features", "models")  # stages that several cells have in common
+TAUGHT = 2.0  # a defence is taught about as often as this longer than a standard extractor
+
+
+@dataclass(frozen=True)
+class Adversary:
+    """Somebody who attacks.
+
+    Attributes:
+        name: in words, after "an adversary who".
+        knows: what they must have.
+        settings: of the runs.
+    """
+
+    name: str
+    knows: str
+    settings: tuple[str, ...]
+
+    def cost(self) -> tuple[int, int] | None:
+        """Return the verdicts and gradients that a picture takes; None where that is untold."""
+        found: Any = Composition(list(self.settings), conf_dir()).make("attack").cost
+        return found and (found.forward, found.backward)
+
+
+ADVERSARIES = (
+    Adversary("knows everything", "the weights of extractor and recommender", WHITE),
+    Adversary(
+        "knows the extractor, sees scores",
+        "the weights of the extractor, public ones for example; scores that the shop answers with",
+        ("attack=regression", "objective=promote"),
+    ),
+    Adversary(
+        "sees scores",
+        "scores that the shop answers with, for pictures that are tried out",
+        ("attack=square", "objective=promote"),
+    ),
+    Adversary(
+        "knows the extractor only",
+        "the weights of the extractor, and which category is popular",
+        ("attack=pgd", "objective=target_class"),
+    ),
+    Adversary("knows nothing (noise)", "nothing", ("attack=noise", "objective=promote")),
+)
+
+
+def largest(names: Sequence[str], labels: Tensor, smallest: int, most: int) -> list[str]:
+    """Return the categories with most items, the largest first."""
+    counts = labels.bincount(minlength=len(names)).tolist()
+    size = dict(zip(names, counts, strict=True))
+    large = [name for name in names if size[name] >= max(smallest, 1)]
+    return sorted(large, key=lambda name: (-size[name], name))[:most]
+
+
+def behind(overrides: Sequence[str]) -> list[str]:
+    """Return settings as they are called once the shop's extractor stands behind another."""
+    return [re.sub(r"^(extractor@)?extractor\.", r"\1extractor.inner.", o) for o in overrides]
+
+
+def defences(shop: str) -> list[list[str]]:
+    """Return the settings of every defence there is for the extractor ``shop``."""
+    there = choice_names("extractor", conf_dir())
+    family = shop.removesuffix("standard")
+    found = [
+        [f"{family}{front}"]
+        if f"{family}{front}" in there
+        else [front, f"extractor@extractor.inner={shop}"]
+        for front in FRONTS
+        if front != shop
+    ]
+    return found + [[f"{family}{name}"] for name in FAMILY if f"{family}{name}" in there]
+
+
+def expected(
+    first: dict[str, Any] | None,
+    categories: int,
+    others: Iterable[Adversary],
+    helps: int,
+    seeds: int,
+) -> tuple[list[float], bool]:
+    """Return the seconds of every cell in the order of the audit, and whether they were measured.
+
+    A cell whose attack was in the store tells nothing of the time: then each counts the same.
+
+    Args:
+        first: the record of one cell.
+        categories: how many are tried.
+        others: adversaries beside the one who knows everything.
+        helps: defences that are tried.
+        seeds: runs of each.
+    """
+    steps: dict[str, float] = {}
+    for stage in (first or {}).get("stages", []):
+        if not stage["cached"]:
+            steps[stage["stage"]] = steps.get(stage["stage"], 0.0) + stage["seconds"]
+    others = list(others)
+    if first is None or "attacks" not in steps:
+        return [1.0] * seeds * (categories + len(others) + helps), False
+    attack, fit = steps["attacks"], steps.get("models", 0.0)
+    rest = first["seconds"] - attack - sum(steps.get(stage, 0.0) for stage in SHARED)
+    cells = [attack + rest] * (categories * seeds)
+    for seed in range(1, seeds):
+        cells[seed * categories] += fit
+    for adversary in others:
+        cells += [attack * _longer(adversary) + rest] * seeds
+    look = TAUGHT * steps.get("extractors", 0.0) + steps.get("features", 0.0)
+    for _ in range(helps):
+        cells += [attack + rest + fit + (look if seed == 0 else 0.0) for seed in range(seeds)]
+    return cells, True
+
+
+def _longer(adversary: Adversary) -> float:
+    """Return how much longer an attack takes than that of whoever knows everything."""
+    white, other = ADVERSARIES[0].cost(), adversary.cost()
+    if not white or not other:
+        return 1.0
+    return (other[0] + 2 * other[1]) / (white[0] + 2 * white[1])

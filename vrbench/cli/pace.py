@@ -1,0 +1,75 @@
+"""How far a piece of work is: a bar on a terminal, elsewhere a line for each part that is done."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+log = logging.getLogger(__name__)
+
+
+class Pace:
+    """Counts parts that are done and tells the time that is left.
+
+    What is left is what was expected of it, as much longer or shorter as what is done took.
+
+    Args:
+        expected: of every part, in the order in which they are done; in any unit.
+    """
+
+    def __init__(self, expected: Sequence[float]) -> None:
+        self.expected = list(expected)
+        self._bar = tqdm(
+            total=len(self.expected),
+            desc="cells",
+            disable=None,
+            bar_format="{l_bar}{bar}| {postfix}",
+        )
+        self._done, self._began = 0, time.monotonic()
+
+    def step(self) -> None:
+        """Count one more part."""
+        self._done = min(self._done + 1, len(self.expected))
+        told = progress(self._done, len(self.expected), self.left())
+        if self._bar.disable:
+            log.info("%s", told)
+        else:
+            self._bar.set_postfix_str(told, refresh=False)
+            self._bar.update()
+
+    def left(self) -> float:
+        """Return the seconds that are left."""
+        spent, done = time.monotonic() - self._began, sum(self.expected[: self._done])
+        return spent / done * sum(self.expected[self._done :]) if done else 0.0
+
+    @contextmanager
+    def shown(self) -> Iterator[Pace]:
+        """Show it until the end; what is logged meanwhile stands above the bar."""
+        self._began = time.monotonic()
+        with self._bar, logging_redirect_tqdm():
+            yield self
+
+
+def progress(done: int, of: int, seconds: float) -> str:
+    """Return how much is done and the time left, in words."""
+    told = f"{done} of {of} cells"
+    return told if done == of else f"{told}, {duration(seconds)} left"
+
+
+def duration(seconds: float) -> str:
+    """Return a time that is guessed, in words.
+
+    Example:
+        >>> duration(42), duration(400), duration(9000)
+        ('about 40 s', 'about 7 min', 'about 2.5 h')
+    """
+    if seconds < 95:
+        return f"about {max(10 * round(seconds / 10), 5)} s"
+    if seconds < 95 * 60:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"

@@ -1,0 +1,74 @@
+"""What an audit found: its runs, and the story they tell."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vrbench.report.exposure import Exposed, exposed
+from vrbench.report.names import label
+from vrbench.report.run_records import Entry
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the runs of an audit left behind, by the question they answer; one per seed each.
+
+    Attributes:
+        categories: by an adversary who knows everything: which can be pushed?
+        adversaries: on the most exposed category: by whom? Each with ``adversary`` in words, what
+            it ``knows``, and its ``cost``: gradients and questions a picture.
+        defences: on the same, by the adversary who knows everything, the defence too: what helps?
+        source: the most exposed category.
+    """
+
+    categories: list[Entry]
+    adversaries: list[Entry]
+    defences: list[Entry]
+    source: str
+
+    @property
+    def every(self) -> list[Entry]:
+        """All of them."""
+        return [*self.categories, *self.adversaries, *self.defences]
+
+
+@dataclass(frozen=True)
+class Story:
+    """The same by what it is about, the most exposed first.
+
+    Attributes:
+        categories, adversaries, defences: as in ``Findings``.
+        shop: the most exposed category, as the shop is now.
+    """
+
+    categories: Sequence[Exposed]
+    adversaries: Sequence[Exposed]
+    defences: Sequence[Exposed]
+    shop: Exposed
+
+    @property
+    def seeds(self) -> int:
+        """How many there are."""
+        return len(self.shop.entries)
+
+    @property
+    def worst(self) -> Exposed:
+        """What the shop as it is now is most exposed to, whoever attacks it."""
+        return max((*self.categories, *self.adversaries), key=lambda one: one.exposure.mean)
+
+
+def story(found: Findings) -> Story:
+    """Return what the runs tell; those that failed are left out."""
+    categories = exposed(found.categories, source_of)
+    return Story(
+        categories,
+        exposed(found.adversaries, lambda entry: str(entry["adversary"])),
+        exposed(found.defences, lambda entry: label(entry["parts"]["extractor"])),
+        next(one for one in categories if one.name == found.source),
+    )
+
+
+def source_of(entry: Entry) -> str:
+    """Return the category whose pictures were attacked."""
+    return str(entry["case"]["source"])

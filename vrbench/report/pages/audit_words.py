@@ -1,0 +1,116 @@
+"""What an audit found, in sentences. What its intervals do not show is not called a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vrbench.report.exposure import ACCURACY, Exposed, Gain, enough, gain, percent, relative
+from vrbench.report.names import label
+from vrbench.report.over_seeds import LEAST
+from vrbench.report.pages.audit_findings import Story
+
+KNOWS_ALL = "knows everything"
+
+
+def verdict(told: Story) -> str:
+    """Return the answer, in one sentence."""
+    found = told.shop.exposure
+    if found.interval is None:
+        return (
+            f"Not told from chance: {told.seeds} of the {LEAST} seeds that an interval needs. "
+            f"Measured for {told.shop.name}: {found.told()} percentage points."
+        )
+    if found.above is not True:
+        return f"No exposure is shown: the most is {told.shop.name}, {found.told()} points."
+    return f"Exposed: {told.shop.name} gains {found.told()} percentage points."
+
+
+def sentences(told: Story) -> list[str]:
+    """Return what whoever decides should know."""
+    return [
+        _most(told),
+        *_others(told),
+        *_by_whom(told),
+        *_what_helps(told),
+        _in_accuracy(told.shop),
+    ]
+
+
+def _most(told: Story) -> str:
+    shop, budget = told.shop, label(told.shop.entry["parts"]["budget"])
+    before, after = (percent(shop.mean("item HR@20", side)) for side in ("before", "after"))
+    return (
+        f"Most exposed of {len(told.categories)} categories: {shop.name}. Whoever knows the "
+        f"extractor and the recommender, and may change its pictures within {budget}, brings an "
+        f"attacked item into the top 20 of {after} of the users instead of {before}."
+    )
+
+
+def _others(told: Story) -> list[str]:
+    """Return which categories are as exposed, and which are not exposed, as far as is shown."""
+    rest = [one for one in told.categories if one is not told.shop]
+    if not rest or not enough(told.categories):
+        return []
+    level = [one for one in rest if told.shop.beyond(one).above is not True]
+    nothing = [one for one in told.categories if one.exposure.above is not True]
+    return [
+        *([f"Not told apart from {told.shop.name}: {_names(level)}."] if level else []),
+        *([f"No exposure is shown for {_names(nothing)}."] if nothing else []),
+    ]
+
+
+def _by_whom(told: Story) -> list[str]:
+    others = [one for one in told.adversaries if one.name != KNOWS_ALL]
+    return [
+        f"An adversary who {one.name}: {one.exposure.told()} points{_shown(one.exposure)}."
+        for one in others
+    ]
+
+
+def _what_helps(told: Story) -> list[str]:
+    """Return which defences lower exposure and at what cost, which raise it, which do neither."""
+    beside = {one: one.beyond(told.shop) for one in told.defences}
+    if not beside:
+        return []
+    if any(found.interval is None for found in beside.values()):
+        return [f"Which defence helps is not told by fewer than {LEAST} seeds."]
+    helps = sorted((o for o in beside if beside[o].above is False), key=lambda o: beside[o].mean)
+    harms = [one for one in beside if beside[one].above is True]
+    level = [one for one in beside if beside[one].above is None]
+    lines = [
+        f"{one.name} lowers it by {beside[one].told()} points, against an adversary who knows it; "
+        f"clean {ACCURACY} {_cost(one.cost(told.shop))}."
+        for one in helps
+    ]
+    if not helps:
+        lines = [f"No defence of {len(beside)} that were tried is shown to lower it."]
+    lines += [f"{one.name} raises it by {beside[one].told()} points." for one in harms]
+    if level:
+        lines.append(f"Not told apart from the shop as it is: {_names(level)}.")
+    return lines
+
+
+def _in_accuracy(shop: Exposed) -> str:
+    before, after = shop.values(ACCURACY, "before"), shop.values(ACCURACY, "after")
+    moved = gain(
+        {seed: after[seed] / before[seed] - 1 for seed in before if before[seed]} or {0: 0}
+    )
+    if moved.above is None:
+        return f"In {ACCURACY} the attack does not show: watch single items, not accuracy."
+    return f"The attack changes {ACCURACY} by {moved.told(relative)}."
+
+
+def _cost(found: Gain) -> str:
+    if found.above is None:
+        return f"is not shown to change ({found.told(relative)})"
+    return f"changes by {found.told(relative)}"
+
+
+def _shown(found: Gain) -> str:
+    if found.interval is None:
+        return ""
+    return "" if found.above is True else ", no gain that is shown"
+
+
+def _names(things: Sequence[Exposed]) -> str:
+    return ", ".join(one.name for one in things)

@@ -1,0 +1,48 @@
+"""Exposure as dots with their intervals, one panel a question, all on one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from vrbench.report.exposure import Exposed
+from vrbench.report.plots.gains import COLOURS, styled
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+WIDTH, LINE, HEAD = 8.0, 0.27, 0.5  # inches: of the figure, of a line, of a title
+SHOWN, UNTOLD = COLOURS[1], "#888888"  # whether the interval lies beside zero
+
+
+def intervals(panels: Mapping[str, Sequence[Exposed]]) -> Figure:
+    """Return the exposure of everything, the most exposed on top; a filled dot is shown.
+
+    Args:
+        panels: what is drawn, by title; none of them empty.
+    """
+    from matplotlib.figure import Figure
+
+    sizes = [len(things) for things in panels.values()]
+    with styled():
+        high = sum(HEAD + LINE * size for size in sizes) + 0.4
+        figure = Figure(figsize=(WIDTH, high), layout="constrained")
+        ratios = [HEAD / LINE + size for size in sizes]
+        grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=ratios)
+        for axes, (title, things) in zip(grid[:, 0], panels.items(), strict=True):
+            for line, one in enumerate(things):
+                found = one.exposure
+                colour = UNTOLD if found.above is None else SHOWN
+                if found.interval:
+                    ends = [100 * found.interval.low, 100 * found.interval.high]
+                    axes.plot(ends, [line, line], color=colour, linewidth=2)
+                face = "none" if found.above is None else colour
+                axes.plot(100 * found.mean, line, "o", color=colour, markerfacecolor=face)
+            axes.axvline(0, color="#888888", linewidth=0.7, zorder=0)
+            axes.set_yticks(range(len(things)), [one.name for one in things])
+            axes.set_ylim(len(things) - 0.4, -0.6)
+            axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+            axes.spines[["top", "right", "left"]].set_visible(False)
+            axes.tick_params(axis="y", length=0)
+        grid[-1, 0].set_xlabel("exposure: percentage points of users, with 95 % intervals")
+    return figure
