@@ -174,10 +174,10 @@ class InParts(ProfileAttack):
             found.append(draft.fill(some, part.source, dice))
             tastes.append(part.taste)
             left = left - some
-        return _assembled(found, tastes, budget, shop, len(lengths), dice)
+        return assembled(found, tastes, budget, shop, len(lengths), dice)
 
 
-def _assembled(
+def assembled(
     found: list[tuple[Ints, Ints]],
     tastes: list[Taste],
     budget: FakeUsers,
