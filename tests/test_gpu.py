@@ -6,13 +6,19 @@ from functools import partial
 import pytest
 import torch
 
-from vrbench.attacks.budget import Linf
+from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.feature_budget import Rows
+from vrbench.attacks.finite import looked_at_later
+from vrbench.attacks.gradient.adam import AdamPGD
+from vrbench.attacks.gradient.mifgsm import MIFGSM
 from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.wrapped import _own_dice
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
+from vrbench.core.philox import Key, in_numpy, in_torch, words
+from vrbench.core.seeds import Streams
+from vrbench.extractors.inference_copy import swift
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
 from vrbench.metrics.category import CHR
@@ -32,6 +38,7 @@ from vrbench.recommenders.visual.dvbpr import DVBPR
 from vrbench.recommenders.visual.fm import FM
 from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.recommenders.visual.vnpr import VNPR
+from vrbench.testing.world import toy_case, toy_world
 from vrbench.threats.objectives.misclassification import TargetClass
 from vrbench.threats.objectives.misranking import Misrank
 from vrbench.threats.scenario.base import Scenario
@@ -93,6 +100,42 @@ def test_features_are_attacked_there_too(world, tmp_path):
         for device in ("cpu", "cuda")
     )
     assert gpu["AUC"] == pytest.approx(cpu["AUC"], abs=0.1)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_items_draw_there_what_they_draw_on_the_processor():
+    items = torch.arange(300)
+    cpu, gpu = Streams(0, "x"), Streams(0, "x")
+    for kind, shape in [("uniform", (3, 5, 7)), ("normal", (3, 5, 7)), ("signs", (70,))]:
+        expected = getattr(cpu, kind)(items, *shape)
+        assert torch.equal(getattr(gpu, kind)(items.cuda(), *shape).cpu(), expected)
+    expected = cpu.integers(items[:9], -3, 4, 11)
+    assert torch.equal(gpu.integers(items[:9].cuda(), -3, 4, 11).cpu(), expected)
+    key, item, draw = Key.of("x"), items[:4].cuda(), items[:4].cuda()
+    plain = in_torch(key, item, draw, 300)
+    assert torch.equal(words(key, item, draw, 1200), plain)
+    assert torch.equal(plain.cpu(), in_numpy(key, items[:4], items[:4], 300))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("attack", [PGD(), AdamPGD(steps=10), MIFGSM()])
+@pytest.mark.parametrize("budget", [Linf(eps=8), L2(eps=64)])
+def test_a_search_there_waits_for_nothing(attack, budget):
+    made = SmallCNN(width=4)
+    made.build(("red", "green", "blue"))
+    goal = TargetClass(toy_case(), swift(made.cuda(), dtype=torch.bfloat16))
+    items = torch.arange(4, device="cuda")
+    clean = toy_world().catalogue.images[torch.arange(4)].cuda()
+    attack(clean, items, goal, budget, Streams(0))  # what is made once is made
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        with looked_at_later():
+            attack.search(clean, items, goal, budget, Streams(0))
+            torch.cuda.set_sync_debug_mode("default")
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.contract import require_like
+from vrbench.attacks.finite import looked_at_later
 from vrbench.attacks.goal import (
     Classes,
     ClassWrapper,
@@ -143,7 +144,8 @@ class Attack(Component, ABC):
         clean = clean.detach()
         if isinstance(self, BlackBox) and not isinstance(goal, Oracle):
             goal = Oracle(goal, limit=self.queries, decisions=self.decisions)
-        found = self.search(clean.clone(), items.clone(), goal, budget, rng)
+        with looked_at_later():
+            found = self.search(clean.clone(), items.clone(), goal, budget, rng)
         require_like(self.name, clean, found)
         finished = budget.finish(found.detach(), clean)
         excess = budget.excess(finished, clean)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -19,6 +20,12 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 MOST = 1e7  # the largest finite eps: more than any change of a picture of 10,000 x 10,000 pixels
 FRACTION = 0.13  # an eps up to here is 32/255 or less, as other libraries write it
 ROUNDED = 2e-5  # of a grey level: what float32 makes of a difference of two values in [0, 1]
+
+
+@cache
+def channels(scale: tuple[float, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Return a number for each channel of pictures; copied to a device once, not at every step."""
+    return torch.tensor(scale, dtype=dtype, device=device)[:, None, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,7 +164,7 @@ class Linf(Budget):
 
     def _unit(self, like: Tensor) -> Tensor:
         scale = (1.0, 1.0, 1.0) if self.space == "pixel" else IMAGENET_STD
-        return like.new_tensor(scale)[:, None, None]
+        return channels(scale, like.device, like.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from vrbench.attacks.contract import kind_of
-from vrbench.core.errors import ContractError, DivergedError, IncompatibleError
+from vrbench.attacks.finite import note
+from vrbench.core.errors import ContractError, IncompatibleError
 
 
 class Verdict(NamedTuple):
@@ -195,12 +196,13 @@ def ask(goal: Goal, x: Tensor, items: Tensor) -> Verdict:
                 f"{name_of(goal)} must return {len(items)} losses and margins, one per picture, "
                 f"got {kind_of(answer)}"
             )
-    check_finite(goal, items, verdict.loss, verdict.margin.masked_fill(verdict.margin.isinf(), 0))
+    bounded = verdict.margin.masked_fill(verdict.margin.isinf(), 0)
+    check_finite(goal, items, verdict.loss, bounded)
     return verdict
 
 
 def check_finite(goal: Goal, items: Tensor, *found: Tensor) -> None:
-    """Raise if what a goal answered about ``items`` is not all finite.
+    """Raise, now or when the search is over, if what a goal answered is not all finite.
 
     Args:
         goal: named in the error.
@@ -208,12 +210,6 @@ def check_finite(goal: Goal, items: Tensor, *found: Tensor) -> None:
         found: tensors of ``B`` rows.
 
     Raises:
-        DivergedError: so that no picture is made out of it.
+        DivergedError: so that no picture is made out of it; see ``attacks.finite``.
     """
-    fine = torch.stack([f.detach().reshape(len(items), -1).isfinite().all(1) for f in found]).all(0)
-    if not fine.all():
-        item = items[~fine][0].item()
-        raise DivergedError(
-            f"{name_of(goal)} gives item {item} a loss or a gradient that is not finite: "
-            "what answers it has diverged, or needs float32"
-        )
+    note(name_of(goal), items, *found)

@@ -47,13 +47,17 @@ def each(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Return what ``function`` makes of the rows of ``x``, one by one.
 
     For functions that are not exactly rounded, such as tanh: what they make of a number depends on
-    its place among those that are computed at once.
+    its place among those that are computed at once. A GPU computes all of them alike.
     """
+    if x.is_cuda:
+        return function(x)
     return torch.stack([function(row) for row in x]) if len(x) else function(x)
 
 
 def power(base: float, exponents: Tensor) -> Tensor:
-    """Return ``base`` to whole ``exponents``, looked up and not computed."""
+    """Return ``base`` to whole ``exponents``: looked up and not computed, but on a GPU."""
+    if exponents.is_cuda:
+        return torch.pow(base, exponents)
     most = int(exponents.max()) if exponents.numel() else 0
     known = torch.tensor([base**n for n in range(most + 1)], dtype=torch.float32)
     return known.to(exponents.device)[exponents.long()]

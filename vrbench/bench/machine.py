@@ -11,6 +11,7 @@ import torch
 from vrbench.core.errors import ConfigError, IncompatibleError
 
 TOGETHER = 64  # pictures computed at once: a network's products round by their number
+PATIENCE = 1000  # batches of one shape on a GPU: what compiling takes, their saving pays back
 DEVICES = ("cpu", "cuda")  # others compute some of it only (mps has no float64)
 
 
@@ -32,6 +33,9 @@ class Machine:
         workers: processes of "joblib"; None: the cores over ``threads``.
         block: pictures that are decoded, or whose features are extracted, before they are safe
             from a kill; a multiple of 64. No number depends on it.
+        compile: whether the adversary's network goes through ``torch.compile``; "auto": on a GPU,
+            once a search has been long enough to pay for it. Where that fails, one line says so and
+            it is done without. Rounds otherwise, as another device does.
 
     Example:
         >>> from vrbench import Machine
@@ -45,8 +49,11 @@ class Machine:
     executor: Literal["serial", "joblib", "ray"] = "serial"
     workers: int | None = None
     block: int = 256
+    compile: bool | Literal["auto"] = "auto"
 
     def __post_init__(self) -> None:
+        if self.compile not in (True, False, "auto"):
+            raise ConfigError(f"machine.compile: expected true, false or auto, got {self.compile}")
         if self.block < 1 or self.block % TOGETHER:
             raise ConfigError(
                 f"machine.block: expected a multiple of {TOGETHER}, so that pictures are computed "
@@ -73,6 +80,13 @@ class Machine:
         if self.device != "cuda" or cards < 2:
             return self
         return replace(self, device=f"cuda:{number % cards}")
+
+    @property
+    def compile_after(self) -> int | None:
+        """Batches of one shape before the adversary's network is compiled for it; None: never."""
+        if self.compile == "auto":
+            return PATIENCE if self.device.startswith("cuda") else None
+        return 2 if self.compile else None
 
     def use(self) -> None:
         """Give torch this process's threads, and let float32 be float32 on a GPU."""

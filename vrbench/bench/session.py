@@ -89,6 +89,11 @@ class Session:
         """What the adversary's network computes in."""
         return self.machine.precision
 
+    @property
+    def compile_after(self) -> int | None:
+        """Batches of one shape before it is compiled for it; None: never."""
+        return self.machine.compile_after
+
     def shop(
         self,
         dataset: Dataset,

@@ -183,6 +183,11 @@ class Overlay(Visuals):
     def __getitem__(self, items: Tensor) -> Tensor:
         row = self._row[items.to(self.device)]
         replaced = row >= 0
+        searched = row.is_cuda or self.values.requires_grad
+        if searched and len(self.values):  # to select by a mask is to wait for the device
+            values = self.values[row.clamp(min=0)]
+            mask = replaced.reshape(*items.shape, *[1] * len(self.shape))
+            return torch.where(mask, values, self.base[items])
         return self.base[items].index_put((replaced,), self.values[row[replaced]])
 
     def to(self, device: torch.device | str) -> Overlay:

@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from vrbench.core.placement import device_of
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor, Features
+from vrbench.extractors.compiled import Compiled
 from vrbench.extractors.defences.base import Front, Purified
 
 log = logging.getLogger(__name__)
@@ -22,9 +23,9 @@ class Swift(nn.Module):
     """An extractor in evaluation mode, batch norm folded into convolutions, frozen.
 
     Answers like the extractor it was made from, with float32 in and out; inside it computes in
-    ``dtype``, channels last. Steps that purify pictures in front of a network stay in float32:
-    half the bits cannot tell one grey level from the next. It is no ``Extractor``: it has no
-    settings and no place in keys.
+    ``dtype``, channels last but in float32 on a GPU, where that is slow. Steps that purify pictures
+    in front of a network stay in float32: half the bits cannot tell one grey level from the next.
+    It is no ``Extractor``: it has no settings and no place in keys.
 
     Args:
         fronts: what pictures pass through first.
@@ -48,7 +49,7 @@ class Swift(nn.Module):
     def forward(self, pixels: Tensor) -> Features:
         for front in self.fronts:
             pixels = front(pixels)
-        x = pixels.to(self.dtype, memory_format=torch.channels_last)
+        x = pixels.to(self.dtype, memory_format=layout(self.device, self.dtype))
         vector, maps, logits = self.inner(x)
         return Features(vector.float(), maps.float(), logits.float())
 
@@ -70,16 +71,31 @@ class Swift(nn.Module):
         return device_of(self.inner)
 
 
-def swift(extractor: Extractor, *, dtype: torch.dtype = torch.float32) -> Swift:
-    """Return a quicker, frozen copy of ``extractor`` that computes in ``dtype``."""
+def layout(device: torch.device, dtype: torch.dtype) -> torch.memory_format:
+    """Return how pictures lie where a network computes in ``dtype``."""
+    exact = device.type == "cuda" and dtype == torch.float32
+    return torch.contiguous_format if exact else torch.channels_last
+
+
+def swift(
+    extractor: Extractor, *, dtype: torch.dtype = torch.float32, compile_after: int | None = None
+) -> Swift:
+    """Return a quicker, frozen copy of ``extractor`` that computes in ``dtype``.
+
+    Args:
+        extractor: as it was taught.
+        dtype: what its network computes in.
+        compile_after: batches of one shape before it is compiled for it; None: never.
+    """
     fronts, network = [], extractor
     while isinstance(network, Purified):
         fronts.append(copy.deepcopy(network.front).eval().requires_grad_(False))
         network = network.inner
     inner = copy.deepcopy(network).eval().requires_grad_(False)
     _fold(inner)
-    inner = inner.to(dtype).to(memory_format=torch.channels_last)
-    return Swift(fronts, inner, dtype, extractor.classes, extractor.name)
+    inner = inner.to(dtype).to(memory_format=layout(device_of(inner), dtype))
+    prepared = inner if compile_after is None else Compiled(inner, compile_after)
+    return Swift(fronts, prepared, dtype, extractor.classes, extractor.name)
 
 
 def _fold(module: nn.Module) -> int:

@@ -85,17 +85,22 @@ class PGD(Attack):
     def _descend(
         self, x: Tensor, clean: Tensor, items: Tensor, goal: Goal, budget: Budget
     ) -> Tensor:
+        if self.enough is None:
+            for _ in range(self.steps):
+                x = self._step(x, gradient(goal, x, items)[0], clean, budget)
+            return x
         final = x.clone()
         alive = torch.arange(len(x), device=x.device)
         for _ in range(self.steps):
             slope, verdict = gradient(goal, x, items[alive])
-            if self.enough is not None:
-                going = verdict.margin >= -self.enough
-                final[alive] = x
-                alive, x, slope = alive[going], x[going], slope[going]
-                if not len(alive):
-                    return final
-            step = self.step * budget.eps * budget.steepest(slope)
-            x = budget.project(x - step, clean[alive])
+            going = verdict.margin >= -self.enough
+            final[alive] = x
+            alive, x, slope = alive[going], x[going], slope[going]
+            if not len(alive):
+                return final
+            x = self._step(x, slope, clean[alive], budget)
         final[alive] = x
         return final
+
+    def _step(self, x: Tensor, slope: Tensor, clean: Tensor, budget: Budget) -> Tensor:
+        return budget.project(x - self.step * budget.eps * budget.steepest(slope), clean)

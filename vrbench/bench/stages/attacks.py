@@ -14,6 +14,7 @@ from vrbench.attacks.budget import Budget
 from vrbench.attacks.ensemble import Ensemble, Ledger
 from vrbench.attacks.goal import Goal, Verdict
 from vrbench.attacks.oracle import Oracle
+from vrbench.bench.batches import Ahead, at_once
 from vrbench.bench.machine import Machine
 from vrbench.bench.mapping import Block, map_blocks
 from vrbench.bench.stages.images import CHUNK
@@ -21,6 +22,7 @@ from vrbench.bench.store import Artifact, Store
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import digest
 from vrbench.core.visuals import Visuals
+from vrbench.extractors.inference_copy import layout
 from vrbench.threats.objectives.base import Objective
 
 
@@ -78,13 +80,17 @@ def craft(
         device: where to compute.
     """
     common = adversary.inputs() | {"images": images, "precision": machine.precision}
-    blocks = [
-        Block(
-            common | {"items": chunk.tolist()},
-            partial(_crafted, adversary, goal, images, chunk, device),
-        )
-        for chunk in items.split(CHUNK)
-    ]
+    chunks = items.split(CHUNK)
+    keys = [common | {"items": chunk.tolist()} for chunk in chunks]
+    compute = partial(_crafted, adversary, goal, images, device=device, machine=machine)
+    together = at_once(device, images.shape) // CHUNK
+    if machine.executor == "serial" and together > 1:
+        missing = [not store.has("attacks", key) for key in keys]
+        ahead = Ahead(chunks, compute, missing.__getitem__, together)
+        blocks = [Block(key, partial(ahead.make, n)) for n, key in enumerate(keys)]
+    else:
+        made_of = zip(keys, chunks, strict=True)
+        blocks = [Block(key, partial(compute, chunk)) for key, chunk in made_of]
     parts = map_blocks(store, machine, "attacks", blocks, f"attacking ({adversary.attack.name})")
     spec = f"attacks/{digest([part.spec for part in parts])}"
     made = [part.tensors for part in parts if part.tensors is not None]
@@ -99,10 +105,19 @@ def craft(
 
 
 def _crafted(
-    adversary: Adversary, goal: Goal, images: Visuals, chunk: Tensor, device: torch.device
+    adversary: Adversary,
+    goal: Goal,
+    images: Visuals,
+    chunk: Tensor,
+    *,
+    device: torch.device,
+    machine: Machine,
 ) -> dict[str, Tensor]:
     attack, budget = adversary.attack, adversary.budget
     clean, asked = images[chunk].to(device), chunk.to(device)
+    if device.type == "cuda":  # as the network takes them: no step turns them around
+        lies = layout(device, getattr(torch, machine.precision))
+        clean = clean.contiguous(memory_format=lies)
     aim: Oracle | Ledger | None = None
     if isinstance(attack, BlackBox):
         aim = Oracle(goal, limit=attack.queries, decisions=attack.decisions)
@@ -113,7 +128,7 @@ def _crafted(
     queries = torch.zeros_like(asked) if aim is None else aim.asked(asked)
     if budget.store != "float":
         found = (found * 255).round().byte()
-    return {"pixels": found, "queries": queries}
+    return {"pixels": found.contiguous(), "queries": queries}
 
 
 def perturb_features(store: Store, adversary: Adversary, clean: Visuals) -> Artifact:

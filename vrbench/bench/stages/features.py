@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from vrbench.bench.batches import at_once
 from vrbench.bench.executors import run_jobs
 from vrbench.bench.machine import Machine
 from vrbench.bench.stages.images import CHUNK
@@ -51,7 +52,7 @@ def _features(
 ) -> Tensor:
     found = [
         extractor.see(images[b].to(extractor.device), signal).cpu()
-        for b in torch.arange(start, stop).split(CHUNK)
+        for b in torch.arange(start, stop).split(at_once(extractor.device, images.shape))
     ]
     return torch.cat(found)
 

@@ -27,6 +27,12 @@ def class_index(extractor: Extractor, name: str) -> int:
     return extractor.classes.index(name)
 
 
+def other_classes(logits: Tensor, index: int) -> Tensor:
+    """Return the logits, that of one class minus infinity; nothing is copied to the device."""
+    own = torch.arange(logits.shape[1], device=logits.device) == index
+    return logits.masked_fill(own, -torch.inf)
+
+
 class OfClass(Objective):
     """An aim about the classes of the adversary's extractor.
 
@@ -84,9 +90,7 @@ class TargetClass(OfClass):
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         logits = self.classes(x, items).logits
         own = logits[:, self.target]
-        rest = logits.index_fill(
-            1, torch.tensor([self.target], device=logits.device), -torch.inf
-        ).amax(1)
+        rest = other_classes(logits, self.target).amax(1)
         return Verdict(logits.logsumexp(1) - own, rest - own)
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:
@@ -120,9 +124,7 @@ class Untargeted(OfClass):
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         logits = self.classes(x, items).logits
         own = logits[:, self.source]
-        rest = logits.index_fill(
-            1, torch.tensor([self.source], device=logits.device), -torch.inf
-        ).amax(1)
+        rest = other_classes(logits, self.source).amax(1)
         return Verdict(own - logits.logsumexp(1), own - rest)
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:

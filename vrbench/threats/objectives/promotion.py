@@ -63,14 +63,21 @@ class Promote(Objective):
         self.num_users, self.num_items = train.num_users, train.num_items
         self.k, self.images = k, images
         self._crowd = recommender.crowd(self.num_users)
+        self._asked: tuple[Tensor, list[Tensor]] | None = None  # nobody writes into items asked for
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         bar, _ = self._entry
         shown = self.extractor.see(x, self.signal).float()
-        rounds = distinct_rounds(items)
+        rounds = self._rounds(items)
         found = [self._mean_score(items[rows], shown[rows]) for rows in rounds]
         score = torch.cat(found)[torch.cat(rounds).argsort()]
         return Verdict(-score, bar - score)
+
+    def _rounds(self, items: Tensor) -> list[Tensor]:
+        """As ``distinct_rounds``; a search asks at every step, and a look waits for the device."""
+        if self._asked is None or self._asked[0] is not items:
+            self._asked = items, distinct_rounds(items)
+        return self._asked[1]
 
     def _mean_score(self, items: Tensor, shown: Tensor) -> Tensor:
         """Return the ``(B,)`` mean scores over all users of distinct ``items`` as ``shown``."""

@@ -37,6 +37,11 @@ class Stages(Protocol):
         """What the adversary's network computes in: "float32" or "bfloat16"."""
         ...
 
+    @property
+    def compile_after(self) -> int | None:
+        """Batches of one shape before the adversary's network is compiled for it; None: never."""
+        ...
+
     def prepare(self, part: Part, world: World) -> Part:
         """Return a fitted copy of what is learnt from the catalogue; else the part itself."""
         ...

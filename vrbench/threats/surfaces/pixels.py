@@ -58,10 +58,15 @@ class Pixels(Surface):
         knows, network = knowledge(stages, x, world, case)
         aim = x.objective(**knows)
         x = replace(x, attack=stages.prepare(x.attack, world))
+        soon = stages.compile_after
         exact = x.objective(**knows | {"extractor": swift(network)})
         goal: Goal = exact
-        if stages.precision != "float32":
-            quick = swift(network, dtype=getattr(torch, stages.precision))
+        if stages.precision == "float32":
+            if soon is not None:
+                goal = x.objective(**knows | {"extractor": swift(network, compile_after=soon)})
+        else:
+            dtype = getattr(torch, stages.precision)
+            quick = swift(network, dtype=dtype, compile_after=soon)
             goal = TwoSpeed(x.objective(**knows | {"extractor": quick}), exact)
         made = stages.craft(x, world, case, goal, exact, knows)
         if made.tensors is None:
