@@ -67,8 +67,22 @@ def test_attacks_tell_what_they_need():
     assert told["pgd"]["paper"].startswith("Madry et al., ICLR 2018")
 
 
+def test_a_list_fits_a_terminal(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert COMMANDS["list"](["attack"]) == 0
+    short = capsys.readouterr().out.splitlines()
+    assert max(map(len, short)) <= 80
+    names = [line.split()[0] for line in short[2:] if line and not line.startswith(" ")]
+    assert names == choice_names("attack", conf_dir())
+    monkeypatch.setenv("COLUMNS", "300")
+    assert COMMANDS["list"](["budget"]) == 0
+    wide = capsys.readouterr().out
+    assert max(map(len, wide.splitlines())) <= 100
+    assert re.search(r"^linf_8 .*\beps=8\b", wide, re.MULTILINE)
+
+
 def test_the_command_prints_it(capsys):
-    assert COMMANDS["list"](["threat"]) == 0
+    assert COMMANDS["list"](["threat", "--long"]) == 0
     text = capsys.readouterr().out
     assert "transfer" in text
     assert "surrogate=Standard (SmallCNN)" in text

@@ -1,5 +1,6 @@
 """A command line that introduces itself: ``--help``, ``--version``, completion, exit codes."""
 
+import logging
 import os
 import re
 import subprocess
@@ -131,3 +132,17 @@ def test_the_shell_is_told_commands_and_axes():
     assert not set(COMMANDS) & set(done.stdout.split())
     done = asked("-sc", "query=bash", env={"COMP_LINE": "vrbench leaderboard "})
     assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_note_is_shown_once_a_process_and_a_cell_is_always_heard():
+    from vrbench.cli.terminal import Once
+
+    def record(name, told):
+        return logging.LogRecord(name, logging.INFO, "", 0, told, (), None)
+
+    first, again = Once(), Once()  # logging is set up anew for every cell
+    assert first.filter(record("vrbench.metrics.lpips", "a note of test_usage"))
+    assert not again.filter(record("vrbench.metrics.lpips", "a note of test_usage"))
+    assert again.filter(record("vrbench.metrics.lpips", "another note of test_usage"))
+    for _ in range(2):
+        assert again.filter(record("vrbench", "skipped: no items"))

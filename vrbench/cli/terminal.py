@@ -38,6 +38,24 @@ def forget_empty() -> None:
         del os.environ[name]
 
 
+class Once(logging.Filter):
+    """Lets what a library of ours notes pass once a process, however many cells note it.
+
+    What the cells themselves say (the logger ``vrbench``) always passes.
+    """
+
+    told: set[str] = set()  # noqa: RUF012 (logging is set up anew for every cell)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether this is to be shown."""
+        if not record.name.startswith("vrbench."):
+            return True
+        said = record.getMessage()
+        new = said not in self.told
+        self.told.add(said)
+        return new
+
+
 def print_nothing() -> None:
     """Let what is still to be printed go nowhere, Python's own last words among it."""
     nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -121,6 +121,37 @@ class IncompatibleError(VRBenchError):
 
 
 def nearest(wrong: object, known: Iterable[str]) -> str:
-    """Return ``"; did you mean 'x'?"`` for the nearest of ``known``, or an empty string."""
-    close = difflib.get_close_matches(str(wrong), list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    """Return ``"; did you mean 'x'?"`` for the nearest of ``known``; "" where none is near.
+
+    Near is another case, the beginning of a longer name, or a slip of a key for every three.
+
+    Example:
+        >>> nearest("PGD", ["pgd", "noise"]), nearest("nope", ["noise"])
+        ("; did you mean 'pgd'?", '')
+    """
+    word = str(wrong).lower()
+    lower = {name.lower(): name for name in known}
+    close = [word] if word in lower else difflib.get_close_matches(word, lower, n=3)
+    close += sorted((name for name in lower if len(word) > 2 and name.startswith(word)), key=len)
+    meant = next((n for n in close if n.startswith(word) or _slips(word, n) <= _slack(word)), None)
+    return f"; did you mean {lower[meant]!r}?" if meant else ""
+
+
+def _slack(word: str) -> int:
+    """Return how many slips a word of this length may hold."""
+    return max(1, len(word) // 3)
+
+
+def _slips(one: str, other: str) -> int:
+    """Return the letters that were left out, put in, changed or swapped (Damerau, 1964)."""
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for i, letter in enumerate(one, start=1):
+        line = [i]
+        for j, wanted in enumerate(other, start=1):
+            cost = min(last[j] + 1, line[j - 1] + 1, last[j - 1] + (letter != wanted))
+            if before and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                cost = min(cost, before[j - 2] + 1)
+            line.append(cost)
+        before, last = last, line
+    return last[-1]

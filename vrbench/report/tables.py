@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import textwrap
 import unicodedata
 from collections.abc import Sequence
 from typing import Any
@@ -58,6 +59,18 @@ def text(heads: Sequence[str], lines: Sequence[Sequence[str]], *, words: bool = 
 
     rule = "  ".join("-" * w for w in widths)
     return "\n".join([line(table[0]), rule, *map(line, table[1:])])
+
+
+def in_columns(pairs: Sequence[tuple[str, str]], width: int) -> str:
+    """Return names and what they are, in two columns of at most ``width`` letters together."""
+    told = [(plain(name), plain(what)) for name, what in pairs]
+    left = max((len(name) for name, _ in told), default=0) + 2
+    lines = []
+    for name, what in told:
+        first, *more = textwrap.wrap(what, max(width - left, 20)) or [""]
+        lines.append(f"{name.ljust(left)}{first}".rstrip())
+        lines += [" " * left + line for line in more]
+    return "\n".join(lines)
 
 
 def markdown(heads: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -1,6 +1,7 @@
-"""List every choice of an axis, its class and paper.
+"""List every choice of an axis, and what it is.
 
-Of attacks also what the adversary must know, and what they cost.
+With --long also its class, paper and settings; of attacks what the adversary must know, and what
+they cost.
 """
 
 from __future__ import annotations
@@ -8,7 +9,9 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +22,16 @@ from vrbench.cli.folders import conf_dir
 from vrbench.cli.instantiation import make
 from vrbench.cli.targets import find
 from vrbench.core.errors import ConfigError, VRBenchError, nearest
-from vrbench.report.tables import markdown, text
+from vrbench.report.tables import in_columns, markdown, text
 
 Told = dict[str, str]
+WIDTH, MOST = 80, 100  # letters of a line without a terminal, and on a wide one
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("axis", nargs="?", help="attack, recommender, ...; default: all")
+    parser.add_argument("--long", action="store_true", help="all there is to say, on long lines")
     parser.add_argument("--format", choices=("text", "markdown", "json"), default="text")
 
 
@@ -42,9 +47,24 @@ def main(chosen: argparse.Namespace) -> int:
         lines = [[record[head] for head in heads] for record in records]
         if chosen.format == "markdown":
             sys.stdout.write(f"## {axis}\n\n{markdown(heads, lines)}\n\n")
-        else:
+        elif chosen.long:
             sys.stdout.write(f"{axis}\n\n{text(heads, lines, words=True)}\n\n")
+        else:
+            sys.stdout.write(f"{axis}\n\n{_short(axis, records)}\n\n")
     return 0
+
+
+def _short(axis: str, records: Sequence[Told]) -> str:
+    """Return names and what they are, as wide as the terminal; 80 letters where there is none."""
+    width = min(shutil.get_terminal_size((WIDTH, 24)).columns, MOST)
+    name = "class" if axis == "metrics" else "name"  # a metric stands in several files
+    return in_columns([(record[name], _what(record)) for record in records], width)
+
+
+def _what(record: Told) -> str:
+    """Return what a choice is, with the settings that tell it from others of its class."""
+    settings = record.get("settings")
+    return f"{record['what']} {settings}" if settings else record["what"]
 
 
 def listed(axis: str, conf: Path) -> list[Told]:
