@@ -17,6 +17,7 @@ ATTACKS = ["pgd", "cw", "noise", "fgsm", "jpeg_75", "regression", "square", "vbp
         ("reg", "regression"),
         ("regresion", "regression"),
         ("vbr", "vbpr"),
+        ("noise_level", "noise"),
     ],
 )
 def test_a_slip_or_a_beginning_is_told(wrong, meant):

@@ -123,7 +123,8 @@ class IncompatibleError(VRBenchError):
 def nearest(wrong: object, known: Iterable[str]) -> str:
     """Return ``"; did you mean 'x'?"`` for the nearest of ``known``; "" where none is near.
 
-    Near is another case, the beginning of a longer name, or a slip of a key for every three.
+    Near is another case, a beginning of four letters (of a longer name, of three), or a slip of a
+    key for every three letters.
 
     Example:
         >>> nearest("PGD", ["pgd", "noise"]), nearest("nope", ["noise"])
@@ -133,13 +134,14 @@ def nearest(wrong: object, known: Iterable[str]) -> str:
     lower = {name.lower(): name for name in known}
     close = [word] if word in lower else difflib.get_close_matches(word, lower, n=3)
     close += sorted((name for name in lower if len(word) > 2 and name.startswith(word)), key=len)
-    meant = next((n for n in close if n.startswith(word) or _slips(word, n) <= _slack(word)), None)
+    meant = next((name for name in close if _alike(word, name)), None)
     return f"; did you mean {lower[meant]!r}?" if meant else ""
 
 
-def _slack(word: str) -> int:
-    """Return how many slips a word of this length may hold."""
-    return max(1, len(word) // 3)
+def _alike(word: str, name: str) -> bool:
+    """Return whether one may have been written for the other."""
+    begins = name.startswith(word) or (len(word) >= 4 and name.startswith(word[:4]))
+    return begins or _slips(word, name) <= max(1, len(word) // 3)
 
 
 def _slips(one: str, other: str) -> int:
