@@ -1,63 +1,59 @@
-"""The random start of an attack: streams of Philox beside one generator of PyTorch an item.
+"""The random start of an attack: a counter's numbers, beside one generator of PyTorch an item.
 
-    python scripts/benchmarks/random_start.py [--device cuda]
+    python scripts/benchmarks/random_start.py --device cuda
 
-Prints milliseconds for a batch of pictures of 224 px, medians of turns within one process, and on
-a CPU the share of a forward and backward pass of ResNet-50 that a picture's start costs.
+Milliseconds for a batch of pictures of 224 px, beside one gradient step of the same batch.
 """
 
-import argparse
-import statistics
-import time
+from __future__ import annotations
+
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
+from turns import arguments, in_turns, row
 
+from images import Target, network, pictures
+from vrbench.attacks.goal import gradient
 from vrbench.core.seeds import Streams, stream
-
-Draw = Callable[[Tensor, tuple[int, ...]], Tensor]
-
-
-def earlier(kind: str) -> Draw:
-    """Return how an item drew before: a generator of its own, on the CPU."""
-    draw = torch.rand if kind == "uniform" else torch.randn
-
-    def drawn(items: Tensor, shape: tuple[int, ...]) -> Tensor:
-        made = [stream(0, "attack", item) for item in items.tolist()]
-        return torch.stack([draw(shape, generator=g) for g in made]).to(items.device)
-
-    return drawn
+from vrbench.extractors.inference_copy import swift
 
 
-def present(kind: str) -> Draw:
-    """Return how it draws now."""
-    return lambda items, shape: getattr(Streams(0, "attack"), kind)(items, *shape)
+def earlier(draw: Callable[..., Tensor], items: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return what was drawn by a generator of each item, on the CPU."""
+    made = [stream(0, "attack", item) for item in items.tolist()]
+    return torch.stack([draw(shape, generator=g) for g in made]).to(items.device)
 
 
-def milliseconds(work: Callable[[], object], device: str) -> float:
-    began = time.perf_counter()
-    work()
-    if device == "cuda":
-        torch.cuda.synchronize()
-    return 1000 * (time.perf_counter() - began)
+def present(kind: str, items: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """Return what is drawn now, where it is needed."""
+    found: Tensor = getattr(Streams(0, "attack"), kind)(items, *shape)
+    return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--turns", type=int, default=9)
-    chosen = parser.parse_args()
-    items, shape = torch.arange(chosen.batch, device=chosen.device), (3, 224, 224)
-    for kind in ("uniform", "normal"):
-        ways = {"a generator an item": earlier(kind), "Philox": present(kind)}
-        taken: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(chosen.turns + 1):
-            for name, draw in ways.items():
-                taken[name].append(milliseconds(lambda d=draw: d(items, shape), chosen.device))
-        for name, found in taken.items():
-            print(f"{kind:8} {name:20} {statistics.median(found[1:]):8.2f} ms")
+    chosen = arguments(__doc__ or "")
+    device = chosen.device
+    extractor, size = network(device, chosen.quick)
+    clean, items = pictures(128 if device == "cuda" else 4, size, device)
+    lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
+    shape = tuple(clean.shape[1:])
+    goal = Target(swift(extractor, dtype=torch.bfloat16))
+    ways: dict[str, Any] = {
+        "uniform, Philox": partial(present, "uniform", items, shape),
+        "uniform, a generator an item": partial(earlier, torch.rand, items, shape),
+        "normal, Philox": partial(present, "normal", items, shape),
+        "normal, a generator an item": partial(earlier, torch.randn, items, shape),
+        "one gradient step, bfloat16": partial(gradient, goal, lain, items),
+    }
+    found = in_turns(ways, device, chosen.turns)
+    step = "one gradient step, bfloat16"
+    for name, taken in found.items():
+        ratio = taken / found[step] if step in found else float("nan")
+        what = f"random start, {size} px, batch {len(items)}"
+        row(what, name, 1000 * taken, "ms", ratio=ratio, base="a gradient step")
 
 
 if __name__ == "__main__":

@@ -120,10 +120,17 @@ def run_bare(chosen, user, item, train, test):
     import torch
 
     torch.set_num_threads(chosen.threads)
-    user, item, row, column = (torch.from_numpy(t) for t in (user, item, *train))
+    return timed(chosen, bare_of(chosen, user, item, train, test))
+
+
+def bare_of(chosen, user, item, train, test, device="cpu"):
+    """Return a function that ranks barely."""
+    import torch
+
+    user, item, row, column = (torch.from_numpy(t).to(device) for t in (user, item, *train))
     block = max(1, min(512, 2**25 // chosen.items))
     bounds = torch.arange(0, chosen.users + block, block)
-    at = torch.searchsorted(row, bounds).tolist()
+    at = torch.searchsorted(row.cpu(), bounds).tolist()
 
     def run():
         for n, first in enumerate(bounds[:-1].tolist()):
@@ -133,11 +140,19 @@ def run_bare(chosen, user, item, train, test):
             score.topk(chosen.k, dim=1)
         return {}
 
-    return timed(chosen, run)
+    return run
 
 
 def run_vrbench(chosen, user, item, train, test):
     """Lists, ranks, and every accuracy metric of vrbench."""
+    import torch
+
+    torch.set_num_threads(chosen.threads)
+    return timed(chosen, vrbench_of(chosen, user, item, train, test))
+
+
+def vrbench_of(chosen, user, item, train, test, device="cpu"):
+    """Return a function that ranks as vrbench does, and measures."""
     import torch
 
     from vrbench.data.dataset import Dataset
@@ -151,12 +166,12 @@ def run_vrbench(chosen, user, item, train, test):
     from vrbench.recommenders.collaborative.bpr import BPRMF
     from vrbench.recommenders.ranking import rank
 
-    torch.set_num_threads(chosen.threads)
     model = BPRMF(Sizes(chosen.users, chosen.items, ()), factors=chosen.factors)
     with torch.no_grad():
         model.user.weight.copy_(torch.from_numpy(user))
         model.item.weight.copy_(torch.from_numpy(item))
         model.bias.weight.zero_()
+    model.to(device)
     train, test = (
         Interactions.of(*map(torch.from_numpy, pairs), chosen.users, chosen.items)
         for pairs in (train, test)
@@ -170,19 +185,19 @@ def run_vrbench(chosen, user, item, train, test):
         for kind in vars(module).values()
         if isinstance(kind, type)
         and issubclass(kind, Metric)
-        and kind.__module__ == module.__name__
+        and kind.__module__.startswith(module.__name__)
     }
     metrics = [m(k=chosen.k) if issubclass(m, Cutoff) else m() for m in kinds]
     labels = torch.zeros(chosen.items, dtype=torch.int64)
 
     def run():
         ranked = rank(model, NoImages(chosen.items), data.seen, test, none, chosen.k)
-        view = View(**ranked._asdict(), pixels=none, items=none, labels=labels, source=0, target=0)
+        view = View(**ranked._asdict(), items=none, labels=labels, source=0, target=0)
         values = {m.name: m.measure(view, data) for m in metrics}
         wanted = {"nDCG": "nDCG", "recall": "Recall", "precision": "Precision"}
         return {key: float(values[name].nanmean()) for key, name in wanted.items()}
 
-    return timed(chosen, run)
+    return run
 
 
 def run_implicit(chosen, user, item, train, test):

@@ -5,7 +5,7 @@ import torch
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders import ranking
+from vrbench.recommenders import counting, ranking
 from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.ranking import rank
 
@@ -109,6 +109,7 @@ def test_bounds_on_memory_change_nothing(kind, monkeypatch):
     whole = rank(Given(scores), visuals, seen, test, targets, 6)
     monkeypatch.setattr(ranking, "MOST", 3 * ITEMS)
     monkeypatch.setattr(ranking, "COMPARED", 2 * ITEMS)
+    monkeypatch.setattr(counting, "CACHED", 2 * ITEMS)
     for part, other in zip(
         whole, rank(Given(scores), visuals, seen, test, targets, 6), strict=True
     ):

@@ -13,8 +13,10 @@ from vrbench.core.seeds import stream
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Recommender
+from vrbench.recommenders.counting import counts
 
 MOST = 2**25  # scores held at once (128 MiB); bounds the memory
+ON_GPU = 8  # times as many users and scores at once: small blocks leave it waiting
 COMPARED = 2**20  # scores compared at once: what stays in a cache; changes nothing
 FEW = 16  # targets whose ranks are counted one by one; of more, all at once; changes nothing
 SEEN = float("-inf")
@@ -75,7 +77,7 @@ def rank(
     place[shuffled] = torch.arange(num_items)
     place, shuffled = place.int().to(device), shuffled.to(device)
     targets = targets.to(device)
-    block = _together(block, num_items)
+    block = _together(block, num_items, device)
     asked = torch.arange(seen.num_users) if users is None else torch.tensor(users)
     space = torch.empty(min(block, len(asked)), num_items, device=device)
     parts: list[tuple[Tensor, ...]] = []
@@ -132,9 +134,10 @@ def joined(parts: Sequence[Ranked]) -> Ranked:
     return Ranked(**{name: torch.cat([getattr(p, name) for p in parts]) for name in there})
 
 
-def _together(block: int, num_items: int) -> int:
-    """Return how many users are scored at once."""
-    return max(1, min(block, MOST // max(1, num_items)))
+def _together(block: int, num_items: int, device: torch.device | None = None) -> int:
+    """Return how many users are scored at once: ``ON_GPU`` times as many on a GPU."""
+    times = ON_GPU if device is not None and device.type == "cuda" else 1
+    return max(1, min(times * block, times * MOST // max(1, num_items)))
 
 
 def _among(
@@ -189,40 +192,13 @@ def _sorted(score: Tensor) -> Tensor:
 def _ranks_of_pairs(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:
     """Return the ``(P,)`` ranks, from 1, of ``item[p]`` among all ``score[row[p]]``.
 
-    ``row`` ascends. The first items of all rows are counted for the whole block at once, without
-    a copy of the scores, then the second ones, as long as most rows have one; the rest pair by
-    pair.
+    ``row`` ascends.
     """
-    own = score[row, item]
-    more, as_much = torch.empty_like(row), torch.empty_like(row)
-    count = torch.bincount(row, minlength=len(score))
-    nth = torch.arange(len(row), device=row.device) - (count.cumsum(0) - count)[row]
-    common = int(count.median()) if len(row) else 0
-    for n in range(common):
-        mine = nth == n
-        padded = score.new_full((len(score),), torch.inf)
-        padded[row[mine]] = own[mine]
-        above, level = _counts(score, padded)
-        more[mine], as_much[mine] = above[row[mine]], level[row[mine]]
-    width = max(1, COMPARED // score.shape[1])
-    for rest in (nth >= common).nonzero().squeeze(1).split(width):
-        more[rest], as_much[rest] = _counts(score[row[rest]], own[rest])
+    more, as_much = counts(score, row, score[row, item])
     tied = (as_much > more + 1).nonzero().squeeze(1)
     if len(tied):
         more[tied] += _tied_ahead(score, place, row[tied], item[tied])
     return more + 1
-
-
-def _counts(score: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ``(B,)``: how many of a row's scores exceed its ``own``; and how many reach it."""
-    width = max(1, COMPARED // score.shape[1])
-    out = score.new_empty(min(width, len(score)), score.shape[1])
-    more, as_much = [], []
-    for some, limit in zip(score.split(width), own[:, None].split(width), strict=True):
-        # Counted as numbers in place: summing bools takes several times longer.
-        more.append(torch.gt(some, limit, out=out[: len(some)]).sum(1))
-        as_much.append(torch.ge(some, limit, out=out[: len(some)]).sum(1))
-    return torch.cat(more).long(), torch.cat(as_much).long()
 
 
 def _tied_ahead(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:

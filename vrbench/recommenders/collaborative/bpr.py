@@ -58,7 +58,7 @@ class BPRMF(PairwiseRecommender):
 
     def score(self, users: Tensor, encoded: tuple[Tensor, Tensor]) -> Tensor:
         item_IK, bias_I1 = encoded
-        return self.user(users) @ item_IK.T + bias_I1.T
+        return (self.user(users) @ item_IK.T).add_(bias_I1.T)
 
     def crowd(self, num_users: int) -> Callable[[tuple[Tensor, Tensor]], Tensor]:
         user = mean_row(self.user)

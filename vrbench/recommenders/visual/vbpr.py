@@ -88,7 +88,7 @@ class VBPR(ScaledFeatures):
         latent = self.user(users) @ item_IK.T
         if bias_I1 is None:
             return latent
-        return latent + self.taste(users) @ look_IV.T + bias_I1.T
+        return latent.add_(self.taste(users) @ look_IV.T).add_(bias_I1.T)
 
     def crowd(self, num_users: int) -> Callable[[tuple[Tensor, Tensor, Tensor | None]], Tensor]:
         user = mean_row(self.user)

@@ -1,0 +1,63 @@
+"""C&W beside foolbox: pictures per second, success and mean L2 of the successes.
+
+    python scripts/benchmarks/boundary.py --device cuda [--quick]
+
+Nine values of c and 1,000 steps each; with ``--quick`` three and 60. foolbox takes every step for
+every picture; so does ours with ``progress=0``, its own row, beside the defaults that leave.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from turns import arguments, in_turns, peer, rated, row
+
+from images import TARGET, Logits, Target, network, pictures
+from vrbench.attacks.budget import L2
+from vrbench.attacks.goal import TwoSpeed
+from vrbench.attacks.minimum_norm.cw import CW
+from vrbench.core.seeds import Streams
+from vrbench.extractors.inference_copy import swift
+
+
+def main() -> None:
+    chosen = arguments(__doc__ or "")
+    device = chosen.device
+    extractor, size = network(device, chosen.quick)
+    clean, items = pictures(32 if device == "cuda" else 4, size, device)
+    search, steps = (3, 60) if chosen.quick else (9, 1000)
+    lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
+    goal = Target(swift(extractor))
+    both = TwoSpeed(Target(swift(extractor, dtype=torch.bfloat16)), goal)
+    free, made = L2(eps=float("inf"), store="float"), {}
+    attack = CW(search_steps=search, steps=steps)
+
+    def keep(name: str, call: Any) -> None:
+        made[name] = call()
+
+    calls: dict[str, Any] = {
+        "vrbench float32": lambda: attack(clean, items, goal, free, Streams(0)),
+        "vrbench bfloat16": lambda: attack(lain, items, both, free, Streams(0)),
+    }
+    library = peer("foolbox")
+    if library is not None:
+        model = library.PyTorchModel(Logits(extractor).eval(), bounds=(0, 1), device=clean.device)
+        wanted = library.criteria.TargetedMisclassification(torch.full_like(items, TARGET))
+        theirs = library.attacks.L2CarliniWagnerAttack(binary_search_steps=search, steps=steps)
+        calls["foolbox"] = lambda: theirs(model, clean, wanted, epsilons=None)[1]
+    ways = {name: partial(keep, name, call) for name, call in calls.items()}
+    found = in_turns(ways, device, 1 if chosen.quick else chosen.turns)
+    what = f"C&W {search} x {steps:,}, {size} px"
+    rated(what, len(clean), "pictures/s", found, "foolbox")
+    for name in found:
+        with torch.no_grad():
+            won = Target(extractor).judge(made[name].contiguous(), items).margin < 0
+        away = (made[name] - clean).flatten(1).norm(dim=1)[won]
+        row(f"{what}: success", name, 100 * won.float().mean().item(), "%")
+        row(f"{what}: mean L2", name, away.mean().item(), "of [0, 1]")
+
+
+if __name__ == "__main__":
+    main()

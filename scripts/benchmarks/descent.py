@@ -1,0 +1,87 @@
+"""PGD-10, targeted: pictures per second of vrbench, torchattacks and a bare loop.
+
+    python scripts/benchmarks/descent.py --device cuda [--quick]
+
+ResNet-50 at 224 px in batches of 128 on a GPU. The bare loop is our folded copy of the network and
+ten signed steps, no random start, no check, no rounding at the end.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from turns import arguments, ceiling, in_turns, peer, rated, row
+
+from images import TARGET, Logits, Target, gradient_flops, network, pictures
+from vrbench.attacks.budget import Linf
+from vrbench.attacks.gradient.pgd import PGD
+from vrbench.core.seeds import Streams
+from vrbench.extractors.inference_copy import swift
+
+EPS, STEPS = 8, 10
+BF16 = torch.bfloat16
+
+
+def bare(copy: Any, clean: Tensor) -> Tensor:
+    """Return the pictures after ten signed steps, and nothing else."""
+    reach, x = EPS / 255, clean
+    goal = torch.full((len(clean),), TARGET, device=clean.device)
+    for _ in range(STEPS):
+        x = x.detach().requires_grad_()
+        (slope,) = torch.autograd.grad(F.cross_entropy(copy(x).logits, goal), x)
+        x = (x - reach / 4 * slope.sign()).clamp(clean - reach, clean + reach).clamp(0, 1)
+    return x.detach()
+
+
+def attacked(copy: Any, clean: Tensor, items: Tensor) -> Tensor:
+    """Return what PGD of vrbench makes of them."""
+    return PGD(steps=STEPS)(clean, items, Target(copy), Linf(eps=EPS), Streams(0))
+
+
+def autocast(call: Any, device: str) -> Any:
+    """Return what a call returns under bfloat16 autocast."""
+    with torch.autocast(device, BF16):
+        return call()
+
+
+def main() -> None:
+    chosen = arguments(__doc__ or "")
+    device = chosen.device
+    extractor, size = network(device, chosen.quick)
+    clean, items = pictures(128 if device == "cuda" else 4, size, device)
+    lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
+    exact, quick = swift(extractor), swift(extractor, dtype=BF16)
+    ways: dict[str, Any] = {}
+    library = peer("torchattacks")
+    if library is not None:
+        theirs = library.PGD(Logits(extractor), eps=EPS / 255, alpha=EPS / 1020, steps=STEPS)
+        theirs.set_mode_targeted_by_label(quiet=True)
+        call = partial(theirs, clean, torch.full_like(items, TARGET))
+        ways["torchattacks float32"] = call
+        ways["torchattacks bfloat16 autocast"] = partial(autocast, call, device)
+    ways["vrbench float32"] = partial(attacked, exact, clean, items)
+    ways["vrbench bfloat16"] = partial(attacked, quick, lain, items)
+    ways["bare loop bfloat16"] = partial(bare, quick, lain)
+    if device == "cuda":
+        made = swift(extractor, dtype=BF16, compile_after=0)
+        ways["vrbench bfloat16 compiled"] = partial(attacked, made, lain, items)
+        ways["bare loop bfloat16 compiled"] = partial(bare, made, lain)
+    found = in_turns(ways, device, chosen.turns)
+    what = f"PGD-10, {size} px, batch {len(clean)}"
+    rated(what, len(clean), "pictures/s", found, "torchattacks bfloat16 autocast")
+    work = gradient_flops(extractor, size, device) * STEPS * len(clean)
+    for dtype, name in ((torch.float32, "float32"), (BF16, "bfloat16")):
+        most = ceiling(device, dtype)
+        row("product of matrices", name, most / 1e12, "TFLOP/s")
+        for who, taken in found.items():
+            if name in who:
+                rate = work / taken
+                row(f"{what}: work", who, rate / 1e12, "TFLOP/s", share=rate / most)
+
+
+if __name__ == "__main__":
+    main()
