@@ -108,7 +108,8 @@ class Table(Visuals):
         return found.float().div_(255) if found.dtype == torch.uint8 else found.float()
 
     def difference(self, items: Tensor, others: Tensor) -> Tensor:
-        if self.rows.dtype != torch.float32 or self.rows.ndim != 2 or not self.resident:
+        plain = self.rows.dtype == torch.float32 and self.rows.ndim == 2 and self.resident
+        if not plain or self.rows.is_cuda:  # where signs would have to be brought over
             return super().difference(items, others)
         # One weighted gather, a quarter of the time of two gathers and a subtraction.
         pairs = torch.stack([items, others], 1)

@@ -98,10 +98,11 @@ class Interactions:
         return torch.bincount(self.items, minlength=self.num_items)
 
     def contains(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return, for pairs of any one shape, whether each is an interaction (CPU)."""
-        if "keys" not in self._cache:
-            self._cache["keys"] = self.users * self.num_items + self.items
-        keys = self._cache["keys"]
+        """Return, for pairs of any one shape, whether each is an interaction, where they are."""
+        name = f"keys {users.device}"
+        if name not in self._cache:
+            self._cache[name] = (self.users * self.num_items + self.items).to(users.device)
+        keys = self._cache[name]
         wanted = users.long() * self.num_items + items
         if not len(keys):
             return torch.zeros_like(wanted, dtype=torch.bool)

@@ -35,6 +35,7 @@ class BPRMF(PairwiseRecommender):
         True
     """
 
+    captures = True
     paper = "Rendle et al., UAI 2009"
     signal = None
 

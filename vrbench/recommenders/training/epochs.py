@@ -19,8 +19,11 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.room import require_room_to_learn
+from vrbench.recommenders.training.captured import Captured
+from vrbench.recommenders.training.row_adam import RowAdam
 
 Optimisers = list[torch.optim.Optimizer]
+READ_WHOLE = 2**27  # entries of tables that a GPU reads at every step: half a GiB
 VALID_K = 20  # validation is nDCG@20 over the full catalogue
 
 
@@ -67,6 +70,7 @@ class EpochRecommender(Recommender):
         self.epochs, self.batch_size, self.lr = epochs, batch_size, lr
         self.patience, self.eval_every = patience, eval_every
 
+    captures: bool = False  # whether a step does nothing but through tensors; each class says so
     selects: ClassVar[bool] = True  # keep the epoch that validation likes best, and stop after it
     watch: Callable[[int, float], None] | None = None  # told every epoch evaluated, and its nDCG
 
@@ -128,6 +132,7 @@ class EpochRecommender(Recommender):
         history: History,
     ) -> None:
         optimisers = self._optimisers()
+        vars(self)["_stepping"] = Steps(self, optimisers, visuals)
         best, best_state, bad = -1.0, None, 0
         good = {n: p.detach().clone() for n, p in self.named_parameters() if p.requires_grad}
         for epoch in progress(range(1, epochs + 1), f"training {self.name}"):
@@ -148,6 +153,7 @@ class EpochRecommender(Recommender):
             entry["seconds"] = time.perf_counter() - began
             if bad >= self.patience:
                 break
+        del vars(self)["_stepping"]
         if best_state is None:
             history.best_epoch = len(history.epochs)
         else:
@@ -182,34 +188,38 @@ class EpochRecommender(Recommender):
         )
 
     def _optimisers(self) -> Optimisers:
-        rows = [m.weight for m in self.modules() if isinstance(m, nn.Embedding) and m.sparse]
-        known = {id(p) for p in rows}
+        tables = [m for m in self.modules() if isinstance(m, nn.Embedding) and _by_row(m)]
+        known = {id(table.weight) for table in tables}
         dense = [p for p in self.parameters() if id(p) not in known and p.requires_grad]
+        ahead = self.device.type == "cuda"  # it is to run ahead of Python, and wait for nothing
         made: Optimisers = []
-        if rows:
+        whole = ahead and sum(t.weight.numel() for t in tables) <= READ_WHOLE
+        for table in tables:
+            table.sparse, vars(table)["by_row"] = not whole, True
+        rows = [parameter for table in tables for parameter in table.parameters()]
+        if rows and whole:
+            made.append(RowAdam(rows, lr=self.lr))
+        elif rows:
             made.append(torch.optim.SparseAdam(rows, lr=self.lr))
-        if dense:
+        if dense and ahead:
+            made.append(torch.optim.Adam(dense, lr=self.dense_lr(), fused=True, capturable=True))
+        elif dense:
             made.append(torch.optim.Adam(dense, lr=self.dense_lr(), foreach=True))
         return made
 
     def _epoch(
         self, train: Interactions, visuals: Visuals, optimisers: Optimisers, rng: torch.Generator
     ) -> float:
-        total, count = torch.zeros((), device=self.device), 0
+        count = 0
         self.train()
+        steps: Steps = vars(self)["_stepping"]
+        steps.total.zero_()
         for batch in self.batches(train, rng):
-            loss = self.batch_loss(batch, visuals)
-            for optimiser in optimisers:
-                optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            for optimiser in optimisers:
-                optimiser.step()
-            self.stepped(batch)
-            total += loss.detach() * len(batch[0])
+            steps.take(batch)
             count += len(batch[0])
         if not count:
             raise DataError("no user has any item: there is nothing to learn")
-        return total.item() / count
+        return steps.total.item() / count
 
     def _validate(self, train: Interactions, valid: Interactions, visuals: Visuals) -> float:
         """Return the mean nDCG@20 of the users of ``valid``, train items masked."""
@@ -222,6 +232,37 @@ class EpochRecommender(Recommender):
         summed = torch.zeros(valid.num_users, dtype=torch.float64)
         summed.index_add_(0, valid.users, gain)
         return float((summed / ideal)[valid.counts > 0].mean())
+
+
+class Steps:
+    """Takes the steps of a phase, as one CUDA graph where the model allows it.
+
+    Attributes:
+        total: the sum of the losses of all rows since it was set to zero.
+    """
+
+    def __init__(self, model: EpochRecommender, optimisers: Optimisers, visuals: Visuals) -> None:
+        self.model, self.optimisers, self.visuals = model, optimisers, visuals
+        self.total = torch.zeros((), device=model.device)
+        self.take: Callable[[tuple[Tensor, ...]], None] = self._take
+        own = "captures" in vars(type(model))  # what a subclass does is not known
+        if model.device.type == "cuda" and own and model.captures:
+            self.take = Captured(self._take, model.batch_size, model.name)
+
+    def _take(self, batch: tuple[Tensor, ...]) -> None:
+        loss = self.model.batch_loss(batch, self.visuals)
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.model.stepped(batch)
+        self.total += loss.detach() * len(batch[0])
+
+
+def _by_row(table: nn.Embedding) -> bool:
+    """Whether its rows are stepped only where a batch touches them; a GPU's are so, and dense."""
+    return table.sparse or getattr(table, "by_row", False)
 
 
 def normal(like: Tensor, scale: float, rng: torch.Generator) -> Tensor:

@@ -42,20 +42,25 @@ def negatives(train: Interactions, users: Tensor, rng: torch.Generator) -> Tenso
     negatives only, they would be taught to be last, and a cold item could not be found by its
     picture. No user may own every other item.
     """
-    warm = torch.nonzero(train.popularity).squeeze(1)
-    items = warm[torch.randint(len(warm), users.shape, generator=rng)]
+    there = users.device  # bits are the CPU's, and what is made of them is so where users are
+    warm = torch.nonzero(train.popularity).squeeze(1).to(there)
+
+    def drawn(count: int) -> Tensor:
+        return warm[torch.randint(len(warm), (count,), generator=rng).to(there)]
+
+    items = drawn(len(users))
     bad = torch.nonzero(train.contains(users, items)).squeeze(1)
     for _ in range(ROUNDS):
         if not len(bad):
             return items
-        items[bad] = warm[torch.randint(len(warm), bad.shape, generator=rng)]
+        items[bad] = drawn(len(bad))
         bad = bad[train.contains(users[bad], items[bad])]
     for user in users[bad].unique().tolist():
         free = torch.zeros(train.num_items, dtype=torch.bool)
-        free[warm] = True
+        free[warm.cpu()] = True
         free[train.items[train.indptr[user] : train.indptr[user + 1]]] = False
         choice = torch.nonzero(free).squeeze(1)
         assert len(choice), f"user {user} owns every item"
         rows = bad[users[bad] == user]
-        items[rows] = choice[torch.randint(len(choice), rows.shape, generator=rng)]
+        items[rows] = choice[torch.randint(len(choice), rows.shape, generator=rng)].to(there)
     return items

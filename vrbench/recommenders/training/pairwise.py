@@ -115,9 +115,8 @@ class PairwiseRecommender(EpochRecommender):
         order = learnable(train, rng)
         if self.drops_last and len(order) >= self.batch_size:
             order = order[: len(order) // self.batch_size * self.batch_size]
-        users, liked = train.users[order], train.items[order]
-        other = negatives(train, users, rng)
-        triples = torch.stack([users, liked, other]).to(self.device)
+        users, liked = (part[order].to(self.device) for part in (train.users, train.items))
+        triples = torch.stack([users, liked, negatives(train, users, rng)])
         yield from zip(*(t.split(self.batch_size) for t in triples), strict=True)
 
 

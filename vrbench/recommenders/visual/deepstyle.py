@@ -38,6 +38,7 @@ class DeepStyle(Bilinear):
         True
     """
 
+    captures = True
     paper = "Liu, Wu and Wang, SIGIR 2017"
     reads_categories = True
 

@@ -39,6 +39,7 @@ class FM(Bilinear):
         True
     """
 
+    captures = True
     paper = "Kula, CBRecSys 2015; Rendle, ICDM 2010"
 
     def __init__(

@@ -44,6 +44,7 @@ class VBPR(ScaledFeatures):
         True
     """
 
+    captures = True
     paper = "He and McAuley, AAAI 2016"
     signal = Signal.VECTOR
 
