@@ -57,6 +57,7 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
     from vrbench.threats.objectives.base import Objective
     from vrbench.threats.scenario.base import Scenario
     from vrbench.threats.threat import Threat
+    from vrbench.trackers.base import Tracker
 
     return {
         "dataset": (Dataset,),
@@ -74,4 +75,5 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
         "generator": (LSGAN,),
         "split": (Split, Strategy),
         "filter": (Filter,),
+        "track": (Tracker,),
     }

@@ -77,15 +77,18 @@ def _bench(cfg: DictConfig, folder: Path) -> None:
 def _measure(cfg: DictConfig, entry: dict[str, Any], store: Store, folder: Path) -> None:
     """Make the parts of a cell and run it; its record grows, also where something goes wrong."""
     from dataclasses import asdict
+    from functools import partial
 
     from vrbench.bench.run import run
     from vrbench.cli.cell_files import leave_files
+    from vrbench.cli.cell_tracking import tell, tracked
     from vrbench.cli.cell_words import plan, title
     from vrbench.cli.checks import check
     from vrbench.cli.instantiation import make
     from vrbench.report.tables import result_table
 
     check(cfg)
+    tracker = make(cfg.track)
     asked = make(cfg.machine)
     entry["machine"] = asdict(asked)  # which of several cards it was stands with the stages
     machine = asked.of_job(_number())
@@ -94,7 +97,8 @@ def _measure(cfg: DictConfig, entry: dict[str, Any], store: Store, folder: Path)
     cell_record.add_parts(entry, cfg, parts)
     metrics = _metrics(cfg)
     cell_record.add_metrics(entry, metrics)
-    result = run(
+    call = partial(
+        run,
         **parts,
         metrics=metrics,
         store=store,
@@ -104,17 +108,20 @@ def _measure(cfg: DictConfig, entry: dict[str, Any], store: Store, folder: Path)
         control=cfg.control,
     )
     if cfg.dry_run:
-        for told_of_stage in plan(store.log, complete=result is not None):
+        complete = call() is not None
+        for told_of_stage in plan(store.log, complete=complete):
             log.info(told_of_stage)
         return
-    assert result is not None
-    written = leave_files(cfg.save, result, parts["dataset"], folder)
-    told = cell_record.of_result(result, parts)
+    with tracked(tracker, entry, folder):
+        result = call()
+        assert result is not None
+        written = leave_files(cfg.save, result, parts["dataset"], folder)
+        entry |= cell_record.of_result(result, parts)
+        tell(tracker, entry, store, folder)
     names = {part: of_part["name"] for part, of_part in entry["parts"].items()}
-    log.info("\n%s\n", result_table(told, title(names, parts, told["case"], cfg.seed)))
+    log.info("\n%s\n", result_table(entry, title(names, parts, entry["case"], cfg.seed)))
     for what, where in written:
         log.info("%s: %s", what, where)
-    entry |= told
 
 
 def _number() -> int:

@@ -7,18 +7,24 @@ import logging
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from vrbench.cli.pace import progress
+from vrbench.cli.preflight import count
 from vrbench.core.errors import ConfigError, StorageError
 
 log = logging.getLogger("vrbench")
+SWEEP = "sweep.json"  # how many cells, and when it began: read by every process of it
 ROWS, PLAN = "rows.json", "dry_run.json"  # what a run leaves; a dry one touches no rows
 LOCK = ".lock"
 ROOM = 1 << 18  # bytes that a folder must have room for
@@ -98,7 +104,24 @@ class Report(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Stop, before anything is computed, if the sweep's folder cannot be written to."""
-        check_writable(Path(config.hydra.sweep.dir))
+        folder = Path(config.hydra.sweep.dir)
+        check_writable(folder)
+        cells = count(config.hydra.overrides.task, config.hydra.sweeper.get("params") or {})
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / SWEEP).write_text(json.dumps({"cells": cells, "began": time.time()}))
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Say how many cells of a sweep are done, and the time that is left."""
+        folder = Path(config.hydra.sweep.dir)
+        if config.hydra.mode is not RunMode.MULTIRUN or not (folder / SWEEP).is_file():
+            return
+        sweep = json.loads((folder / SWEEP).read_text())
+        there = [path for name in (ROWS, PLAN) for path in folder.rglob(name)]
+        done = sum(path.stat().st_mtime >= sweep["began"] for path in there)
+        if 0 < done <= sweep["cells"] and sweep["cells"] > 1:
+            spent = time.time() - sweep["began"]
+            left = spent / done * (sweep["cells"] - done)
+            log.info("%s", progress(done, sweep["cells"], left))
 
     def on_run_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Note whether the run ended with an error."""

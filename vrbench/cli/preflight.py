@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import compose, initialize_config_dir
 from hydra._internal.utils import get_args_parser
@@ -58,10 +59,15 @@ def cells(arguments: list[str], conf: Path) -> int:
     with initialize_config_dir(str(conf), version_base="1.3", job_name="vrbench"):
         first = each_choice(arguments)[0]
         swept = compose("run", overrides=first, return_hydra_config=True).hydra.sweeper.params
-    of = {str(key): f"{key}={value}" for key, value in (swept or {}).items()}
+    return count(arguments, swept or {})
+
+
+def count(arguments: Iterable[str], swept: Mapping[Any, Any]) -> int:
+    """Return how many runs overrides and an experiment's own sweep come to."""
+    of = {str(key): f"{key}={value}" for key, value in swept.items()}
     of |= {argument.partition("=")[0]: argument for argument in arguments}
-    count = 1
+    runs = 1
     for override in OverridesParser.create().parse_overrides(list(of.values())):
         if override.is_choice_sweep() or override.is_range_sweep():
-            count *= sum(1 for _ in override.sweep_string_iterator())
-    return count
+            runs *= sum(1 for _ in override.sweep_string_iterator())
+    return runs

@@ -48,6 +48,7 @@ more:
 
 WITHOUT_CLASSES = {
     "machine": "Device and precision; what spreads a sweep",
+    "track": "Who keeps the curves and pictures of runs",
     "preset": "A paper's settings, all at once",
     "experiment": "A whole grid",
 }

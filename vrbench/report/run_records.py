@@ -19,7 +19,8 @@ Entry = dict[str, Any]
 SCHEMA = 1
 AXES = ("dataset", "threat", "objective", "extractor", "recommender", "attack", "budget")
 NOT_KEPT = ("stages", "seconds", "folder", "items", "sweep", "began")
-OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=")  # overrides that move no number
+# overrides that move no number
+OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=", "track=", "track.")
 
 
 def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:

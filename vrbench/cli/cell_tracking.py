@@ -1,0 +1,91 @@
+"""What a tracker is told of a cell: its configuration, curves, numbers and pictures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from vrbench.bench.store import Store
+from vrbench.report.names import label
+from vrbench.report.run_records import may_show
+from vrbench.trackers.base import Plain, Tracker
+
+CURVES = {"extractors": "curve", "models": "epochs"}  # where a stage's notes hold one
+SIDES = {"before": "clean", "after": "attacked", "control": "retrained"}
+
+
+@contextmanager
+def tracked(tracker: Tracker, entry: Mapping[str, Any], folder: Path) -> Iterator[None]:
+    """Begin a run of the tracker, and end it, whatever comes of the cell.
+
+    Args:
+        tracker: that is told.
+        entry: the cell's record, with its parts.
+        folder: of the run.
+    """
+    tracker.begin(_name(entry), _settings(entry), folder)
+    failed: str | None = None
+    try:
+        yield
+    except BaseException as error:
+        failed = str(error) or type(error).__name__
+        raise
+    finally:
+        tracker.end(failed)
+
+
+def tell(tracker: Tracker, entry: Mapping[str, Any], store: Store, folder: Path) -> None:
+    """Tell what came of a cell.
+
+    Args:
+        tracker: that was begun.
+        entry: the cell's record, with its rows.
+        store: whose log says what the cell is made of; curves are told from there, so that a
+            network that was taught by an earlier run has its curve, too.
+        folder: of the run, with its picture. Pictures of data sets that may not be passed on stay
+            where they are.
+    """
+    for name, points in _curves(store):
+        for step, point in enumerate(points, start=1):
+            for what, value in point.items():
+                tracker.number(f"{name}/{what}", value, step)
+    for row in entry["rows"]:
+        for side, word in SIDES.items():
+            if row[side] is not None and math.isfinite(row[side]):
+                tracker.number(f"{word}/{row['metric']}", row[side], 0)
+    sheet = folder / "picture.png"
+    if sheet.is_file() and may_show(dict(entry)):
+        with Image.open(sheet, formats=("PNG",)) as image:
+            tracker.picture("clean, attacked, difference", np.asarray(image.convert("RGB")))
+
+
+def _curves(store: Store) -> Iterator[tuple[str, list[dict[str, float]]]]:
+    """Yield the curve of everything that was trained: its name, an entry per epoch."""
+    seen: dict[str, int] = {}
+    for address in dict.fromkeys(step["address"] for step in store.log):
+        stage = address.partition("/")[0]
+        if stage in CURVES and (points := store.notes_at(address).get(CURVES[stage])):
+            seen[stage] = seen.get(stage, 0) + 1
+            number = f" {seen[stage]}" if seen[stage] > 1 else ""
+            yield f"{stage.removesuffix('s')}{number}", points
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    """Return what people call a cell."""
+    parts = ("dataset", "extractor", "recommender", "attack", "budget")
+    return " ".join([*(label(entry["parts"][part]) for part in parts), f"seed {entry['seed']}"])
+
+
+def _settings(entry: Mapping[str, Any]) -> dict[str, Plain]:
+    """Return every setting by dotted name, and the overrides that were typed."""
+    told: dict[str, Plain] = {"seed": entry["seed"], "extractor_seed": entry["extractor_seed"]}
+    for part, made in entry["parts"].items():
+        told[part] = made["name"]
+        told |= {f"{part}.{key}": value for key, value in made.get("settings", {}).items()}
+    return told | {"overrides": " ".join(entry["overrides"])}

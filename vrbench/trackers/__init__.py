@@ -1,0 +1,1 @@
+"""Where the numbers, curves and pictures of a run are sent, besides its own folder."""
