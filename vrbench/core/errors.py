@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+
+ENDLESS = re.compile(r"\S{400,}")  # no path that a system takes for short is one
 
 
 class VRBenchError(Exception):
@@ -18,6 +21,10 @@ class VRBenchError(Exception):
         ...
         attack: no choice 'pdg'; did you mean 'pgd'
     """
+
+    def __init__(self, *told: object) -> None:
+        """Keep what is told, without the middle of a word that fills a screen."""
+        super().__init__(*(ENDLESS.sub(_ends, t) if isinstance(t, str) else t for t in told))
 
 
 class ConfigError(VRBenchError, ValueError):
@@ -157,3 +164,7 @@ def _slips(one: str, other: str) -> int:
             line.append(cost)
         before, last = last, line
     return last[-1]
+
+
+def _ends(word: re.Match[str]) -> str:
+    return f"{word[0][:60]}...{word[0][-20:]}"

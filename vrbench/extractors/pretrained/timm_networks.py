@@ -34,7 +34,7 @@ class Timm(Library):
         plain = self.arch.partition(".")[0]
         if not timm.is_model(plain):
             known = timm.list_models()
-            raise ConfigError(f"timm has no network {plain!r:.80}{nearest(plain, known)}")
+            raise ConfigError(f"timm has no network {plain!r}{nearest(plain, known)}")
         fixed: dict[str, Any] = {} if self.size is None else {"img_size": self.size}
         try:
             network: Any = timm.create_model(self.arch, pretrained=False, **fixed)

@@ -48,7 +48,7 @@ class Torchvision(Library):
         known = models.list_models(module=models)
         if self.arch not in known:
             raise ConfigError(
-                f"torchvision has no classifier {self.arch!r:.80}{nearest(self.arch, known)}"
+                f"torchvision has no classifier {self.arch!r}{nearest(self.arch, known)}"
             )
         settings = {"aux_logits": False} if self.arch in AUXILIARY else {}
         network = models.get_model(self.arch, weights=None, **settings)
