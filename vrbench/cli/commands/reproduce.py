@@ -13,6 +13,7 @@ from pathlib import Path
 from vrbench.cli import output
 from vrbench.cli.folders import conf_dir, files_of
 from vrbench.cli.overrides import merged
+from vrbench.cli.pairs import with_pairs
 from vrbench.cli.preflight import cells, preflight
 from vrbench.cli.sweeps import launch
 from vrbench.core.errors import DataError, MissingDataError
@@ -94,7 +95,7 @@ def reproduced(
     paper = read_paper(name, files_of("reproduce", conf))
     chosen = paper.choice(data)
     plan = {
-        which: [merged(sweep, overrides) for sweep in paper.runs[which][chosen]]
+        which: [_each_pair(merged(sweep, overrides), conf) for sweep in paper.runs[which][chosen]]
         for which in paper.presets(preset, chosen)
     }
     for sweeps in plan.values():
@@ -122,7 +123,7 @@ def reproduced(
         table += [[which, *line] for line in lines]
         left = f"{len(entries)} of {sum(wanted)} cells"
         if overrides:
-            planned = sum(cells(list(sweep), conf) for sweep in asked)
+            planned = sum(cells(_each_pair(sweep, conf), conf) for sweep in asked)
             left += f", {planned} without the overrides"
         changed = [o for o in overrides if any(o not in sweep for sweep in asked)]
         told += ["", f"{_mark(format)}{which} ({left})", ""]
@@ -130,6 +131,11 @@ def reproduced(
         failures += _failures(entries, 0 if read else sum(wanted), which)
     text = comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
     return text, failures
+
+
+def _each_pair(sweep: Sequence[str], conf: Path) -> list[str]:
+    """Return a sweep with the pairs of categories that its scenario visits as settings."""
+    return with_pairs(["-m", *sweep], conf)[1:]
 
 
 def _theirs(paper: Paper, conf: Path) -> list[Cell]:
