@@ -211,3 +211,13 @@ def test_a_goal_without_a_public_extractor_is_refused():
 def test_settings_out_of_range(settings, message):
     with pytest.raises(ConfigError, match=message):
         FeatureRegression(**settings)
+
+
+def test_the_authors_step_without_its_scale_only_darkens():
+    world, x = Linear(), pictures()
+    for darkens in (False, True):
+        attack = FeatureRegression(queries=64, directions=31, enough=None, darkens=darkens)
+        found = attack(x, torch.arange(3), world, Linf(eps=20), Streams(0))
+        levels = ((found - x) * 255).round()
+        assert levels.min() == -2  # two steps of a level each
+        assert levels.max() == (0 if darkens else 2)

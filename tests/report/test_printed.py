@@ -262,3 +262,33 @@ def test_what_is_not_there_is_named(tmp_path, monkeypatch):
     (tmp_path / "broken.yaml").write_text("title: x")
     with pytest.raises(DataError, match=r"broken\.yaml describes no paper"):
         read_paper("broken", {"broken": tmp_path / "broken.yaml"})
+
+
+AIP = ["recommender", "flag", "attack"]
+
+
+def test_an_insider_promotes_further_than_an_expert():
+    row = ("VBPR", "none")
+    clean, insider = (*row, BASE, 0.04), (*row, "INSA", 0.3)
+    for expert, further in ((0.05, True), (0.4, False)):
+        told = cells("injected HR@20", AIP, clean, insider, (*row, "EXPA", expert))
+        assert claims.insider_promotes(told).holds
+        assert claims.insider_promotes_most(told).holds is further
+    fallen = cells("injected HR@20", AIP, clean, (*row, "INSA", 0.01))
+    assert claims.insider_promotes(fallen).holds is False
+    assert claims.insider_promotes_most(fallen).holds is None
+
+
+def test_an_expert_of_another_flag_is_the_same_expert():
+    told = [("VBPR", "hook by number", "EXPA", 0.1), ("VBPR", "none", "INSA", 0.3)]
+    told += [("VBPR", flag, BASE, 0.04) for flag in ("none", "hook by number")]
+    assert claims.insider_promotes_most(cells("injected HR@20", AIP, *told)).holds
+
+
+def test_a_black_box_must_push_further_than_noise():
+    row = ("VBPR", "one user, scores", "none")
+    axes = ["recommender", "aim", "flag", "attack"]
+    found = [(*row, BASE, 0.1), (*row, "regression", 0.6)]
+    assert claims.black_box_promotes(cells("audience HR@20", axes, *found)).holds
+    louder = [*found, (*row, "noise", 0.7)]
+    assert claims.black_box_promotes(cells("audience HR@20", axes, *louder)).holds is False

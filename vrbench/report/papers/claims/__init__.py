@@ -8,6 +8,9 @@ from vrbench.report.papers.claims.defences import (
 )
 from vrbench.report.papers.claims.promotion import (
     ROUGHLY_THREE,
+    black_box_promotes,
+    insider_promotes,
+    insider_promotes_most,
     ranker_promotes_classifier_does_not,
     recommended_more_often,
 )
@@ -28,10 +31,13 @@ __all__ = [
     "Claim",
     "Verdict",
     "adversarial_training_falls_less",
+    "black_box_promotes",
     "cfgan_is_best",
     "defences_do_not_protect",
     "denoising_shrinks_the_shift",
     "gradient_beats_noise",
+    "insider_promotes",
+    "insider_promotes_most",
     "iterating_is_stronger",
     "ranker_promotes_classifier_does_not",
     "recommended_more_often",

@@ -86,3 +86,45 @@ def ranker_promotes_classifier_does_not(cells: Sequence[Cell]) -> Verdict:
             pairs += [(shift, classifier), (shift, zero)]
     told = ", ".join(f"{one.value:+.3g} against {two.value:+.3g}" for one, two in pairs[::2])
     return in_all(pairs, "more", told)
+
+
+def insider_promotes(cells: Sequence[Cell]) -> Verdict:
+    """AIP: who knows the recommender lifts a new item (HR@20), under every recommender."""
+    pairs = [(cell, base) for base, cell in _promoted(cells, "INSA")]
+    return in_all(pairs, "lifted", _changes(pairs))
+
+
+def insider_promotes_most(cells: Sequence[Cell]) -> Verdict:
+    """AIP: who knows the recommender lifts a new item further than who knows the extractor."""
+    expert = {without(cell, "attack", "flag"): cell for _, cell in _promoted(cells, "EXPA")}
+    pairs = [
+        (cell, expert[without(cell, "attack", "flag")])
+        for _, cell in _promoted(cells, "INSA")
+        if without(cell, "attack", "flag") in expert
+    ]
+    return in_all(
+        pairs, "further", ", ".join(f"{a.value:.3g} against {b.value:.3g}" for a, b in pairs)
+    )
+
+
+def black_box_promotes(cells: Sequence[Cell]) -> Verdict:
+    """Cohen: answers and the public extractor lift an item, further than noise of that size."""
+    noise = {without(cell, "attack"): cell for _, cell in _promoted(cells, NOISE)}
+    found = _promoted(cells, "regression")
+    pairs = [(cell, base) for base, cell in found]
+    pairs += [
+        (cell, noise[without(cell, "attack")])
+        for _, cell in found
+        if without(cell, "attack") in noise
+    ]
+    return in_all(pairs, "lifted", _changes([(cell, base) for base, cell in found]))
+
+
+def _promoted(cells: Sequence[Cell], attack: str) -> list[tuple[Cell, Cell]]:
+    """Return every cell of an attack behind its clean one."""
+    trios = attacked_cells(cells)
+    return [(base, cell) for base, cell, _ in trios if cell.where["attack"] == attack]
+
+
+def _changes(pairs: Sequence[tuple[Cell, Cell]]) -> str:
+    return ", ".join(f"{base.value:.3g} to {cell.value:.3g}" for cell, base in pairs)

@@ -9,6 +9,9 @@ from vrbench.report.papers.claims.defences import (
     denoising_shrinks_the_shift,
 )
 from vrbench.report.papers.claims.promotion import (
+    black_box_promotes,
+    insider_promotes,
+    insider_promotes_most,
     ranker_promotes_classifier_does_not,
     recommended_more_often,
 )
@@ -31,5 +34,8 @@ CLAIMS: dict[str, Claim] = {
         ranker_promotes_classifier_does_not,
         denoising_shrinks_the_shift,
         cfgan_is_best,
+        insider_promotes,
+        insider_promotes_most,
+        black_box_promotes,
     )
 }
