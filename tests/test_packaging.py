@@ -1,0 +1,87 @@
+"""What is built and shipped: image files, metadata, what a source archive holds."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tarfile
+import zipfile
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FILES = ["Dockerfile", "Dockerfile.cuda"]
+KNOWN = {"FROM", "RUN", "WORKDIR", "COPY", "ENTRYPOINT", "CMD", "ENV", "ARG"}
+
+
+def steps_of(name):
+    """Return the instructions of an image file, each with what follows it."""
+    lines = [x for x in (ROOT / name).read_text().splitlines() if x and not x.startswith("#")]
+    joined = re.sub(r"\\\n\s*", "", "\n".join(lines)).splitlines()
+    return [line.partition(" ")[::2] for line in joined]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_image_is_built_of_known_steps_and_runs_the_two_commands(name):
+    steps = steps_of(name)
+    assert steps[0][0] == "FROM"
+    assert {step for step, _ in steps} <= KNOWN
+    assert re.fullmatch(r"[\w./-]+:[\w.-]+", steps[0][1]), "an image has a tag"
+    told = dict(steps)
+    assert told["COPY"] == ". ."
+    assert json.loads(told["ENTRYPOINT"]) == ["bash"]
+    assert (ROOT / json.loads(told["CMD"])[0]).is_file()
+    for step, what in steps:
+        if step == "RUN":
+            assert subprocess.run(["bash", "-n", "-c", what], check=False).returncode == 0
+            assert shlex.split(what)
+    installed = " ".join(what for step, what in steps if step == "RUN")
+    assert "python -m venv" in installed
+    assert "--editable '.[test]'" in installed  # where both scripts look, and what they need
+
+
+def test_what_an_image_leaves_out_is_what_runs_leave_behind():
+    left_out = {line.strip("/") for line in (ROOT / ".dockerignore").read_text().split()}
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().split()}
+    assert {"runs", "store", "weights", ".venv"} <= left_out & ignored
+    assert ".git" in left_out
+
+
+def test_the_package_says_whose_it_is_and_what_it_is_about():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    told = setup["metadata"]
+    assert told["author"]
+    assert "recommender systems" in told["keywords"]
+    assert "Typing :: Typed" in told["classifiers"].splitlines()
+    assert (ROOT / "vrbench" / "py.typed").is_file()
+
+
+@pytest.mark.slow
+def test_archives_hold_what_they_should(tmp_path):
+    """The source archive can be tested; the wheel has the choices and the pages' templates."""
+    pytest.importorskip("setuptools")
+    build = "import sys; from setuptools import build_meta as b; b.build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, tmp_path], cwd=ROOT, check=True)
+    (source,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(source) as archive:
+        inside = {name.partition("/")[2] for name in archive.getnames()}
+        archive.extractall(tmp_path / "again", filter="data")
+    wanted = ["tests/conftest.py", "tests/golden/numbers.json", "scripts/run", "conf/run.yaml"]
+    assert {*wanted, "docs/index.md", "CHANGELOG.md", "LICENSE"} <= inside
+    (again,) = (tmp_path / "again").iterdir()
+    build = "import sys; from setuptools import build_meta as b; b.build_wheel(sys.argv[1])"
+    clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    subprocess.run([sys.executable, "-c", build, tmp_path], cwd=again, check=True, env=clean)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        inside = set(archive.namelist())
+        metadata = archive.read(next(n for n in inside if n.endswith("METADATA"))).decode()
+    wanted = ["vrbench/py.typed", "vrbench/conf/run.yaml", "vrbench/conf/track/mlflow.yaml"]
+    assert {*wanted, "vrbench/report/pages/templates/page.css"} <= inside
+    assert "Keywords: adversarial" in metadata
+    assert "Description-Content-Type: text/markdown" in metadata
