@@ -17,12 +17,13 @@ from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.philox import Key, in_numpy, in_torch, words
-from vrbench.core.seeds import Streams
+from vrbench.core.seeds import Streams, stream
 from vrbench.extractors.inference_copy import swift
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
 from vrbench.metrics.category import CHR
 from vrbench.metrics.ranking import AUC
+from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.baselines import Popular
 from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.collaborative.ease import EASE
@@ -38,7 +39,7 @@ from vrbench.recommenders.visual.dvbpr import DVBPR
 from vrbench.recommenders.visual.fm import FM
 from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.recommenders.visual.vnpr import VNPR
-from vrbench.testing.world import toy_case, toy_world
+from vrbench.testing.world import toy_case, toy_visuals, toy_world
 from vrbench.threats.objectives.misclassification import TargetClass
 from vrbench.threats.objectives.misranking import Misrank
 from vrbench.threats.scenario.base import Scenario
@@ -136,6 +137,23 @@ def test_a_search_there_waits_for_nothing(attack, budget):
             torch.cuda.set_sync_debug_mode("default")
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", ["BPRMF", "VBPR", "FM", "DeepStyle"])
+def test_steps_that_are_captured_are_the_processors(name, caplog):
+    shop, tables = toy_world(), []
+    for device in ("cpu", "cuda"):
+        visuals = toy_visuals(MODELS[name].func.signal)
+        sizes = Sizes(
+            shop.train.num_users, shop.train.num_items, visuals.shape, shop.catalogue.categories
+        )
+        model = MODELS[name](sizes, batch_size=8, patience=99).to(device)
+        model.fit(shop.train, shop.valid, visuals.to(device), stream(0))
+        tables.append(model.user.weight.detach().cpu())
+    assert not [r for r in caplog.records if "captured" in r.getMessage()]
+    torch.testing.assert_close(*tables, rtol=0.05, atol=0.02)
 
 
 @pytest.mark.parametrize("name", MODELS)
