@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from turns import arguments, in_turns, peer, rated, row
+from turns import arguments, has_bfloat16, in_turns, peer, rated, row
 
 from images import TARGET, Logits, Target, network, pictures
 from vrbench.attacks.budget import L2
@@ -27,7 +27,7 @@ def main() -> None:
     device = chosen.device
     extractor, size = network(device, chosen.quick)
     clean, items = pictures(32 if device == "cuda" else 4, size, device)
-    search, steps = (3, 60) if chosen.quick else (9, 1000)
+    search, steps = (9, 1000) if not chosen.quick else (3, 60) if device == "cuda" else (2, 8)
     lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
     goal = Target(swift(extractor))
     both = TwoSpeed(Target(swift(extractor, dtype=torch.bfloat16)), goal)
@@ -39,8 +39,9 @@ def main() -> None:
 
     calls: dict[str, Any] = {
         "vrbench float32": lambda: attack(clean, items, goal, free, Streams(0)),
-        "vrbench bfloat16": lambda: attack(lain, items, both, free, Streams(0)),
     }
+    if has_bfloat16(device):
+        calls["vrbench bfloat16"] = lambda: attack(lain, items, both, free, Streams(0))
     library = peer("foolbox")
     if library is not None:
         model = library.PyTorchModel(Logits(extractor).eval(), bounds=(0, 1), device=clean.device)
@@ -50,7 +51,7 @@ def main() -> None:
     ways = {name: partial(keep, name, call) for name, call in calls.items()}
     found = in_turns(ways, device, 1 if chosen.quick else chosen.turns)
     what = f"C&W {search} x {steps:,}, {size} px"
-    rated(what, len(clean), "pictures/s", found, "foolbox")
+    rated(what, len(clean), "pictures/s", found, "foolbox" if library else "vrbench float32")
     for name in found:
         with torch.no_grad():
             won = Target(extractor).judge(made[name].contiguous(), items).margin < 0

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from turns import arguments, ceiling, in_turns, peer, rated, row
+from turns import arguments, ceiling, has_bfloat16, in_turns, peer, rated, row
 
 from images import TARGET, Logits, Target, gradient_flops, network, pictures
 from vrbench.attacks.budget import Linf
@@ -54,7 +54,9 @@ def main() -> None:
     extractor, size = network(device, chosen.quick)
     clean, items = pictures(128 if device == "cuda" else 4, size, device)
     lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
-    exact, quick = swift(extractor), swift(extractor, dtype=BF16)
+    half = has_bfloat16(device)
+    exact, quick = swift(extractor), swift(extractor, dtype=BF16 if half else torch.float32)
+    name = "bfloat16" if half else "float32"
     ways: dict[str, Any] = {}
     library = peer("torchattacks")
     if library is not None:
@@ -62,19 +64,23 @@ def main() -> None:
         theirs.set_mode_targeted_by_label(quiet=True)
         call = partial(theirs, clean, torch.full_like(items, TARGET))
         ways["torchattacks float32"] = call
-        ways["torchattacks bfloat16 autocast"] = partial(autocast, call, device)
+        if half:
+            ways["torchattacks bfloat16 autocast"] = partial(autocast, call, device)
     ways["vrbench float32"] = partial(attacked, exact, clean, items)
-    ways["vrbench bfloat16"] = partial(attacked, quick, lain, items)
-    ways["bare loop bfloat16"] = partial(bare, quick, lain)
+    if half:
+        ways["vrbench bfloat16"] = partial(attacked, quick, lain, items)
+    ways[f"bare loop {name}"] = partial(bare, quick, lain)
     if device == "cuda":
         made = swift(extractor, dtype=BF16, compile_after=0)
         ways["vrbench bfloat16 compiled"] = partial(attacked, made, lain, items)
         ways["bare loop bfloat16 compiled"] = partial(bare, made, lain)
     found = in_turns(ways, device, chosen.turns)
     what = f"PGD-10, {size} px, batch {len(clean)}"
-    rated(what, len(clean), "pictures/s", found, "torchattacks bfloat16 autocast")
+    base = "torchattacks bfloat16 autocast" if half else "torchattacks float32"
+    rated(what, len(clean), "pictures/s", found, base if library else f"bare loop {name}")
     work = gradient_flops(extractor, size, device) * STEPS * len(clean)
-    for dtype, name in ((torch.float32, "float32"), (BF16, "bfloat16")):
+    for dtype in (torch.float32, BF16) if half else (torch.float32,):
+        name = str(dtype).partition(".")[2]
         most = ceiling(device, dtype)
         row("product of matrices", name, most / 1e12, "TFLOP/s")
         for who, taken in found.items():

@@ -50,11 +50,11 @@ def main() -> None:
     device = chosen.device
     extractor, size = network(device, chosen.quick)
     clean, items = pictures(64 if device == "cuda" else 4, size, device)
-    queries = 100 if chosen.quick else 500
+    queries = (100 if device == "cuda" else 20) if chosen.quick else 500
     goal, budget = Seen(swift(extractor)), Linf(eps=8)
     attacks = {
         "Square": Square(queries=queries, enough=None),
-        "SPSA": SPSA(queries=queries, directions=25, enough=None),
+        "SPSA": SPSA(queries=queries, directions=10, enough=None),
         "feature regression": FeatureRegression(queries=queries, directions=19, enough=None),
     }
 

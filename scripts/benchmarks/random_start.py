@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from turns import arguments, in_turns, row
+from turns import arguments, has_bfloat16, in_turns, row
 
 from images import Target, network, pictures
 from vrbench.attacks.goal import gradient
@@ -40,16 +40,17 @@ def main() -> None:
     clean, items = pictures(128 if device == "cuda" else 4, size, device)
     lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
     shape = tuple(clean.shape[1:])
-    goal = Target(swift(extractor, dtype=torch.bfloat16))
+    kind = torch.bfloat16 if has_bfloat16(device) else torch.float32
+    step = f"one gradient step, {str(kind).partition('.')[2]}"
+    goal = Target(swift(extractor, dtype=kind))
     ways: dict[str, Any] = {
         "uniform, Philox": partial(present, "uniform", items, shape),
         "uniform, a generator an item": partial(earlier, torch.rand, items, shape),
         "normal, Philox": partial(present, "normal", items, shape),
         "normal, a generator an item": partial(earlier, torch.randn, items, shape),
-        "one gradient step, bfloat16": partial(gradient, goal, lain, items),
+        step: partial(gradient, goal, lain, items),
     }
     found = in_turns(ways, device, chosen.turns)
-    step = "one gradient step, bfloat16"
     for name, taken in found.items():
         ratio = taken / found[step] if step in found else float("nan")
         what = f"random start, {size} px, batch {len(items)}"

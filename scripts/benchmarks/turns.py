@@ -77,6 +77,14 @@ def ceiling(device: str, dtype: torch.dtype) -> float:
     return 2 * size**3 / best
 
 
+def has_bfloat16(device: str) -> bool:
+    """Whether the device computes in bfloat16, and not slower than in float32."""
+    found = ceiling(device, torch.bfloat16) > ceiling(device, torch.float32)
+    if not found:
+        note(f"{device} has no units for bfloat16: its rows are left out")
+    return found
+
+
 def row(what: str, who: str, value: float, unit: str, **more: object) -> None:
     """Print one row: what was measured, whose it is, and the number."""
     told = {"what": what, "who": who, "value": value, "unit": unit, **more}

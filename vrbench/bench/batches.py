@@ -11,6 +11,7 @@ from torch import Tensor
 from vrbench.bench.machine import TOGETHER
 
 MOST = 512  # beyond it no GPU gets quicker
+LEAST = 3 * 224 * 224  # numbers of a picture: networks enlarge those that are smaller
 TIMES = 200  # what a deep network holds for a gradient, in pictures of float32
 
 
@@ -23,7 +24,8 @@ def at_once(device: torch.device, shape: Sequence[int]) -> int:
     if device.type != "cuda":
         return TOGETHER
     free, _ = torch.cuda.mem_get_info(device)
-    return multiple(free // 2 // (4 * math.prod(shape) * TIMES))
+    shown = max(math.prod(shape), LEAST)
+    return multiple(free // 2 // (4 * shown * TIMES))
 
 
 def multiple(fitting: int) -> int:

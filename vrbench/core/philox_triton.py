@@ -39,7 +39,7 @@ def in_triton(low: int, high: int, items: Tensor, draws: Tensor, blocks: int) ->
     made = torch.empty(len(items), 4 * blocks, dtype=torch.int64, device=items.device)
     if made.numel():
         places = (len(items), triton.cdiv(blocks, AT_ONCE))
-        _kernel[places](
-            made, items.contiguous(), draws.contiguous(), low, high, blocks, at_once=AT_ONCE
-        )
+        given = (made, items.contiguous(), draws.contiguous(), low, high, blocks)
+        with torch.cuda.device_of(made):  # Triton starts kernels on the current device
+            _kernel[places](*given, at_once=AT_ONCE)
     return made

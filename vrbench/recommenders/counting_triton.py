@@ -29,7 +29,7 @@ def _kernel(score, row, own, more, as_much, columns, stride, at_once: tl.constex
 def counts_in_triton(score: Tensor, row: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
     """Return what ``counts`` returns, in one pass over the row of each pair."""
     more, as_much = torch.empty_like(row), torch.empty_like(row)
-    _kernel[(len(row),)](
-        score, row, own, more, as_much, score.shape[1], score.stride(0), at_once=AT_ONCE
-    )
+    given = (score, row, own, more, as_much, score.shape[1], score.stride(0))
+    with torch.cuda.device_of(score):  # Triton starts kernels on the current device
+        _kernel[(len(row),)](*given, at_once=AT_ONCE)
     return more, as_much

@@ -38,18 +38,23 @@ class Captured:
         fits = len(batch[0]) == self._size and all(part.is_cuda for part in batch)
         if not fits or self._fails:
             self._step(batch)
-        elif self._warm < WARM:
+            return
+        with torch.cuda.device_of(batch[0]):  # streams and graphs are made on the current device
+            self._on_device(batch)
+
+    def _on_device(self, batch: Batch) -> None:
+        if self._warm < WARM:
             self._warm += 1
             self._aside(batch)
-        else:
-            if self._graph is None:
-                self._capture(batch)
-            if self._graph is None:
-                self._step(batch)
-                return
-            for held, part in zip(self._held, batch, strict=True):
-                held.copy_(part)
-            self._graph.replay()
+            return
+        if self._graph is None:
+            self._capture(batch)
+        if self._graph is None:
+            self._step(batch)
+            return
+        for held, part in zip(self._held, batch, strict=True):
+            held.copy_(part)
+        self._graph.replay()
 
     def _aside(self, batch: Batch) -> None:
         """Take a step on a stream of its own, as a graph is captured on one."""
