@@ -307,10 +307,10 @@ def test_a_generator_restores_what_goes_together():
 
 def test_a_discriminator_knows_real_profiles_from_made_ones():
     gan = ProfileGAN(clubs(), Width(16, (16, 8)), (0.01, 0.01), 16, Dice(0, "gan"))
-    gan.tell_apart(80)
+    gan.tell_apart(200)
     real = gan.templates(16)
     made = whole_profiles(gan.generator.model, real).detach()
-    assert gan.taken_for_real(real) < 0.3 < 1 < gan.taken_for_real(made)
+    assert gan.taken_for_real(real) < gan.taken_for_real(made) - 1
 
 
 def test_whole_profiles_are_as_long_as_their_templates_and_have_a_gradient():
