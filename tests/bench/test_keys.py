@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -17,11 +18,14 @@ from vrbench.attacks.ensemble import Ensemble
 from vrbench.attacks.feature_budget import Rows
 from vrbench.attacks.gradient.eot import Expected
 from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.profile.base import ProfileAttack
+from vrbench.attacks.profile.budget import FakeUsers
+from vrbench.attacks.profile.draft import Profiles
 from vrbench.attacks.semantic.compose import Compose
-from vrbench.bench import design, stages
+from vrbench.bench import design, detection, stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.run import run
-from vrbench.bench.stages import parameters
+from vrbench.bench.stages import parameters, profiles
 from vrbench.bench.store import Store
 from vrbench.core.spec import digest
 from vrbench.core.visuals import OnDemand, Signal
@@ -34,6 +38,7 @@ from vrbench.generators.lsgan import LSGAN
 from vrbench.metrics.success import FeatureLoss
 from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.detectors.unsupervised import DegreeSAD, PCASelectUsers
 from vrbench.threats.objectives.base import Objective
 from vrbench.threats.objectives.feature_matching import MatchFeatures
 from vrbench.threats.objectives.misclassification import TargetClass, Untargeted
@@ -45,7 +50,7 @@ WORLD, OTHER = colours(), colours(seed=1)
 IMAGES, CATALOGUE = WORLD.catalogue.images, WORLD.catalogue
 ONE_EPOCH = FAST | {"epochs": 1}
 # The goal is the objective as the adversary computes it; the pictures that are learnt from are
-# the catalogue's; the first of two stages sees none; a taste is the model's.
+# the catalogue's; the first of two stages sees none; a taste is the model's, and so are its lists.
 STANDS_FOR_ANOTHER = {
     "teach": {"images"},
     "imagine": {"images"},
@@ -53,6 +58,7 @@ STANDS_FOR_ANOTHER = {
     "craft": {"goal"},
     "offer": {"images"},
     "_propose": {"taste"},
+    "register": {"ranking"},
 }
 WHERE = {"store", "device"}
 THE_SAME = {"trained": "train"}  # stage
@@ -69,6 +75,19 @@ class Drawn(OnDemand):
 
     def decode(self, items):
         return torch.full((len(items), *self.shape), self.grey, dtype=torch.uint8)
+
+
+class Nosy(ProfileAttack):
+    """Reads all that a shop tells anybody; profiles of targets alone."""
+
+    asks_lists = asks_features = reads_categories = reads_names = True
+
+    def __init__(self, *, fakes: int = 1) -> None:
+        self.fakes = fakes
+
+    def search(self, shop, targets, budget, lengths, dice):
+        ends = np.arange(len(lengths) + 1)
+        return Profiles(ends, np.full(len(lengths), targets[0]), None)
 
 
 def case(labels=None, **changes):
@@ -274,6 +293,38 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
                 "asked": [first + 3],
             },
         ),
+        "register": (
+            {
+                "data": WORLD,
+                "items": torch.tensor([0]),
+                "attack": Nosy(),
+                "budget": FakeUsers(eps=0.1),
+                "seed": 0,
+                "model": victim,
+                "visuals": table,
+                "ranking": torch.zeros(WORLD.train.num_users, 3, dtype=torch.int64),
+                "features": table,
+            },
+            {
+                "data": [
+                    replace(WORLD, train=OTHER.train),
+                    replace(WORLD, valid=OTHER.valid),  # what a user has seen is in no list
+                    replace(WORLD, catalogue=refiled(CATALOGUE.categories, 2, 1)),
+                    replace(WORLD, item_ids=tuple("abcdefghijklmnopqrstuvwxyz0123456789")),
+                ],
+                "items": [torch.tensor([1])],
+                "attack": [Nosy(fakes=2)],
+                "budget": [FakeUsers(eps=0.2)],
+                "seed": [1],
+                "model": [other_victim],
+                "visuals": [features(store, OTHER.catalogue.images)],
+                "features": [features(store, OTHER.catalogue.images)],
+            },
+        ),
+        "detect": (
+            {"train": WORLD.train, "detector": DegreeSAD()},
+            {"train": [OTHER.train], "detector": [DegreeSAD(share=0.1), PCASelectUsers()]},
+        ),
         "perturb": (
             {
                 "model": victim,
@@ -298,7 +349,7 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
 def _stages():
     """Return every function of the bench that is given a store and returns what is in it."""
     found = {}
-    for module in (stages, parameters, design):
+    for module in (stages, parameters, profiles, detection, design):
         for name, made in vars(module).items():
             own = inspect.isfunction(made) and made.__module__ == module.__name__
             if own and next(iter(inspect.signature(made).parameters), None) == "store":

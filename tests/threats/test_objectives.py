@@ -17,7 +17,7 @@ from vrbench.recommenders.base import Recommender, Sizes
 from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.threats.objectives.feature_matching import MatchFeatures
 from vrbench.threats.objectives.misclassification import TargetClass, Untargeted
-from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.objectives.promotion import Demote, Promote
 from vrbench.threats.scenario.base import Scenario
 
 
@@ -154,6 +154,19 @@ def test_promote_is_the_mean_score_against_the_entry_score():
     entry = (model.users @ visuals.rows.T + model.bias).topk(2).values[:, 1].mean()
     assert torch.allclose(verdict.loss, -score, atol=1e-5)
     assert torch.allclose(verdict.margin, entry - score, atol=1e-5)
+
+
+def test_demote_is_the_mean_score_that_is_to_fall_below_the_entry():
+    model, visuals, train = world_of()
+    x, items = pictures(2), torch.tensor([4, 1])
+    low = Demote(train, Means(), model, visuals, k=2).judge(x, items)
+    high = Promote(train, Means(), model, visuals, k=2).judge(x, items)
+    assert torch.equal(low.loss, -high.loss)
+    assert torch.equal(low.margin, -high.margin)
+    score = model.users @ visuals.rows.T + model.bias
+    shown = Table(Signal.VECTOR, torch.arange(6.0)[:, None].expand(6, 3), None)
+    (worst,) = Demote(train, Means(), model, visuals, shown).example(torch.tensor([0]))
+    assert worst.tolist() == [float(score.sum(0).argmin())] * 3
 
 
 def test_promote_lets_one_item_be_asked_about_in_many_pictures():

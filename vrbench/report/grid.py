@@ -14,8 +14,14 @@ from vrbench.report.order import natural
 from vrbench.report.run_records import AXES as NAMED
 from vrbench.report.run_records import Entry
 
-Side = Literal["before", "after", "control"]
-SIDES: dict[Side, str] = {"before": "clean", "after": "attacked", "control": "retrained"}
+Side = Literal["before", "after", "control", "random"]
+SIDES: dict[Side, str] = {
+    "before": "clean",
+    "after": "attacked",
+    "control": "retrained",
+    "random": "random fill",
+}
+BESIDE = {"control", "random"}  # what an attack is compared with, besides the clean shop
 AXES = (*NAMED, *MORE)  # what tells cells apart
 METRICS = ("CHR@20", "nCDCG@20", "nDCG@20", "success", "LPIPS")
 
@@ -112,8 +118,8 @@ def sides(grid: Sequence[Cell], metric: str) -> list[tuple[Side, str]]:
     found = [side for side in SIDES if any(cell.values(metric, side) for cell in grid)]
     if "before" not in found and "control" in found:
         found.remove("control")
-    alone = len(set(found) - {"control"}) < 2
-    return [(s, metric if alone and s != "control" else f"{metric} {SIDES[s]}") for s in found]
+    alone = len(set(found) - BESIDE) < 2
+    return [(s, metric if alone and s not in BESIDE else f"{metric} {SIDES[s]}") for s in found]
 
 
 def where_of(entry: Entry) -> tuple[str, ...]:

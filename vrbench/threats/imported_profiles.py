@@ -51,6 +51,7 @@ class ImportedProfiles(ProfileAttack):
 
     paper = ""
     knows = "nothing, here"
+    reads_names = True
 
     def __init__(self, *, path: str, aim: Aim = "push") -> None:
         if aim not in ("push", "nuke"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal, NamedTuple, final, get_args
+from typing import Literal, NamedTuple, final, get_args
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class ProfileAttack(Component, ABC):
         asks_lists: whether it looks at lists that the trained shop shows.
         asks_features: whether it looks at the catalogue through an extractor.
         reads_categories: whether it reads the catalogue's categories.
+        reads_names: whether it reads the names that items have outside.
 
     Example:
         >>> import numpy
@@ -49,8 +50,9 @@ class ProfileAttack(Component, ABC):
 
     knows: str = "feedback"
     aim: Aim = "push"
-    asks_lists: ClassVar[bool] = False
-    reads_categories: ClassVar[bool] = False
+    asks_lists: bool = False
+    reads_categories: bool = False
+    reads_names: bool = False
 
     @property
     def asks_features(self) -> bool:

@@ -9,6 +9,7 @@ from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.bench.store import Artifact, Store
 from vrbench.core.dice import Dice
+from vrbench.core.spec import digest
 from vrbench.core.visuals import Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.recommenders.base import Recommender
@@ -64,4 +65,6 @@ def register(
         inputs["features"] = features
     if attack.reads_categories:
         inputs["categories"] = data.catalogue
+    if attack.reads_names:
+        inputs["names"] = digest(data.item_ids)
     return store.fetch("profiles", inputs, make)

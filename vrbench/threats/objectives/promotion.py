@@ -86,7 +86,7 @@ class Promote(Objective):
     @cached_property
     @torch.no_grad()
     def _entry(self) -> tuple[Tensor, int]:
-        """What enters a list: the mean over users of the ``k``-th score; and the best item."""
+        """What enters a list: the mean over users of the ``k``-th score; and the example."""
         device = self.recommender.device
         encoded = self.recommender.encode(torch.arange(self.num_items, device=device), self.visuals)
         k = min(self.k, self.num_items)
@@ -96,7 +96,11 @@ class Promote(Objective):
             score = self.recommender.score(block, encoded)
             entry.append(score.topk(k).values[:, -1])
             total += score.sum(0)
-        return torch.cat(entry).mean(), int(total.argmax())
+        return torch.cat(entry).mean(), self._best(total)
+
+    def _best(self, total: Tensor) -> int:
+        """Return the item whose picture reaches the aim best, by total scores."""
+        return int(total.argmax())
 
     def redrawn(self, salt: int) -> Objective:
         _ = self._entry  # once for all draws: it is read off the table
@@ -106,3 +110,36 @@ class Promote(Objective):
         if self.images is None:
             return super().example(items)
         return copies(self.images, self._entry[1], items)
+
+
+class Demote(Promote):
+    """Be scored low by the recommender itself, by every user: ``Promote`` the other way round.
+
+    A competitor's wish, as the nuke of fake profiles is. The loss is the mean score over users; the
+    margin is negative once the item's mean score lies below what enters the users' top ``k``.
+
+    Args:
+        train, extractor, recommender, visuals, k: as of ``Promote``.
+        images: where an example is found: the picture of the item with the lowest mean score.
+
+    Example:
+        >>> import torch
+        >>> from functools import partial
+        >>> from vrbench.extractors import Colour
+        >>> from vrbench.objectives import Demote, Promote
+        >>> from vrbench.recommenders import VBPR
+        >>> from vrbench.testing.world import taught, toy_visuals, toy_world
+        >>> shop, model = toy_world(), taught(partial(VBPR, epochs=2))
+        >>> known, items = (shop.train, Colour(), model, toy_visuals(model.signal)), torch.arange(2)
+        >>> low, high = (of(*known).judge(shop.catalogue.images[items], items)
+        ...              for of in (Demote, Promote))
+        >>> torch.equal(low.loss, -high.loss), torch.equal(low.margin, -high.margin)
+        (True, True)
+    """
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        high = super().judge(x, items)
+        return Verdict(-high.loss, -high.margin)
+
+    def _best(self, total: Tensor) -> int:
+        return int(total.argmin())
