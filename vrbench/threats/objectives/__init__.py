@@ -9,9 +9,10 @@ from vrbench.threats.objectives.misclassification import (
     class_index,
 )
 from vrbench.threats.objectives.misranking import Misrank
-from vrbench.threats.objectives.promotion import Promote
+from vrbench.threats.objectives.promotion import Demote, Promote
 
 __all__ = [
+    "Demote",
     "MatchFeatures",
     "Misrank",
     "Objective",
