@@ -18,6 +18,7 @@ ASKED = {
     "audit": ([], ["--out"]),
     "design": ([], ["--out", "--picture"]),
     "reproduce": (["apr"], ["--out"]),
+    "study": (["."], ["--out", "--picture"]),
     "shop": (["check", "."], ["--picture"]),
 }
 WHERE = [(command, flag) for command, (_, flags) in ASKED.items() for flag in flags]

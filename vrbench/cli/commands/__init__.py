@@ -54,6 +54,7 @@ COMMANDS = {
         Command("leaderboard", "leaderboard"),
         Command("curves", "curves"),
         Command("compare", "compare"),
+        Command("study", "study"),
         Command("audit", "audit", overrides=True),
         Command("design", "design", overrides=True),
         Command("tune", "tune", overrides=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
@@ -207,6 +207,20 @@ def draw(
         ConfigError: if the ending is of no format.
         StorageError: if it cannot be written.
     """
+    save(lambda: _figure(lines, metric, x, y), path)
+
+
+def save(make: Callable[[], Figure], path: Path) -> None:
+    """Write a figure.
+
+    Args:
+        make: returns it.
+        path: where to; the ending says the format.
+
+    Raises:
+        ConfigError: if the ending is of no format.
+        StorageError: if it cannot be written.
+    """
     from matplotlib import rc_context
 
     kind = path.suffix.removeprefix(".").lower()
@@ -214,7 +228,7 @@ def draw(
         raise ConfigError(f"cannot draw {path}: its name must end in .{', .'.join(PICTURES)}")
     out = io.BytesIO()
     with rc_context({"text.parse_math": False}):  # a dollar in a name is a dollar
-        _figure(lines, metric, x, y).savefig(out, format=kind)
+        make().savefig(out, format=kind)
     write(path, out.getvalue())
 
 

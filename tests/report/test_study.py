@@ -1,0 +1,126 @@
+"""Regressions of what an attack did on what data sets are like."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from vrbench.core.dice import Dice
+from vrbench.core.errors import ConfigError
+from vrbench.data.interactions import Interactions
+from vrbench.data.sources.colours import colours
+from vrbench.data.sources.sampled import sampled
+from vrbench.metrics.characteristics import Characteristic, gini
+from vrbench.report.plots import coefficients
+from vrbench.report.study import CHARACTERISTICS, fits, table
+
+
+def entry(n, told, change, attack="average", seed=0):
+    parts = {"attack": {"name": attack}, "recommender": {"name": "itemknn"}}
+    parts["dataset"] = {"name": "sampled", "key": str(n)}
+    rows = [{"metric": name, "before": value} for name, value in told.items()]
+    rows.append({"metric": "item HR@10", "before": 0.25, "after": 0.25 + change})
+    return {"parts": parts, "rows": rows, "seed": seed}
+
+
+def entries(count=30, noise=0.0):
+    """Return runs on data sets; the change is 0.3 times shape, less 0.1 times density."""
+    drawn = Dice(0, "study").normal(count, 3)
+    made = []
+    for n, (size, shape, density) in enumerate(drawn):
+        told = {"space size": size, "shape": shape, "density": density, "user Gini": 0.5}
+        told["rating deviation"] = None
+        for seed, more in enumerate((noise, -noise)):
+            change = 0.3 * shape - 0.1 * density + 0.02 + more
+            made.append(entry(n, told, change, seed=seed))
+    return made, drawn
+
+
+def test_what_a_change_is_made_of_is_found():
+    pytest.importorskip("statsmodels")
+    made, drawn = entries(noise=0.05)  # of two seeds, whose mean has none
+    (found,) = fits(made, "item HR@10")
+    assert (found.attack, found.recommender, found.parts) == ("average", "itemknn", 30)
+    assert found.r2 == pytest.approx((1, 1))
+    assert list(found.effects) == ["space size", "shape", "density"]  # others tell nothing
+    spread = drawn.std(0)
+    assert found.effects["shape"].coefficient == pytest.approx(0.3 * spread[1])
+    assert found.effects["density"].coefficient == pytest.approx(-0.1 * spread[2])
+    assert found.effects["space size"].coefficient == pytest.approx(0, abs=1e-9)
+    assert found.effects["shape"].p < 1e-9
+    assert found.effects["shape"].high == pytest.approx(found.effects["shape"].low, abs=1e-6)
+    heads, lines = table([found])
+    assert heads[-3:] == ["space size", "shape", "density"]
+    assert lines[0][:3] == ["average", "itemknn", "30"]
+    assert lines[0][-2] == f"{0.3 * spread[1]:+.3g} (p < 0.001)"
+
+
+def test_of_nothing_but_chance_little_is_explained():
+    pytest.importorskip("statsmodels")
+    made, _ = entries(count=60)
+    chance = Dice(1, "chance").normal(120)
+    for run, change in zip(made, np.repeat(chance[:60], 2), strict=True):
+        run["rows"][-1]["after"] = 0.25 + change
+    (found,) = fits(made, "item HR@10")
+    assert found.r2[0] < 0.2
+    assert all(effect.low < 0 < effect.high for effect in found.effects.values())
+
+
+def test_it_is_drawn(tmp_path):
+    pytest.importorskip("statsmodels")
+    coefficients.draw(fits(entries()[0], "item HR@10"), "item HR@10", tmp_path / "a.svg")
+    assert (tmp_path / "a.svg").stat().st_size > 1000
+
+
+def test_what_cannot_be_fitted_is_one_line():
+    pytest.importorskip("statsmodels")
+    with pytest.raises(ConfigError, match="3 data sets cannot tell 3 characteristics apart"):
+        fits(entries(count=3)[0], "item HR@10")
+    with pytest.raises(ConfigError, match="no run has 'item HR@11'; did you mean 'item HR@10'"):
+        fits(entries()[0], "item HR@11")
+    bare = [run | {"rows": run["rows"][-1:]} for run in entries()[0]]
+    with pytest.raises(ConfigError, match="no run has 'space size': run with metrics=study"):
+        fits(bare, "item HR@10")
+
+
+def test_characteristics_are_those_by_hand():
+    """Of four users and ten items: five pairs, of which one user has three."""
+    users, items = torch.tensor([0, 0, 0, 1, 2]), torch.tensor([0, 1, 2, 0, 0])
+    stars = torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])
+    train = Interactions.of(users, items, 4, 10, ratings=stars)
+    found = {kind: Characteristic(kind=kind).of(train) for kind in CHARACTERISTICS}
+    assert found["space size"] == pytest.approx(math.log10(0.04))
+    assert found["shape"] == pytest.approx(math.log10(0.4))
+    assert found["density"] == pytest.approx(math.log10(5 / 40))
+    assert found["user Gini"] == pytest.approx(1 - 2 * (3 / 5 + 2 / 5 + 3 / 5) / 5)
+    assert found["rating deviation"] == pytest.approx(2**0.5)
+    assert math.isnan(Characteristic(kind="rating deviation").of(colours().train))
+
+
+def test_gini_is_zero_of_equals_and_near_one_of_one_who_has_all():
+    assert gini(torch.full((9,), 4)) == pytest.approx(0)
+    assert gini(torch.tensor([0] * 99 + [7])) == pytest.approx(1 - 2 / 101)
+
+
+def test_a_part_is_the_feedback_of_its_users_and_items():
+    whole = colours()
+    part = sampled(whole, draw=3, least_users=12, least_items=20)
+    assert 1 <= part.train.num_users <= 30
+    assert 1 <= len(part.catalogue) <= 36
+    assert part.train.counts.min() > 0
+    assert part.train.popularity.min() > 0
+    again = sampled(whole, draw=3, least_users=12, least_items=20)
+    assert torch.equal(part.train.items, again.train.items)
+    others = {len(sampled(whole, draw=n, least_users=2, least_items=5).train) for n in range(6)}
+    assert len(others) > 3
+    pairs = set(zip(whole.train.users.tolist(), whole.train.items.tolist(), strict=True))
+    assert len(sampled(whole, least_users=30, least_items=36).train) == len(pairs)
+    assert part.spec != sampled(whole, draw=4, least_users=12, least_items=20).spec
+
+
+def test_a_part_that_cannot_be_is_refused():
+    with pytest.raises(ConfigError, match=r"dataset.least_users: expected 1 to 30, got 31"):
+        sampled(colours(), least_users=31, least_items=5)
+    with pytest.raises(ConfigError, match="kind: expected space size"):
+        Characteristic(kind="size")

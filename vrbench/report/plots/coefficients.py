@@ -1,0 +1,55 @@
+"""Coefficients of regressions and their intervals, drawn side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vrbench.report.plots.curves import save
+from vrbench.report.study import CHARACTERISTICS, Fit
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def draw(found: Sequence[Fit], metric: str, path: Path) -> None:
+    """Draw every fit's coefficients with their 95 % intervals into a picture.
+
+    Args:
+        found: the regressions.
+        metric: whose change they explain.
+        path: where to; the ending says the format.
+
+    Raises:
+        ConfigError: if the ending is of no format.
+        StorageError: if it cannot be written.
+    """
+    save(lambda: _figure(found, metric), path)
+
+
+def _figure(found: Sequence[Fit], metric: str) -> Figure:
+    from matplotlib.figure import Figure
+
+    names = [n for n in CHARACTERISTICS if any(n in fit.effects for fit in found)]
+    figure = Figure(figsize=(7, 1.2 + 0.7 * len(names)), layout="constrained", dpi=150)
+    axes = figure.subplots()
+    for n, fit in enumerate(found):
+        aside = (n - (len(found) - 1) / 2) * 0.7 / max(1, len(found))
+        places = [names.index(name) + aside for name in fit.effects]
+        effects = list(fit.effects.values())
+        values = [effect.coefficient for effect in effects]
+        below = [effect.coefficient - effect.low for effect in effects]
+        above = [effect.high - effect.coefficient for effect in effects]
+        label = f"{fit.attack}, {fit.recommender} (R2 {fit.r2[0]:.2f})"
+        axes.errorbar(
+            values, places, xerr=[below, above], fmt="o", markersize=3, color=f"C{n % 10}",
+            label=label,
+        )  # fmt: skip
+    axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_xlabel(f"change of {metric} per deviation of the characteristic")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7)
+    return figure

@@ -1,0 +1,142 @@
+"""Why some data sets fall: an attack's effect explained by what the data set is like."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import numpy as np
+
+from vrbench.core.errors import ConfigError, nearest
+from vrbench.core.extras import extra
+from vrbench.report.grid import columns
+from vrbench.report.run_records import Entry
+
+CHARACTERISTICS = ("space size", "shape", "density", "user Gini", "item Gini", "rating deviation")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What one characteristic does: coefficient per deviation of it, and how sure that is."""
+
+    coefficient: float
+    low: float  # of the 95 % interval
+    high: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The regression of one attack on one recommender, over parts of a data set.
+
+    Attributes:
+        attack, recommender: their names.
+        parts: how many data sets there are.
+        mean: of the change that is explained.
+        r2: the share of its variance that is explained; and adjusted for the number of terms.
+        effects: of the characteristics that differ between the parts, by name.
+    """
+
+    attack: str
+    recommender: str
+    parts: int
+    mean: float
+    r2: tuple[float, float]
+    effects: dict[str, Effect]
+
+
+def fits(entries: Sequence[Entry], metric: str) -> list[Fit]:
+    """Return a regression for each attack and recommender (Deldjoo et al., SIGIR 2020).
+
+    Explained is how the metric changes from clean to attacked, as a mean over the seeds of one
+    data set, by ordinary least squares on the characteristics in deviations from their mean. What
+    is the same everywhere, or not defined (the ratings of implicit feedback), is left out.
+
+    Args:
+        entries: runs with the rows of ``metrics=study``.
+        metric: whose change is explained; of a metric of a change, it itself.
+
+    Raises:
+        ConfigError: if no run has the metric or the characteristics, or there are too few data sets
+            to fit that many terms; or if statsmodels is not installed.
+    """
+    known = columns(entries)
+    for name in (metric, CHARACTERISTICS[0]):
+        if name not in known:
+            hint = nearest(name, known) if name == metric else ": run with metrics=study"
+            raise ConfigError(f"no run has {name!r}{hint}")
+    return [_fit(*pair, metric, cell) for pair, cell in _cells(entries).items()]
+
+
+def _cells(entries: Sequence[Entry]) -> dict[tuple[str, str], list[list[Entry]]]:
+    """Return, by attack and recommender, the runs of each data set."""
+    found: dict[tuple[str, str], dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+    for entry in entries:
+        if entry.get("rows"):
+            parts = entry["parts"]
+            pair = (parts["attack"]["name"], parts["recommender"]["name"])
+            found[pair][parts["dataset"]["key"]].append(entry)
+    return {pair: list(runs.values()) for pair, runs in sorted(found.items())}
+
+
+def _fit(attack: str, recommender: str, metric: str, cell: Sequence[Sequence[Entry]]) -> Fit:
+    """Return one regression.
+
+    Raises:
+        ConfigError: if there are too few data sets.
+    """
+    linear = extra("statsmodels.api", needed_by="vrbench study", group="study")
+    change = np.array([fmean(_change(entry, metric) for entry in runs) for runs in cell])
+    told = np.array([[_value(runs[0], name) for name in CHARACTERISTICS] for runs in cell])
+    usable = np.isfinite(told).all(0)
+    usable[usable] = told[:, usable].std(0) > 1e-9
+    names = [name for name, use in zip(CHARACTERISTICS, usable, strict=True) if use]
+    if len(cell) < len(names) + 3:
+        raise ConfigError(
+            f"{attack} on {recommender}: {len(cell)} data sets cannot tell {len(names)} "
+            "characteristics apart; run more of them (dataset.draw)"
+        )
+    some = told[:, usable]
+    made = linear.OLS(change, linear.add_constant((some - some.mean(0)) / some.std(0))).fit()
+    within = np.asarray(made.conf_int())
+    effects = {
+        name: Effect(*(float(v) for v in (made.params[n], *within[n], made.pvalues[n])))
+        for n, name in enumerate(names, start=1)
+    }
+    r2 = (float(made.rsquared), float(made.rsquared_adj))
+    return Fit(attack, recommender, len(cell), float(change.mean()), r2, effects)
+
+
+def _change(entry: Entry, metric: str) -> float:
+    row = next(row for row in entry["rows"] if row["metric"] == metric)
+    before = row.get("before")
+    return float(row["after"]) - (0.0 if before is None else float(before))
+
+
+def _value(entry: Entry, name: str) -> float:
+    """Return a characteristic; NaN where there is none."""
+    found = [row.get("before") for row in entry["rows"] if row["metric"] == name]
+    return float(found[0]) if found and found[0] is not None else math.nan
+
+
+def table(found: Sequence[Fit]) -> tuple[list[str], list[list[str]]]:
+    """Return heads and lines: a coefficient and its p for each characteristic."""
+    names = [n for n in CHARACTERISTICS if any(n in fit.effects for fit in found)]
+    heads = ["attack", "recommender", "data sets", "mean change", "R2", "adjusted R2"]
+    lines = [
+        [fit.attack, fit.recommender, str(fit.parts), f"{fit.mean:.4g}"]
+        + [f"{share:.2f}" for share in fit.r2]
+        + [_told(fit.effects.get(name)) for name in names]
+        for fit in found
+    ]
+    return [*heads, *names], lines
+
+
+def _told(effect: Effect | None) -> str:
+    if effect is None:
+        return "-"
+    p = "p < 0.001" if effect.p < 0.001 else f"p = {effect.p:.3f}"
+    return f"{effect.coefficient:+.3g} ({p})"
