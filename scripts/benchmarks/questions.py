@@ -49,7 +49,7 @@ def main() -> None:
     chosen = arguments(__doc__ or "")
     device = chosen.device
     extractor, size = network(device, chosen.quick)
-    clean, items = pictures(64 if device == "cuda" else 4, size, device)
+    clean, items = pictures(32 if device == "cuda" else 2, size, device)
     queries = (100 if device == "cuda" else 20) if chosen.quick else 500
     goal, budget = Seen(swift(extractor)), Linf(eps=8)
     attacks = {
