@@ -81,5 +81,5 @@ def test_a_user_s_sum_does_not_depend_on_the_company(world):
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ConfigError, match="FISM: expected factors"):
+    with pytest.raises(ConfigError, match="FISM: expected alpha"):
         FISM(Sizes(1, 1, ()), alpha=1.5)

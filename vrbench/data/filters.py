@@ -95,7 +95,17 @@ class UserAverage(Filter):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UserCore(Filter):
+class _Core(Filter):
+    """What is kept has at least ``core`` ratings."""
+
+    core: int
+
+    def __post_init__(self) -> None:
+        _positive("core", self.core)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserCore(_Core):
     """Keeps users with at least ``core`` ratings, once.
 
     Example:
@@ -105,17 +115,12 @@ class UserCore(Filter):
         [True, True, False, True, False, True]
     """
 
-    core: int
-
-    def __post_init__(self) -> None:
-        _positive("core", self.core)
-
     def keep(self, table: Ratings) -> Tensor:
         return _count(table.users)[table.users] >= self.core
 
 
 @dataclass(frozen=True, kw_only=True)
-class ItemCore(Filter):
+class ItemCore(_Core):
     """Keeps items with at least ``core`` ratings, once.
 
     Example:
@@ -125,17 +130,12 @@ class ItemCore(Filter):
         [True, True, True, False, True, False]
     """
 
-    core: int
-
-    def __post_init__(self) -> None:
-        _positive("core", self.core)
-
     def keep(self, table: Ratings) -> Tensor:
         return _count(table.items)[table.items] >= self.core
 
 
 @dataclass(frozen=True, kw_only=True)
-class RoundsCore(Filter):
+class RoundsCore(_Core):
     """Keeps users, then items, with at least ``core`` ratings, ``rounds`` times.
 
     Example:
@@ -145,11 +145,10 @@ class RoundsCore(Filter):
         [True, True, True, False, True, False]
     """
 
-    core: int
     rounds: int = 2
 
     def __post_init__(self) -> None:
-        _positive("core", self.core)
+        super().__post_init__()
         _positive("rounds", self.rounds)
 
     def keep(self, table: Ratings) -> Tensor:
@@ -157,7 +156,7 @@ class RoundsCore(Filter):
 
 
 @dataclass(frozen=True, kw_only=True)
-class IterativeCore(Filter):
+class IterativeCore(_Core):
     """Keeps the largest part in which every user and item has at least ``core`` ratings.
 
     Example:
@@ -166,11 +165,6 @@ class IterativeCore(Filter):
         >>> IterativeCore(core=2).keep(six_ratings()).tolist()
         [True, True, True, False, True, False]
     """
-
-    core: int
-
-    def __post_init__(self) -> None:
-        _positive("core", self.core)
 
     def keep(self, table: Ratings) -> Tensor:
         return _core(table, self.core, None)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Side, mean_row
 from vrbench.recommenders.training.pairwise import half_square
-from vrbench.recommenders.visual.feature_scaling import ScaledFeatures
+from vrbench.recommenders.visual.feature_scaling import VisualFactorModel
 
 
-class Bilinear(ScaledFeatures):
+class Bilinear(VisualFactorModel):
     """``x_ui = gamma_u . v_i + b_i``, where pictures may speak in ``v_i`` and ``b_i``.
 
     Example:

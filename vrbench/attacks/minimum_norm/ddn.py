@@ -6,10 +6,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
-from vrbench.attacks.base import Attack, Cost
+from vrbench.attacks.base import Cost
 from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.goal import Goal, gradient
+from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
 from vrbench.attacks.minimum_norm.best_found import Nearest, ascent
 from vrbench.attacks.minimum_norm.fmn import SLOWEST, cosine
 from vrbench.attacks.sums import lengths
@@ -17,7 +19,7 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
 
-class DDN(Attack):
+class DDN(MinimumNorm):
     """Decoupled direction and norm, L2 (Rony et al., CVPR 2019, alg. 1).
 
     Every step turns the change down the normalised gradient, by a rate that decays along a cosine,
@@ -53,25 +55,22 @@ class DDN(Attack):
 
     version: ClassVar[int] = 2
     paper = "Rony et al., CVPR 2019"
-    needs_radius: ClassVar[bool] = False
+
+    defaults = SearchSettings(steps=100)
 
     def __init__(
         self,
         *,
-        steps: int = 100,
         step: float = 1.0,
         gamma: float = 0.05,
         initial: float | None = None,
-        confidence: float = 0.0,
+        **search: Unpack[SearchSettings],
     ) -> None:
-        self.refuse_if(
-            steps < 1 or step <= 0 or not 0 < gamma < 1 or confidence < 0,
-            "steps >= 1, step > 0, 0 < gamma < 1 and confidence >= 0",
-        )
+        super().__init__(**self.with_defaults(SearchSettings, search))
+        self.refuse_if(step <= 0 or not 0 < gamma < 1, "step > 0 and 0 < gamma < 1")
         if initial is not None and initial <= 0:
             raise ConfigError(f"DDN: expected initial > 0 or null, got {initial}")
-        self.steps, self.step, self.gamma = steps, step, gamma
-        self.initial, self.confidence = initial, confidence
+        self.step, self.gamma, self.initial = step, gamma, initial
 
     @property
     def cost(self) -> Cost | None:

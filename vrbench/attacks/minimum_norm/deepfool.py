@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
-from vrbench.attacks.base import Attack, Cost
+from vrbench.attacks.base import Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, check_finite, classes_of, gradient
+from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
 from vrbench.attacks.minimum_norm.best_found import Nearest, ascent
 from vrbench.core.seeds import Streams
 
@@ -24,7 +26,7 @@ class Boundary(NamedTuple):
     slope: Tensor  # (B, 3, H, W) its gradient
 
 
-class DeepFool(Attack):
+class DeepFool(MinimumNorm):
     """DeepFool (Moosavi-Dezfooli et al., CVPR 2016, alg. 2 and, for Linf, sec. 3.4).
 
     Every step goes to the nearest of the boundaries of the ``candidates`` classes with the largest
@@ -56,22 +58,19 @@ class DeepFool(Attack):
     """
 
     paper = "Moosavi-Dezfooli et al., CVPR 2016"
-    needs_radius: ClassVar[bool] = False
+
+    defaults = SearchSettings(steps=50)
 
     def __init__(
         self,
         *,
-        steps: int = 50,
         candidates: int = 10,
         overshoot: float = 0.02,
-        confidence: float = 0.0,
+        **search: Unpack[SearchSettings],
     ) -> None:
-        self.refuse_if(
-            min(steps, candidates) < 1 or min(overshoot, confidence) < 0,
-            "steps, candidates >= 1 and overshoot, confidence >= 0",
-        )
-        self.steps, self.candidates = steps, candidates
-        self.overshoot, self.confidence = overshoot, confidence
+        super().__init__(**self.with_defaults(SearchSettings, search))
+        self.refuse_if(candidates < 1 or overshoot < 0, "candidates >= 1 and overshoot >= 0")
+        self.candidates, self.overshoot = candidates, overshoot
 
     @property
     def cost(self) -> Cost | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
-from vrbench.attacks.base import Attack, Cost
+from vrbench.attacks.base import Cost
 from vrbench.attacks.budget import Budget, Linf
 from vrbench.attacks.goal import Goal, gradient
+from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
 from vrbench.attacks.minimum_norm.best_found import Nearest, ascent
 from vrbench.attacks.sums import beside, lengths, units
 from vrbench.core.seeds import Streams
@@ -18,7 +19,7 @@ from vrbench.core.seeds import Streams
 SLOWEST = 0.01  # of the first step and of the first gamma, where cosine decay ends
 
 
-class FMN(Attack):
+class FMN(MinimumNorm):
     """The fast minimum-norm attack (Pintor et al., NeurIPS 2021, alg. 1), for L2 and Linf.
 
     Every step goes down the margin's gradient, normalised in L2, and back into a ball of the
@@ -50,16 +51,15 @@ class FMN(Attack):
     """
 
     paper = "Pintor et al., NeurIPS 2021"
-    needs_radius: ClassVar[bool] = False
+
+    defaults = SearchSettings(steps=100)
 
     def __init__(
-        self, *, steps: int = 100, step: float = 1.0, gamma: float = 0.05, confidence: float = 0.0
+        self, *, step: float = 1.0, gamma: float = 0.05, **search: Unpack[SearchSettings]
     ) -> None:
-        self.refuse_if(
-            steps < 1 or step <= 0 or not 0 < gamma < 1 or confidence < 0,
-            "steps >= 1, step > 0, 0 < gamma < 1 and confidence >= 0",
-        )
-        self.steps, self.step, self.gamma, self.confidence = steps, step, gamma, confidence
+        super().__init__(**self.with_defaults(SearchSettings, search))
+        self.refuse_if(step <= 0 or not 0 < gamma < 1, "step > 0 and 0 < gamma < 1")
+        self.step, self.gamma = step, gamma
 
     @property
     def cost(self) -> Cost | None:

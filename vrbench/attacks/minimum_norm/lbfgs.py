@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
-from vrbench.attacks.base import Attack, Cost
+from vrbench.attacks.base import Cost
 from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.goal import Goal, gradient
+from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
 from vrbench.attacks.minimum_norm.best_found import Nearest
 from vrbench.attacks.sums import total
 from vrbench.core.seeds import Streams
@@ -20,7 +20,7 @@ WIDEN = 4.0  # between values of c before both a failure and a success are known
 FIRST = 1.01  # times the c that a flat boundary needs
 
 
-class LBFGS(Attack):
+class LBFGS(MinimumNorm):
     """The attack of Szegedy et al. (ICLR 2014, sec. 4.1): min ``|x' - x|^2 + c * margin(x')``.
 
     Minimised inside ``[0, 1]`` by limited-memory BFGS, for values of ``c`` between the largest
@@ -55,23 +55,23 @@ class LBFGS(Attack):
     """
 
     paper = "Szegedy et al., ICLR 2014"
-    needs_radius: ClassVar[bool] = False
+
+    defaults = SearchSettings(steps=20)
 
     def __init__(
         self,
         *,
         search_steps: int = 10,
-        steps: int = 20,
         history: int = 5,
         tolerance: float = 0.1,
-        confidence: float = 0.0,
+        **search: Unpack[SearchSettings],
     ) -> None:
+        super().__init__(**self.with_defaults(SearchSettings, search))
         self.refuse_if(
-            min(search_steps, steps, history) < 1 or min(tolerance, confidence) < 0,
-            "search_steps, steps, history >= 1 and tolerance, confidence >= 0",
+            min(search_steps, history) < 1 or tolerance < 0,
+            "search_steps, history >= 1 and tolerance >= 0",
         )
-        self.search_steps, self.steps, self.history = search_steps, steps, history
-        self.tolerance, self.confidence = tolerance, confidence
+        self.search_steps, self.history, self.tolerance = search_steps, history, tolerance
 
     @property
     def cost(self) -> Cost | None:

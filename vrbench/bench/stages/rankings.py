@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from torch import Tensor
@@ -41,16 +42,16 @@ def ranking(
         "k": k,
         "holds": 2,  # raise it when more is kept than before
     }
-    ranked = partial(_ranked, model, visuals, seen, relevant, targets, k, cold)
+    lists = partial(rank, model, visuals, seen, relevant, targets, k, cold=cold)
     blocks = [
-        Block(inputs | {"users": [users.start, users.stop]}, partial(ranked, users))
+        Block(inputs | {"users": [users.start, users.stop]}, partial(_ranked, lists, users))
         for users in slices(seen.num_users, seen.num_items)
     ]
     parts: list[Artifact] = []
 
     def make() -> dict[str, Tensor]:
         if len(blocks) < 2:
-            return ranked(None)
+            return _ranked(lists, None)
         parts.extend(map_blocks(store, machine, "rankings", blocks, "ranking"))
         return _kept(joined([Ranked(**part.tensors) for part in parts if part.tensors]))
 
@@ -60,17 +61,8 @@ def ranking(
     return None if made.tensors is None else Ranked(**made.tensors)
 
 
-def _ranked(
-    model: Recommender,
-    visuals: Visuals,
-    seen: Interactions,
-    relevant: Interactions,
-    targets: Tensor,
-    k: int,
-    cold: Tensor | None,
-    users: range | None,
-) -> dict[str, Tensor]:
-    return _kept(rank(model, visuals, seen, relevant, targets, k, cold=cold, users=users))
+def _ranked(lists: Callable[..., Ranked], users: range | None) -> dict[str, Tensor]:
+    return _kept(lists(users=users))
 
 
 def _kept(ranked: Ranked) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.training.adversarial_phase import AdversarialPhase
-from vrbench.recommenders.training.pairwise import PairwiseSettings
+from vrbench.recommenders.training.pairwise import FactorSettings
 
 
 class Change(NamedTuple):
@@ -59,10 +59,9 @@ class APR(AdversarialPhase, BPRMF):
         eps: float = 0.5,
         weight: float = 1.0,
         adversarial_epochs: int = 100,
-        factors: int = 64,
-        **training: Unpack[PairwiseSettings],
+        **training: Unpack[FactorSettings],
     ) -> None:
-        super().__init__(sizes, factors=factors, **training)
+        super().__init__(sizes, **training)
         self._second_phase(eps, weight, adversarial_epochs)
 
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:

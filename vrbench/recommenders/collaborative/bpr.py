@@ -10,14 +10,10 @@ from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes, mean_row
-from vrbench.recommenders.training.pairwise import (
-    PairwiseRecommender,
-    PairwiseSettings,
-    half_square,
-)
+from vrbench.recommenders.training.pairwise import FactorModel, FactorSettings, half_square
 
 
-class BPRMF(PairwiseRecommender):
+class BPRMF(FactorModel):
     """Bayesian personalised ranking with matrix factorisation (Rendle et al., UAI 2009).
 
     ``x_ui = beta_i + gamma_u . gamma_i``. The penalty covers the rows of the triple, biases too.
@@ -39,15 +35,12 @@ class BPRMF(PairwiseRecommender):
     paper = "Rendle et al., UAI 2009"
     signal = None
 
-    defaults = PairwiseSettings(l2=0.2)
+    defaults = FactorSettings(l2=0.2)
 
-    def __init__(
-        self, sizes: Sizes, *, factors: int = 64, **training: Unpack[PairwiseSettings]
-    ) -> None:
-        super().__init__(**self.with_defaults(PairwiseSettings, training))
-        self.factors = factors
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+    def __init__(self, sizes: Sizes, **training: Unpack[FactorSettings]) -> None:
+        super().__init__(**self.with_defaults(FactorSettings, training))
+        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
+        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)
         self.bias = nn.Embedding(sizes.num_items, 1, sparse=True)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:

@@ -11,14 +11,10 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
 from vrbench.recommenders.training.epochs import normal
-from vrbench.recommenders.training.pairwise import (
-    PairwiseRecommender,
-    PairwiseSettings,
-    half_square,
-)
+from vrbench.recommenders.training.pairwise import FactorModel, FactorSettings, half_square
 
 
-class FISM(PairwiseRecommender):
+class FISM(FactorModel):
     """Factored item similarity (Kabbur et al., KDD 2013, sec. 4.2), trained by BPR.
 
     ``x_ui = b_i + |R_u|^-alpha (sum of p_j over the items j of R_u) . q_i``. In training the liked
@@ -45,22 +41,21 @@ class FISM(PairwiseRecommender):
     paper = "Kabbur et al., KDD 2013"
     signal = None
 
-    defaults = PairwiseSettings(l2=0.01)
+    defaults = FactorSettings(l2=0.01)
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        factors: int = 64,
         alpha: float = 0.5,
         exclude_target: bool = True,
-        **training: Unpack[PairwiseSettings],
+        **training: Unpack[FactorSettings],
     ) -> None:
-        super().__init__(**self.with_defaults(PairwiseSettings, training))
-        self.refuse_if(factors < 1 or not 0 <= alpha <= 1, "factors >= 1, alpha in [0, 1]")
-        self.factors, self.alpha, self.exclude_target = factors, alpha, exclude_target
-        self.taste = nn.Embedding(sizes.num_items, factors)  # p_j; every batch touches most
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)  # q_i
+        super().__init__(**self.with_defaults(FactorSettings, training))
+        self.refuse_if(not 0 <= alpha <= 1, "alpha in [0, 1]")
+        self.alpha, self.exclude_target = alpha, exclude_target
+        self.taste = nn.Embedding(sizes.num_items, self.factors)  # p_j; every batch touches most
+        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)  # q_i
         self.bias = nn.Embedding(sizes.num_items, 1, sparse=True)
         self.history = SparseRows(sizes.num_users, sizes.num_items)
 

@@ -16,8 +16,8 @@ from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
 from vrbench.recommenders.training.epochs import normal
 from vrbench.recommenders.training.pairwise import (
-    PairwiseRecommender,
-    PairwiseSettings,
+    FactorModel,
+    FactorSettings,
     half_square,
 )
 
@@ -29,7 +29,7 @@ class Nodes(NamedTuple):
     item: Tensor
 
 
-class LightGCN(PairwiseRecommender):
+class LightGCN(FactorModel):
     """Light graph convolution (He et al., SIGIR 2020, eq. 3-15), trained by BPR.
 
     ``E^(k+1) = D^-1/2 A D^-1/2 E^k`` over the graph ``A`` of train, the final rows are the *mean*
@@ -55,21 +55,16 @@ class LightGCN(PairwiseRecommender):
     version = 2
     signal = None
 
-    defaults = PairwiseSettings(epochs=400, batch_size=2048, lr=0.005, l2=0.001, eval_every=5)
+    defaults = FactorSettings(epochs=400, batch_size=2048, lr=0.005, l2=0.001, eval_every=5)
 
     def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        factors: int = 64,
-        layers: int = 3,
-        **training: Unpack[PairwiseSettings],
+        self, sizes: Sizes, *, layers: int = 3, **training: Unpack[FactorSettings]
     ) -> None:
-        super().__init__(**self.with_defaults(PairwiseSettings, training))
-        self.refuse_if(factors < 1 or layers < 0, "factors >= 1, layers >= 0")
-        self.factors, self.layers = factors, layers
-        self.user = nn.Embedding(sizes.num_users, factors)
-        self.item = nn.Embedding(sizes.num_items, factors)
+        super().__init__(**self.with_defaults(FactorSettings, training))
+        self.refuse_if(layers < 0, "layers >= 0")
+        self.layers = layers
+        self.user = nn.Embedding(sizes.num_users, self.factors)
+        self.item = nn.Embedding(sizes.num_items, self.factors)
         nodes = sizes.num_users + sizes.num_items
         self.graph = SparseRows(nodes, nodes)
 

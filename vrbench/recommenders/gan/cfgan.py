@@ -17,15 +17,11 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
-from vrbench.recommenders.training.epochs import (
-    EpochRecommender,
-    EpochSettings,
-    Optimisers,
-    descend,
-)
+from vrbench.recommenders.training.adversarial_phase import GANRecommender, GANSettings
+from vrbench.recommenders.training.epochs import Optimisers, descend
 
 
-class CFGAN(EpochRecommender):
+class CFGAN(GANRecommender):
     """Collaborative filtering by a GAN of rows (Chae et al., CIKM 2018, sec. 3).
 
     The generator maps a row ``c`` of feedback, an item's users or a user's items, to a row of
@@ -67,7 +63,17 @@ class CFGAN(EpochRecommender):
     paper = "Chae et al., CIKM 2018"
     signal = None
 
-    defaults = EpochSettings(batch_size=32, lr=0.0001, epochs=250, patience=10, eval_every=5)
+    defaults = GANSettings(
+        batch_size=32,
+        lr=0.0001,
+        epochs=250,
+        patience=10,
+        eval_every=5,
+        steps=4,
+        critic_steps=2,
+        critic_lr=0.0001,
+        l2=0.001,
+    )
 
     def __init__(
         self,
@@ -82,28 +88,23 @@ class CFGAN(EpochRecommender):
         layers: int = 1,
         critic_hidden: int = 125,
         critic_layers: int = 1,
-        l2: float = 0.001,
         critic_l2: float = 0.0,
-        steps: int = 4,
-        critic_steps: int = 2,
         critic_batch: int = 64,
-        critic_lr: float = 0.0001,
-        **training: Unpack[EpochSettings],
+        **training: Unpack[GANSettings],
     ) -> None:
-        super().__init__(**self.with_defaults(EpochSettings, training))
+        super().__init__(**self.with_defaults(GANSettings, training))
         self.refuse_if(
             rows not in ("item", "user") or scheme not in ("ZR", "PM", "ZP"),
             "rows item or user and scheme ZR, PM or ZP",
         )
         self.refuse_if(
-            not (0 <= zr <= 1 and 0 <= pm <= 1) or min(alpha, l2, critic_l2) < 0 or critic_lr <= 0,
-            "zr and pm in [0, 1], alpha, l2, critic_l2 >= 0 and critic_lr > 0",
+            not (0 <= zr <= 1 and 0 <= pm <= 1) or min(alpha, critic_l2) < 0,
+            "zr and pm in [0, 1], alpha, critic_l2 >= 0",
         )
-        counts = (hidden, layers, critic_hidden, critic_layers, steps, critic_steps, critic_batch)
-        self.refuse_if(min(counts) < 1, "sizes and steps of at least 1")
+        counts = (hidden, layers, critic_hidden, critic_layers, critic_batch)
+        self.refuse_if(min(counts) < 1, "sizes of at least 1")
         self.rows, self.scheme, self.zr, self.pm, self.alpha = rows, scheme, zr, pm, alpha
-        self.l2, self.critic_l2, self.critic_lr = l2, critic_l2, critic_lr
-        self.steps, self.critic_steps, self.critic_batch = steps, critic_steps, critic_batch
+        self.critic_l2, self.critic_batch = critic_l2, critic_batch
         shape = (sizes.num_items, sizes.num_users)
         self.count, self.width = shape if rows == "item" else shape[::-1]
         self.feedback = SparseRows(self.count, self.width)

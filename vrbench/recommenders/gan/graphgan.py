@@ -72,27 +72,23 @@ class GraphGAN(TwoPlayers):
     signal = None
 
     defaults = PlayerSettings(
-        epochs=20, lr=0.001, patience=20, eval_every=1, critic_lr=0.001, l2=0.00001
+        factors=50, epochs=20, lr=0.001, patience=20, eval_every=1, critic_lr=0.001, l2=0.00001
     )
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        factors: int = 50,
         walks: int = 20,
         pretrain_l2: float = 0.02,
         **training: Unpack[PlayerSettings],
     ) -> None:
         super().__init__(**self.with_defaults(PlayerSettings, training))
-        self.refuse_if(
-            factors < 1 or walks < 2 or pretrain_l2 < 0,
-            "factors >= 1, walks >= 2 and pretrain_l2 >= 0",
-        )
+        self.refuse_if(walks < 2 or pretrain_l2 < 0, "walks >= 2 and pretrain_l2 >= 0")
         self.walks, self.pretrain_l2 = walks, pretrain_l2
         self.num_users, nodes = sizes.num_users, sizes.num_users + sizes.num_items
-        self.generator = nn.Embedding(nodes, factors)
-        self.critic = nn.Embedding(nodes, factors)
+        self.generator = nn.Embedding(nodes, self.factors)
+        self.critic = nn.Embedding(nodes, self.factors)
         self.bias = nn.Embedding(nodes, 1)
         self._trees: Trees | None = None
 

@@ -73,13 +73,14 @@ class IRGAN(TwoPlayers):
     paper = "Wang et al., SIGIR 2017"
     signal = None
 
-    defaults = PlayerSettings(epochs=100, batch_size=64, lr=0.0001, critic_lr=0.0005, l2=0.02)
+    defaults = PlayerSettings(
+        factors=64, epochs=100, batch_size=64, lr=0.0001, critic_lr=0.0005, l2=0.02
+    )
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        factors: int = 64,
         dns: int = 4,
         temperature: float = 0.2,
         mix: float = 0.2,
@@ -90,14 +91,14 @@ class IRGAN(TwoPlayers):
         super().__init__(**self.with_defaults(PlayerSettings, training))
         self.refuse_if(temperature <= 0 or not 0 <= mix < 1, "temperature > 0 and mix in [0, 1)")
         self.refuse_if(
-            min(factors, dns, self.pretrain_epochs, critic_batch) < 1 or samples < 2,
-            "factors, dns, pretrain_epochs, critic_batch >= 1 and samples >= 2",
+            min(dns, self.pretrain_epochs, critic_batch) < 1 or samples < 2,
+            "dns, pretrain_epochs, critic_batch >= 1 and samples >= 2",
         )
         self.dns, self.temperature, self.mix = dns, temperature, mix
         self.samples, self.critic_batch = samples, critic_batch
         self.num_items = sizes.num_items
-        self.generator = Player(sizes, factors)
-        self.critic = Player(sizes, factors)
+        self.generator = Player(sizes, self.factors)
+        self.critic = Player(sizes, self.factors)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)

@@ -58,30 +58,75 @@ class AdversarialPhase(EpochRecommender):
             self._adversarial = False
 
 
-class PlayerSettings(EpochSettings, total=False):
-    """How a generator and its critic are trained; see ``TwoPlayers``."""
+class GANSettings(EpochSettings, total=False):
+    """How a generator and its critic are trained; see ``GANRecommender``."""
 
-    predictor: Predictor
-    pretrain_epochs: int
-    pretrain_lr: float
-    pretrain_batch: int
     steps: int
     critic_steps: int
     critic_lr: float
     l2: float
 
 
-class TwoPlayers(EpochRecommender):
+class GANRecommender(EpochRecommender):
+    """A recommender that learns against a critic.
+
+    Args:
+        steps, critic_steps: passes per epoch, the critic's first.
+        critic_lr: of the critic's Adam.
+        l2: weight of the penalty on what a step touches.
+        epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import CFGAN, GANRecommender
+        >>> from vrbench.testing.world import taught
+        >>> model = taught(partial(CFGAN, hidden=4, critic_hidden=4, steps=1, epochs=1))
+        >>> model.steps, isinstance(model, GANRecommender)
+        (1, True)
+    """
+
+    def __init__(
+        self,
+        *,
+        steps: int,
+        critic_steps: int,
+        critic_lr: float,
+        l2: float,
+        **training: Unpack[EpochSettings],
+    ) -> None:
+        super().__init__(**self.with_defaults(EpochSettings, training))
+        self.refuse_if(
+            min(steps, critic_steps) < 1 or critic_lr <= 0 or l2 < 0,
+            "steps, critic_steps of at least 1, critic_lr > 0 and l2 >= 0",
+        )
+        self.steps, self.critic_steps = steps, critic_steps
+        self.critic_lr, self.l2 = critic_lr, l2
+
+
+class PlayerSettings(GANSettings, total=False):
+    """How two players that are alike are trained; see ``TwoPlayers``."""
+
+    factors: int
+    predictor: Predictor
+    pretrain_epochs: int
+    pretrain_lr: float
+    pretrain_batch: int
+
+
+class TwoPlayers(GANRecommender):
     """IRGAN's and GraphGAN's phases: the generator alone, then both players, alike at first.
 
     ``_pretraining`` says to the loss which phase it is in.
 
     Args:
+        factors: length of a row.
         predictor: the player that ranks.
         pretrain_epochs: most epochs of pre-training.
         pretrain_lr, pretrain_batch: of Adam, and triples of a step, in pre-training.
-        steps, critic_steps: passes per epoch, the critic's first.
-        critic_lr: of the critic's Adam.
+        steps, critic_steps, critic_lr: see ``GANRecommender``.
         l2: weight of half the squared rows that a step of the critic touches.
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; of the second phase.
 
@@ -112,30 +157,24 @@ class TwoPlayers(EpochRecommender):
     def __init__(
         self,
         *,
+        factors: int,
         predictor: Predictor,
         pretrain_epochs: int,
         pretrain_lr: float,
         pretrain_batch: int,
-        steps: int,
-        critic_steps: int,
-        critic_lr: float,
-        l2: float,
-        **training: Unpack[EpochSettings],
+        **training: Unpack[GANSettings],
     ) -> None:
-        super().__init__(**self.with_defaults(EpochSettings, training))
+        super().__init__(**self.with_defaults(GANSettings, training))
         if predictor not in get_args(Predictor):
             raise ConfigError(
                 f"{self.name}: expected predictor generator or discriminator, got {predictor!r}"
             )
         self.refuse_if(
-            min(steps, critic_steps, pretrain_batch) < 1 or min(pretrain_epochs, l2) < 0,
-            "steps, critic_steps, pretrain_batch of at least 1 and pretrain_epochs, l2 >= 0",
+            min(factors, pretrain_batch) < 1 or pretrain_epochs < 0 or pretrain_lr <= 0,
+            "factors, pretrain_batch >= 1, pretrain_epochs >= 0 and pretrain_lr > 0",
         )
-        self.refuse_if(min(pretrain_lr, critic_lr) <= 0, "pretrain_lr, critic_lr > 0")
-        self.predictor, self.l2 = predictor, l2
-        self.pretrain_epochs, self.pretrain_lr = pretrain_epochs, pretrain_lr
-        self.pretrain_batch, self.critic_lr = pretrain_batch, critic_lr
-        self.steps, self.critic_steps = steps, critic_steps
+        self.factors, self.predictor, self.pretrain_epochs = factors, predictor, pretrain_epochs
+        self.pretrain_lr, self.pretrain_batch = pretrain_lr, pretrain_batch
 
     @abstractmethod
     def play(self, train: Interactions, optimisers: Optimisers, rng: torch.Generator) -> float:

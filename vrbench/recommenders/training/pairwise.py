@@ -120,6 +120,39 @@ class PairwiseRecommender(EpochRecommender):
         yield from zip(*(t.split(self.batch_size) for t in triples), strict=True)
 
 
+class FactorSettings(PairwiseSettings, total=False):
+    """How a pairwise model with rows of users and items is trained; see ``FactorModel``."""
+
+    factors: int
+
+
+class FactorModel(PairwiseRecommender):
+    """A pairwise recommender whose users and items have rows of one length.
+
+    Args:
+        factors: length of a row.
+        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import BPRMF, FactorModel
+        >>> from vrbench.testing.world import BRISK, taught
+        >>> model = taught(partial(BPRMF, factors=8, **BRISK))
+        >>> model.factors, isinstance(model, FactorModel)
+        (8, True)
+    """
+
+    defaults = FactorSettings(factors=64)
+
+    def __init__(self, *, factors: int, **training: Unpack[PairwiseSettings]) -> None:
+        super().__init__(**self.with_defaults(PairwiseSettings, training))
+        self.refuse_if(factors < 1, "factors >= 1")
+        self.factors = factors
+
+
 def half_square(*rows: Tensor) -> Tensor:
     """Return ``(B,)``: half the summed squares of each row, over all given ``(B, K)`` tables."""
     return 0.5 * torch.stack([r.square().sum(1) for r in rows]).sum(0)

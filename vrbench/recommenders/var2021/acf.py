@@ -7,11 +7,11 @@ from collections.abc import Callable
 from torch import Tensor
 from typing_extensions import Unpack
 
-from vrbench.core.descent import DescentSettings
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.var2021.settings import CodedSettings
 from vrbench.recommenders.visual.acf import ACF
-from vrbench.recommenders.visual.feature_scaling import ScaledSettings
+from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
 
 
 class ACF2021(ACF):
@@ -39,24 +39,22 @@ class ACF2021(ACF):
     paper = "Chen et al., SIGIR 2017, as coded for VAR"
     selects = False
 
-    defaults = ScaledSettings(epochs=20, batch_size=32, lr=0.0001)
+    defaults = VisualFactorSettings(epochs=20, batch_size=32, lr=0.0001)
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        factors: int = 64,
         attention: int = 64,
         history: int = 1000,
         l2: float = 0.001,
         cut_gradient: bool = False,
         scrambled: bool = False,
-        **training: Unpack[DescentSettings],
+        **training: Unpack[CodedSettings],
     ) -> None:
-        given = self.with_defaults(DescentSettings, training)
+        given = self.with_defaults(CodedSettings, training)
         super().__init__(
             sizes,
-            factors=factors,
             attention=attention,
             history=history,
             exclude_target=False,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.descent import DescentSettings
 from vrbench.core.visuals import Overlay, Visuals
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.training.pairwise import PairwiseSettings
+from vrbench.recommenders.training.pairwise import FactorSettings
+from vrbench.recommenders.var2021.settings import CodedSettings
 from vrbench.recommenders.visual.dvbpr import DVBPR
 
 
@@ -37,25 +37,23 @@ class DVBPR2021(DVBPR):
     paper = "Kang et al., ICDM 2017, as coded for VAR"
     selects = False
 
-    defaults = PairwiseSettings(epochs=20, batch_size=32, lr=0.0001)
+    defaults = FactorSettings(epochs=20, batch_size=32, lr=0.0001)
 
     def __init__(
         self,
         sizes: Sizes,
         network: nn.Module,
         *,
-        factors: int = 64,
         network_lr: float = 0.0001,
         l2: float = 1.0,
         l2_network: float = 0.001,
         clean_images: bool = False,
-        **training: Unpack[DescentSettings],
+        **training: Unpack[CodedSettings],
     ) -> None:
-        given = self.with_defaults(DescentSettings, training)
+        given = self.with_defaults(CodedSettings, training)
         super().__init__(
             sizes,
             network,
-            factors=factors,
             trains="all",
             network_lr=network_lr,
             l2=l2,

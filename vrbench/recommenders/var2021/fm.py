@@ -6,13 +6,13 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.descent import DescentSettings
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Side, Sizes
 from vrbench.recommenders.training.epochs import Optimisers
+from vrbench.recommenders.var2021.settings import CodedSettings
 from vrbench.recommenders.var2021.vbpr import quiet_adagrad
-from vrbench.recommenders.visual.feature_scaling import ScaledSettings
+from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
 from vrbench.recommenders.visual.fm import FM
 
 
@@ -42,21 +42,19 @@ class FM2021(FM):
     paper = "Kula, CBRecSys 2015, as coded for VAR"
     selects = False
 
-    defaults = ScaledSettings(epochs=100, lr=0.01)
+    defaults = VisualFactorSettings(epochs=100, lr=0.01)
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        factors: int = 64,
         collide: bool = False,
         misfiled: bool = False,
-        **training: Unpack[DescentSettings],
+        **training: Unpack[CodedSettings],
     ) -> None:
-        given = self.with_defaults(DescentSettings, training)
+        given = self.with_defaults(CodedSettings, training)
         super().__init__(
             sizes,
-            factors=factors,
             scale="none",
             visual_lr=given["lr"],
             l2=0.0,
@@ -66,7 +64,7 @@ class FM2021(FM):
         self.collide, self.misfiled = collide, misfiled
         if collide:  # one table for both
             rows = max(sizes.num_items, *sizes.visual)
-            self.item, self.bias = nn.Embedding(rows, factors), nn.Embedding(rows, 1)
+            self.item, self.bias = nn.Embedding(rows, self.factors), nn.Embedding(rows, 1)
             del self.feature, self.feature_bias
         self.register_buffer("filed", torch.arange(sizes.num_items))
 

@@ -20,7 +20,7 @@ from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Sizes
 from vrbench.recommenders.training.pairwise import half_square
-from vrbench.recommenders.visual.feature_scaling import ScaledFeatures, ScaledSettings
+from vrbench.recommenders.visual.feature_scaling import VisualFactorModel, VisualFactorSettings
 
 CELLS = 2**14  # cells of maps looked at at once; bounds the memory, changes nothing
 
@@ -33,7 +33,7 @@ class Catalogue(NamedTuple):
     row: Tensor  # (num_items,) row of each item in ``looks``; -1 if nobody owns it
 
 
-class ACF(ScaledFeatures):
+class ACF(VisualFactorModel):
     """Attentive collaborative filtering (Chen et al., SIGIR 2017, eq. 5-11), trained by BPR.
 
     ``x_uj = (gamma_u + sum_l a(u, l) p_l) . gamma_j`` over the items ``l`` that ``u`` has in train.
@@ -75,25 +75,24 @@ class ACF(ScaledFeatures):
     signal = Signal.MAPS
     own_picture = False
 
-    defaults = ScaledSettings(visual_lr=0.0005, l2_visual=0.0001)
+    defaults = VisualFactorSettings(visual_lr=0.0005, l2_visual=0.0001)
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        factors: int = 64,
         attention: int = 64,
         history: int = 50,
         exclude_target: bool = True,
-        **training: Unpack[ScaledSettings],
+        **training: Unpack[VisualFactorSettings],
     ) -> None:
         if len(sizes.visual) != 2:
             raise IncompatibleError(f"ACF reads feature maps, not entries of shape {sizes.visual}")
         cells, channels = sizes.visual
-        super().__init__(channels, **self.with_defaults(ScaledSettings, training))
-        self.refuse_if(min(factors, attention, history) < 1, "factors, attention and history >= 1")
-        self.factors, self.attention, self.history = factors, attention, history
-        self.exclude_target, self._cells = exclude_target, cells
+        super().__init__(channels, **self.with_defaults(VisualFactorSettings, training))
+        self.refuse_if(min(attention, history) < 1, "attention and history >= 1")
+        self.attention, self.history, self.exclude_target = attention, history, exclude_target
+        self._cells, factors = cells, self.factors
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
         self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
         self.taste = nn.Embedding(sizes.num_items, factors, sparse=True)  # p_l

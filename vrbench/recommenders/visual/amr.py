@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.training.adversarial_phase import AdversarialPhase
-from vrbench.recommenders.visual.feature_scaling import ScaledSettings
+from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
 from vrbench.recommenders.visual.vbpr import VBPR
 
 
@@ -51,14 +51,11 @@ class AMR(AdversarialPhase, VBPR):
         eps: float = 0.3,
         weight: float = 1.0,
         adversarial_epochs: int = 100,
-        factors: int = 32,
         visual_factors: int = 32,
         tied: bool = False,
-        **training: Unpack[ScaledSettings],
+        **training: Unpack[VisualFactorSettings],
     ) -> None:
-        super().__init__(
-            sizes, factors=factors, visual_factors=visual_factors, tied=tied, **training
-        )
+        super().__init__(sizes, visual_factors=visual_factors, tied=tied, **training)
         self._second_phase(eps, weight, adversarial_epochs)
 
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:

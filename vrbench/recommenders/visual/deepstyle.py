@@ -10,7 +10,7 @@ from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Side, Sizes
 from vrbench.recommenders.bilinear import Bilinear
-from vrbench.recommenders.visual.feature_scaling import ScaledSettings
+from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
 
 
 class DeepStyle(Bilinear):
@@ -42,11 +42,9 @@ class DeepStyle(Bilinear):
     paper = "Liu, Wu and Wang, SIGIR 2017"
     reads_categories = True
 
-    def __init__(
-        self, sizes: Sizes, *, factors: int = 64, **training: Unpack[ScaledSettings]
-    ) -> None:
+    def __init__(self, sizes: Sizes, **training: Unpack[VisualFactorSettings]) -> None:
         (dim,) = sizes.visual
-        super().__init__(dim, **self.with_defaults(ScaledSettings, training))
+        super().__init__(dim, **self.with_defaults(VisualFactorSettings, training))
         labels = sizes.categories
         if labels is None or int(labels.max()) < 1:
             raise IncompatibleError(
@@ -54,11 +52,10 @@ class DeepStyle(Bilinear):
                 "give items.csv a category column, or take VBPR"
             )
         assert labels.shape == (sizes.num_items,)
-        self.factors = factors
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
-        self.category = nn.Embedding(int(labels.max()) + 1, factors, sparse=True)
-        self.project = nn.Linear(dim, factors, bias=False)
+        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
+        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)
+        self.category = nn.Embedding(int(labels.max()) + 1, self.factors, sparse=True)
+        self.project = nn.Linear(dim, self.factors, bias=False)
         self.register_buffer("category_of", labels.clone())
 
     category_of: Tensor

@@ -15,11 +15,7 @@ from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.visuals import Signal, Table, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Side, Sizes, mean_row
-from vrbench.recommenders.training.pairwise import (
-    PairwiseRecommender,
-    PairwiseSettings,
-    half_square,
-)
+from vrbench.recommenders.training.pairwise import FactorModel, FactorSettings, half_square
 
 PICTURES = 128  # that go through the network at once, in training only those of one batch
 Trains = Literal["all", "last", "head"]
@@ -38,7 +34,7 @@ class Network(Protocol):
     def redraw(self, rng: torch.Generator) -> None: ...
 
 
-class DVBPR(PairwiseRecommender):
+class DVBPR(FactorModel):
     """Deep visual BPR (Kang et al., ICDM 2017, eq. 3): ``x_ui = theta_u . Phi(I_i)``.
 
     ``Phi`` is an image network and a linear layer to K numbers, both trained by the ranking loss
@@ -82,28 +78,26 @@ class DVBPR(PairwiseRecommender):
     paper = "Kang et al., ICDM 2017"
     signal = Signal.PIXELS
 
-    defaults = PairwiseSettings(epochs=60, batch_size=256, lr=0.01, eval_every=1)
+    defaults = FactorSettings(epochs=60, batch_size=256, lr=0.01, eval_every=1)
 
     def __init__(
         self,
         sizes: Sizes,
         network: nn.Module,
         *,
-        factors: int = 64,
         trains: Trains = "last",
         network_lr: float = 0.0003,
         l2_network: float = 0.0001,
-        **training: Unpack[PairwiseSettings],
+        **training: Unpack[FactorSettings],
     ) -> None:
-        super().__init__(**self.with_defaults(PairwiseSettings, training))
+        super().__init__(**self.with_defaults(FactorSettings, training))
         if trains not in get_args(Trains):
             raise ConfigError(f"DVBPR.trains: expected all, last or head, got {trains!r}")
         if network_lr <= 0 or l2_network < 0:
             raise ConfigError("DVBPR: expected network_lr > 0 and l2_network >= 0")
         if len(sizes.visual) != 3:
             raise IncompatibleError("DVBPR reads pictures, and this dataset has none")
-        self.factors, self.trains = factors, trains
-        self.l2_network, self.network_lr = l2_network, network_lr
+        self.trains, self.l2_network, self.network_lr = trains, l2_network, network_lr
         self._taught = None if cast(Network, network).bare else network.state_dict()
         if self._taught is None and trains != "all":
             raise ConfigError(
@@ -118,8 +112,8 @@ class DVBPR(PairwiseRecommender):
             learns = self.network if trains == "all" else self._net.halves()[1]
             learns.requires_grad_(True)
             self._net.head_module().requires_grad_(False)
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.project = nn.Linear(width, factors, bias=False)
+        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
+        self.project = nn.Linear(width, self.factors, bias=False)
         self._frozen = False  # whether the visuals at hand are what the frozen part makes
 
     @property

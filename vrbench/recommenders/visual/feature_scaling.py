@@ -92,6 +92,41 @@ class ScaledFeatures(PairwiseRecommender):
         return (visuals[items] - self.centre) / self.unit
 
 
+class VisualFactorSettings(ScaledSettings, total=False):
+    """How a model with features and rows of factors is trained; see ``VisualFactorModel``."""
+
+    factors: int
+
+
+class VisualFactorModel(ScaledFeatures):
+    """A recommender on features whose users and items have rows of their own, too.
+
+    Args:
+        dim: channels D of a vector, or of one cell of a map.
+        factors: length of a row.
+        scale, l2_visual, visual_lr: see ``ScaledFeatures``.
+        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from functools import partial
+        >>> from vrbench.recommenders import FM, VisualFactorModel
+        >>> from vrbench.testing.world import taught
+        >>> model = taught(partial(FM, factors=8, epochs=2))
+        >>> model.factors, isinstance(model, VisualFactorModel)
+        (8, True)
+    """
+
+    defaults = VisualFactorSettings(factors=64)
+
+    def __init__(self, dim: int, *, factors: int, **training: Unpack[ScaledSettings]) -> None:
+        super().__init__(dim, **self.with_defaults(ScaledSettings, training))
+        self.refuse_if(factors < 1, "factors >= 1")
+        self.factors = factors
+
+
 @torch.no_grad()
 def measured(visuals: Visuals, scale: Scale, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the ``(D,)`` centre and unit of a table, read once, in blocks.

@@ -9,7 +9,7 @@ from typing_extensions import Unpack
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Side, Sizes
 from vrbench.recommenders.bilinear import Bilinear
-from vrbench.recommenders.visual.feature_scaling import ScaledSettings
+from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
 
 
 class FM(Bilinear):
@@ -43,20 +43,15 @@ class FM(Bilinear):
     paper = "Kula, CBRecSys 2015; Rendle, ICDM 2010"
 
     def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        factors: int = 64,
-        second_order: bool = False,
-        **training: Unpack[ScaledSettings],
+        self, sizes: Sizes, *, second_order: bool = False, **training: Unpack[VisualFactorSettings]
     ) -> None:
         (dim,) = sizes.visual
-        super().__init__(dim, **self.with_defaults(ScaledSettings, training))
-        self.factors, self.second_order = factors, second_order
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+        super().__init__(dim, **self.with_defaults(VisualFactorSettings, training))
+        self.second_order = second_order
+        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
+        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)
         self.bias = nn.Embedding(sizes.num_items, 1, sparse=True)
-        self.feature = nn.Linear(dim, factors, bias=False)
+        self.feature = nn.Linear(dim, self.factors, bias=False)
         self.feature_bias = nn.Linear(dim, 1, bias=False)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:

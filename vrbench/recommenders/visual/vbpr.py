@@ -15,10 +15,10 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Side, Sizes, mean_row
 from vrbench.recommenders.training.pairwise import half_square
-from vrbench.recommenders.visual.feature_scaling import ScaledFeatures, ScaledSettings
+from vrbench.recommenders.visual.feature_scaling import VisualFactorModel, VisualFactorSettings
 
 
-class VBPR(ScaledFeatures):
+class VBPR(VisualFactorModel):
     """Visual Bayesian personalised ranking (He and McAuley, AAAI 2016, eq. 4).
 
     ``x_ui = beta_i + gamma_u . gamma_i + theta_u . (E f_i) + beta' . f_i``; the terms that do
@@ -48,24 +48,25 @@ class VBPR(ScaledFeatures):
     paper = "He and McAuley, AAAI 2016"
     signal = Signal.VECTOR
 
+    defaults = VisualFactorSettings(factors=32)
+
     def __init__(
         self,
         sizes: Sizes,
         *,
-        factors: int = 32,
         visual_factors: int = 32,
         tied: bool = False,
-        **training: Unpack[ScaledSettings],
+        **training: Unpack[VisualFactorSettings],
     ) -> None:
         (dim,) = sizes.visual
-        super().__init__(dim, **self.with_defaults(ScaledSettings, training))
-        if tied and factors != visual_factors:
+        super().__init__(dim, **self.with_defaults(VisualFactorSettings, training))
+        if tied and self.factors != visual_factors:
             raise ConfigError(
-                f"{self.name}: tied needs equal factors, got {visual_factors} and {factors}"
+                f"{self.name}: tied needs equal factors, got {visual_factors} and {self.factors}"
             )
-        self.factors, self.visual_factors, self.tied = factors, visual_factors, tied
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+        self.visual_factors, self.tied = visual_factors, tied
+        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
+        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)
         self.project = nn.Linear(dim, visual_factors, bias=False)
         if not tied:
             self.taste = nn.Embedding(sizes.num_users, visual_factors, sparse=True)

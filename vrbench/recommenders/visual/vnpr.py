@@ -11,12 +11,12 @@ from vrbench.core.dropout import Dropout, seed_dropout
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.training.pairwise import half_square
-from vrbench.recommenders.visual.feature_scaling import ScaledFeatures, ScaledSettings
+from vrbench.recommenders.visual.feature_scaling import VisualFactorModel, VisualFactorSettings
 
 MOST = 2**20  # hidden units held at once while scoring: what a cache holds
 
 
-class VNPR(ScaledFeatures):
+class VNPR(VisualFactorModel):
     """Visual neural personalised ranking (Niu, Caverlee and Lu, WSDM 2018, sec. 4).
 
     ``x_ui = w . relu(W [p_u * q_i ; u_u * P f_i] + b)``, where ``P`` keeps the first principal
@@ -47,27 +47,28 @@ class VNPR(ScaledFeatures):
     paper = "Niu, Caverlee and Lu, WSDM 2018"
     signal = Signal.VECTOR
 
-    defaults = ScaledSettings(visual_lr=0.002, l2=0.03, l2_visual=0.001, patience=4, eval_every=5)
+    defaults = VisualFactorSettings(
+        factors=32, visual_lr=0.002, l2=0.03, l2_visual=0.001, patience=4, eval_every=5
+    )
 
     def __init__(
         self,
         sizes: Sizes,
         *,
-        factors: int = 32,
         components: int = 64,
         hidden: int = 32,
         dropout: float = 0.2,
         towers: int = 1,
-        **training: Unpack[ScaledSettings],
+        **training: Unpack[VisualFactorSettings],
     ) -> None:
         (dim,) = sizes.visual
-        super().__init__(dim, **self.with_defaults(ScaledSettings, training))
+        super().__init__(dim, **self.with_defaults(VisualFactorSettings, training))
         self.refuse_if(
-            towers not in (1, 2) or min(factors, components, hidden) < 1,
-            "towers of 1 or 2 and factors, components, hidden >= 1",
+            towers not in (1, 2) or min(components, hidden) < 1,
+            "towers of 1 or 2 and components, hidden >= 1",
         )
-        self.factors, self.hidden, self.towers = factors, hidden, towers
-        self.components = components
+        self.components, self.hidden, self.towers = components, hidden, towers
+        factors = self.factors
         kept = min(components, dim)
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
         self.eye = nn.Embedding(sizes.num_users, kept, sparse=True)

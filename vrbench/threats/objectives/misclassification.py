@@ -54,6 +54,12 @@ class OfClass(Objective):
         self.images, self._others = images, others
         self._example: Tensor | None = None
 
+    def split(self, x: Tensor, items: Tensor, category: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``(B,)`` each: logit of a class, largest other one, log-sum-exp."""
+        logits = self.classes(x, items).logits
+        rest = other_classes(logits, category).amax(1)
+        return logits[:, category], rest, logits.logsumexp(1)
+
     def told(self, case: Case | None, *, example: bool) -> dict[str, Any]:
         return {"examples": digest(self._others.tolist())} if example else {}
 
@@ -88,10 +94,8 @@ class TargetClass(OfClass):
         super().__init__(images, torch.nonzero(others).squeeze(1))
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
-        logits = self.classes(x, items).logits
-        own = logits[:, self.target]
-        rest = other_classes(logits, self.target).amax(1)
-        return Verdict(logits.logsumexp(1) - own, rest - own)
+        own, rest, every = self.split(x, items, self.target)
+        return Verdict(every - own, rest - own)
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:
         return Classes(self.extractor(x).logits.float(), self.target, None)
@@ -122,10 +126,8 @@ class Untargeted(OfClass):
         super().__init__(images, torch.nonzero(others).squeeze(1))
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
-        logits = self.classes(x, items).logits
-        own = logits[:, self.source]
-        rest = other_classes(logits, self.source).amax(1)
-        return Verdict(own - logits.logsumexp(1), own - rest)
+        own, rest, every = self.split(x, items, self.source)
+        return Verdict(own - every, own - rest)
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:
         return Classes(self.extractor(x).logits.float(), None, self.source)

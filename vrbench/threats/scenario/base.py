@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,6 +20,21 @@ log = logging.getLogger(__name__)
 
 class NoCaseError(IncompatibleError):
     """No source and target can be chosen; only those who attack items need them."""
+
+
+class Facts(NamedTuple):
+    """What a case is chosen from; see ``Scenario.choose``."""
+
+    chr_by_label: Tensor
+    labels: Tensor
+    names: tuple[str, ...]
+    cold: Tensor | None = None
+    popularity: Tensor | None = None
+
+    @property
+    def counts(self) -> Tensor:
+        """How many items each category has."""
+        return torch.bincount(self.labels, minlength=len(self.names))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,43 +119,55 @@ class Scenario:
             ConfigError: if a named category does not exist.
             IncompatibleError: if no category, or no item, is left.
         """
-        counts = torch.bincount(labels, minlength=len(names))
+        return self.case_of(Facts(chr_by_label, labels, names, cold, popularity))
+
+    def case_of(self, facts: Facts) -> Case:
+        """Return the case of ``facts``; what ``choose`` comes to."""
+        self._check_names(facts)
+        source, target = self.source, self.target
+        if source is None or target is None:
+            source, target = self._choose_open(facts)
+        items = torch.nonzero(facts.labels == facts.names.index(source)).squeeze(1)
+        if not len(items):
+            raise IncompatibleError(f"no item of category {source!r}")
+        items = self._at_most(items, source)
+        return Case(
+            source=source, target=target, names=facts.names, labels=facts.labels, items=items
+        )
+
+    def _check_names(self, facts: Facts) -> None:
         for name in (self.source, self.target):
-            if name is not None and name not in names:
-                known = [n for n, c in zip(names, counts.tolist(), strict=True) if c]
+            if name is not None and name not in facts.names:
+                counts = facts.counts.tolist()
+                known = [n for n, c in zip(facts.names, counts, strict=True) if c]
                 raise ConfigError(
                     f"scenario: no category {name!r}{nearest(name, known)}; "
                     f"have {', '.join(known[:40])}"
                 )
-        source, target = self.source, self.target
-        if self.is_open:
-            known_names = [n for n in (source, target) if n]
-            large = [
-                n
-                for n in range(len(names))
-                if counts[n] >= self.min_items and names[n] not in known_names
-            ]
-            if len(large) + len(known_names) < 2:
-                raise NoCaseError(
-                    f"fewer than two categories have {self.min_items} items or more; "
-                    "lower scenario.min_items"
-                )
-            stand = self.standing(chr_by_label, counts).tolist()
-            order = sorted(large, key=lambda n: (stand[n], names[n]))
-            lowest, highest = self.pick(order)
-            if source is None:
-                source = names[lowest]
-                self.note_tie("lowest", [n for n in order if stand[n] == stand[lowest]], names)
-            if target is None:
-                target = names[highest]
-                self.note_tie("highest", [n for n in order if stand[n] == stand[highest]], names)
-        assert source is not None
-        assert target is not None
-        items = torch.nonzero(labels == names.index(source)).squeeze(1)
-        if not len(items):
-            raise IncompatibleError(f"no item of category {source!r}")
-        items = self._at_most(items, source)
-        return Case(source=source, target=target, names=names, labels=labels, items=items)
+
+    def _choose_open(self, facts: Facts) -> tuple[str, str]:
+        """Return source and target, chosen where they are not named."""
+        names, counts = facts.names, facts.counts
+        named = [n for n in (self.source, self.target) if n]
+        large = [
+            n for n in range(len(names)) if counts[n] >= self.min_items and names[n] not in named
+        ]
+        if len(large) + len(named) < 2:
+            raise NoCaseError(
+                f"fewer than two categories have {self.min_items} items or more; "
+                "lower scenario.min_items"
+            )
+        stand = self.standing(facts.chr_by_label, counts).tolist()
+        order = sorted(large, key=lambda n: (stand[n], names[n]))
+        found = []
+        for name, which, end in zip(
+            (self.source, self.target), ("lowest", "highest"), self.pick(order), strict=True
+        ):
+            if name is None:
+                self.note_tie(which, [n for n in order if stand[n] == stand[end]], names)
+            found.append(name or names[end])
+        source, target = found
+        return source, target
 
     def standing(self, chr_by_label: Tensor, counts: Tensor) -> Tensor:
         """Return ``(len(names),)``: what the lowest and the highest category are lowest in."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.threats.case import Case
-from vrbench.threats.scenario.base import Scenario
+from vrbench.threats.scenario.base import Facts, Scenario
 
 Rule = Literal["cold", "tail", "popular"]
 CALLED = {"cold": "cold items", "tail": "tail items", "popular": "popular items"}
@@ -59,27 +59,16 @@ class ByPopularity(Scenario):
     def is_open(self) -> bool:
         return False
 
-    def choose(
-        self,
-        chr_by_label: Tensor,
-        labels: Tensor,
-        names: tuple[str, ...],
-        cold: Tensor | None = None,
-        popularity: Tensor | None = None,
-    ) -> Case:
-        assert popularity is not None
-        largest = names[int(torch.bincount(labels, minlength=len(names)).argmax())]
-        if self.target is not None and self.target not in names:
-            raise ConfigError(
-                f"scenario: no category {self.target!r}; have {', '.join(names[:40])}"
-            )
-        source = CALLED[self.rule]
-        items = self._at_most(self._pool(popularity), source)
+    def case_of(self, facts: Facts) -> Case:
+        assert facts.popularity is not None
+        self._check_names(facts)
+        source, count = CALLED[self.rule], len(facts.names)
+        items = self._at_most(self._pool(facts.popularity), source)
         return Case(
             source=source,
-            target=self.target or largest,
-            names=(*names, source),
-            labels=labels.index_fill(0, items, len(names)),
+            target=self.target or facts.names[int(facts.counts.argmax())],
+            names=(*facts.names, source),
+            labels=facts.labels.index_fill(0, items, count),
             items=items,
         )
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from torch import Tensor
-
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.threats.case import Case
-from vrbench.threats.scenario.base import Scenario
+from vrbench.threats.scenario.base import Facts, Scenario
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,24 +40,16 @@ class ColdStart(Scenario):
         if self.candidates < 1:
             raise ConfigError(f"expected scenario.candidates >= 1, got {self.candidates}")
 
-    def choose(
-        self,
-        chr_by_label: Tensor,
-        labels: Tensor,
-        names: tuple[str, ...],
-        cold: Tensor | None = None,
-        popularity: Tensor | None = None,
-    ) -> Case:
+    def case_of(self, facts: Facts) -> Case:
+        cold, source = facts.cold, "new items"
         if cold is None or not len(cold):
             raise IncompatibleError(
                 "no item is cold: take dataset=boutique_injected, or inject over another data set"
             )
-        case = super().choose(chr_by_label, labels, names)
-        source = "new items"
         return replace(
-            case,
+            super().case_of(facts),
             source=source,
-            names=(*names, source),
-            labels=labels.index_fill(0, cold, len(names)),
+            names=(*facts.names, source),
+            labels=facts.labels.index_fill(0, cold, len(facts.names)),
             items=self._at_most(cold, source),
         )

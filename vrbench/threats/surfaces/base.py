@@ -103,6 +103,7 @@ class Surface(Component, ABC):
 
     Attributes:
         attacks, budgets: what goes with it; instances of these.
+        others: surfaces whose attacks and budgets are told apart from these, by their own sentence.
         goes_with: a sentence that says so.
         needs_network: whether the shop's extractor must be fitted, even if its recommender does not
             look through it.
@@ -125,6 +126,7 @@ class Surface(Component, ABC):
 
     attacks: ClassVar[tuple[type, ...]] = (object,)
     budgets: ClassVar[tuple[type, ...]] = (object,)
+    others: ClassVar[tuple[type[Surface], ...]] = ()
     goes_with: ClassVar[str] = ""
     told: ClassVar[str] = "{items} pictures of {source}, to be taken for {target}"
     needs_network: ClassVar[bool] = False
@@ -139,6 +141,8 @@ class Surface(Component, ABC):
         Raises:
             IncompatibleError: says what goes with what.
         """
+        for other in self.others:
+            other.refuse(x)
         if not (isinstance(x.attack, self.attacks) and isinstance(x.budget, self.budgets)):
             raise IncompatibleError(self.goes_with)
 

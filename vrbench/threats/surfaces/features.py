@@ -39,12 +39,10 @@ class Features(Surface):
     name = "vector"
     attacks, budgets = (Attack,), (Rows,)
     goes_with = "threat=vector goes with a budget of rows, such as budget=rows_10, and only so"
+    others = (Parameters, Looks, Profiles)
     needs_network = of_items = True
 
     def check(self, x: Experiment) -> None:
-        Parameters.refuse(x)
-        Looks.refuse(x)
-        Profiles.refuse(x)
         super().check(x)
         if class_of(x.recommender).signal is not Signal.VECTOR:
             raise IncompatibleError(

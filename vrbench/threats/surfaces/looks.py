@@ -35,7 +35,7 @@ class Looks(Surface):
     """
 
     name = "looks"
-    attacks, budgets = (Transplant,), (Budget,)
+    attacks, budgets, others = (Transplant,), (Budget,), (Profiles,)
     goes_with = (
         "threat=oracle and threat=oracle_poisoning go with attack=transplant or "
         "attack=transplant_mean and budget=free, and only so"
@@ -53,7 +53,6 @@ class Looks(Surface):
             raise IncompatibleError(cls.goes_with)
 
     def check(self, x: Experiment) -> None:
-        Profiles.refuse(x)
         super().check(x)
         assert isinstance(x.attack, Transplant)
         if x.budget.eps < float("inf"):

@@ -30,14 +30,13 @@ class Parameters(Surface):
     """
 
     name = "parameters"
-    attacks, budgets = (ParameterAttack,), (Embeddings,)
+    attacks, budgets, others = (ParameterAttack,), (Embeddings,), (Profiles,)
     goes_with = (
         "threat=parameters goes with an attack and a budget of embeddings, such as "
         "attack=embedding_fgsm budget=embedding_05, and only so"
     )
 
     def check(self, x: Experiment) -> None:
-        Profiles.refuse(x)
         super().check(x)
         if (x.threat.timing, x.threat.surrogate, x.threat.mixed) != ("evasion", None, None):
             raise IncompatibleError(

@@ -44,12 +44,10 @@ class Pixels(Surface):
     name = "pixels"
     attacks, budgets = (Attack,), (Budget,)
     goes_with = "pictures go with attack=pgd and its kind, and a budget of grey levels"
+    others = (Parameters, Looks, Profiles)
     needs_network = of_items = True
 
     def check(self, x: Experiment) -> None:
-        Parameters.refuse(x)
-        Looks.refuse(x)
-        Profiles.refuse(x)
         super().check(x)
         if isinstance(x.budget, Rows):
             raise IncompatibleError(Features.goes_with)

@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-from vrbench.report.papers.claims.accuracy import cfgan_is_best
+from vrbench.report.papers.claims import accuracy, defences, promotion, robustness
 from vrbench.report.papers.claims.base import Claim
-from vrbench.report.papers.claims.defences import (
-    defences_do_not_protect,
-    denoising_shrinks_the_shift,
-)
-from vrbench.report.papers.claims.promotion import (
-    black_box_promotes,
-    insider_promotes,
-    insider_promotes_most,
-    ranker_promotes_classifier_does_not,
-    recommended_more_often,
-)
-from vrbench.report.papers.claims.robustness import (
-    adversarial_training_falls_less,
-    gradient_beats_noise,
-    iterating_is_stronger,
-    worse_than_random,
-)
 
 CLAIMS: dict[str, Claim] = {
     made.__name__: made
     for made in (
-        recommended_more_often,
-        defences_do_not_protect,
-        adversarial_training_falls_less,
-        gradient_beats_noise,
-        iterating_is_stronger,
-        worse_than_random,
-        ranker_promotes_classifier_does_not,
-        denoising_shrinks_the_shift,
-        cfgan_is_best,
-        insider_promotes,
-        insider_promotes_most,
-        black_box_promotes,
+        promotion.recommended_more_often,
+        defences.defences_do_not_protect,
+        robustness.adversarial_training_falls_less,
+        robustness.gradient_beats_noise,
+        robustness.iterating_is_stronger,
+        robustness.worse_than_random,
+        promotion.ranker_promotes_classifier_does_not,
+        defences.denoising_shrinks_the_shift,
+        accuracy.cfgan_is_best,
+        promotion.insider_promotes,
+        promotion.insider_promotes_most,
+        promotion.black_box_promotes,
     )
 }

@@ -1,0 +1,42 @@
+"""What searches for the smallest change share."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypedDict
+
+from typing_extensions import Unpack
+
+from vrbench.attacks.base import Attack
+
+
+class SearchSettings(TypedDict, total=False):
+    """How far a smallest change is searched; see ``MinimumNorm``."""
+
+    steps: int
+    confidence: float
+
+
+class MinimumNorm(Attack):
+    """An attack that looks for the smallest change that reaches the goal; a budget is a limit.
+
+    Args:
+        steps: most steps of a search.
+        confidence: by how much the margin is to be passed.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+
+    Example:
+        >>> from vrbench.attacks import FMN, MinimumNorm
+        >>> attack = FMN(steps=20)
+        >>> isinstance(attack, MinimumNorm), attack.steps, attack.needs_radius
+        (True, 20, False)
+    """
+
+    needs_radius: ClassVar[bool] = False
+    defaults = SearchSettings(confidence=0.0)
+
+    def __init__(self, **search: Unpack[SearchSettings]) -> None:
+        given = self.with_defaults(SearchSettings, search)
+        self.steps, self.confidence = given["steps"], given["confidence"]
+        self.refuse_if(self.steps < 1 or self.confidence < 0, "steps >= 1 and confidence >= 0")
