@@ -9,7 +9,7 @@ from typing_extensions import Unpack
 from vrbench.attacks.base import Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, ask, check_finite
-from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
+from vrbench.attacks.minimum_norm.base import Penalty, PenaltySettings
 from vrbench.attacks.minimum_norm.best_found import Nearest
 from vrbench.attacks.sums import each, power, row_sums
 from vrbench.core.errors import ConfigError
@@ -20,7 +20,7 @@ LOOKS = 20  # per search step, at whether an item still makes progress
 UPPER = 1e10
 
 
-class CW(MinimumNorm):
+class CW(Penalty):
     """The L2 attack of Carlini and Wagner (IEEE S&P 2017, sec. V-A and VI).
 
     Minimises ``|x' - x|^2 + c * max(margin + confidence, 0)`` with Adam over ``w``, where
@@ -57,26 +57,25 @@ class CW(MinimumNorm):
 
     paper = "Carlini and Wagner, IEEE S&P 2017"
 
-    defaults = SearchSettings(steps=100)
+    defaults = PenaltySettings(search_steps=5, steps=100)
 
     def __init__(
         self,
         *,
-        search_steps: int = 5,
         lr: float = 0.01,
         initial_c: float | None = None,
         progress: float = 0.03,
         warm_start: bool = True,
-        **search: Unpack[SearchSettings],
+        **search: Unpack[PenaltySettings],
     ) -> None:
-        super().__init__(**self.with_defaults(SearchSettings, search))
+        super().__init__(**self.with_defaults(PenaltySettings, search))
         self.refuse_if(
-            search_steps < 1 or lr <= 0 or not 0 <= progress < 1,
-            "search_steps >= 1, lr > 0 and 0 <= progress < 1",
+            lr <= 0 or not 0 <= progress < 1,
+            "lr > 0 and 0 <= progress < 1",
         )
         if initial_c is not None and initial_c <= 0:
             raise ConfigError(f"CW: expected initial_c > 0 or null, got {initial_c}")
-        self.search_steps, self.lr, self.initial_c = search_steps, lr, initial_c
+        self.lr, self.initial_c = lr, initial_c
         self.progress, self.warm_start = progress, warm_start
 
     @property

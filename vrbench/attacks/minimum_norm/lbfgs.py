@@ -9,7 +9,7 @@ from typing_extensions import Unpack
 from vrbench.attacks.base import Cost
 from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.goal import Goal, gradient
-from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
+from vrbench.attacks.minimum_norm.base import Penalty, PenaltySettings
 from vrbench.attacks.minimum_norm.best_found import Nearest
 from vrbench.attacks.sums import total
 from vrbench.core.seeds import Streams
@@ -20,7 +20,7 @@ WIDEN = 4.0  # between values of c before both a failure and a success are known
 FIRST = 1.01  # times the c that a flat boundary needs
 
 
-class LBFGS(MinimumNorm):
+class LBFGS(Penalty):
     """The attack of Szegedy et al. (ICLR 2014, sec. 4.1): min ``|x' - x|^2 + c * margin(x')``.
 
     Minimised inside ``[0, 1]`` by limited-memory BFGS, for values of ``c`` between the largest
@@ -56,22 +56,14 @@ class LBFGS(MinimumNorm):
 
     paper = "Szegedy et al., ICLR 2014"
 
-    defaults = SearchSettings(steps=20)
+    defaults = PenaltySettings(search_steps=10, steps=20)
 
     def __init__(
-        self,
-        *,
-        search_steps: int = 10,
-        history: int = 5,
-        tolerance: float = 0.1,
-        **search: Unpack[SearchSettings],
+        self, *, history: int = 5, tolerance: float = 0.1, **search: Unpack[PenaltySettings]
     ) -> None:
-        super().__init__(**self.with_defaults(SearchSettings, search))
-        self.refuse_if(
-            min(search_steps, history) < 1 or tolerance < 0,
-            "search_steps, history >= 1 and tolerance >= 0",
-        )
-        self.search_steps, self.history, self.tolerance = search_steps, history, tolerance
+        super().__init__(**self.with_defaults(PenaltySettings, search))
+        self.refuse_if(history < 1 or tolerance < 0, "history >= 1 and tolerance >= 0")
+        self.history, self.tolerance = history, tolerance
 
     @property
     def cost(self) -> Cost | None:

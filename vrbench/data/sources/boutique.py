@@ -7,29 +7,28 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError
+from vrbench.core.shared_settings import sharing
 from vrbench.core.visuals import OnDemand
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.sources.product_drawing.picture import Colour, draw, hue
 from vrbench.data.sources.product_drawing.products import CATEGORIES
-from vrbench.data.sources.shoppers import simulate
+from vrbench.data.sources.shoppers import ShopperSettings, simulate, tastes_of
 from vrbench.data.splits.assignment import last_two_out
 
 VERSION = 2  # raise it when the same settings draw other pictures or shoppers
 
 
+SHOPPERS = ShopperSettings(num_users=800, mean_items=6.0, skew=0.3, focus=1.0, seed=0)
+
+
+@sharing(SHOPPERS)
 def boutique(
-    *,
-    num_items: int = 720,
-    num_users: int = 800,
-    size: int = 64,
-    mean_items: float = 6.0,
-    skew: float = 0.3,
-    focus: float = 1.0,
-    seed: int = 0,
+    *, num_items: int = 720, size: int = 64, **shoppers: Unpack[ShopperSettings]
 ) -> Dataset:
     """Return a shop of drawn products whose shoppers have tastes for category and colour.
 
@@ -56,20 +55,16 @@ def boutique(
             f"boutique: expected num_items >= {2 * len(CATEGORIES)} and size >= 32, "
             f"got {num_items} and {size}"
         )
-    spec = ["boutique", VERSION, num_items, num_users, size, mean_items, skew, focus, seed]
+    num_users, mean_items, seed = shoppers["num_users"], shoppers["mean_items"], shoppers["seed"]
+    choosing = [mean_items, shoppers["skew"], shoppers["focus"], seed]
+    spec = ["boutique", VERSION, num_items, num_users, size, *choosing]
     categories = torch.arange(num_items) % len(CATEGORIES)
     categories = categories[torch.from_numpy(Dice(seed, "boutique").order(num_items))]
     hues = [hue(Dice(seed, "boutique", "hue", item)) for item in range(num_items)]
     pictures = Drawn(categories, hues, size=size, seed=seed, spec=spec)
     colours = torch.tensor(hues, dtype=torch.float64) / 255
     users, items, times = simulate(
-        categories,
-        colours,
-        num_users=num_users,
-        mean_items=mean_items,
-        skew=skew,
-        focus=focus,
-        dice=Dice(seed, "shoppers"),
+        categories, colours, **tastes_of(shoppers), dice=Dice(seed, "shoppers")
     )
     train, valid, test = last_two_out(users, items, times, num_users, num_items, spec)
     return Dataset(

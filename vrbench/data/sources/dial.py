@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError
+from vrbench.core.shared_settings import sharing
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
-from vrbench.data.sources.shoppers import purchases
+from vrbench.data.sources.shoppers import DrawnCrowdSettings, purchases
 from vrbench.data.splits.assignment import last_two_out
 
 VERSION = 1  # raise it when the same settings give other purchases
 SPREAD = 1.5  # appeals lie between minus this and this; their deviation is near 1
 
 
+CROWD = DrawnCrowdSettings(num_users=800, mean_items=9.0, seed=0)
+
+
+@sharing(CROWD)
 def dial(
     dataset: Dataset,
     *,
     pictures: float = 1.0,
     appeal: float = 1.0,
     taste: float = 1.0,
-    num_users: int = 800,
-    mean_items: float = 9.0,
-    seed: int = 0,
+    **crowd: Unpack[DrawnCrowdSettings],
 ) -> Dataset:
     """Return the pictures of ``dataset`` with shoppers who follow them, as far as the dial says.
 
@@ -62,6 +66,7 @@ def dial(
             "dial: expected pictures in [0, 1], and appeal and taste >= 0; "
             f"got {pictures}, {appeal} and {taste}"
         )
+    num_users, mean_items, seed = crowd["num_users"], crowd["mean_items"], crowd["seed"]
     catalogue, settings = dataset.catalogue, [pictures, appeal, taste, num_users, mean_items, seed]
     spec = ["dial", VERSION, catalogue.spec, *settings]
     own, count = catalogue.categories, len(catalogue)

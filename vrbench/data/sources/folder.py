@@ -23,7 +23,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.data.published import source_of
 from vrbench.data.readers.csv_files import Feedback, index_of, read_feedback, read_items
 from vrbench.data.readers.formats import Parts
-from vrbench.data.sources.shoppers import VERSION, ShopperSettings, TasteSettings, simulate
+from vrbench.data.sources.shoppers import VERSION, ShopperSettings, simulate, tastes_of
 from vrbench.data.splits.assignment import apart, last_two_out
 
 log = logging.getLogger(__name__)
@@ -175,9 +175,7 @@ def shoppers(*, path: str, **shop: Unpack[ShopSettings]) -> Dataset:
     # Sums of integers are exact; a mean of floats would round by its machine.
     sums = [images.decode(b)[:, :, middle, middle].long().sum((2, 3)) for b in blocks]
     colours = torch.cat(sums).double() / (255 * (size - 2 * edge) ** 2)
-    tastes = TasteSettings(
-        num_users=num_users, mean_items=shop["mean_items"], skew=shop["skew"], focus=shop["focus"]
-    )
+    tastes = tastes_of(shop)
     dice = Dice(shop["seed"], "shoppers")
     users, items, times = simulate(catalogue.categories, colours, **tastes, dice=dice)
     spec = ["shoppers", VERSION, catalogue.spec, *tastes.values(), shop["seed"]]

@@ -6,18 +6,20 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+from typing_extensions import Unpack
 
 from vrbench.core.errors import MissingDataError
+from vrbench.core.shared_settings import sharing
 from vrbench.core.spec import describe
 from vrbench.data.dataset import Dataset
 from vrbench.data.filters import Filter, filtered
-from vrbench.data.images import Fit
 from vrbench.data.interactions import Interactions
 from vrbench.data.readers.business_tables import BusinessTable, read_business_table
 from vrbench.data.readers.formats import indices
 from vrbench.data.readers.ratings import Ratings
-from vrbench.data.sources.folder import catalogue_of, numbering
+from vrbench.data.sources.folder import PICTURES, PictureSettings, catalogue_of, numbering
 from vrbench.data.sources.shop_tables import LISTS, LOGS, products_of, purchases_of, table_of
 from vrbench.data.splits.strategies.base import Split
 from vrbench.data.splits.strategies.per_user import TemporalHoldOut
@@ -61,26 +63,42 @@ class Understood:
         return "; ".join(f"{source}: {columns}" for source, columns in words.items())
 
 
+class FileSettings(TypedDict, total=False):
+    """Where a shop's tables and pictures lie, below its folder; None: found by their names."""
+
+    items: str | None
+    purchases: str | None
+    query: str | None
+    pictures: str | None
+
+
+class ColumnSettings(TypedDict, total=False):
+    """What the columns of a shop's tables are called; None: found by their usual names."""
+
+    item_column: str | None
+    image_column: str | None
+    category_column: str | None
+    user_column: str | None
+    bought_column: str | None
+    time_column: str | None
+    rating_column: str | None
+
+
+class ShopSettings(FileSettings, ColumnSettings, PictureSettings, total=False):
+    """All of it; see ``shop``."""
+
+
+FILES: dict[str, str | None] = dict.fromkeys(FileSettings.__annotations__)
+COLUMNS: dict[str, str | None] = dict.fromkeys(ColumnSettings.__annotations__)
+
+
+@sharing({**FILES, **COLUMNS, **PICTURES})
 def shop(
     *,
     path: str,
-    items: str | None = None,
-    purchases: str | None = None,
-    query: str | None = None,
-    pictures: str | None = None,
-    root: str | None = None,
-    item_column: str | None = None,
-    image_column: str | None = None,
-    category_column: str | None = None,
-    user_column: str | None = None,
-    bought_column: str | None = None,
-    time_column: str | None = None,
-    rating_column: str | None = None,
     filters: Mapping[str, Filter] | None = None,
     split: Split | None = None,
-    size: int = 64,
-    fit: Fit = "pad",
-    redistributable: bool = True,
+    **folder: Unpack[ShopSettings],
 ) -> Dataset:
     """Return the shop of a folder with pictures, a product list and one purchase log.
 
@@ -130,26 +148,20 @@ def shop(
     """
     understood = understand(
         Path(path),
-        items=items,
-        purchases=purchases,
-        query=query,
-        pictures=pictures,
-        root=root,
-        columns={
-            "item_column": item_column,
-            "image_column": image_column,
-            "category_column": category_column,
-            "user_column": user_column,
-            "bought_column": bought_column,
-            "time_column": time_column,
-            "rating_column": rating_column,
-        },
+        items=folder["items"],
+        purchases=folder["purchases"],
+        query=folder["query"],
+        pictures=folder["pictures"],
+        root=folder["root"],
+        columns={name: folder[name] for name in COLUMNS},  # type: ignore[literal-required]
     )
     log.info("%s", understood.said())
     for reason, count in understood.left_out.items():
         log.warning("%d %s", count, reason)
-    catalogue, ids = catalogue_of(understood.ids, understood.files, understood.kinds, size, fit)
-    catalogue = replace(catalogue, redistributable=redistributable)
+    catalogue, ids = catalogue_of(
+        understood.ids, understood.files, understood.kinds, folder["size"], folder["fit"]
+    )
+    catalogue = replace(catalogue, redistributable=folder["redistributable"])
     table = filtered(understood.ratings.once(), filters).liked()
     split = split or Split(test=TemporalHoldOut(), valid=TemporalHoldOut(ratio=0.1))
     which = split.parts(table)

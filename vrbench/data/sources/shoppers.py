@@ -15,19 +15,38 @@ LEAST = 5  # items that everyone has
 REACH = 0.2  # how far, in colours of 0 to 1, a taste for an anchor's colour goes
 
 
-class TasteSettings(TypedDict, total=False):
-    """Simulated shoppers: how many, how much they buy, and how they choose; see ``simulate``."""
+class CrowdSettings(TypedDict, total=False):
+    """Simulated shoppers: how many, and how much they buy."""
 
     num_users: int
     mean_items: float
+
+
+class TasteSettings(CrowdSettings, total=False):
+    """And how they choose; see ``simulate``."""
+
     skew: float
     focus: float
 
 
-class ShopperSettings(TasteSettings, total=False):
-    """Simulated shoppers, as drawn from a seed."""
+class DrawnCrowdSettings(CrowdSettings, total=False):
+    """A crowd, as drawn from a seed."""
 
     seed: int
+
+
+class ShopperSettings(TasteSettings, DrawnCrowdSettings, total=False):
+    """Simulated shoppers, as drawn from a seed."""
+
+
+def tastes_of(shop: ShopperSettings) -> TasteSettings:
+    """Return the settings of ``simulate`` among those of its callers."""
+    return TasteSettings(
+        num_users=shop["num_users"],
+        mean_items=shop["mean_items"],
+        skew=shop["skew"],
+        focus=shop["focus"],
+    )
 
 
 def simulate(

@@ -12,7 +12,11 @@ from typing_extensions import Unpack
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.bpr import BPRMF
-from vrbench.recommenders.training.adversarial_phase import AdversarialPhase
+from vrbench.recommenders.training.adversarial_phase import (
+    AdversarialPhase,
+    AdversarialSettings,
+    two_phases,
+)
 from vrbench.recommenders.training.pairwise import FactorSettings
 
 
@@ -22,6 +26,10 @@ class Change(NamedTuple):
     user: Tensor
     liked: Tensor
     other: Tensor
+
+
+class APRSettings(FactorSettings, AdversarialSettings, total=False):
+    """How APR is trained."""
 
 
 class APR(AdversarialPhase, BPRMF):
@@ -52,17 +60,12 @@ class APR(AdversarialPhase, BPRMF):
 
     paper = "He et al., SIGIR 2018"
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        eps: float = 0.5,
-        weight: float = 1.0,
-        adversarial_epochs: int = 100,
-        **training: Unpack[FactorSettings],
-    ) -> None:
-        super().__init__(sizes, **training)
-        self._second_phase(eps, weight, adversarial_epochs)
+    defaults = APRSettings(eps=0.5, weight=1.0, adversarial_epochs=100)
+
+    def __init__(self, sizes: Sizes, **training: Unpack[APRSettings]) -> None:
+        first, second = two_phases(self.with_defaults(APRSettings, training))
+        super().__init__(sizes, **first)
+        self._second_phase(**second)
 
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
         if not self._adversarial:

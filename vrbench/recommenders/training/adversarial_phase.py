@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
-from typing import Any, Literal, get_args
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypedDict, get_args
 
 import torch
 from typing_extensions import Unpack
@@ -15,6 +15,22 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings, Optimisers
 
 Predictor = Literal["generator", "discriminator"]
+
+
+class AdversarialSettings(TypedDict, total=False):
+    """How the second phase of AMR and APR goes."""
+
+    eps: float
+    weight: float
+    adversarial_epochs: int
+
+
+def two_phases(given: Mapping[str, Any]) -> tuple[dict[str, Any], AdversarialSettings]:
+    """Return the settings of the first phase, and those of the second."""
+    second = AdversarialSettings(
+        eps=given["eps"], weight=given["weight"], adversarial_epochs=given["adversarial_epochs"]
+    )
+    return {name: value for name, value in given.items() if name not in second}, second
 
 
 class AdversarialPhase(EpochRecommender):

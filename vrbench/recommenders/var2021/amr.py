@@ -39,14 +39,9 @@ class AMR2021(VBPR2021):
     paper = "Tang et al., TKDE 2020, as coded for VAR"
 
     def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        eps: float = 1.0,
-        weight: float = 0.1,
-        **training: Unpack[Settings2021],
+        self, sizes: Sizes, *, eps: float = 1.0, weight: float = 0.1, **given: Unpack[Settings2021]
     ) -> None:
-        super().__init__(sizes, **training)
+        super().__init__(sizes, **given)
         self.eps, self.weight = eps, weight
         self._adversarial = False
 

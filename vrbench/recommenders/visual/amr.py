@@ -11,9 +11,17 @@ from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.training.adversarial_phase import AdversarialPhase
+from vrbench.recommenders.training.adversarial_phase import (
+    AdversarialPhase,
+    AdversarialSettings,
+    two_phases,
+)
 from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
 from vrbench.recommenders.visual.vbpr import VBPR
+
+
+class AMRSettings(VisualFactorSettings, AdversarialSettings, total=False):
+    """How AMR is trained."""
 
 
 class AMR(AdversarialPhase, VBPR):
@@ -44,19 +52,19 @@ class AMR(AdversarialPhase, VBPR):
 
     paper = "Tang et al., TKDE 2020"
 
+    defaults = AMRSettings(eps=0.3, weight=1.0, adversarial_epochs=100)
+
     def __init__(
         self,
         sizes: Sizes,
         *,
-        eps: float = 0.3,
-        weight: float = 1.0,
-        adversarial_epochs: int = 100,
         visual_factors: int = 32,
         tied: bool = False,
-        **training: Unpack[VisualFactorSettings],
+        **training: Unpack[AMRSettings],
     ) -> None:
-        super().__init__(sizes, visual_factors=visual_factors, tied=tied, **training)
-        self._second_phase(eps, weight, adversarial_epochs)
+        first, second = two_phases(self.with_defaults(AMRSettings, training))
+        super().__init__(sizes, visual_factors=visual_factors, tied=tied, **first)
+        self._second_phase(**second)
 
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
         if not self._adversarial:
