@@ -13,7 +13,7 @@ from vrbench.cli.commands.audit import audited
 from vrbench.cli.overrides import merged, quoted
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.metrics.view import View
+from vrbench.metrics.view import Attacked, Counted, HeldOut, Lists, View
 
 
 def view(ranks):
@@ -21,15 +21,10 @@ def view(ranks):
     ranks = torch.tensor(ranks)
     items = torch.tensor([4, 9])
     return View(
-        ranking=empty,
-        candidates=empty,
-        relevant_ranks=empty,
-        items=items,
-        scores=ranks.float(),
-        ranks=ranks,
-        labels=empty,
-        source=0,
-        target=1,
+        lists=Lists(ranking=empty, candidates=empty),
+        tested=HeldOut(ranks=empty),
+        attacked=Attacked(items=items, scores=ranks.float(), ranks=ranks),
+        counted=Counted(labels=empty, source=0, target=1),
     )
 
 

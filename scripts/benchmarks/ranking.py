@@ -155,13 +155,14 @@ def vrbench_of(chosen, user, item, train, test, device="cpu"):
     """Return a function that ranks as vrbench does, and measures."""
     import torch
 
+    from vrbench.bench.views import view_of
     from vrbench.data.dataset import Dataset
     from vrbench.data.images import NoImages
     from vrbench.data.interactions import Interactions
     from vrbench.data.sources.interactions_only import unpictured
     from vrbench.metrics import accuracy, ranking
     from vrbench.metrics.base import Cutoff, Metric
-    from vrbench.metrics.view import View
+    from vrbench.metrics.view import Counted
     from vrbench.recommenders.base import Sizes
     from vrbench.recommenders.collaborative.bpr import BPRMF
     from vrbench.recommenders.ranking import rank
@@ -192,7 +193,7 @@ def vrbench_of(chosen, user, item, train, test, device="cpu"):
 
     def run():
         ranked = rank(model, NoImages(chosen.items), data.seen, test, none, chosen.k)
-        view = View(**ranked._asdict(), items=none, labels=labels, source=0, target=0)
+        view = view_of(ranked, none, Counted(labels=labels, source=0, target=0))
         values = {m.name: m.measure(view, data) for m in metrics}
         wanted = {"nDCG": "nDCG", "recall": "Recall", "precision": "Precision"}
         return {key: float(values[name].nanmean()) for key, name in wanted.items()}

@@ -1,16 +1,15 @@
-from dataclasses import replace
-
 import pytest
 import torch
 
 from vrbench.core.errors import ConfigError
 from vrbench.metrics.audience import ItemHR, ItemRank
-from vrbench.testing.views import dataset, view
+from vrbench.testing.views import changed, dataset, view
 
 DATA = dataset([(0, 0)], 5, 3)
-VIEW = replace(
+AUDIENCE = torch.tensor([[True, False], [True, True], [False, False]])
+VIEW = changed(
     view([[0], [0], [0]], items=(0, 1), ranks=[[3, 9], [0, 2], [1, 1]]),
-    audience=torch.tensor([[True, False], [True, True], [False, False]]),
+    attacked={"audience": AUDIENCE},
 )
 
 
@@ -31,7 +30,7 @@ def test_shares_and_ranks_count_whom_they_are_about(who, hits, ranks):
 
 
 def test_an_aim_without_an_audience_has_no_numbers_for_one():
-    nobody = replace(VIEW, audience=None)
+    nobody = changed(VIEW, attacked={"audience": None})
     assert ItemHR(who="audience").measure(nobody, DATA).isnan().all()
     assert ItemRank(who="others").measure(nobody, DATA).isnan().all()
     assert ItemHR(k=3).measure(nobody, DATA).tolist() == [0.5, 1, 1]

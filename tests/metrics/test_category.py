@@ -1,12 +1,11 @@
 import math
-from dataclasses import replace
 
 import pytest
 import torch
 
 from vrbench.core.seeds import stream
 from vrbench.metrics.category import CHR, NCDCG, AttackedHR, CHRShare
-from vrbench.testing.views import dataset, view
+from vrbench.testing.views import changed, dataset, view
 
 DATA = dataset([(0, 0)], 6, 2)
 LABELS = [0, 1, 0, 2, 0, 1]
@@ -32,7 +31,7 @@ def test_attacked_items_are_counted_apart():
 
 
 def test_empty_places_never_count():
-    short = replace(HAND, ranking=torch.tensor([[2, -1, -1, -1], [1, -1, -1, -1]]))
+    short = changed(HAND, lists={"ranking": torch.tensor([[2, -1, -1, -1], [1, -1, -1, -1]])})
     assert CHR(k=4).measure(short, DATA).tolist() == [1, 0]
     assert AttackedHR(k=4).measure(short, DATA).tolist() == [0, 0]
 
@@ -41,7 +40,12 @@ def test_names_of_items_do_not_matter():
     rename = torch.randperm(6, generator=stream(0))
     labels = torch.empty(6, dtype=torch.int64)
     labels[rename] = torch.tensor(LABELS)
-    renamed = replace(HAND, ranking=rename[HAND.ranking], labels=labels, items=rename[HAND.items])
+    renamed = changed(
+        HAND,
+        lists={"ranking": rename[HAND.lists.ranking]},
+        counted={"labels": labels},
+        attacked={"items": rename[HAND.attacked.items]},
+    )
     for metric in (CHR(k=3), NCDCG(k=3), AttackedHR(k=3)):
         assert torch.equal(metric.measure(HAND, DATA), metric.measure(renamed, DATA))
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.recommenders.test_ranking import Given
+from vrbench.bench.views import view_of
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.dataset import Dataset
@@ -15,7 +16,7 @@ from vrbench.data.sources.shuffled import shuffled
 from vrbench.data.splits.assignment import hold_out
 from vrbench.metrics.cold import ColdAUC, ColdAUCAmongAll
 from vrbench.metrics.ranking import AUC
-from vrbench.metrics.view import View, Views
+from vrbench.metrics.view import Counted, Views
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.baselines import Popular, Random
 from vrbench.recommenders.collaborative.bpr import BPRMF
@@ -31,13 +32,7 @@ def seen_by(model, data, visuals=None):
     images = data.catalogue.images if visuals is None else visuals
     ranked = rank(model, images, data.seen, data.test, none, 5, cold=data.tested_cold)
     labels = data.catalogue.categories
-    return View(
-        **ranked._asdict(),
-        items=none,
-        labels=labels,
-        source=0,
-        target=1,
-    )
+    return view_of(ranked, none, Counted(labels=labels, source=0, target=1))
 
 
 def drawn(seed):
@@ -92,7 +87,7 @@ def test_without_new_items_in_the_test_there_is_nothing_to_say():
     data = colours()
     assert data.tested_cold is None
     view = seen_by(Given(torch.zeros(30, 36)), data)
-    assert view.cold_ranks is None
+    assert view.tested.cold is None
     assert not ColdAUC().applies(Views(before=view))
     assert ColdAUC().measure(view, data).isnan().all()
     assert ColdAUCAmongAll().measure(view, data).isnan().all()

@@ -13,7 +13,8 @@ from vrbench.core.errors import ConfigError
 from vrbench.metrics.accuracy.top_k import ElliotMAP
 from vrbench.metrics.base import Cutoff
 from vrbench.metrics.category import CHR, CHRShare
-from vrbench.testing.views import random_case
+from vrbench.metrics.view import TwoStage
+from vrbench.testing.views import changed, random_case
 
 ITEMS = 30  # of the random case
 MODULES = [
@@ -32,13 +33,15 @@ CUTOFFS = {
 @pytest.fixture(scope="module")
 def case():
     view, data, _, _ = random_case()
-    users = len(view.ranking)
-    whole = replace(
-        view,
-        labels=torch.arange(ITEMS) % 3,
-        ranking_scores=torch.linspace(1, 0, ITEMS).repeat(users, 1),
-        injected_ranks=torch.ones(users, 1).int(),
-        offered_ranks=torch.ones(users).long(),
+    users = len(view.lists.ranking)
+    ones = torch.ones(users).long()
+    whole = changed(
+        replace(
+            view,
+            two_stage=TwoStage(injected_ranks=ones[:, None], offered_ranks=ones, offered=ones),
+        ),
+        counted={"labels": torch.arange(ITEMS) % 3},
+        lists={"scores": torch.linspace(1, 0, ITEMS).repeat(users, 1)},
     )
     return whole, replace(data, train=data.test)
 
@@ -48,11 +51,8 @@ def measured(metric, view, data):
 
 
 def kept(view, length):
-    return replace(
-        view,
-        ranking=view.ranking[:, :length],
-        ranking_scores=view.ranking_scores[:, :length],
-    )
+    lists = {"ranking": view.lists.ranking[:, :length], "scores": view.lists.scores[:, :length]}
+    return changed(view, lists=lists)
 
 
 def test_metrics_of_every_kind_are_among_them():
@@ -99,6 +99,24 @@ def test_precision_goes_on_falling_past_the_last_item(case):
     k = ITEMS + 20
     found = measured(ElliotMAP(k=k), view, data)
     for user in (1, 5, 9):
-        ranks = view.relevant_ranks[data.test.users == user]
+        ranks = view.tested.ranks[data.test.users == user]
         right = sum((ranks <= n).sum() / n for n in range(1, k + 1)) / k
         assert found[user].item() == pytest.approx(float(right))
+
+
+def test_a_metric_of_one_s_own_may_read_the_earlier_names(case):
+    view, _ = case
+    for name, where, found in (
+        ("ranking", "lists.ranking", view.lists.ranking),
+        ("ranking_scores", "lists.scores", view.lists.scores),
+        ("relevant_ranks", "tested.ranks", view.tested.ranks),
+        ("ranks", "attacked.ranks", view.attacked.ranks),
+        ("labels", "counted.labels", view.counted.labels),
+        ("cold_ranks", "tested.cold.ranks", None),
+        ("offered", "two_stage.offered", view.two_stage.offered),
+        ("profiles", "users.profiles", None),
+    ):
+        with pytest.warns(DeprecationWarning, match=f"View.{name} is now View.{where}"):
+            assert getattr(view, name) is found
+    with pytest.raises(AttributeError, match="no 'rankings'"):
+        view.rankings  # noqa: B018

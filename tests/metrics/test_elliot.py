@@ -10,6 +10,7 @@ import torch
 from sklearn.metrics import mean_absolute_error, mean_squared_error, roc_auc_score
 
 from tests.recommenders.test_ranking import Given
+from vrbench.bench.views import view_of
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
@@ -18,7 +19,7 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.metrics import accuracy, bias, coverage, diversity, fairness, novelty, rating
 from vrbench.metrics.base import SystemMetric
-from vrbench.metrics.view import View
+from vrbench.metrics.view import Counted
 from vrbench.recommenders.ranking import rank
 
 USERS, ITEMS, KEPT = 40, 30, 20
@@ -54,7 +55,7 @@ class Case:
             tuple(f"i{n}" for n in range(ITEMS)),
         )
         ranked = rank(Given(scores), images, train, test, none, KEPT)
-        self.view = View(**ranked._asdict(), items=none, labels=kinds, source=0, target=1)
+        self.view = view_of(ranked, none, Counted(labels=kinds, source=0, target=1))
         ties = torch.randperm(ITEMS, generator=stream(0, "ties", ITEMS)).tolist()
         self.full = [
             sorted((i for i in ties if not owned[u, i]), key=lambda i: -scores[u, i])
@@ -430,8 +431,8 @@ def test_extremes_of_gini_and_entropy():
     """One item for all is 1 and 0 bits; each its own is 0 and log2(n) bits."""
     case = Case(0)
     for ranking, index, bits in (([[4]] * ITEMS, 1.0, 0.0), (range(ITEMS), 0.0, math.log2(ITEMS))):
-        case.view.ranking.fill_(-1)
-        case.view.ranking[:ITEMS, :1] = torch.tensor(list(ranking)).reshape(-1, 1)
+        case.view.lists.ranking.fill_(-1)
+        case.view.lists.ranking[:ITEMS, :1] = torch.tensor(list(ranking)).reshape(-1, 1)
         assert diversity.Gini(k=1).measure(case.view, case.data) == pytest.approx(index)
         assert diversity.ShannonEntropy(k=1).measure(case.view, case.data) == pytest.approx(bits)
 

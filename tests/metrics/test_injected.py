@@ -4,16 +4,17 @@ import pytest
 import torch
 
 from vrbench.metrics.injected import InjectedHR, InjectedRank, TwoStageHR
+from vrbench.metrics.view import TwoStage
 from vrbench.testing.views import dataset, view
 
 # Three users, two injected items; the second user's test item is none of the known ones.
 DATA = dataset([(0, 0), (2, 1)], 4)
-VIEW = replace(
-    view([[0, 1, 2, 3]] * 3, data=DATA),
+STAGES = TwoStage(
     injected_ranks=torch.tensor([[1, 6], [5, 7], [2, 3]]).int(),
     offered_ranks=torch.tensor([5, 0, 2]),
     offered=torch.tensor([10, 10, 10]),
 )
+VIEW = replace(view([[0, 1, 2, 3]] * 3, data=DATA), two_stage=STAGES)
 
 
 def test_an_item_hits_from_its_rank_on():
@@ -35,4 +36,4 @@ def test_an_item_ahead_pushes_the_test_item_out():
 
 def test_without_two_stages_there_is_nothing_to_say():
     with pytest.raises(AssertionError, match="metrics of two stages"):
-        InjectedHR(k=5).measure(replace(VIEW, injected_ranks=None), DATA)
+        InjectedHR(k=5).measure(replace(VIEW, two_stage=None), DATA)

@@ -1,12 +1,10 @@
-from dataclasses import replace
-
 import torch
 
 from vrbench.metrics.category import CHR
 from vrbench.metrics.shift import PredictionShift, RankShift
 from vrbench.metrics.success import AimReached, FeatureLoss, Queries, TargetedSuccess
 from vrbench.metrics.view import Crafted
-from vrbench.testing.views import dataset, view
+from vrbench.testing.views import changed, dataset, view
 
 DATA = dataset([(0, 0)], 3, 2)
 BEFORE = view(
@@ -15,10 +13,12 @@ BEFORE = view(
     scores=[[1.0, 2.0], [3.0, 4.0]],
     ranks=[[3, 2], [0, 5]],  # the second user owns the first item
 )
-AFTER = replace(
+AFTER = changed(
     BEFORE,
-    scores=torch.tensor([[2.0, 2.5], [9.0, 3.0]]),
-    ranks=torch.tensor([[1, 2], [0, 9]]).int(),
+    attacked={
+        "scores": torch.tensor([[2.0, 2.5], [9.0, 3.0]]),
+        "ranks": torch.tensor([[1, 2], [0, 9]]).int(),
+    },
 )
 
 

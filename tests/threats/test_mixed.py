@@ -53,7 +53,7 @@ def test_both_halves_are_those_of_their_own_surfaces(tmp_path):
     assert both.crafted.attacked.equal(pictures.crafted.attacked)
     assert both.fakes.items.equal(profiles.fakes.items)
     assert {row.metric for row in both.rows} >= {"item HR@5", "Linf change", "profile length"}
-    after = [found.lists["after"].scores for found in (both, pictures, profiles)]
+    after = [found.lists["after"].attacked.scores for found in (both, pictures, profiles)]
     assert not after[0].equal(after[1])
     assert not after[0].equal(after[2])
 
@@ -66,7 +66,7 @@ def test_one_half_without_a_budget_leaves_the_other(without, tmp_path):
         alone = poisoned(tmp_path, Pixels(), PICTURE, Linf(eps=32))
     else:
         alone = poisoned(tmp_path, Profiles(), PROFILE, FakeUsers(eps=0.2))
-    for ours, other in zip(both.lists["after"].ranks, alone.lists["after"].ranks, strict=True):
+    for ours, other in zip(*(found.lists["after"].attacked.ranks for found in (both, alone)), strict=True):
         assert ours.tolist() == other.tolist()
 
 

@@ -55,7 +55,7 @@ def test_a_budget_of_zero_moves_no_number(tmp_path):
     found = attacked(Store(tmp_path), attack=AverageProfiles(), budget=FakeUsers(eps=0))
     for r in found.rows:
         assert r.after in (0.0, r.before)
-    assert found.lists["after"].scores.equal(found.lists["before"].scores)
+    assert found.lists["after"].attacked.scores.equal(found.lists["before"].attacked.scores)
 
 
 class Witness(RankMetric):
@@ -66,10 +66,16 @@ class Witness(RankMetric):
     def measure(self, view, dataset):
         users = dataset.train.num_users
         assert users == 200
-        for value in (view.ranking, view.scores, view.ranks, view.candidates, view.ranking_scores):
+        for value in (
+            view.lists.ranking,
+            view.attacked.scores,
+            view.attacked.ranks,
+            view.lists.candidates,
+            view.lists.scores,
+        ):
             assert len(value) == users
-        assert len(view.relevant_ranks) == len(dataset.test)
-        assert view.audience is None or len(view.audience) == users
+        assert len(view.tested.ranks) == len(dataset.test)
+        assert view.attacked.audience is None or len(view.attacked.audience) == users
         return torch.ones(users)
 
 
@@ -82,8 +88,8 @@ def test_no_number_is_of_a_fake_user(attack, tmp_path):
     data, model = bazaar(), found.models["after"]
     assert model.history.shape[0] == 220  # the fakes are in the model, and only there
     again = rank(model, data.catalogue.images, data.seen, data.test, found.case.items, 80)
-    assert again.relevant_ranks.equal(found.lists["after"].relevant_ranks)
-    assert again.ranks.equal(found.lists["after"].ranks)
+    assert again.relevant_ranks.equal(found.lists["after"].tested.ranks)
+    assert again.ranks.equal(found.lists["after"].attacked.ranks)
 
 
 def test_two_items_and_one_fake_user(tmp_path):
@@ -96,8 +102,8 @@ def test_two_items_and_one_fake_user(tmp_path):
         scenario=ByPopularity(rule="cold", share=1.0),
         metrics=[PredictionShift()],
     )
-    assert found.lists["before"].scores.tolist() == [[0.0]] * 3
-    assert found.lists["after"].scores.flatten().tolist() == pytest.approx([0.5] * 3)
+    assert found.lists["before"].attacked.scores.tolist() == [[0.0]] * 3
+    assert found.lists["after"].attacked.scores.flatten().tolist() == pytest.approx([0.5] * 3)
 
 
 @pytest.mark.parametrize("attack", [RandomProfiles(aim="nuke"), LoveHate()])
@@ -111,7 +117,9 @@ def test_two_items_and_fakes_that_have_one_without_the_other(attack, tmp_path):
         scenario=ByPopularity(rule="tail", share=0.5),
         metrics=[PredictionShift()],
     )
-    scores = {name: view.scores.flatten()[:3].tolist() for name, view in found.lists.items()}
+    scores = {
+        name: view.attacked.scores.flatten()[:3].tolist() for name, view in found.lists.items()
+    }
     assert scores["before"] == pytest.approx([1 / 2] * 3)
     assert scores["after"] == pytest.approx([1 / 3] * 3)
 
@@ -150,7 +158,10 @@ def test_a_segment_is_reached_better_than_by_random_items(recommender, tmp_path)
             metrics=[ItemHR(k=10, who=who) for who in ("audience", "others")],
         )
         assert int(result.case.items) % 2 == 0
-        ranks, audience = result.lists["after"].ranks, result.lists["after"].audience
+        ranks, audience = (
+            result.lists["after"].attacked.ranks,
+            result.lists["after"].attacked.audience,
+        )
         whom = audience if whom is None else whom
         found[attack.name] = (ranks <= 10).float()[whom & (ranks > 0)].mean()
         if audience is not None:

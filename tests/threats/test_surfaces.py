@@ -86,9 +86,9 @@ class TestLooks(SurfaceContract):
         rows[found.case.items] = rows[blue].mean(0)
         seen = Table(Signal.VECTOR, rows, None)
         asked = (found.models["after"], seen, shop.seen, shop.test, found.case.items, 5)
-        assert torch.allclose(found.lists["after"].scores, rank(*asked).scores, atol=1e-5)
+        assert torch.allclose(found.lists["after"].attacked.scores, rank(*asked).scores, atol=1e-5)
         assert not torch.allclose(
-            found.lists["after"].scores, found.lists["before"].scores, atol=1e-2
+            found.lists["after"].attacked.scores, found.lists["before"].attacked.scores, atol=1e-2
         )
         assert found.models["after"] is found.models["before"]
 

@@ -12,13 +12,14 @@ from vrbench.bench import stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.session import Session
 from vrbench.bench.store import Store
+from vrbench.bench.views import view_of
 from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.metrics.ranking import NDCG
-from vrbench.metrics.view import View
+from vrbench.metrics.view import Counted
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.room import make_recommender
@@ -107,12 +108,7 @@ class Validation:
     def ndcg(self, model: Recommender, visuals: Visuals) -> float:
         """Return the mean nDCG@20 of the users with validation feedback."""
         ranked = rank(model, visuals, self.data.train, self.data.valid, NONE, 1)
-        view = View(
-            **ranked._asdict(),
-            items=NONE,
-            labels=self.data.catalogue.categories,
-            source=0,
-            target=0,
-        )
+        labels = self.data.catalogue.categories
+        view = view_of(ranked, NONE, Counted(labels=labels, source=0, target=0))
         values = NDCG(k=VALID_K).measure(view, replace(self.data, test=self.data.valid))
         return float(values.double().nanmean())

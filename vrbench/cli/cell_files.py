@@ -28,8 +28,10 @@ def leave_files(
     save_file({k: v.contiguous() for k, v in result.values.items()}, folder / "values.safetensors")
     for part, view in result.lists.items():
         if "lists" in wanted:
-            assert view.ranking_scores is not None
-            write_lists(folder / f"lists_{part}.tsv", view.ranking, view.ranking_scores, dataset)
+            assert view.lists.scores is not None
+            write_lists(
+                folder / f"lists_{part}.tsv", view.lists.ranking, view.lists.scores, dataset
+            )
         if "model" in wanted:
             state = result.models[part].state_dict()
             kept = {name: value.detach().cpu().contiguous() for name, value in state.items()}

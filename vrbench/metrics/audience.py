@@ -47,7 +47,7 @@ class ItemHR(CutoffMetric):
         return _column(super().column, self.who)
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        return _mean((view.ranks <= self.k).float(), view, self.who)
+        return _mean((view.attacked.ranks <= self.k).float(), view, self.who)
 
 
 class ItemRank(RankMetric):
@@ -76,17 +76,17 @@ class ItemRank(RankMetric):
         return _column(self.name, self.who)
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        return _mean(view.ranks.float(), view, self.who)
+        return _mean(view.attacked.ranks.float(), view, self.who)
 
 
 def _mean(values: Tensor, view: View, who: Who) -> Tensor:
     """Return each user's mean over the items that count."""
-    counts = view.ranks > 0
+    counts = view.attacked.ranks > 0
     if who != "everyone":
-        if view.audience is None:
+        if view.attacked.audience is None:
             return torch.full((len(values),), torch.nan)
-        assert view.audience.shape == values.shape
-        counts = counts & (view.audience if who == "audience" else ~view.audience)
+        assert view.attacked.audience.shape == values.shape
+        counts = counts & (view.attacked.audience if who == "audience" else ~view.attacked.audience)
     return torch.where(counts, values, torch.nan).nanmean(1)
 
 

@@ -73,7 +73,7 @@ class RankMetric(Metric):
         >>> class Length(RankMetric):
         ...     better = "higher"
         ...     def measure(self, view, dataset):
-        ...         return (view.ranking >= 0).sum(1).float()
+        ...         return (view.lists.ranking >= 0).sum(1).float()
         ...
         >>> Length().measure(*two_users()).tolist()
         [4.0, 3.0]
@@ -107,7 +107,7 @@ class SystemMetric(Metric):
         >>> class Users(SystemMetric):
         ...     better = "higher"
         ...     def measure(self, view, dataset):
-        ...         return float(len(view.ranking))
+        ...         return float(len(view.lists.ranking))
         ...
         >>> Users().measure(*two_users())
         2.0
@@ -155,10 +155,10 @@ class Cutoff(Metric):
         Raises:
             ConfigError: if longer lists are asked for than were kept.
         """
-        kept = view.ranking.shape[1]
+        kept = view.lists.ranking.shape[1]
         if self.k > kept and kept < dataset.train.num_items:
             raise ConfigError(f"{self.column}: lists of {kept} are kept; take k <= {kept}")
-        return view.ranking[:, : self.k]
+        return view.lists.ranking[:, : self.k]
 
 
 class CutoffMetric(Cutoff, RankMetric):
@@ -170,7 +170,7 @@ class CutoffMetric(Cutoff, RankMetric):
         >>> class Blue(CutoffMetric):
         ...     better = "higher"
         ...     def measure(self, view, dataset):
-        ...         return (view.labels[self.top(view, dataset)] == 1).sum(1).float()
+        ...         return (view.counted.labels[self.top(view, dataset)] == 1).sum(1).float()
         ...
         >>> Blue(k=2).measure(*two_users()).tolist()
         [0.0, 1.0]
@@ -202,7 +202,7 @@ class ShiftMetric(Metric):
         >>> class Climbed(ShiftMetric):
         ...     better = "lower"
         ...     def measure(self, before, after, dataset):
-        ...         return (after.ranks < before.ranks).float().sum(1)
+        ...         return (after.attacked.ranks < before.attacked.ranks).float().sum(1)
         ...
         >>> (before, shop), (after, _) = two_users(), two_users(after=True)
         >>> Climbed().measure(before, after, shop).tolist()

@@ -111,7 +111,7 @@ class PopRSP(_HeadAndTail, CutoffSystemMetric):
 
 def equal_opportunity(view: View, dataset: Dataset, groups: Groups, k: int) -> float:
     """Return the spread over groups of P(in the top ``k`` | test item of the group)."""
-    hit = (view.relevant_ranks <= k).double()
+    hit = (view.tested.ranks <= k).double()
     return _spread(groups.sums(hit, dataset.test.items) / groups.counts(dataset.test.items))
 
 

@@ -10,7 +10,7 @@ from vrbench.metrics.view import View
 
 def listed(view: View, top: Tensor) -> Tensor:
     """Return ``(U, k)`` bool: which places of the lists ``top`` the source category takes."""
-    return (view.labels[top.clamp(min=0)] == view.source) & (top >= 0)
+    return (view.counted.labels[top.clamp(min=0)] == view.counted.source) & (top >= 0)
 
 
 class CHR(CutoffMetric):
@@ -86,7 +86,7 @@ class NCDCG(CutoffMetric):
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         hit = listed(view, self.top(view, dataset)).float()
         discount = 1 / torch.log2(torch.arange(hit.shape[1]) + 2.0)
-        size = int((view.labels == view.source).sum())
+        size = int((view.counted.labels == view.counted.source).sum())
         return hit @ discount / discount[:size].sum()
 
 
@@ -105,4 +105,4 @@ class AttackedHR(CutoffMetric):
     of_category = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        return torch.isin(self.top(view, dataset), view.items).sum(1).float()
+        return torch.isin(self.top(view, dataset), view.attacked.items).sum(1).float()

@@ -25,7 +25,7 @@ class ColdMetric(RankMetric):
     better = "higher"
 
     def applies(self, views: Views) -> bool:
-        return views.before.cold_ranks is not None and super().applies(views)
+        return views.before.tested.cold is not None and super().applies(views)
 
 
 class ColdAUC(ColdMetric):
@@ -44,12 +44,13 @@ class ColdAUC(ColdMetric):
     name = "cold AUC"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        if view.cold_ranks is None or view.cold_candidates is None:
+        cold = view.tested.cold
+        if cold is None:
             return _undefined(dataset)
-        count = per_user((view.cold_ranks > 0).double(), dataset)
-        others = view.cold_candidates.double() - count
+        count = per_user((cold.ranks > 0).double(), dataset)
+        others = cold.candidates.double() - count
         # Ranks sum to n(n+1)/2 if nothing else is ahead; each pair (other, test) ahead adds one.
-        ahead = per_user(view.cold_ranks.double(), dataset) - count * (count + 1) / 2
+        ahead = per_user(cold.ranks.double(), dataset) - count * (count + 1) / 2
         value = 1 - ahead / (count * others)
         return defined(torch.where(count * others > 0, value, torch.nan), dataset)
 
@@ -70,11 +71,11 @@ class ColdAUCAmongAll(ColdMetric):
     name = "cold AUC among all"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        if view.cold_ranks is None:
+        if view.tested.cold is None:
             return _undefined(dataset)
-        is_cold = (view.cold_ranks > 0).double()
+        is_cold = (view.tested.cold.ranks > 0).double()
         count = per_user(is_cold, dataset)
-        others = view.candidates.double() - dataset.test.counts
+        others = view.lists.candidates.double() - dataset.test.counts
         ahead = per_user(is_cold * others_ahead(view, dataset), dataset)
         value = 1 - ahead / (count * others)
         return defined(torch.where(count * others > 0, value, torch.nan), dataset)

@@ -107,12 +107,12 @@ class SRecall(CutoffMetric):
     better = "higher"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        everything = torch.ones_like(view.relevant_ranks, dtype=torch.bool)
+        everything = torch.ones_like(view.tested.ranks, dtype=torch.bool)
         return defined(self.hit(view, dataset) / _topics(dataset, everything), dataset)
 
     def hit(self, view: View, dataset: Dataset) -> Tensor:
         """Return the ``(U,)`` number of categories of the test items in the top ``k``."""
-        return _topics(dataset, view.relevant_ranks <= self.k)
+        return _topics(dataset, view.tested.ranks <= self.k)
 
 
 class ElliotSRecall(SRecall):

@@ -85,9 +85,9 @@ class UserMADrating(_OfUsers, _MAD):
     """
 
     def measure(self, view: View, dataset: Dataset) -> float:
-        assert view.ranking_scores is not None
+        assert view.lists.scores is not None
         self.top(view, dataset)  # checks k
-        score = view.ranking_scores[:, : self.k].double().nanmean(1)
+        score = view.lists.scores[:, : self.k].double().nanmean(1)
         return _between(score, user_groups(dataset, self.users))
 
 
@@ -117,9 +117,9 @@ class ItemMADrating(_OfItems, _MAD):
     """
 
     def measure(self, view: View, dataset: Dataset) -> float:
-        assert view.ranking_scores is not None
+        assert view.lists.scores is not None
         top = self.top(view, dataset)
-        score = view.ranking_scores[:, : self.k][top >= 0].double()
+        score = view.lists.scores[:, : self.k][top >= 0].double()
         gain = torch.zeros(dataset.train.num_items, dtype=torch.float64)
         gain.index_add_(0, top[top >= 0], score)
         listed = times_listed(top, len(gain))
@@ -137,9 +137,9 @@ class ItemMADranking(_OfItems, _MAD):
     """
 
     def measure(self, view: View, dataset: Dataset) -> float:
-        hit = view.relevant_ranks <= self.k
+        hit = view.tested.ranks <= self.k
         gain = torch.zeros(dataset.train.num_items, dtype=torch.float64)
-        discount = 1 / torch.log2(view.relevant_ranks[hit].double() + 1)
+        discount = 1 / torch.log2(view.tested.ranks[hit].double() + 1)
         gain.index_add_(0, dataset.test.items[hit], discount)
         listed = times_listed(self.top(view, dataset), len(gain))
         return _between(gain / listed, item_groups(dataset, self.items))

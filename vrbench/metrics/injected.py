@@ -5,13 +5,18 @@ from torch import Tensor
 
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.base import CutoffMetric, RankMetric
-from vrbench.metrics.view import View
+from vrbench.metrics.view import TwoStage, View
 
 
 def ranks(view: View) -> Tensor:
     """Return the ``(U, n)`` ranks of the injected items."""
-    assert view.injected_ranks is not None, "a run makes them for metrics of two stages"
-    return view.injected_ranks
+    return stages(view).injected_ranks
+
+
+def stages(view: View) -> TwoStage:
+    """Return what is known of both stages."""
+    assert view.two_stage is not None, "a run makes them for metrics of two stages"
+    return view.two_stage
 
 
 class InjectedHR(CutoffMetric):
@@ -74,8 +79,7 @@ class TwoStageHR(CutoffMetric):
     two_stage = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        injected, alone = ranks(view), view.offered_ranks
-        assert alone is not None
+        injected, alone = ranks(view), stages(view).offered_ranks
         # Ranks have no ties, so an injected item that ranks as the test item did is ahead of it.
         beside = alone[:, None] + (injected <= alone[:, None])
         hits = (beside <= self.k).float().mean(1)

@@ -26,12 +26,12 @@ class _Novelty(CutoffMetric):
         return torch.ones(len(dataset.test), dtype=torch.float64)
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        rank = view.relevant_ranks.double()
+        rank = view.tested.ranks.double()
         worth = self.relevance(dataset) * self.novelty(dataset)[dataset.test.items]
         found = per_user(torch.where(rank <= self.k, worth / torch.log2(rank + 1), 0.0), dataset)
         longest = min(self.k, dataset.test.num_items)
         discount = 1 / torch.log2(torch.arange(longest, dtype=torch.float64) + 2)
-        length = view.candidates.clamp(1, self.k)
+        length = view.lists.candidates.clamp(1, self.k)
         return defined(found / discount.cumsum(0)[length - 1], dataset)
 
 

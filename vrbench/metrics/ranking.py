@@ -32,7 +32,7 @@ class HR(CutoffMetric):
     better = "higher"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        hits = per_user((view.relevant_ranks <= self.k).float(), dataset)
+        hits = per_user((view.tested.ranks <= self.k).float(), dataset)
         return defined(hits.clamp(max=1), dataset)
 
 
@@ -49,7 +49,7 @@ class Recall(CutoffMetric):
     better = "higher"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        hits = per_user((view.relevant_ranks <= self.k).float(), dataset)
+        hits = per_user((view.tested.ranks <= self.k).float(), dataset)
         return defined(hits / dataset.test.counts, dataset)
 
 
@@ -69,7 +69,7 @@ class NDCG(CutoffMetric):
     better = "higher"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        rank = view.relevant_ranks.double()
+        rank = view.tested.ranks.double()
         gain = torch.where(rank <= self.k, 1 / torch.log2(rank + 1), 0.0)
         longest = min(self.k, dataset.test.num_items)
         discount = 1 / torch.log2(torch.arange(longest, dtype=torch.float64) + 2)
@@ -91,7 +91,7 @@ class MRR(CutoffMetric):
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         test = dataset.test
-        inverse = torch.where(view.relevant_ranks <= self.k, 1 / view.relevant_ranks.double(), 0.0)
+        inverse = torch.where(view.tested.ranks <= self.k, 1 / view.tested.ranks.double(), 0.0)
         best = torch.zeros(test.num_users, dtype=torch.float64)
         best = best.scatter_reduce(0, test.users, inverse, "amax")
         return defined(best, dataset)
@@ -114,8 +114,8 @@ class AUC(RankMetric):
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         count = dataset.test.counts.double()
-        others = view.candidates.double() - count
+        others = view.lists.candidates.double() - count
         # Ranks sum to n(n+1)/2 if nothing else is ahead; each pair (other, test) ahead adds one.
-        ahead = per_user(view.relevant_ranks.double(), dataset) - count * (count + 1) / 2
+        ahead = per_user(view.tested.ranks.double(), dataset) - count * (count + 1) / 2
         value = 1 - ahead / (count * others)
         return defined(torch.where(others > 0, value, torch.nan), dataset)

@@ -16,7 +16,7 @@ class _Difference(SystemMetric):
     better = "lower"
 
     def measure(self, view: View, dataset: Dataset) -> float:
-        rating, score = dataset.test.ratings, view.relevant_scores
+        rating, score = dataset.test.ratings, view.tested.scores
         if rating is None or score is None or not len(rating):
             return float("nan")
         return float(self.average(score.double() - rating.double()))

@@ -26,7 +26,7 @@ class PredictionShift(ShiftMetric):
     better = "lower"
 
     def measure(self, before: View, after: View, dataset: Dataset) -> Tensor:
-        return _mean_unseen(after.scores - before.scores, before)
+        return _mean_unseen(after.attacked.scores - before.attacked.scores, before)
 
 
 class RankShift(ShiftMetric):
@@ -44,7 +44,7 @@ class RankShift(ShiftMetric):
     better = "lower"
 
     def measure(self, before: View, after: View, dataset: Dataset) -> Tensor:
-        return _mean_unseen((before.ranks - after.ranks).float(), before)
+        return _mean_unseen((before.attacked.ranks - after.attacked.ranks).float(), before)
 
 
 class ProfileShift(ShiftMetric):
@@ -66,13 +66,13 @@ class ProfileShift(ShiftMetric):
     better = "lower"
 
     def measure(self, before: View, after: View, dataset: Dataset) -> Tensor:
-        if before.profiles is None or after.profiles is None:
-            return torch.full((len(before.ranking),), torch.nan)
-        moved = (after.profiles - before.profiles).norm(dim=1)
-        return moved / before.profiles.norm(dim=1).clamp(min=1e-12)
+        if before.users.profiles is None or after.users.profiles is None:
+            return torch.full((len(before.lists.ranking),), torch.nan)
+        moved = (after.users.profiles - before.users.profiles).norm(dim=1)
+        return moved / before.users.profiles.norm(dim=1).clamp(min=1e-12)
 
 
 def _mean_unseen(values: Tensor, view: View) -> Tensor:
     """Return each user's mean over attacked items that they have not seen; NaN if none."""
-    unseen = view.ranks > 0
+    unseen = view.attacked.ranks > 0
     return torch.where(unseen, values, torch.nan).nanmean(1)

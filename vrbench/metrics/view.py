@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -15,18 +17,24 @@ class Lists:
 
     ranking: Tensor  # (U, k) int64 item ids, best first; -1 where a user has fewer than k
     candidates: Tensor  # (U,) int64 number of items ranked for each user
-    ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
+    scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tested:
+class Cold:
+    """Where test interactions stand among items without training feedback alone."""
+
+    ranks: Tensor  # (T,) int64 rank of each test item; 0 if it is a known one
+    candidates: Tensor  # (U,) int64 number of cold items ranked for each user
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
     """Where test interactions stand, ``T`` of them in the order of ``dataset.test.items``."""
 
-    relevant_ranks: Tensor  # (T,) int64 rank of each test item for its user
-    relevant_scores: Tensor | None = None  # (T,) float32 score of each test item for its user
-    # Among items without training feedback alone; None where the test holds none of them.
-    cold_ranks: Tensor | None = None  # (T,) int64 rank of each test item; 0 if it is a known one
-    cold_candidates: Tensor | None = None  # (U,) int64 number of cold items ranked for each user
+    ranks: Tensor  # (T,) int64 rank of each test item for its user
+    scores: Tensor | None = None  # (T,) float32 score of each test item for its user
+    cold: Cold | None = None  # None where the test holds no cold item
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +58,11 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True)
 class TwoStage:
-    """Where attacked items stand among a user's candidates, each alone; of two stages only."""
+    """Where attacked items stand among a user's candidates, each alone."""
 
-    injected_ranks: Tensor | None = None  # (U, n) int32
-    offered_ranks: Tensor | None = None  # (U,) int64 the best test item's, nothing injected; or 0
-    offered: Tensor | None = None  # (U,) int64 number of candidates
+    injected_ranks: Tensor  # (U, n) int32
+    offered_ranks: Tensor  # (U,) int64 the best test item's, nothing injected; or 0
+    offered: Tensor  # (U,) int64 number of candidates
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +73,57 @@ class Users:
     visual_share: Tensor | None = None  # (U,) float32 share of the scores that pictures decide
 
 
+FLAT = {
+    **dict.fromkeys(("ranking", "candidates"), "lists"),
+    **dict.fromkeys(("items", "audience"), "attacked"),
+    **dict.fromkeys(("labels", "source", "target"), "counted"),
+    **dict.fromkeys(("profiles", "visual_share"), "users"),
+    **dict.fromkeys(("injected_ranks", "offered_ranks", "offered"), "two_stage"),
+    "ranking_scores": "lists.scores",
+    "scores": "attacked.scores",
+    "ranks": "attacked.ranks",
+    "relevant_ranks": "tested.ranks",
+    "relevant_scores": "tested.scores",
+    "cold_ranks": "tested.cold.ranks",
+    "cold_candidates": "tested.cold.candidates",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
-class View(Lists, Tested, Attacked, Counted, TwoStage, Users):
+class View:
     """What is seen when the items look in one way, clean or attacked.
 
     Ranks count from 1 over the items a user has not seen in train or validation; ties are broken
     by one fixed random order of the items, so that ids say nothing.
+
+    Attributes:
+        lists: what everyone is shown.
+        tested: where the test stands.
+        attacked: where the attacked items stand.
+        counted: under which categories items are counted.
+        two_stage: of two stages only.
+        users: what users are made of.
     """
+
+    lists: Lists
+    tested: HeldOut
+    attacked: Attacked
+    counted: Counted
+    two_stage: TwoStage | None = None
+    users: Users = Users()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return what a metric of one's own may still read by its earlier, flat name."""
+            if name not in FLAT:
+                raise AttributeError(f"{type(self).__name__} has no {name!r}")
+            path = FLAT[name] if "." in FLAT[name] else f"{FLAT[name]}.{name}"
+            warnings.warn(f"View.{name} is now View.{path}", DeprecationWarning, stacklevel=2)
+            found: Any = self
+            for part in path.split("."):
+                found = None if found is None else getattr(found, part)
+            return found
 
 
 @dataclass(frozen=True)

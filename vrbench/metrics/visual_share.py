@@ -26,6 +26,6 @@ class VisualShare(RankMetric):
     weighs_pictures = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        if view.visual_share is None:
-            return torch.full((len(view.ranking),), torch.nan)
-        return view.visual_share
+        if view.users.visual_share is None:
+            return torch.full((len(view.lists.ranking),), torch.nan)
+        return view.users.visual_share

@@ -13,7 +13,17 @@ from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.data.readers.ratings import Ratings
-from vrbench.metrics.view import Crafted, View
+from vrbench.metrics.view import (
+    Attacked,
+    Cold,
+    Counted,
+    Crafted,
+    HeldOut,
+    Lists,
+    TwoStage,
+    Users,
+    View,
+)
 
 NONE = torch.empty(0, dtype=torch.int64)
 
@@ -61,17 +71,30 @@ def view(
         place = torch.zeros(users, data.test.num_items, dtype=torch.int64)
         place.scatter_(1, ranking, torch.arange(1, k + 1).expand(users, -1))
         relevant = place[data.test.users, data.test.items]
+    none = torch.zeros(users, len(items))
     return View(
-        ranking=ranking,
-        scores=torch.zeros(users, len(items)) if scores is None else torch.tensor(scores),
-        ranks=torch.ones(users, len(items)).int() if ranks is None else torch.tensor(ranks).int(),
-        relevant_ranks=relevant,
-        candidates=torch.full((users,), k),
-        items=torch.tensor(items),
-        labels=known,
-        source=source,
-        target=1,
+        lists=Lists(ranking=ranking, candidates=torch.full((users,), k)),
+        tested=HeldOut(ranks=relevant),
+        attacked=Attacked(
+            items=torch.tensor(items),
+            scores=none if scores is None else torch.tensor(scores),
+            ranks=(none + 1).int() if ranks is None else torch.tensor(ranks).int(),
+        ),
+        counted=Counted(labels=known, source=source, target=1),
     )
+
+
+def changed(view: View, **parts: dict[str, Any]) -> View:
+    """Return ``view`` with fields of its parts changed.
+
+    Example:
+        >>> from vrbench.testing.views import changed, two_users
+        >>> seen, _ = two_users()
+        >>> changed(seen, counted={"source": 1}).counted.source
+        1
+    """
+    made = {part: replace(getattr(view, part), **fields) for part, fields in parts.items()}
+    return replace(view, **made)
 
 
 def random_case(
@@ -121,34 +144,43 @@ def two_users(after: bool = False) -> tuple[View, Dataset]:
         test=pairs((0, 0), (0, 3), (1, 1), ratings=stars),
     )
     seen = View(
-        ranking=torch.tensor([[0, 1, 3, 4], [2, 1, 4, -1]]),
-        scores=torch.tensor([[5.0, 4.0], [1.0, 2.0]]),
-        ranks=torch.tensor([[1, 2], [0, 2]]),
-        relevant_ranks=torch.tensor([1, 3, 2]),
-        candidates=torch.tensor([4, 3]),
-        items=torch.tensor([0, 1]),
-        labels=red_or_blue,
-        source=0,
-        target=1,
-        profiles=torch.tensor([[3.0, 4.0], [0.0, 2.0]]),
-        injected_ranks=torch.tensor([[1, 2], [3, 1]]),
-        offered_ranks=torch.tensor([1, 2]),
-        offered=torch.tensor([3, 2]),
-        audience=torch.tensor([[True, False], [False, True]]),
-        relevant_scores=torch.tensor([5.0, 2.0, 2.0]),
-        ranking_scores=torch.tensor([[5.0, 4.0, 2.0, 1.0], [3.0, 2.0, 1.0, torch.nan]]),
-        cold_ranks=torch.tensor([0, 0, 1]),
-        cold_candidates=torch.tensor([2, 2]),
-        visual_share=torch.tensor([0.25, 1.0]),
+        lists=Lists(
+            ranking=torch.tensor([[0, 1, 3, 4], [2, 1, 4, -1]]),
+            candidates=torch.tensor([4, 3]),
+            scores=torch.tensor([[5.0, 4.0, 2.0, 1.0], [3.0, 2.0, 1.0, torch.nan]]),
+        ),
+        tested=HeldOut(
+            ranks=torch.tensor([1, 3, 2]),
+            scores=torch.tensor([5.0, 2.0, 2.0]),
+            cold=Cold(ranks=torch.tensor([0, 0, 1]), candidates=torch.tensor([2, 2])),
+        ),
+        attacked=Attacked(
+            items=torch.tensor([0, 1]),
+            scores=torch.tensor([[5.0, 4.0], [1.0, 2.0]]),
+            ranks=torch.tensor([[1, 2], [0, 2]]),
+            audience=torch.tensor([[True, False], [False, True]]),
+        ),
+        counted=Counted(labels=red_or_blue, source=0, target=1),
+        two_stage=TwoStage(
+            injected_ranks=torch.tensor([[1, 2], [3, 1]]),
+            offered_ranks=torch.tensor([1, 2]),
+            offered=torch.tensor([3, 2]),
+        ),
+        users=Users(
+            profiles=torch.tensor([[3.0, 4.0], [0.0, 2.0]]),
+            visual_share=torch.tensor([0.25, 1.0]),
+        ),
     )
     if after:
-        seen = replace(
+        seen = changed(
             seen,
-            ranking=torch.tensor([[1, 0, 3, 4], [1, 2, 4, -1]]),
-            scores=torch.tensor([[5.0, 6.0], [1.0, 4.0]]),
-            ranks=torch.tensor([[2, 1], [0, 1]]),
-            relevant_ranks=torch.tensor([2, 3, 1]),
-            profiles=torch.tensor([[3.0, 9.0], [0.0, 2.0]]),
+            lists={"ranking": torch.tensor([[1, 0, 3, 4], [1, 2, 4, -1]])},
+            tested={"ranks": torch.tensor([2, 3, 1])},
+            attacked={
+                "scores": torch.tensor([[5.0, 6.0], [1.0, 4.0]]),
+                "ranks": torch.tensor([[2, 1], [0, 1]]),
+            },
+            users={"profiles": torch.tensor([[3.0, 9.0], [0.0, 2.0]])},
         )
     return seen, shop
 

@@ -27,7 +27,7 @@ class GAUC(RankMetric):
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         count = dataset.test.counts.double()
-        others = view.candidates.double() - count
+        others = view.lists.candidates.double() - count
         right = (others[dataset.test.users] - others_ahead(view, dataset)) / others[
             dataset.test.users
         ]
@@ -52,10 +52,10 @@ class LAUC(CutoffMetric):
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         count = dataset.test.counts.double()
-        others = view.candidates.double() - count
-        inside = view.relevant_ranks <= self.k
+        others = view.lists.candidates.double() - count
+        inside = view.tested.ranks <= self.k
         found = per_user(inside.double(), dataset)
-        missed = torch.minimum(view.candidates.double(), torch.tensor(self.k)) - found
+        missed = torch.minimum(view.lists.candidates.double(), torch.tensor(self.k)) - found
         # Others listed ahead of a hit are pairs in the wrong order.
         wrong = per_user(torch.where(inside, others_ahead(view, dataset), 0.0), dataset)
         listed = found * missed - wrong
@@ -115,7 +115,7 @@ class ElliotLAUC(CutoffMetric):
     better = "higher"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        share = torch.where(view.relevant_ranks <= self.k, _elliot_shares(view, dataset), 0.0)
+        share = torch.where(view.tested.ranks <= self.k, _elliot_shares(view, dataset), 0.0)
         return defined(per_user(share, dataset) / dataset.test.counts.clamp(1, self.k), dataset)
 
 
@@ -124,5 +124,5 @@ def _elliot_shares(view: View, dataset: Dataset) -> Tensor:
 
     ``N`` is the number of candidates that are no test items, plus 1.
     """
-    size = (view.candidates - dataset.test.counts + 1).double()[dataset.test.users]
+    size = (view.lists.candidates - dataset.test.counts + 1).double()[dataset.test.users]
     return (size - others_ahead(view, dataset)) / size

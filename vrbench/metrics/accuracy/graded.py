@@ -35,7 +35,7 @@ class GradedNDCG(CutoffMetric):
         self.threshold = threshold
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        gain, rank = gains(dataset, self.threshold), view.relevant_ranks.double()
+        gain, rank = gains(dataset, self.threshold), view.tested.ranks.double()
         found = per_user(torch.where(rank <= self.k, gain / torch.log2(rank + 1), 0.0), dataset)
         order = gain.argsort(descending=True, stable=True)
         order = order[dataset.test.users[order].argsort(stable=True)]

@@ -10,14 +10,14 @@ from vrbench.metrics.view import View
 
 def hits(view: View, dataset: Dataset, k: int) -> Tensor:
     """Return the ``(U,)`` number of test items in everyone's top ``k``."""
-    return per_user((view.relevant_ranks <= k).double(), dataset)
+    return per_user((view.tested.ranks <= k).double(), dataset)
 
 
 def ordinal(view: View, dataset: Dataset) -> Tensor:
     """Return ``(T,)``: each test item's place, from 1, among its user's test items by rank."""
     test = dataset.test
-    far = int(view.relevant_ranks.max()) + 1 if len(test) else 1
-    order = (test.users * far + view.relevant_ranks).argsort()
+    far = int(view.tested.ranks.max()) + 1 if len(test) else 1
+    order = (test.users * far + view.tested.ranks).argsort()
     nth = torch.empty_like(order)
     nth[order] = torch.arange(len(order)) - test.indptr[test.users] + 1
     return nth
@@ -36,4 +36,4 @@ def gains(dataset: Dataset, threshold: float) -> Tensor:
 
 def others_ahead(view: View, dataset: Dataset) -> Tensor:
     """Return ``(T,)`` float64: how many items that are no test items stand before each."""
-    return (view.relevant_ranks - ordinal(view, dataset)).double()
+    return (view.tested.ranks - ordinal(view, dataset)).double()

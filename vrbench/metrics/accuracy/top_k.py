@@ -72,7 +72,7 @@ class MAP(CutoffMetric):
     better = "higher"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        rank = view.relevant_ranks
+        rank = view.tested.ranks
         precision = ordinal(view, dataset) / rank.double()
         total = per_user(torch.where(rank <= self.k, precision, 0.0), dataset)
         return defined(total / dataset.test.counts.clamp(1, self.k), dataset)
@@ -96,7 +96,7 @@ class ElliotMAP(CutoffMetric):
         longest = min(self.k, dataset.test.num_items)
         inverse = 1 / torch.arange(1, longest + 1, dtype=torch.float64)
         suffix = torch.cat([inverse.flip(0).cumsum(0).flip(0), torch.zeros(1).double()])
-        added = suffix[view.relevant_ranks.clamp(max=longest + 1) - 1]
+        added = suffix[view.tested.ranks.clamp(max=longest + 1) - 1]
         if self.k > longest:  # precision goes on falling past the last item
             ends = torch.tensor([self.k + 1, longest + 1], dtype=torch.float64).digamma()
             added = added + ends[0] - ends[1]
@@ -136,5 +136,5 @@ class ElliotMAR(CutoffMetric):
     better = "higher"
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
-        places = (self.k + 1 - view.relevant_ranks.double()).clamp(min=0)
+        places = (self.k + 1 - view.tested.ranks.double()).clamp(min=0)
         return defined(per_user(places, dataset) / (self.k * dataset.test.counts), dataset)
