@@ -66,7 +66,9 @@ def test_one_half_without_a_budget_leaves_the_other(without, tmp_path):
         alone = poisoned(tmp_path, Pixels(), PICTURE, Linf(eps=32))
     else:
         alone = poisoned(tmp_path, Profiles(), PROFILE, FakeUsers(eps=0.2))
-    for ours, other in zip(*(found.lists["after"].attacked.ranks for found in (both, alone)), strict=True):
+    for ours, other in zip(
+        *(found.lists["after"].attacked.ranks for found in (both, alone)), strict=True
+    ):
         assert ours.tolist() == other.tolist()
 
 
