@@ -108,6 +108,39 @@ def test_every_kind_of_table_gives_the_same_shop(place, kind):
         assert torch.equal(one.timestamps, other.timestamps)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "sqlite+pysqlite"])
+def test_a_database_is_asked_by_its_address(place, kind):
+    """The first is read without SQLAlchemy, the second through it."""
+    if kind != "sqlite":
+        pytest.importorskip("sqlalchemy")
+    whole = read(place)
+    with sqlite3.connect(place / "elsewhere") as database:
+        database.execute("CREATE TABLE log (who, what, at)")
+        database.executemany("INSERT INTO log VALUES (?, ?, ?)", BOUGHT)
+    database.close()
+    address = f"{kind}:///{place / 'elsewhere'}"
+    query = "SELECT who AS user, what AS item, at AS time FROM log"
+    data = read(place, purchases=address, query=query)
+    assert pairs(data) == pairs(whole)
+    assert data.test.items.tolist() == whole.test.items.tolist()
+    with pytest.raises(ConfigError, match=r"needs dataset.query=SELECT"):
+        read(place, purchases=address)
+    for wrong in ("DROP TABLE log", "DELETE FROM log", ""):
+        with pytest.raises(ConfigError, match="expected one SELECT"):
+            read(place, purchases=address, query=wrong)
+    with pytest.raises(DataError, match="no such table: nowhere"):
+        read(place, purchases=address, query="SELECT * FROM nowhere")
+    assert pairs(read(place, purchases=address, query=query)) == pairs(whole)
+
+
+def test_a_password_stands_in_no_message(place):
+    pytest.importorskip("sqlalchemy")
+    for address in ("nonsense://me:secret@host/db", "sqlite+pysqlite://me:secret@host/db"):
+        with pytest.raises(DataError) as refused:
+            read(place, purchases=address, query="SELECT 1 AS user")
+        assert "secret" not in str(refused.value)
+
+
 def test_a_query_can_only_read(place):
     with sqlite3.connect(place / "shop.db") as database:
         database.execute("CREATE TABLE log (who TEXT)")

@@ -99,12 +99,15 @@ class BusinessTable:
         return found
 
 
-def read_business_table(path: Path, query: str | None = None) -> BusinessTable:
+def read_business_table(
+    path: Path, query: str | None = None, *, database: bool = False
+) -> BusinessTable:
     """Return a table with a header, every value as text.
 
     Args:
         path: CSV, TSV, Parquet, or an SQLite database, by its suffix.
         query: what is asked of a database: one SELECT.
+        database: whether it is an SQLite database, whatever its suffix.
 
     Raises:
         MissingDataError: if it is not there, or what reads it is not installed.
@@ -112,9 +115,9 @@ def read_business_table(path: Path, query: str | None = None) -> BusinessTable:
         ConfigError: if a database comes without a query, or a query without a database.
     """
     suffix = path.suffix.lower()
-    if suffix not in FORMATS:
+    if suffix not in FORMATS and not database:
         raise DataError(f"{path}: expected a file that ends in {', '.join(FORMATS)}")
-    is_database = suffix in FORMATS[4:]
+    is_database = database or suffix in FORMATS[4:]
     if is_database != (query is not None):
         wanted = "needs dataset.query=SELECT..." if is_database else "is no database for a query"
         raise ConfigError(f"{path} {wanted}")
@@ -129,13 +132,40 @@ def read_business_table(path: Path, query: str | None = None) -> BusinessTable:
         numbers, found = read(path, "a table with a header")
         header, rows, lines = (found[0] if found else []), found[1:], numbers[1:]
         told = sha256(path)
+    return table_of_rows(str(path), header, rows, lines, told)
+
+
+def table_of_rows(
+    source: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    lines: Sequence[int],
+    told: str,
+) -> BusinessTable:
+    """Return rows as columns.
+
+    Args:
+        source: where they are from, for messages.
+        header: names of the columns.
+        rows: values.
+        lines: where each row stands.
+        told: what the rows are made of, hashed.
+
+    Raises:
+        DataError: if there are none, or two columns of one name.
+    """
     if not rows:
-        raise DataError(f"{path}: no rows under a header")
+        raise DataError(f"{source}: no rows under a header")
     twice = [name for name in header if header.count(name) > 1]
     if twice:
-        raise DataError(f"{path}: two columns {twice[0]!r}")
+        raise DataError(f"{source}: two columns {twice[0]!r}")
     columns = dict(zip(header, map(list, zip(*rows, strict=True)), strict=True))
-    return BusinessTable(str(path), columns, lines, told)
+    return BusinessTable(source, columns, lines, told)
+
+
+def hashed(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return what stands for the answer of a database in a key."""
+    return hashlib.sha256("\n".join("\t".join(row) for row in [header, *rows]).encode()).hexdigest()
 
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
@@ -150,7 +180,7 @@ def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
     except Exception as error:  # whatever a damaged file makes it stumble over
         told = (str(error).splitlines() or [""])[0][:200]
         raise DataError(f"{path} cannot be read as Parquet: {told}") from error
-    columns = [[_text(value) for value in column.to_pylist()] for column in table.columns]
+    columns = [[as_text(value) for value in column.to_pylist()] for column in table.columns]
     return list(table.column_names), [list(row) for row in zip(*columns, strict=True)]
 
 
@@ -161,14 +191,14 @@ def _asked(path: Path, query: str) -> tuple[list[str], list[list[str]], str]:
             database.execute("PRAGMA query_only = 1")
             answer = database.execute(query)
             header = [column[0] for column in answer.description or ()]
-            rows = [[_text(value) for value in row] for row in answer]
+            rows = [[as_text(value) for value in row] for row in answer]
     except sqlite3.Error as error:
         raise DataError(f"{path}: {error} (dataset.query: {query})") from error
-    told = hashlib.sha256("\n".join("\t".join(row) for row in [header, *rows]).encode())
-    return header, rows, told.hexdigest()
+    return header, rows, hashed(header, rows)
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """Return a value of a table or a database as text; of nothing, none."""
     if value is None:
         return ""
     if isinstance(value, datetime | date):

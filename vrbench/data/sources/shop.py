@@ -17,6 +17,7 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.filters import Filter, filtered
 from vrbench.data.interactions import Interactions
 from vrbench.data.readers.business_tables import BusinessTable, read_business_table
+from vrbench.data.readers.databases import is_address, read_database
 from vrbench.data.readers.formats import indices
 from vrbench.data.readers.ratings import Ratings
 from vrbench.data.sources.folder import PICTURES, PictureSettings, catalogue_of, numbering
@@ -112,7 +113,8 @@ def shop(
         path: the folder.
         items: the product list, relative to the folder; None: found by its name (``items.csv``,
             ``products.tsv``, ...).
-        purchases: the purchase log, likewise; or a database, with ``query``.
+        purchases: the purchase log, likewise; or a database, with ``query``: an SQLite file, or an
+            address of SQLAlchemy's, ``postgresql://...``.
         query: one SELECT that returns the purchases.
         pictures: the folder of the pictures, relative to ``path``; None: the folder itself.
         root: another folder in which pictures may lie, by absolute paths or links.
@@ -195,7 +197,10 @@ def understand(
     if not place.is_dir():
         raise MissingDataError(f"no folder {place}: give the folder of the shop as dataset.path")
     products = read_business_table(table_of(place, items, LISTS, "items"))
-    bought = read_business_table(table_of(place, purchases, LOGS, "purchases"), query)
+    if purchases is not None and is_address(purchases):
+        bought = read_database(purchases, query)
+    else:
+        bought = read_business_table(table_of(place, purchases, LOGS, "purchases"), query)
     left_out: dict[str, int] = {}
     told: dict[str, str] = {}
 
