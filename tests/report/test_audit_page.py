@@ -142,6 +142,18 @@ def test_fewer_than_three_seeds_tell_nothing_from_chance(found):
         assert word not in told
 
 
+def test_an_exposure_that_only_one_adversary_shows_is_an_exposure(found):
+    """The strongest may spread more over seeds than a weaker one."""
+    for entry in found.every:
+        pushed = entry.get("case", {}).get("source") in ("hat", "cap") and entry["seed"] == 0
+        if pushed and entry["parts"]["attack"]["name"] == "adam":
+            entry["rows"][0]["after"] = 0.01
+    found.categories[:] = [e for e in found.categories if "coat" not in str(e.get("case"))]
+    told = page(found, "Audit", "again")
+    assert "Exposed: an adversary who sees scores makes hat gain +5.0 (+2.5 to +7.5)" in told
+    assert "No exposure is shown for hat, cap." in told
+
+
 def test_where_no_defence_helps_none_is_praised(found):
     found.defences[:] = [e for e in found.defences if e["parts"]["extractor"]["name"] == "jpeg_75"]
     told = page(found, "Audit", "again")

@@ -154,4 +154,6 @@ def _signed(value: float, unit: str) -> str:
 
 def _rounded(value: float) -> str:
     """Return one digit after the point; of what is smaller than one, two."""
+    if not value:
+        return "0"
     return f"{value:.1f}" if abs(value) >= 1 else f"{value:.2f}"

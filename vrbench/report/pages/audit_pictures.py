@@ -41,9 +41,10 @@ def gained(item: Item) -> float:
 
 
 def gallery(runs: Sequence[Entry]) -> list[Attacked]:
-    """Return the most exposed items that may be shown; one whose picture is missing is left out."""
+    """Return the most exposed items that may be shown; without a picture one is left out."""
     shown = []
-    for entry, item in ranked([run for run in runs if may_show(run)])[:SHOWN]:
+    further = [pair for pair in ranked([r for r in runs if may_show(r)]) if gained(pair[1]) > 0]
+    for entry, item in further[:SHOWN]:
         folder = Path(entry["folder"]) / "pictures"
         files = [folder / side / f"{item['position']}.png" for side in ("clean", "attacked")]
         if all(file.is_file() for file in files):

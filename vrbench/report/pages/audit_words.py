@@ -20,9 +20,18 @@ def verdict(told: Story) -> str:
             f"Not told from chance: {told.seeds} of the {LEAST} seeds that an interval needs. "
             f"Measured for {told.shop.name}: {found.told()} percentage points."
         )
-    if found.above is not True:
-        return f"No exposure is shown: the most is {told.shop.name}, {found.told()} points."
-    return f"Exposed: {told.shop.name} gains {found.told()} percentage points."
+    if found.above is True:
+        return f"Exposed: {told.shop.name} gains {found.told()} percentage points."
+    for one in told.categories:
+        if one.exposure.above is True:
+            return f"Exposed: {one.name} gains {one.exposure.told()} percentage points."
+    for one in told.adversaries:
+        if one.exposure.above is True:
+            return (
+                f"Exposed: an adversary who {one.name} makes {told.shop.name} gain "
+                f"{one.exposure.told()} percentage points."
+            )
+    return f"No exposure is shown: the most is {told.shop.name}, {found.told()} points."
 
 
 def sentences(told: Story) -> list[str]:
