@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.bench.stages.images import CHUNK
+from vrbench.bench.machine import TOGETHER
 from vrbench.metrics.view import Crafted
 from vrbench.threats.case import Case
 from vrbench.threats.objectives.base import Objective
@@ -23,11 +23,11 @@ def judged(change: Change, case: Case) -> Crafted | None:
     device, clean = network.device, change.world.images[case.items]
 
     def through(pixels: Tensor) -> tuple[Tensor, Tensor]:
-        seen = [network(block.to(device)) for block in pixels.split(CHUNK)]
+        seen = [network(block.to(device)) for block in pixels.split(TOGETHER)]
         logits = torch.cat([s.logits for s in seen])
         return torch.cat([s.vector for s in seen]).cpu(), logits.argmax(1).cpu()
 
-    pairs = zip(change.pixels.split(CHUNK), case.items.split(CHUNK), strict=True)
+    pairs = zip(change.pixels.split(TOGETHER), case.items.split(TOGETHER), strict=True)
     verdicts = [goal.judge(x.to(device), i.to(device)) for x, i in pairs]
     margin = torch.cat([v.margin for v in verdicts]).cpu()
     vector_before, predicted_before = through(clean)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vrbench.bench import stages
+from vrbench.bench.machine import TOGETHER
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.extractors.base import Extractor
@@ -46,7 +46,7 @@ class Nearest:
     @torch.no_grad()
     def _seen(self, x: Tensor) -> tuple[Tensor, Tensor]:
         device = self._extractor.device
-        blocks = x.split(stages.CHUNK)
+        blocks = x.split(TOGETHER)
         vectors = [self._extractor.see(b.to(device), Signal.VECTOR).cpu() for b in blocks]
         pixels = resized(x, self._size, self._size).flatten(1).cpu()
         return pixels, torch.nn.functional.normalize(torch.cat(vectors), dim=1)

@@ -4,12 +4,11 @@ from vrbench.bench.stages.attacks import Adversary, craft, perturb_features
 from vrbench.bench.stages.extractors import split_off, teach
 from vrbench.bench.stages.features import extract_features, label
 from vrbench.bench.stages.gans import train_gan
-from vrbench.bench.stages.images import CHUNK, decode_images
+from vrbench.bench.stages.images import decode_images
 from vrbench.bench.stages.models import train, trained
 from vrbench.bench.stages.rankings import injection, ranking, retrieve_candidates
 
 __all__ = [
-    "CHUNK",
     "Adversary",
     "craft",
     "decode_images",

@@ -15,9 +15,8 @@ from vrbench.attacks.ensemble import Ensemble, Ledger
 from vrbench.attacks.goal import Goal, Verdict
 from vrbench.attacks.oracle import Oracle
 from vrbench.bench.batches import Ahead, at_once
-from vrbench.bench.machine import Machine
+from vrbench.bench.machine import TOGETHER, Machine
 from vrbench.bench.mapping import Block, map_blocks
-from vrbench.bench.stages.images import CHUNK
 from vrbench.bench.store import Artifact, Store
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import digest
@@ -80,10 +79,10 @@ def craft(
         device: where to compute.
     """
     common = adversary.inputs() | {"images": images, "precision": machine.precision}
-    chunks = items.split(CHUNK)
+    chunks = items.split(TOGETHER)
     keys = [common | {"items": chunk.tolist()} for chunk in chunks]
     compute = partial(_crafted, adversary, goal, images, device=device, machine=machine)
-    together = at_once(device, images.shape) // CHUNK
+    together = at_once(device, images.shape) // TOGETHER
     if machine.executor == "serial" and together > 1:
         missing = [not store.has("attacks", key) for key in keys]
         ahead = Ahead(chunks, compute, missing.__getitem__, together)

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from vrbench.bench.batches import at_once
 from vrbench.bench.executors import run_jobs
-from vrbench.bench.machine import Machine
-from vrbench.bench.stages.images import CHUNK
+from vrbench.bench.machine import TOGETHER, Machine
 from vrbench.bench.store import Artifact, Store
 from vrbench.core.progress import progress
 from vrbench.core.visuals import Signal, Table, Visuals
@@ -64,7 +63,7 @@ def label(store: Store, images: Visuals, extractor: Extractor) -> Artifact:
     def make() -> dict[str, Tensor]:
         found = [
             extractor(images[b].to(extractor.device)).logits.argmax(1).cpu()
-            for b in progress(torch.arange(len(images)).split(CHUNK), "labelling")
+            for b in progress(torch.arange(len(images)).split(TOGETHER), "labelling")
         ]
         return {"labels": torch.cat(found)}
 

@@ -12,8 +12,6 @@ from vrbench.bench.machine import TOGETHER, Machine
 from vrbench.bench.store import Store
 from vrbench.core.visuals import OnDemand, Signal, Table, Visuals
 
-CHUNK = TOGETHER  # pictures handled at once
-
 
 def decode_images(store: Store, machine: Machine, images: Visuals) -> Visuals:
     """Return ``images`` decoded once: 8-bit pixels, memory-mapped, whatever their number."""
@@ -40,4 +38,4 @@ def decode_images(store: Store, machine: Machine, images: Visuals) -> Visuals:
 
 
 def _decoded(images: OnDemand, start: int, stop: int) -> Tensor:
-    return torch.cat([images.decode(b) for b in torch.arange(start, stop).split(CHUNK)])
+    return torch.cat([images.decode(b) for b in torch.arange(start, stop).split(TOGETHER)])

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, Literal
@@ -217,31 +218,46 @@ def beside(
     A printed number with an axis more than ours, such as the data set, stands beside the same
     number of ours on every line. Printed lines come first, in their order; then what only we have.
     """
-    more = [a for a in dict.fromkeys(k for c in theirs for k in c.where) if a not in axes]
-    places = list(dict.fromkeys(tuple(c.where.get(a, "-") for a in [*more, *axes]) for c in theirs))
-    known = {place[len(more) :] for place in places}
-    own = sorted({tuple(cell.where[a] for a in axes) for cell in ours} - known)
-    places += [(*("-" for _ in more), *place) for place in own]
-    mine = {(tuple(c.where[a] for a in axes), c.metric): c for c in ours}
-    said = {(tuple(c.where.get(a, "-") for a in [*more, *axes]), c.metric): c for c in theirs}
-    doubted = any(cell.doubts for cell in ours)
-    lines = []
-    for place in places:
-        line, own_place = list(place), place[len(more) :]
-        for metric in metrics:
-            our, their = mine.get((own_place, metric)), said.get((place, metric))
-            line.append(_shown(our))
-            if theirs:
-                line.append(_shown(their))
-                line.append(f"{our.value - their.value:+.4g}" if our and their else "-")
-        if doubted:
-            why = (mine[own_place, m].doubted() for m in metrics if (own_place, m) in mine)
-            line.append(next(filter(None, why), "-"))
-        lines.append(line)
-    heads = [*more, *axes]
-    for metric in metrics:
-        heads += [f"{metric} ours", "printed", "difference"] if theirs else [metric]
+    printed = dict.fromkeys(chain.from_iterable(cell.where for cell in theirs))
+    more = [axis for axis in printed if axis not in axes]
+    mine = {(_place(c, axes), c.metric): c for c in ours}
+    said = {(_place(c, [*more, *axes]), c.metric): c for c in theirs}
+    doubted, lines = any(cell.doubts for cell in ours), []
+    for place in _places(ours, theirs, more, axes):
+        own = place[len(more) :]
+        pairs = [(mine.get((own, metric)), said.get((place, metric))) for metric in metrics]
+        shown = (_pair(*pair) if theirs else [_shown(pair[0])] for pair in pairs)
+        line = [*place, *chain.from_iterable(shown)]
+        lines.append([*line, _why(our for our, _ in pairs)] if doubted else line)
+    of_metric = [[f"{m} ours", "printed", "difference"] if theirs else [m] for m in metrics]
+    heads = [*more, *axes, *chain.from_iterable(of_metric)]
     return heads + ["cannot be told"] * doubted, lines
+
+
+def _why(cells: Iterable[Cell | None]) -> str:
+    """Return why the first doubted one of ``cells`` cannot be told; "-" if none is."""
+    return next(filter(None, (cell.doubted() for cell in cells if cell is not None)), "-")
+
+
+def _place(cell: Cell, axes: Sequence[str]) -> tuple[str, ...]:
+    """Return what a cell has on ``axes``; "-" where it has nothing."""
+    return tuple(cell.where.get(axis, "-") for axis in axes)
+
+
+def _places(
+    ours: Sequence[Cell], theirs: Sequence[Cell], more: Sequence[str], axes: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """Return the places of printed cells, in their order; then those that only we have."""
+    printed = list(dict.fromkeys(_place(cell, [*more, *axes]) for cell in theirs))
+    known = {place[len(more) :] for place in printed}
+    own = sorted({_place(cell, axes) for cell in ours} - known)
+    return printed + [(*("-" for _ in more), *place) for place in own]
+
+
+def _pair(our: Cell | None, their: Cell | None) -> list[str]:
+    """Return ours, what was printed, and the difference."""
+    apart = f"{our.value - their.value:+.4g}" if our and their else "-"
+    return [_shown(our), _shown(their), apart]
 
 
 def _shown(cell: Cell | None) -> str:
