@@ -57,4 +57,4 @@ class WandB(Tracker):
         """End the run."""
         if failed:
             self._run.summary["failed"] = failed
-        self._run.finish(exit_code=1 if failed else 0, quiet=True)
+        self._run.finish(exit_code=1 if failed else 0)
