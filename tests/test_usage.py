@@ -17,7 +17,7 @@ from vrbench.cli.usage import overview
 
 ROOT = Path(__file__).parents[1]
 AXES = ("dataset", "extractor", "recommender", "attack", "budget", "objective", "scenario")
-AXES += ("metrics", "threat", "machine", "preset", "experiment")
+AXES += ("metrics", "threat", "machine", "track", "preset", "experiment")
 
 
 def asked(*arguments, **settings):

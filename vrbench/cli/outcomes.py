@@ -19,8 +19,6 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from vrbench.cli.pace import progress
-from vrbench.cli.preflight import count
 from vrbench.core.errors import ConfigError, StorageError
 
 log = logging.getLogger("vrbench")
@@ -104,6 +102,8 @@ class Report(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Stop, before anything is computed, if the sweep's folder cannot be written to."""
+        from vrbench.cli.preflight import count  # not for --help
+
         folder = Path(config.hydra.sweep.dir)
         check_writable(folder)
         cells = count(config.hydra.overrides.task, config.hydra.sweeper.get("params") or {})
@@ -112,6 +112,8 @@ class Report(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Say how many cells of a sweep are done, and the time that is left."""
+        from vrbench.cli.pace import progress
+
         folder = Path(config.hydra.sweep.dir)
         if config.hydra.mode is not RunMode.MULTIRUN or not (folder / SWEEP).is_file():
             return
