@@ -180,3 +180,16 @@ def test_where_the_true_features_of_targets_do_not_raise_it_no_attack_is_refuted
     assert verdict.holds is False
     idle = [(before, before, None) for before, *_ in BAG]  # but it did rise
     assert threefold(runs(BAG) + runs(idle, attack="transplant", success=None)).holds
+
+
+def test_doubts_of_many_runs_are_counted_without_their_numbers():
+    high = {"chr": 1.5, "uniform": 1.2, "lift": 1.2}
+    told = [run(0, 0.7, 0.9, 0.6, success=0.1), run(1, 0.7, 0.9, 0.6, success=0.2)]
+    told += [run(2, 0.7, 0.9, 0.6, standing=STANDING | {"source": high, "target": LOW})]
+    (attacked,) = (c for c in cells(told) if c.where["attack"] == "PGD")
+    assert attacked.doubted() == (
+        "success of 0.5 or less (2 of 3 runs), source not low (1 of 3 runs), "
+        "target not high (1 of 3 runs)"
+    )
+    (single,) = (c for c in cells(told[:1]) if c.where["attack"] == "PGD")
+    assert single.doubted() == "success 0.1"

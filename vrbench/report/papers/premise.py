@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,8 @@ from vrbench.report.run_records import Entry
 
 CLASS_AIM, SUCCESS = "target_class", "success"
 LEAST_SUCCESS = 0.5  # what more of the attacked pictures must reach
+SUCCESS_BELOW = f"success of {LEAST_SUCCESS} or less"
+NUMBERS = re.compile(r" \(CHR.*| [\d.e-]+$")
 
 
 class Doubt(NamedTuple):
@@ -26,6 +29,13 @@ class Doubt(NamedTuple):
 
     def __str__(self) -> str:
         return "; ".join(filter(None, self))
+
+    @property
+    def kinds(self) -> list[str]:
+        """The reasons without their numbers, to be counted over runs."""
+        told = [NUMBERS.sub("", reason) for reason in self.standing.split("), ") if reason]
+        missed = SUCCESS_BELOW if NUMBERS.search(self.success) else self.success
+        return told + ([missed] if missed else [])
 
 
 def doubt(entry: Entry) -> Doubt:

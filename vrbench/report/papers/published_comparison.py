@@ -56,12 +56,16 @@ class Cell:
         }
 
     def doubted(self) -> str:
-        """Return the doubts, each with the number of runs that have it; "" for none."""
-        found = Counter(str(self.doubts[run]) for run in sorted(self.doubts))
-        several = len(self.runs) > 1
-        return ", ".join(
-            f"{why} ({n} of {len(self.runs)} runs)" if several else why for why, n in found.items()
-        )
+        """Return the doubts, each with the number of runs that have it; "" for none.
+
+        Where they differ they are counted without their numbers.
+        """
+        found = [self.doubts[run] for run in sorted(self.doubts)]
+        if len(self.runs) == 1:
+            return ", ".join(map(str, found))
+        alike = len(set(found)) == 1
+        counts = Counter(why for told in found for why in ([str(told)] if alike else told.kinds))
+        return ", ".join(f"{why} ({n} of {len(self.runs)} runs)" for why, n in counts.items())
 
 
 def printed(path: Path, show: Show = "value") -> list[Cell]:
