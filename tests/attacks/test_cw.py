@@ -73,5 +73,5 @@ def test_confidence_is_passed_by():
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ConfigError, match="CW: expected search_steps"):
+    with pytest.raises(ConfigError, match="CW: expected steps"):
         CW(steps=0)

@@ -47,7 +47,7 @@ def designed(world, store, **changes):
         "extractor": Colour(),
         "recommender": ranker(),
         "judge": ranker(factors=4),
-        "design": Design(painter(), starts=4, copies=20, realism=0.1),
+        "design": Design(painter(), starts=4, copies=20, realism=0.1, lr=0.5, steps=50),
         "store": store,
         "machine": Machine(),
         "users": 5,

@@ -91,5 +91,5 @@ def test_a_node_without_neighbours_keeps_a_share_of_its_own_row():
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ConfigError, match="LightGCN: expected factors"):
+    with pytest.raises(ConfigError, match="LightGCN: expected layers"):
         LightGCN(Sizes(1, 1, ()), layers=-1)

@@ -137,6 +137,8 @@ class Demote(Promote):
         (True, True)
     """
 
+    paper = ""
+
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         high = super().judge(x, items)
         return Verdict(-high.loss, -high.margin)
