@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vrbench.config import compose_record
+from vrbench.cli.cell_record import _settings
+from vrbench.config import Composition, compose_record
 from vrbench.core.errors import ConfigError
 
 CONF = Path(__file__).parents[1] / "conf"
@@ -191,3 +192,13 @@ def test_a_choice_of_ones_own_is_composed_where_its_folder_is_named(tmp_path):
         compose_record(["attack=mine"], CONF)
     with pytest.raises(ConfigError, match="no folder"):
         compose_record([], CONF, tmp_path / "nowhere")
+
+
+def test_a_record_says_where_data_lie_by_their_variable(monkeypatch, tmp_path):
+    monkeypatch.setenv("VRBENCH_DATA", str(tmp_path))
+    node = Composition(["dataset=hm"], CONF).cfg.dataset
+    told = _settings(node, made="data")
+    assert told["path"] == "${oc.env:VRBENCH_DATA,data}/hm"
+    assert told["size"] == 128
+    given = Composition(["dataset=hm", "dataset.path=mine"], CONF).cfg.dataset
+    assert _settings(given, made="data")["path"] == "mine"

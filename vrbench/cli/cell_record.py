@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vrbench.bench.result import Result
 
 PACKAGES = ("torch", "torchvision", "timm", "lpips", "numpy", "scipy", "hydra-core")
+ENVIRONMENT = "${oc.env:"
 ADAPTED = ("torchattacks", "foolbox")  # libraries whose attacks can be used
 
 
@@ -116,11 +117,22 @@ def _component(made: Any) -> str | None:
 
 
 def _settings(node: DictConfig, made: Any) -> dict[str, Any]:
-    """Return what tells this part from others of its name; of data, how they were asked for."""
+    """Return what tells this part from others of its name; of data, how they were asked for.
+
+    What comes from the environment stands there by its variable: where it lies here tells nobody
+    elsewhere anything.
+    """
     from vrbench.core.spec import describe, flat
 
     told = describe(made)
-    return flat(told if isinstance(told, dict) else OmegaConf.to_container(node, resolve=True))
+    if isinstance(told, dict):
+        return flat(told)
+    written = flat(OmegaConf.to_container(node, resolve=False))
+    asked = flat(OmegaConf.to_container(node, resolve=True))
+    return {
+        key: written[key] if ENVIRONMENT in str(written.get(key, "")) else value
+        for key, value in asked.items()
+    }
 
 
 def _standing(result: Result, k: int) -> dict[str, Any]:
