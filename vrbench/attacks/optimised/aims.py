@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch
 from torch import Tensor
 
@@ -20,7 +22,12 @@ class Wish:
         self.users = problem.real.shape[0]
         self.targets = torch.from_numpy(problem.targets)
         self.lacks = torch.from_numpy(problem.real[:, problem.targets].toarray() == 0)
-        self._seen = torch.from_numpy(problem.real.toarray() > 0)
+        self._real = problem.real
+
+    @cached_property
+    def _seen(self) -> Tensor:
+        """What real users have, dense: only some wishes ask for it."""
+        return torch.from_numpy(self._real.toarray() > 0)
 
     def likelihood(self, scores: Tensor) -> Tensor:
         """Return the mean log-softmax of the targets, for those who lack them (Tang et al.)."""

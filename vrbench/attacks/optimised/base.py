@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 from scipy import sparse
 
-from vrbench.attacks.profile.base import Aim, ProfileAttack, Taste, assembled
+from vrbench.attacks.profile.base import Aim, ProfileAttack, Taste, assembled, known_aim
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.draft import Profiles
 from vrbench.attacks.profile.shop import Floats, Ints, Shop
@@ -85,9 +84,7 @@ class OptimisedProfiles(ProfileAttack):
     knows = "all feedback"
 
     def __init__(self, *, aim: Aim = "push") -> None:
-        if aim not in get_args(Aim):
-            raise ConfigError(f"{self.name}.aim: expected push or nuke, got {aim!r}")
-        self.aim = aim
+        self.aim = known_aim(self.name, aim)
 
     @property
     def wants_targets(self) -> bool:

@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 from vrbench.attacks.base import Cost
 from vrbench.attacks.optimised.ascent import ascended, projected, unit_rows
 from vrbench.attacks.optimised.base import OptimisedProfiles, Problem
-from vrbench.attacks.optimised.factors import Factors, Loss, drawn, refitted
+from vrbench.attacks.optimised.factors import Factors, Loss, fitted, refitted, with_fakes
 from vrbench.attacks.optimised.presence_gradient import presence_gradient
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats, Ints
@@ -20,13 +20,16 @@ from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError
 
 Utility = Literal["integrity", "availability", "hybrid"]
-FIRST, BLOCK = 15, 4096  # rounds of the first fit; users whose scores are dense at once
+BLOCK = 4096  # users whose scores are dense at once
 
 
 class FactorSettings(TypedDict, total=False):
-    """Settings of the adversary's model.
+    """Settings of a search by factors, and of the adversary's model.
 
     Attributes:
+        aim: "push" or "nuke".
+        utility: "integrity", "availability" or "hybrid"; see ``FactorAscent``.
+        steps: how often fakes are changed.
         factors: length of a row.
         alpha: confidence that feedback adds.
         l2: weight of the penalty.
@@ -36,6 +39,9 @@ class FactorSettings(TypedDict, total=False):
             utility is the targets' score.
     """
 
+    aim: Aim
+    utility: Utility
+    steps: int
     factors: int
     alpha: float
     l2: float
@@ -43,27 +49,35 @@ class FactorSettings(TypedDict, total=False):
     rounds: int
 
 
-MODEL = FactorSettings(factors=8, alpha=10.0, l2=0.05, refits=2, rounds=20)
-
-
 class _FactorAttack(OptimisedProfiles):
     """Has a factorisation, and knows how its utility grows with what fakes have."""
 
-    defaults = MODEL
+    defaults = FactorSettings(
+        aim="push",
+        utility="integrity",
+        steps=10,
+        factors=8,
+        alpha=10.0,
+        l2=0.05,
+        refits=2,
+        rounds=20,
+    )
 
-    def __init__(
-        self, *, aim: Aim = "push", utility: Utility = "integrity", **model: Unpack[FactorSettings]
-    ) -> None:
-        super().__init__(aim=aim)
-        if utility not in get_args(Utility):
+    def __init__(self, **search: Unpack[FactorSettings]) -> None:
+        given = self.with_defaults(FactorSettings, search)
+        super().__init__(aim=given["aim"])
+        self.utility, self.steps, self.factors = given["utility"], given["steps"], given["factors"]
+        if self.utility not in get_args(Utility):
             known = ", ".join(get_args(Utility))
-            raise ConfigError(f"{self.name}.utility: expected {known}, got {utility!r}")
-        given = self.with_defaults(FactorSettings, model)
-        self.utility, self.factors = utility, given["factors"]
+            raise ConfigError(f"{self.name}.utility: expected {known}, got {self.utility!r}")
         self.refits, self.rounds = given["refits"], given["rounds"]
         self.loss = Loss(given["alpha"], given["l2"])
-        if given["alpha"] < 0 or given["l2"] <= 0:
-            raise ConfigError(f"{self.name}: expected alpha of 0 or more, l2 above 0")
+        wrong = given["alpha"] < 0 or given["l2"] <= 0
+        self.refuse_if(wrong, "alpha of 0 or more, l2 above 0")
+
+    @property
+    def cost(self) -> Cost | None:
+        return Cost(1 + self.steps, self.steps)
 
     @property
     def wants_targets(self) -> bool:
@@ -82,22 +96,17 @@ class _Judge:
 
     def __init__(self, attack: _FactorAttack, problem: Problem, dice: Dice) -> None:
         self.attack, self.problem = attack, problem
-        users = problem.real.shape[0] + len(problem.room)
-        start = drawn(users, problem.real.shape[1], attack.factors, dice)
-        nobody = sparse.csr_matrix(problem.fixed.shape)
-        self.clean = refitted(self._cells(nobody), attack.loss, start, FIRST)
+        nothing = with_fakes(problem.real, 0 * problem.fixed)
+        self.clean = fitted(nothing, attack.loss, attack.factors, dice)
         self.model = self.clean
 
     def __call__(self, fakes: Floats) -> tuple[float, Floats]:
         """Return the utility of profiles and its ``(fakes, num_items)`` gradient."""
-        cells, attack = self._cells(sparse.csr_matrix(fakes)), self.attack
+        cells, attack = with_fakes(self.problem.real, fakes), self.attack
         self.model = refitted(cells, attack.loss, self.model, attack.refits)
         value, slope = self._utility()
         count, rounds = len(fakes), attack.rounds
         return value, presence_gradient(cells, self.model, attack.loss, slope, count, rounds)
-
-    def _cells(self, fakes: sparse.csr_matrix) -> sparse.csr_matrix:
-        return sparse.vstack([self.problem.real, fakes], format="csr")
 
     def _utility(self) -> tuple[float, Factors]:
         """Return the utility and its derivatives by the factors."""
@@ -156,7 +165,7 @@ class FactorAscent(_FactorAttack):
             move, whatever the targets, which fakes then need not have; "hybrid": half of each.
         steps: how often fakes are changed.
         rate: length of a step, in lengths of a profile.
-        model: of the adversary: see ``FactorSettings``.
+        factors, alpha, l2, refits, rounds: of the adversary's model: see ``FactorSettings``.
 
     Example:
         >>> from vrbench.attacks import FactorAscent
@@ -167,21 +176,9 @@ class FactorAscent(_FactorAttack):
 
     paper = "Li et al., NIPS 2016"
 
-    def __init__(
-        self,
-        *,
-        aim: Aim = "push",
-        utility: Utility = "integrity",
-        steps: int = 10,
-        rate: float = 0.2,
-        **model: Unpack[FactorSettings],
-    ) -> None:
-        super().__init__(aim=aim, utility=utility, **model)
-        self.steps, self.rate = steps, rate
-
-    @property
-    def cost(self) -> Cost | None:
-        return Cost(1 + self.steps, self.steps)
+    def __init__(self, *, rate: float = 0.2, **search: Unpack[FactorSettings]) -> None:
+        super().__init__(**search)
+        self.rate = rate
 
     def climbed(self, problem: Problem, judge: _Judge, dice: Dice) -> Floats:
         start = 0.5 * dice.uniform(*problem.fixed.shape)
@@ -202,7 +199,7 @@ class FactorSampling(_FactorAttack):
         beta: weight of the utility against the prior: the length of its gradient, in lengths of a
             profile.
         spread: deviation of the prior.
-        model: of the adversary: see ``FactorSettings``.
+        factors, alpha, l2, refits, rounds: of the adversary's model: see ``FactorSettings``.
 
     Example:
         >>> from vrbench.attacks import FactorSampling
@@ -216,22 +213,14 @@ class FactorSampling(_FactorAttack):
     def __init__(
         self,
         *,
-        aim: Aim = "push",
-        utility: Utility = "integrity",
-        steps: int = 10,
         rate: float = 0.01,
         beta: float = 10.0,
         spread: float = 0.2,
-        **model: Unpack[FactorSettings],
+        **search: Unpack[FactorSettings],
     ) -> None:
-        super().__init__(aim=aim, utility=utility, **model)
-        if rate < 0 or spread <= 0:
-            raise ConfigError(f"{self.name}: expected rate of 0 or more, spread above 0")
-        self.steps, self.rate, self.beta, self.spread = steps, rate, beta, spread
-
-    @property
-    def cost(self) -> Cost | None:
-        return Cost(1 + self.steps, self.steps)
+        super().__init__(**search)
+        self.refuse_if(rate < 0 or spread <= 0, "rate of 0 or more, spread above 0")
+        self.rate, self.beta, self.spread = rate, beta, spread
 
     def climbed(self, problem: Problem, judge: _Judge, dice: Dice) -> Floats:
         shape, whole = problem.fixed.shape, np.sqrt(problem.room)[:, None]

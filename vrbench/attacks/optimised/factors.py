@@ -10,6 +10,8 @@ from scipy import sparse
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
 
+FIRST = 15  # rounds of a first fit
+
 
 class Loss(NamedTuple):
     """What factors minimise (Hu et al., ICDM 2008), of feedback between 0 and 1.
@@ -33,6 +35,17 @@ class Factors(NamedTuple):
 def drawn(users: int, items: int, k: int, dice: Dice) -> Factors:
     """Return factors to start from, normal with deviation 0.1."""
     return Factors(0.1 * dice.normal(users, k), 0.1 * dice.normal(items, k))
+
+
+def with_fakes(real: sparse.csr_matrix, fakes: Floats) -> sparse.csr_matrix:
+    """Return what real users have, and below it what fakes do, ``(users + fakes, items)``."""
+    return sparse.vstack([real, sparse.csr_matrix(fakes)], format="csr")
+
+
+def fitted(cells: sparse.csr_matrix, loss: Loss, k: int, dice: Dice) -> Factors:
+    """Return factors of length ``k`` after a first fit, from a start that is drawn."""
+    users, items = cells.shape
+    return refitted(cells, loss, drawn(users, items, k, dice), FIRST)
 
 
 def refitted(cells: sparse.csr_matrix, loss: Loss, start: Factors, rounds: int) -> Factors:

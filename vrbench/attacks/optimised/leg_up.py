@@ -5,19 +5,20 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.attacks.base import Cost
 from vrbench.attacks.optimised.aims import Wish
-from vrbench.attacks.optimised.base import OptimisedProfiles, Problem
+from vrbench.attacks.optimised.base import Problem
+from vrbench.attacks.optimised.by_surrogate import SurrogateProfiles, SurrogateSettings
 from vrbench.attacks.optimised.profile_gan import ProfileGAN, Width, fitting, through
-from vrbench.attacks.optimised.surrogates import Kind, Model, Training, known_kind, surrogate
+from vrbench.attacks.optimised.surrogates import Model, Training
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
 
 
-class LegUP(OptimisedProfiles):
+class LegUP(SurrogateProfiles):
     """A generator of profiles that look real and push the target (Leg-UP; Lin et al., TNNLS 2022).
 
     Every fake has a real user for a template. A generator makes of it how much each item is wanted;
@@ -57,8 +58,6 @@ class LegUP(OptimisedProfiles):
         self,
         *,
         aim: Aim = "push",
-        surrogate: Kind = "wrmf",
-        width: int = 16,
         hidden: int = 125,
         pretrain: int = 100,
         epochs: int = 10,
@@ -68,14 +67,11 @@ class LegUP(OptimisedProfiles):
         weight: float = 0.01,
         lr: float = 0.003,
         batch_size: int = 64,
+        **model: Unpack[SurrogateSettings],
     ) -> None:
-        super().__init__(aim=aim)
-        known_kind(self.name, surrogate)
-        if not 1 <= unroll <= again:
-            raise ConfigError(
-                f"{self.name}: expected 1 <= unroll <= again, got unroll={unroll}, again={again}"
-            )
-        self.surrogate, self.width, self.hidden, self.lr = surrogate, width, hidden, lr
+        super().__init__(aim=aim, **model)
+        self.refuse_if(not 1 <= unroll <= again, "1 <= unroll <= again")
+        self.hidden, self.lr = hidden, lr
         self.pretrain, self.epochs, self.push = pretrain, epochs, push
         self.again, self.unroll, self.weight, self.batch_size = again, unroll, weight, batch_size
 
@@ -112,8 +108,7 @@ class _Shop:
     """The surrogate, trained on as fakes change."""
 
     def __init__(self, attack: LegUP, problem: Problem, dice: Dice) -> None:
-        fakes = len(problem.room)
-        self.model = surrogate(attack.surrogate, problem.real, fakes, attack.width)
+        self.model = attack.model_for(problem)
         self.training, self.wish = Training(self.model.start(dice), 0.02), Wish(problem)
         self.again, self.unroll = attack.again, attack.unroll
 

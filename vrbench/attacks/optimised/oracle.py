@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import torch
-from scipy import sparse
 
 from vrbench.attacks.optimised.aims import Wish
 from vrbench.attacks.optimised.base import Problem
-from vrbench.attacks.optimised.factors import Loss, drawn, refitted
+from vrbench.attacks.optimised.factors import Loss, fitted, refitted, with_fakes
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
-
-FIRST = 15  # rounds of the first fit
 
 
 class OwnShop:
@@ -31,15 +28,11 @@ class OwnShop:
     def __init__(self, problem: Problem, factors: int, refits: int, dice: Dice) -> None:
         self.real, self.refits, self.wish = problem.real, refits, Wish(problem)
         self.loss = Loss(alpha=10.0, l2=1.0)
-        users = problem.real.shape[0] + len(problem.room)
-        start = drawn(users, problem.real.shape[1], factors, dice)
-        self.clean = refitted(self._cells(0 * problem.fixed), self.loss, start, FIRST)
+        nothing = with_fakes(problem.real, 0 * problem.fixed)
+        self.clean = fitted(nothing, self.loss, factors, dice)
 
     def __call__(self, fakes: Floats) -> float:
         """Return what ``(fakes, num_items)`` shares of items are worth: ``Wish.places``."""
-        model = refitted(self._cells(fakes), self.loss, self.clean, self.refits)
+        model = refitted(with_fakes(self.real, fakes), self.loss, self.clean, self.refits)
         scores = model.user[: self.wish.users] @ model.item.T
         return self.wish.places(torch.from_numpy(scores))
-
-    def _cells(self, fakes: Floats) -> sparse.csr_matrix:
-        return sparse.vstack([self.real, sparse.csr_matrix(fakes)], format="csr")

@@ -13,7 +13,6 @@ from vrbench.attacks.optimised.surrogates import Training, tensor
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
 
 
 class PoisonRec(OptimisedProfiles):
@@ -60,8 +59,7 @@ class PoisonRec(OptimisedProfiles):
         refits: int = 2,
     ) -> None:
         super().__init__(aim=aim)
-        if sets < 2 or clip <= 0:
-            raise ConfigError(f"{self.name}: expected sets of 2 or more, clip above 0")
+        self.refuse_if(sets < 2 or clip <= 0, "sets of 2 or more, clip above 0")
         self.rounds, self.sets, self.epochs, self.lr = rounds, sets, epochs, lr
         self.clip, self.factors, self.refits = clip, factors, refits
 

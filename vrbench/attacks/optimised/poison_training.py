@@ -5,26 +5,24 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.attacks.base import Cost
 from vrbench.attacks.optimised.aims import Wish
-from vrbench.attacks.optimised.base import OptimisedProfiles, Problem
+from vrbench.attacks.optimised.base import Problem
+from vrbench.attacks.optimised.by_surrogate import SurrogateProfiles, SurrogateSettings
 from vrbench.attacks.optimised.surrogates import (
-    Kind,
     Model,
     Surrogate,
     Training,
-    known_kind,
-    surrogate,
     tensor,
 )
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
 
 
-class PoisonTraining(OptimisedProfiles):
+class PoisonTraining(SurrogateProfiles):
     """Fakes take what a poisoned model predicts for them, one by one (Huang et al., NDSS 2021).
 
     A model is trained on real users and all fakes so far, the next one with its targets alone; then
@@ -61,8 +59,6 @@ class PoisonTraining(OptimisedProfiles):
         self,
         *,
         aim: Aim = "push",
-        surrogate: Kind = "wrmf",
-        width: int = 16,
         epochs: int = 50,
         again: int = 10,
         poisoned: int = 10,
@@ -70,12 +66,12 @@ class PoisonTraining(OptimisedProfiles):
         weight: float = 10.0,
         places: int = 20,
         fade: float = 0.8,
+        **model: Unpack[SurrogateSettings],
     ) -> None:
-        super().__init__(aim=aim)
-        known_kind(self.name, surrogate)
-        if places < 1 or not 0 <= fade < 1:
-            raise ConfigError(f"{self.name}: expected places of 1 or more, fade from 0 to below 1")
-        self.surrogate, self.width, self.lr, self.weight = surrogate, width, lr, weight
+        super().__init__(aim=aim, **model)
+        wrong = places < 1 or not 0 <= fade < 1
+        self.refuse_if(wrong, "places of 1 or more, fade from 0 to below 1")
+        self.lr, self.weight = lr, weight
         self.epochs, self.again, self.poisoned = epochs, again, poisoned
         self.places, self.fade = places, fade
 
@@ -85,7 +81,7 @@ class PoisonTraining(OptimisedProfiles):
         return Cost(2, self.poisoned)
 
     def wanted(self, problem: Problem, dice: Dice) -> Floats:
-        model = surrogate(self.surrogate, problem.real, len(problem.room), self.width)
+        model = self.model_for(problem)
         training, wish = Training(model.start(dice), self.lr), Wish(problem)
         has, wanted = np.zeros_like(problem.fixed), np.zeros_like(problem.fixed)
         chance = np.ones(has.shape[1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,6 @@ from torch import Tensor
 
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
 
 Model = list[Tensor]  # parameters
 Kind = Literal["wrmf", "itemae"]
@@ -114,16 +113,6 @@ def surrogate(kind: Kind, real: sparse.csr_matrix, fakes: int, width: int) -> Su
     """Return a model of a kind, with ``alpha`` and ``l2`` that fit most shops."""
     kinds: dict[Kind, type[WRMF] | type[ItemAE]] = {"wrmf": WRMF, "itemae": ItemAE}
     return kinds[kind](real, fakes, width=width, alpha=10.0, l2=1.0)
-
-
-def known_kind(name: str, kind: str) -> None:
-    """Raise unless there is such a surrogate.
-
-    Raises:
-        ConfigError: names those that there are.
-    """
-    if kind not in get_args(Kind):
-        raise ConfigError(f"{name}.surrogate: expected wrmf or itemae, got {kind!r}")
 
 
 class Training:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from typing_extensions import Unpack
 
 from vrbench.attacks.base import Cost
 from vrbench.attacks.optimised.aims import Wish
 from vrbench.attacks.optimised.ascent import ascended
-from vrbench.attacks.optimised.base import OptimisedProfiles, Problem
-from vrbench.attacks.optimised.surrogates import Kind, Training, known_kind, surrogate, tensor
+from vrbench.attacks.optimised.base import Problem
+from vrbench.attacks.optimised.by_surrogate import SurrogateProfiles, SurrogateSettings
+from vrbench.attacks.optimised.surrogates import Training, tensor
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
 
 
-class UnrolledProfiles(OptimisedProfiles):
+class UnrolledProfiles(SurrogateProfiles):
     """Gradient steps through the last steps of a surrogate's training (Tang et al., RecSys 2020).
 
     Fakes begin as copies of real users. After every change of theirs the surrogate is trained on,
@@ -50,8 +51,6 @@ class UnrolledProfiles(OptimisedProfiles):
         self,
         *,
         aim: Aim = "push",
-        surrogate: Kind = "wrmf",
-        width: int = 16,
         epochs: int = 50,
         again: int = 10,
         lr: float = 0.02,
@@ -59,14 +58,11 @@ class UnrolledProfiles(OptimisedProfiles):
         steps: int = 30,
         rate: float = 0.05,
         momentum: float = 0.95,
+        **model: Unpack[SurrogateSettings],
     ) -> None:
-        super().__init__(aim=aim)
-        known_kind(self.name, surrogate)
-        if not 1 <= unroll <= again:
-            raise ConfigError(
-                f"{self.name}: expected 1 <= unroll <= again, got unroll={unroll}, again={again}"
-            )
-        self.surrogate, self.width, self.lr = surrogate, width, lr
+        super().__init__(aim=aim, **model)
+        self.refuse_if(not 1 <= unroll <= again, "1 <= unroll <= again")
+        self.lr = lr
         self.epochs, self.again, self.unroll = epochs, again, unroll
         self.steps, self.rate, self.momentum = steps, rate, momentum
 
@@ -75,7 +71,7 @@ class UnrolledProfiles(OptimisedProfiles):
         return Cost(1 + self.steps, self.steps)
 
     def wanted(self, problem: Problem, dice: Dice) -> Floats:
-        model = surrogate(self.surrogate, problem.real, len(problem.room), self.width)
+        model = self.model_for(problem)
         training, wish = Training(model.start(dice), self.lr), Wish(problem)
         begin = problem.like_real(dice)
         first = tensor(problem.rounded(begin))

@@ -13,7 +13,6 @@ from vrbench.attacks.optimised.profile_gan import ProfileGAN, Width, through, wh
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
 
 
 class ZeroOrder(OptimisedProfiles):
@@ -64,8 +63,7 @@ class ZeroOrder(OptimisedProfiles):
         refits: int = 2,
     ) -> None:
         super().__init__(aim=aim)
-        if directions < 1 or alpha <= 0:
-            raise ConfigError(f"{self.name}: expected directions of 1 or more, alpha above 0")
+        self.refuse_if(directions < 1 or alpha <= 0, "directions of 1 or more, alpha above 0")
         self.hidden, self.pretrain, self.epochs, self.lr = hidden, pretrain, epochs, lr
         self.batch_size, self.steps, self.directions = batch_size, steps, directions
         self.alpha, self.rate, self.factors, self.refits = alpha, rate, factors, refits

@@ -101,6 +101,17 @@ class ProfileAttack(Component, ABC):
         return None
 
 
+def known_aim(name: str, aim: Aim) -> Aim:
+    """Return ``aim``, if it is one.
+
+    Raises:
+        ConfigError: if not; the text begins with ``name``, of the attack.
+    """
+    if aim not in get_args(Aim):
+        raise ConfigError(f"{name}.aim: expected push or nuke, got {aim!r}")
+    return aim
+
+
 class Part(NamedTuple):
     """Some of the items of all profiles."""
 
@@ -127,9 +138,7 @@ class InParts(ProfileAttack):
     """
 
     def __init__(self, *, aim: Aim = "push") -> None:
-        if aim not in get_args(Aim):
-            raise ConfigError(f"{self.name}.aim: expected push or nuke, got {aim!r}")
-        self.aim = aim
+        self.aim = known_aim(self.name, aim)
 
     def _share(self, setting: str, value: float) -> float:
         """Return a setting that is a share.
