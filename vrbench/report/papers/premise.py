@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -11,12 +10,22 @@ from vrbench.report.run_records import Entry
 
 CLASS_AIM, SUCCESS = "target_class", "success"
 LEAST_SUCCESS = 0.5  # what more of the attacked pictures must reach
-SUCCESS_BELOW = f"success of {LEAST_SUCCESS} or less"
-NUMBERS = re.compile(r" \(CHR.*| [\d.e-]+$")
+
+
+class Reason(NamedTuple):
+    """Why a run cannot tell.
+
+    Attributes:
+        kind: the same words for every run.
+        told: the same with this run's numbers.
+    """
+
+    kind: str
+    told: str
 
 
 class Doubt(NamedTuple):
-    """Why a run cannot tell; texts, empty where there is no reason.
+    """Why a run cannot tell; empty where there is no reason.
 
     Attributes:
         standing: the source was not recommended less than chance would have it, or the target
@@ -24,18 +33,17 @@ class Doubt(NamedTuple):
         success: too few pictures are taken for the target.
     """
 
-    standing: str = ""
-    success: str = ""
+    standing: tuple[Reason, ...] = ()
+    success: tuple[Reason, ...] = ()
 
     def __str__(self) -> str:
-        return "; ".join(filter(None, self))
+        texts = (", ".join(reason.told for reason in reasons) for reasons in self)
+        return "; ".join(filter(None, texts))
 
     @property
     def kinds(self) -> list[str]:
         """The reasons without their numbers, to be counted over runs."""
-        told = [NUMBERS.sub("", reason) for reason in self.standing.split("), ") if reason]
-        missed = SUCCESS_BELOW if NUMBERS.search(self.success) else self.success
-        return told + ([missed] if missed else [])
+        return [reason.kind for reasons in self for reason in reasons]
 
 
 def doubt(entry: Entry) -> Doubt:
@@ -50,24 +58,30 @@ def doubt(entry: Entry) -> Doubt:
     return Doubt(_standing(entry["case"].get("standing") or {}), _success(entry))
 
 
-def _standing(told: Mapping[str, Any]) -> str:
+def _standing(told: Mapping[str, Any]) -> tuple[Reason, ...]:
     source, target = told.get("source"), told.get("target")
     if not source or not target:
-        return "not recorded where source and target stood"
+        return (_plain("not recorded where source and target stood"),)
     found = []
     if not source["chr"] < source["uniform"]:
-        found.append(f"source not low ({_beside(source)})")
+        found.append(Reason("source not low", f"source not low ({_beside(source)})"))
     if not target["chr"] > target["uniform"]:
-        found.append(f"target not high ({_beside(target)})")
-    return ", ".join(found)
+        found.append(Reason("target not high", f"target not high ({_beside(target)})"))
+    return tuple(found)
 
 
 def _beside(where: Mapping[str, float]) -> str:
     return f"CHR {where['chr']:.2f}, by chance {where['uniform']:.2f}"
 
 
-def _success(entry: Entry) -> str:
+def _success(entry: Entry) -> tuple[Reason, ...]:
     reached = next((row["after"] for row in entry["rows"] if row["metric"] == SUCCESS), None)
     if reached is None:
-        return "success not measured"
-    return "" if reached > LEAST_SUCCESS else f"success {reached:.2g}"
+        return (_plain("success not measured"),)
+    if reached > LEAST_SUCCESS:
+        return ()
+    return (Reason(f"success of {LEAST_SUCCESS} or less", f"success {reached:.2g}"),)
+
+
+def _plain(why: str) -> Reason:
+    return Reason(why, why)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,12 +11,12 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from vrbench.core.errors import ConfigError
+from vrbench.report.papers.claims.base import without
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, measured, printed
-from vrbench.report.plots.curves import PICTURES
+from vrbench.report.plots.curves import save
 from vrbench.report.plots.gains import styled
 from vrbench.report.run_records import Entry
 from vrbench.report.tables import number
-from vrbench.report.writing import write
 
 if TYPE_CHECKING:
     from matplotlib.axis import Axis
@@ -97,10 +96,10 @@ Ratios = list[tuple[Mapping[str, str], list[tuple[float, float]]]]
 
 def _ratios(cells: Sequence[Cell]) -> Ratios:
     """Return where each attacked cell is, and its runs: clean, and attacked over clean."""
-    bases = {_shop(cell): cell for cell in cells if cell.where["attack"] == BASE}
+    bases = {without(cell, "attack"): cell for cell in cells if cell.where["attack"] == BASE}
     found: Ratios = []
     for cell in cells:
-        base = bases.get(_shop(cell))
+        base = bases.get(without(cell, "attack"))
         if base is None or cell is base:
             continue
         pairs = [(base.runs.get(run, 0.0), after) for run, after in cell.runs.items()]
@@ -110,10 +109,6 @@ def _ratios(cells: Sequence[Cell]) -> Ratios:
         if kept:
             found.append((cell.where, kept))
     return found
-
-
-def _shop(cell: Cell) -> frozenset[tuple[str, str]]:
-    return frozenset((axis, name) for axis, name in cell.where.items() if axis != "attack")
 
 
 def _labelled(found: Ratios) -> list[Points]:
@@ -155,15 +150,8 @@ def draw(cells: Sequence[Points], metric: str, path: Path) -> None:
         ConfigError: if the ending is of no format.
         StorageError: if it cannot be written.
     """
-    from matplotlib import rc_context
-
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in PICTURES:
-        raise ConfigError(f"cannot draw {path}: its name must end in .{', .'.join(PICTURES)}")
-    out = io.BytesIO()
-    with styled(), rc_context({"text.parse_math": False}):
-        _figure(cells, metric).savefig(out, format=kind)
-    write(path, out.getvalue())
+    with styled():
+        save(lambda: _figure(cells, metric), path)
 
 
 def _figure(cells: Sequence[Points], metric: str) -> Figure:
