@@ -23,6 +23,7 @@ from vrbench.core.errors import ConfigError, StorageError
 
 log = logging.getLogger("vrbench")
 SWEEP = "sweep.json"  # how many cells, and when it began: read by every process of it
+DONE = "sweep.done"  # a byte for each cell that has ended
 ROWS, PLAN = "rows.json", "dry_run.json"  # what a run leaves; a dry one touches no rows
 LOCK = ".lock"
 ROOM = 1 << 18  # bytes that a folder must have room for
@@ -109,6 +110,7 @@ class Report(Callback):
         cells = count(config.hydra.overrides.task, config.hydra.sweeper.get("params") or {})
         folder.mkdir(parents=True, exist_ok=True)
         (folder / SWEEP).write_text(json.dumps({"cells": cells, "began": time.time()}))
+        (folder / DONE).write_bytes(b"")
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Say how many cells of a sweep are done, and the time that is left."""
@@ -118,9 +120,11 @@ class Report(Callback):
         if config.hydra.mode is not RunMode.MULTIRUN or not (folder / SWEEP).is_file():
             return
         sweep = json.loads((folder / SWEEP).read_text())
-        there = [path for name in (ROWS, PLAN) for path in folder.rglob(name)]
-        done = sum(path.stat().st_mtime >= sweep["began"] for path in there)
-        if 0 < done <= sweep["cells"] and sweep["cells"] > 1:
+        with open(folder / DONE, "ab") as ended:  # several processes may add to it
+            ended.write(b".")
+            ended.flush()
+            done = ended.tell()
+        if done <= sweep["cells"] and sweep["cells"] > 1:
             spent = time.time() - sweep["began"]
             left = spent / done * (sweep["cells"] - done)
             log.info("%s", progress(done, sweep["cells"], left))
