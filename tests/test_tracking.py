@@ -63,11 +63,15 @@ def cell(tmp_path):
     return entry, store, folder
 
 
-def hear(cell):
+def tell_all(tracker, cell):
     entry, store, folder = cell
+    with tracked(tracker, entry, folder):
+        tell(tracker, entry, store, folder)
+
+
+def hear(cell):
     heard = Heard()
-    with tracked(heard, entry, folder):
-        tell(heard, entry, store, folder)
+    tell_all(heard, cell)
     return heard
 
 
@@ -136,11 +140,8 @@ def test_tensorboard_keeps_it(cell):
 
     from vrbench.trackers.tensorboard import TensorBoard
 
-    entry, store, folder = cell
-    tracker = TensorBoard()
-    with tracked(tracker, entry, folder):
-        tell(tracker, entry, store, folder)
-    kept = EventAccumulator(str(folder / "tensorboard"))
+    tell_all(TensorBoard(), cell)
+    kept = EventAccumulator(str(cell[2] / "tensorboard"))
     kept.Reload()
     assert [(e.step, e.value) for e in kept.Scalars("extractor/loss")] == [(1, 2.0), (2, 1.0)]
     (name,) = kept.Tags()["images"]
@@ -152,11 +153,8 @@ def test_mlflow_keeps_it(cell, tmp_path):
     mlflow = pytest.importorskip("mlflow")
     from vrbench.trackers.mlflow import MLflow
 
-    entry, store, folder = cell
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
-    tracker = MLflow(uri=uri)
-    with tracked(tracker, entry, folder):
-        tell(tracker, entry, store, folder)
+    tell_all(MLflow(uri=uri), cell)
     client = mlflow.MlflowClient(tracking_uri=uri)
     place = client.get_experiment_by_name("vrbench").experiment_id
     (run,) = client.search_runs([place])
@@ -172,8 +170,5 @@ def test_wandb_stays_offline(cell):
     pytest.importorskip("wandb")
     from vrbench.trackers.wandb import WandB
 
-    entry, store, folder = cell
-    tracker = WandB()
-    with tracked(tracker, entry, folder):
-        tell(tracker, entry, store, folder)
-    assert list((folder / "wandb").glob("offline-run-*"))
+    tell_all(WandB(), cell)
+    assert list((cell[2] / "wandb").glob("offline-run-*"))

@@ -13,8 +13,9 @@ from typing import Any
 
 import torch
 from turns import arguments, has_bfloat16, in_turns, peer, rated, row
+from victim import Logits
 
-from images import TARGET, Logits, Target, network, pictures
+from images import TARGET, Target, batch
 from vrbench.attacks.budget import L2
 from vrbench.attacks.goal import TwoSpeed
 from vrbench.attacks.minimum_norm.cw import CW
@@ -25,10 +26,8 @@ from vrbench.extractors.inference_copy import swift
 def main() -> None:
     chosen = arguments(__doc__ or "")
     device = chosen.device
-    extractor, size = network(device, chosen.quick)
-    clean, items = pictures(32 if device == "cuda" else 4, size, device)
+    extractor, size, clean, items, lain = batch(device, chosen.quick, on_gpu=32)
     search, steps = (9, 1000) if not chosen.quick else (3, 60) if device == "cuda" else (2, 8)
-    lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
     goal = Target(swift(extractor))
     both = TwoSpeed(Target(swift(extractor, dtype=torch.bfloat16)), goal)
     free, made = L2(eps=float("inf"), store="float"), {}

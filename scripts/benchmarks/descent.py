@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from turns import arguments, ceiling, has_bfloat16, in_turns, peer, rated, row
+from victim import Logits
 
-from images import TARGET, Logits, Target, gradient_flops, network, pictures
+from images import TARGET, Target, batch, gradient_flops
 from vrbench.attacks.budget import Linf
 from vrbench.attacks.gradient.pgd import PGD
 from vrbench.core.seeds import Streams
@@ -51,9 +52,7 @@ def autocast(call: Any, device: str) -> Any:
 def main() -> None:
     chosen = arguments(__doc__ or "")
     device = chosen.device
-    extractor, size = network(device, chosen.quick)
-    clean, items = pictures(128 if device == "cuda" else 4, size, device)
-    lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
+    extractor, size, clean, items, lain = batch(device, chosen.quick)
     half = has_bfloat16(device)
     exact, quick = swift(extractor), swift(extractor, dtype=BF16 if half else torch.float32)
     name = "bfloat16" if half else "float32"

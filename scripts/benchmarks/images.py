@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from vrbench.attacks.goal import Classes, Verdict
@@ -34,17 +34,6 @@ class Target:
         return Verdict(logits.logsumexp(1) - own, rest - own)
 
 
-class Logits(nn.Module):
-    """What the peers attack: pixels in [0, 1] to logits."""
-
-    def __init__(self, network: Extractor) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.network(x).logits
-
-
 def network(device: str, quick: bool) -> tuple[Extractor, int]:
     """Return the network and the size of its pictures: ResNet-50 at 224 px on a GPU."""
     large = device == "cuda" or not quick
@@ -59,6 +48,19 @@ def pictures(count: int, size: int, device: str) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(1)
     pixels = torch.randint(0, 256, (count, 3, size, size), generator=rng) / 255
     return pixels.to(device), torch.arange(count, device=device)
+
+
+def batch(
+    device: str, quick: bool, *, on_gpu: int = 128, on_cpu: int = 4
+) -> tuple[Extractor, int, Tensor, Tensor, Tensor]:
+    """Return the network, the size of its pictures, a batch of them, their items, and the batch.
+
+    The second time as a GPU likes it best, channels last.
+    """
+    extractor, size = network(device, quick)
+    clean, items = pictures(on_gpu if device == "cuda" else on_cpu, size, device)
+    lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
+    return extractor, size, clean, items, lain
 
 
 def gradient_flops(extractor: Extractor, size: int, device: str) -> float:

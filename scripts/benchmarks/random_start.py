@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from turns import arguments, has_bfloat16, in_turns, row
 
-from images import Target, network, pictures
+from images import Target, batch
 from vrbench.attacks.goal import gradient
 from vrbench.core.seeds import Streams, stream
 from vrbench.extractors.inference_copy import swift
@@ -36,9 +36,7 @@ def present(kind: str, items: Tensor, shape: tuple[int, ...]) -> Tensor:
 def main() -> None:
     chosen = arguments(__doc__ or "")
     device = chosen.device
-    extractor, size = network(device, chosen.quick)
-    clean, items = pictures(128 if device == "cuda" else 4, size, device)
-    lain = clean.contiguous(memory_format=torch.channels_last) if device == "cuda" else clean
+    extractor, size, clean, items, lain = batch(device, chosen.quick)
     shape = tuple(clean.shape[1:])
     kind = torch.bfloat16 if has_bfloat16(device) else torch.float32
     step = f"one gradient step, {str(kind).partition('.')[2]}"
