@@ -5,6 +5,7 @@ from functools import partial
 from vrbench.extractors.cnnf import CNNF
 from vrbench.extractors.defences.base import JPEG, BitDepth
 from vrbench.extractors.defences.denoiser import Denoised
+from vrbench.extractors.defences.median import MedianFilter
 from vrbench.extractors.defences.random_resize import RandomResize
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.toy import Colour
@@ -29,6 +30,10 @@ class TestJPEG(ExtractorContract):
 
 class TestBitDepth(ExtractorContract):
     make = partial(BitDepth, SmallCNN(width=4))
+
+
+class TestMedianFilter(ExtractorContract):
+    make = partial(MedianFilter, SmallCNN(width=4))
 
 
 class TestRandomResize(ExtractorContract):

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vrbench.bench.machine import TOGETHER
-from vrbench.metrics.view import Crafted
+from vrbench.metrics.view import Crafted, Watched
 from vrbench.threats.case import Case
 from vrbench.threats.objectives.base import Objective
 from vrbench.threats.world import Change
@@ -46,3 +46,11 @@ def judged(change: Change, case: Case) -> Crafted | None:
         queries=change.queries,
         target=classes.index(case.target) if case.target in classes else None,
     )
+
+
+def watched(change: Change, case: Case) -> Watched | None:
+    """Return what the shop's detector makes of pictures; None where it has none."""
+    if change.watch is None or change.pixels is None:
+        return None
+    clean = change.world.images[case.items]
+    return Watched(change.watch.honest, change.watch.of(clean), change.watch.of(change.pixels))

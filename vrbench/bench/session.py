@@ -18,7 +18,7 @@ from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
 from vrbench.bench import stages
-from vrbench.bench.detection import detect
+from vrbench.bench.detection import detect, watch
 from vrbench.bench.machine import Machine
 from vrbench.bench.mapping import Block, map_blocks
 from vrbench.bench.stages.parameters import perturb
@@ -37,6 +37,7 @@ from vrbench.recommenders.two_stage_ranking import Injected
 from vrbench.recommenders.visual_share import visual_share
 from vrbench.threats.case import Case
 from vrbench.threats.detectors.base import Detector
+from vrbench.threats.detectors.pictures import PictureDetector, Watch
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.knowledge import looking_through
 from vrbench.threats.objectives.base import Objective
@@ -254,6 +255,12 @@ class Session:
     def detect(self, detector: Detector, world: World) -> Artifact:
         """Return ``suspicion`` of all users of ``world``, and who is ``left_out``."""
         return detect(self.store, world.taught.train, detector)
+
+    def watch(
+        self, detector: PictureDetector, network: Extractor, world: World, case: Case
+    ) -> Watch | None:
+        """Return a detector behind ``network``, taught; None in a dry run."""
+        return watch(self.store, detector, network, world.images, case.items)
 
     def transplant(self, x: Experiment, world: World, case: Case) -> Artifact:
         """Return ``rows``: what the case's items are given of target items' looks."""

@@ -144,6 +144,15 @@ class Crafted:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """What a detector of attacked pictures makes of some; the larger, the more suspected."""
+
+    honest: Tensor  # (h,) float32 of pictures that nobody attacks, and that it did not learn from
+    clean: Tensor  # (n,) float32 of the attacked items' own pictures, before the attack
+    attacked: Tensor  # (n,) float32 of the attacked pictures
+
+
+@dataclass(frozen=True)
 class Views:
     """All that one run lets a metric see.
 
@@ -158,6 +167,7 @@ class Views:
         fakes: what fake users have, where any were registered.
         suspicion: ``(num_users,)`` what a detector made of all users, the fake ones last.
         left_out: ``(num_users,)`` bool: whom it left out of the training.
+        watched: what a detector of pictures made of them, where one looked.
     """
 
     before: View
@@ -170,6 +180,7 @@ class Views:
     fakes: Interactions | None = None
     suspicion: Tensor | None = None
     left_out: Tensor | None = None
+    watched: Watched | None = None
 
     @property
     def shown(self) -> dict[str, View]:

@@ -13,6 +13,7 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender, RecommenderFactory
+from vrbench.threats.detectors.pictures import Watch
 from vrbench.threats.objectives.base import Objective
 
 
@@ -103,6 +104,7 @@ class Change:
         pixels: ``(n, 3, H, W)`` the attacked pictures, where it was pictures.
         queries: ``(n,)`` int64 questions asked for each of them.
         objective: what the adversary wanted, where an objective was read, or a segment of users.
+        watch: who looked at the pictures for attacked ones, where a shop does.
         beside: worlds to compare with, by the name of a view (``metrics.base.Views``): "random".
     """
 
@@ -111,4 +113,5 @@ class Change:
     pixels: Tensor | None = None
     queries: Tensor | None = None
     objective: Objective | Aimed | None = None
+    watch: Watch | None = None
     beside: Mapping[str, World] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
 from vrbench.threats.case import Case
 from vrbench.threats.detectors.base import Detector
+from vrbench.threats.detectors.pictures import PictureDetector, Watch
 from vrbench.threats.objectives.base import Objective
 from vrbench.threats.world import Change, World
 
@@ -74,6 +75,12 @@ class Stages(Protocol):
 
     def detect(self, detector: Detector, world: World) -> Made:
         """Return ``suspicion`` of all users of ``world``, and who is ``left_out``."""
+        ...
+
+    def watch(
+        self, detector: PictureDetector, network: Extractor, world: World, case: Case
+    ) -> Watch | None:
+        """Return a detector of pictures behind ``network``, taught; None in a dry run."""
         ...
 
     def perturb_parameters(self, x: Experiment, world: World) -> Recommender:

@@ -1,0 +1,45 @@
+"""An adversary of pictures who knows the detector that will look at them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.goal import Goal, GoalWrapper, TwoSpeed, Verdict
+from vrbench.threats.detectors.pictures import Watch
+
+
+class Evading(GoalWrapper):
+    """Another aim, by pictures that look to a detector as half of the honest ones do.
+
+    Carlini and Wagner (AISec 2017): the detector becomes part of the loss. Up to the suspicion of
+    the median honest picture it costs nothing; beyond, ``weight`` for each unit of
+    ``Watch.excess``. The aim is reached where both are.
+
+    Args:
+        goal: the other aim.
+        watch: the detector.
+        weight: above 0.
+    """
+
+    def __init__(self, goal: Goal, watch: Watch, weight: float) -> None:
+        super().__init__(goal)
+        self._watch, self._weight = watch, weight
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        aim, excess = self._goal.judge(x, items), self._watch.excess(x)
+        loss = aim.loss + self._weight * excess.relu().to(aim.loss.dtype)
+        return Verdict(loss, torch.maximum(aim.margin, excess.to(aim.margin.dtype)))
+
+    def redrawn(self, salt: int) -> Goal:
+        """Return the same under other draws of a defence; itself where none are made."""
+        redrawn = getattr(self._goal, "redrawn", None)
+        other = self._goal if redrawn is None else redrawn(salt)
+        return self if other is self._goal else Evading(other, self._watch, self._weight)
+
+
+def evading(goal: Goal, watch: Watch, weight: float) -> Goal:
+    """Return ``goal`` so that ``watch`` suspects nothing; of two judges, both."""
+    if isinstance(goal, TwoSpeed):
+        return goal.each(lambda judge: Evading(judge, watch, weight))
+    return Evading(goal, watch, weight)
