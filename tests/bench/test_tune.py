@@ -75,7 +75,7 @@ def test_a_model_of_the_score_finds_better_settings_than_chance(tmp_path, sample
         return sum(best(tried).value for tried in runs) / 2
 
     assert found(sampler) > found("random")
-    assert found(sampler) > -0.2
+    assert found(sampler) > -0.3
 
 
 def test_a_grid_tries_everything_once_and_ends(tmp_path):

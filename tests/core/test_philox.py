@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 import torch
 
+from tests.interpreter import needs_interpreter
 from vrbench.core.philox import Key, in_numpy, in_torch, mixed, signed, words
 
 # Random123 (Salmon et al., SC 2011), kat_vectors, philox4x64 of 10 rounds: counter, key, words.
@@ -65,7 +65,7 @@ assert torch.equal(in_triton(*key, items, draws, 300), in_torch(key, items, draw
 """
 
 
-@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
+@needs_interpreter
 def test_the_kernel_makes_the_same_words_in_tritons_interpreter():
     told = os.environ | {"TRITON_INTERPRET": "1"}
     subprocess.run([sys.executable, "-c", KERNEL], env=told, check=True, timeout=120)

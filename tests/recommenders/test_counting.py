@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import pytest
 import torch
 
+from tests.interpreter import needs_interpreter
 from vrbench.recommenders import counting
 from vrbench.recommenders.counting import Counter, counts
 
@@ -58,7 +58,7 @@ for a, b in zip(counts_in_triton(score, row, own), _in_torch(score, row, own), s
 """
 
 
-@pytest.mark.skipif(find_spec("triton") is None, reason="Triton is not installed")
+@needs_interpreter
 def test_the_kernel_counts_alike_in_tritons_interpreter():
     told = os.environ | {"TRITON_INTERPRET": "1"}
     subprocess.run([sys.executable, "-c", KERNEL], env=told, check=True, timeout=120)
