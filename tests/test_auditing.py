@@ -6,7 +6,14 @@ import torch
 
 from vrbench.bench.result import moved
 from vrbench.cli import conf_dir
-from vrbench.cli.audit_plan import ADVERSARIES, behind, defences, expected, largest
+from vrbench.cli.audit_plan import (
+    ADVERSARIES,
+    behind,
+    by_fakes,
+    defences,
+    expected,
+    largest,
+)
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands import audit as auditing
 from vrbench.cli.commands.audit import audited
@@ -76,7 +83,7 @@ def run_audit(**more):
     return audited(["dataset=boutique", "extractor=standard"], **asked | more)
 
 
-def test_the_audit_asks_three_questions(monkeypatch, tmp_path, caplog):
+def test_the_audit_asks_four_questions(monkeypatch, tmp_path, caplog):
     """The most exposed category is asked about; each defence takes the extractor's place."""
     asked = []
 
@@ -107,12 +114,15 @@ def test_the_audit_asks_three_questions(monkeypatch, tmp_path, caplog):
     assert [e["seed"] for e in found.adversaries[:4]] == [0, 1, 0, 1]
     assert [e["cost"]["gradients"] for e in found.adversaries[::2]] == [100, 20, 0, 10, 0]
     assert len(found.defences) == 4 * 2
+    told = [e["adversary"] for e in found.fakes]
+    assert told[0] == told[1] == "registers 1 % fake users"
+    assert told[2].startswith("registers 1 % fake users, where the shop looks")
     assert asked[0][-1] == "seed=0"  # a cell that is timed
     assert all("seed=0,1" in overrides for overrides in asked[1:])
     assert all("scenario.source=bag" in overrides for overrides in asked[2:])
     extractors = [[o for o in a if o.startswith("extractor=")] for a in asked[-4:]]
     assert extractors == [[f"extractor={d[0]}"] for d in defences("standard")]
-    cells = 2 * (16 + 4 + 4)
+    cells = 2 * (16 + 4 + 2 + 4)
     assert f"{cells} of {cells} cells" in caplog.text
 
 
@@ -124,6 +134,7 @@ def test_the_time_is_told_from_one_cell():
     cells, measured = expected(first, 2, ADVERSARIES[4:], 1, 2)
     assert measured
     assert cells == pytest.approx([13, 13, 18, 13, 3, 3, 18 + 202, 18])
+    assert expected(first, 2, ADVERSARIES[4:], 1, 2, 1)[0][6:8] == pytest.approx([23, 23])
     for stage in stages:
         stage["cached"] = True
     assert expected(first, 2, ADVERSARIES[4:], 1, 2) == ([1.0] * 8, False)
@@ -146,6 +157,18 @@ def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():
     assert made.inner.inner == network
 
 
+def test_fake_users_push_the_same_items_within_a_budget_of_their_own():
+    pictures = ["metrics=attacks", "save=[pictures]", "threat=evasion", "dataset=boutique"]
+    pictures += ["budget=linf_4", "budget.eps=3", "threat.aware=true", "scenario.max_items=3"]
+    (open_, guarded) = by_fakes([*pictures, "seed=0"], 0.02, "chosen").values()
+    cfg = Composition(open_, conf_dir()).cfg
+    assert (cfg.threat.surface.detector, cfg.budget.eps) == (None, 0.02)
+    assert cfg.scenario == Composition(pictures, conf_dir()).cfg.scenario
+    assert "item_hr20" in cfg.metrics
+    detector = Composition(guarded, conf_dir()).cfg.threat.surface.detector
+    assert detector._target_.endswith("PCASelectUsers")
+
+
 def test_what_the_audit_decides_cannot_be_set():
     with pytest.raises(ConfigError, match="leave out attack=pgd"):
         audited(["attack=pgd"], folder=None, categories=2, items=2, seeds=3, defences_of=None)
@@ -153,6 +176,8 @@ def test_what_the_audit_decides_cannot_be_set():
         audited(["seed=3"], folder=None, categories=2, items=2, seeds=3, defences_of=None)
     with pytest.raises(ConfigError, match="--seeds 0"):
         run_audit(seeds=0)
+    with pytest.raises(ConfigError, match="--fakes 101"):
+        run_audit(fakes=1.01)
 
 
 @pytest.mark.slow
@@ -166,8 +191,10 @@ def test_an_audit_from_the_command_line(tmp_path, monkeypatch):
     assert "Most exposed of 2 categories" in told
     assert "jpeg_75" in told
     assert told.count("<img") == 4 * 3
+    assert "registers 1 % fake users" in told
     found = json.loads((tmp_path / "audit.json").read_text())
     assert found["failed"] is False
+    assert [one["detection_auc"] is None for one in found["fakes"]].count(True) == 1
     assert COMMANDS["audit"]([*arguments, *more, "-101"]) == 3
 
 

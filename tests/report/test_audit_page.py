@@ -267,3 +267,45 @@ def test_a_browser_shows_the_page_without_scrolling_sideways(found, tmp_path, wi
         assert size == [8, 6]
         assert not faults
         browser.close()
+
+
+def registered(folder, name, gains, chance, *, seen=()):
+    """Runs by fake users: what as many gain who choose nothing, and what a detector sees."""
+    runs = entry(folder, "hat", gains, attack="average", adversary=name)
+    for run, by_chance in zip(runs, chance, strict=True):
+        run["rows"][0]["random"] = 0.01 + by_chance
+        for metric, value in seen:
+            run["rows"].append({"metric": metric, "before": None, "after": value})
+    return runs
+
+
+def test_fake_users_stand_beside_pictures(found, tmp_path):
+    caught = (("detection AUC", 0.9), ("fakes found", 0.75), ("honest users lost", 0.02))
+    blind = (0.05, 0.06, 0.04), (0.001, 0.0, -0.001)
+    watched = (0.01, 0.0, -0.01), (0, 0, 0)
+    found.fakes.extend(registered(tmp_path / "r0", "registers 1 % fake users", *blind))
+    found.fakes.extend(
+        registered(tmp_path / "r1", "registers 1 % fake users, seen", *watched, seen=caught)
+    )
+    told = page(found, "Audit", "again")
+    for sentence in (
+        "registers 1 % fake users: +5.0 (+2.5 to +7.5) points; as many who chose their items by "
+        "chance: 0 (-0.25 to +0.25).",
+        "registers 1 % fake users, seen: 0 (-2.5 to +2.5) points, no gain that is shown",
+        "That detector finds 75.0 % of the fake users, and leaves out 2.0 % of the real ones",
+    ):
+        assert sentence in told, sentence
+    beside = told[told.index('id="beside-table"') : told.index('id="defences"')]
+    assert beside.index("&lt;hat-3&gt;") < beside.index("hat-7")
+    assert re.findall(r"\+2[01]\.0", beside) == ["+21.0", "+20.0"]
+    assert re.findall(r"\+[56]\.0", beside) == ["+6.0", "+5.0"]
+    numbers = json.loads(record(found, "again", None))["fakes"]
+    assert numbers[0]["chosen_by_chance"]["mean"] == pytest.approx(0.0, abs=1e-9)
+    assert numbers[1]["fakes_found_percent"] == 75.0
+    assert numbers[0]["detection_auc"] is None
+
+
+def test_without_fake_users_nothing_is_said_of_them(found):
+    told = page(found, "Audit", "again")
+    assert 'id="fakes"' not in told
+    assert "fake users" not in told

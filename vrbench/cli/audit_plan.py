@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import choice_names, conf_dir
+from vrbench.cli.overrides import merged
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,6 +62,29 @@ ADVERSARIES = (
 )
 
 
+OF_FAKES = ("attack", "budget", "metrics", "objective", "save", "threat")  # settings of their own
+DETECTORS = {"": "profiles", ", where the shop looks for such (PCASelectUsers)": "profiles_pca"}
+RETRAINED = 4  # trainings of such a cell: the clean shop again, and, with the fakes, three others
+
+
+def by_fakes(overrides: Sequence[str], share: float, scenario: str) -> dict[str, list[str]]:
+    """Return by who attacks, in words, the settings of runs in which fake users push the items.
+
+    Args:
+        overrides: of the runs in which pictures are attacked; what is about pictures is left out.
+        share: of fake users, of the real ones.
+        scenario: the choice that says which items.
+    """
+    kept = [o for o in overrides if re.split(r"[.@=]", o, maxsplit=1)[0] not in OF_FAKES]
+    own = ["attack=average", "budget=profiles_5", f"budget.eps={share:g}"]
+    return {
+        f"registers {100 * share:g} % fake users{told}": merged(
+            [f"scenario={scenario}", *kept], [f"threat={threat}", *own]
+        )
+        for told, threat in DETECTORS.items()
+    }
+
+
 def largest(names: Sequence[str], labels: Tensor, smallest: int, most: int) -> list[str]:
     """Return the categories with most items, the largest first."""
     counts = labels.bincount(minlength=len(names)).tolist()
@@ -94,6 +118,7 @@ def expected(
     others: Iterable[Adversary],
     helps: int,
     seeds: int,
+    fakes: int = 0,
 ) -> tuple[list[float], bool]:
     """Return the seconds of every cell in the order of the audit, and whether they were measured.
 
@@ -105,6 +130,7 @@ def expected(
         others: adversaries beside the one who knows everything.
         helps: defences that are tried.
         seeds: runs of each.
+        fakes: ways of registering fake users.
     """
     steps: dict[str, float] = {}
     for stage in (first or {}).get("stages", []):
@@ -112,7 +138,7 @@ def expected(
             steps[stage["stage"]] = steps.get(stage["stage"], 0.0) + stage["seconds"]
     others = list(others)
     if first is None or "attacks" not in steps:
-        return [1.0] * seeds * (categories + len(others) + helps), False
+        return [1.0] * seeds * (categories + len(others) + fakes + helps), False
     attack, fit = steps["attacks"], steps.get("models", 0.0)
     rest = first["seconds"] - attack - sum(steps.get(stage, 0.0) for stage in SHARED)
     cells = [attack + rest] * (categories * seeds)
@@ -120,6 +146,7 @@ def expected(
         cells[seed * categories] += fit
     for adversary in others:
         cells += [attack * _longer(adversary) + rest] * seeds
+    cells += [rest + RETRAINED * fit] * (fakes * seeds)
     look = TAUGHT * steps.get("extractors", 0.0) + steps.get("features", 0.0)
     for _ in range(helps):
         cells += [attack + rest + fit + (look if seed == 0 else 0.0) for seed in range(seeds)]

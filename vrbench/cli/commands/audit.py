@@ -13,7 +13,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from vrbench.cli import output
-from vrbench.cli.audit_plan import ADVERSARIES, WHITE, behind, defences, expected, largest
+from vrbench.cli.audit_plan import (
+    ADVERSARIES,
+    DETECTORS,
+    WHITE,
+    behind,
+    by_fakes,
+    defences,
+    expected,
+    largest,
+)
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.cli.overrides import merged, quoted
@@ -44,6 +53,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=3, help="runs of each; intervals need 3 (3)")
     parser.add_argument("--defences", nargs="*", metavar="EXTRACTOR", help="default: those known")
     parser.add_argument(
+        "--fakes",
+        type=float,
+        default=1.0,
+        metavar="PERCENT",
+        help="fake users, of the real ones, that push the most exposed items; 0: none (1)",
+    )
+    parser.add_argument(
         "--fail-above",
         type=float,
         metavar="POINTS",
@@ -67,6 +83,7 @@ def main(chosen: argparse.Namespace) -> int:
         items=chosen.items,
         seeds=chosen.seeds,
         defences_of=chosen.defences,
+        fakes=chosen.fakes / 100,
     )
     command = f"python -m vrbench audit {shlex.join(chosen.given)}"
     limit, failed = _limit(found, chosen.fail_above)
@@ -86,6 +103,7 @@ def audited(
     items: int,
     seeds: int,
     defences_of: Sequence[str] | None,
+    fakes: float = 0.01,
 ) -> Findings:
     """Run the audit's sweeps and return what they left behind.
 
@@ -96,6 +114,7 @@ def audited(
         items: most pictures to attack in each.
         seeds: runs of each, that differ in the training of the recommender and in the attack.
         defences_of: extractors to compare; None: what there is for the shop's.
+        fakes: fake users, as a share of the real ones; 0: none are tried.
 
     Raises:
         ConfigError: if the command is wrong.
@@ -109,6 +128,8 @@ def audited(
         )
     if seeds < 1:
         raise ConfigError(f"--seeds {seeds}: at least one is needed")
+    if not 0 <= fakes <= 1:
+        raise ConfigError(f"--fakes {100 * fakes:g}: expected 0 to 100 percent")
     composition = Composition(list(overrides), conf_dir())
     names = _categories(composition, categories)
     shop = composition.choices["extractor"]
@@ -118,20 +139,24 @@ def audited(
     first = sweep(
         [*whole, *WHITE, f"scenario.source={quoted(names[0])}", "seed=0"], folder / "first"
     )
-    pace = _pace(first[0], len(names), len(named), seeds)
+    many_ways = len(DETECTORS) if fakes else 0
+    cells = expected(first[0], len(names), ADVERSARIES[1:], len(named), seeds, many_ways)
+    pace = _pace(*cells)
     many = [*whole, f"seed={','.join(map(str, range(seeds)))}"]
     with pace.shown():
-        return _asked(many, names, named, folder, pace.step)
+        return _asked(many, names, named, fakes, composition.choices["scenario"], folder, pace.step)
 
 
 def _asked(
     whole: Sequence[str],
     names: Sequence[str],
     named: Sequence[Sequence[str]],
+    fakes: float,
+    scenario: str,
     folder: Path,
     step: Callable[[], None],
 ) -> Findings:
-    """Ask the three questions, one after the other."""
+    """Ask the four questions, one after the other."""
     log.info("which of %d categories can be pushed?", len(names))
     listed = ",".join(map(quoted, names))
     every = sweep([*whole, *WHITE, f"scenario.source={listed}"], folder / "categories", step)
@@ -144,6 +169,7 @@ def _asked(
     for n, adversary in enumerate(ADVERSARIES[1:], start=1):
         found = sweep([*chosen, *adversary.settings], folder / "adversaries" / str(n), step)
         whom += _by_whom(found, n)
+    registered = _registered(chosen, fakes, scenario, folder / "fakes", step) if fakes else []
     log.info("which defence helps?")
     known = [*chosen, *WHITE]
     helped = [
@@ -155,7 +181,19 @@ def _asked(
             step,
         )
     ]
-    return Findings(every, whom, helped, source)
+    return Findings(every, whom, helped, source, registered)
+
+
+def _registered(
+    chosen: Sequence[str], share: float, scenario: str, folder: Path, step: Callable[[], None]
+) -> list[Entry]:
+    """Return the runs in which fake users push the same items."""
+    log.info("can fake users push them?")
+    return [
+        entry | {"adversary": name}
+        for n, (name, settings) in enumerate(by_fakes(chosen, share, scenario).items())
+        for entry in sweep(settings, folder / str(n), step)
+    ]
 
 
 def _categories(composition: Composition, most: int) -> list[str]:
@@ -170,9 +208,8 @@ def _categories(composition: Composition, most: int) -> list[str]:
     return names
 
 
-def _pace(first: Entry, categories: int, helps: int, seeds: int) -> Pace:
+def _pace(cells: Sequence[float], measured: bool) -> Pace:
     """Return a pace for the cells that follow, and say how long they will take."""
-    cells, measured = expected(first, categories, ADVERSARIES[1:], helps, seeds)
     taking = f"{duration(sum(cells))}, " if measured else ""
     log.info("%d cells: %swhat the store has is not made again", len(cells), taking)
     return Pace(cells)

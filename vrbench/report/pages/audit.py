@@ -18,6 +18,7 @@ from vrbench.report.exposure import (
 )
 from vrbench.report.leaderboard import left_out
 from vrbench.report.names import label
+from vrbench.report.pages import audit_fakes
 from vrbench.report.pages.audit_findings import Findings, Story, source_of, story
 from vrbench.report.pages.audit_pictures import GAIN, gained, gallery, ranked
 from vrbench.report.pages.audit_words import sentences, verdict
@@ -43,6 +44,7 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
     panels = {
         "Categories, an adversary who knows everything": told.categories,
         f"By whom: {told.shop.name}": told.adversaries,
+        f"By fake users: {told.shop.name}": told.fakes,
         f"Behind a defence: {told.shop.name}": told.defences,
     }
     runs = [entry for entry in found.categories if "rows" in entry]
@@ -62,6 +64,8 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
         ),
         categories=_categories(told),
         adversaries=_adversaries(told),
+        fakes=audit_fakes.table(told, EXPOSURE, [_exposure(one) for one in told.fakes]),
+        beside=audit_fakes.items(told),
         defences=_defences(told),
         items=_items(first),
         gallery=gallery(first),
@@ -152,7 +156,8 @@ def _items(runs: Sequence[Entry]) -> Table:
 
 def _repeat(told: Story) -> Table:
     """Return one line for everything that was measured, with the command that measures it."""
-    groups = {"category": told.categories, "by whom": told.adversaries, "defence": told.defences}
+    groups = {"category": told.categories, "by whom": told.adversaries}
+    groups |= {"fake users": told.fakes, "defence": told.defences}
     lines = [
         [
             Value(question, kind="name"),

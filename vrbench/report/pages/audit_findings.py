@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from vrbench.report.exposure import Exposed, exposed
 from vrbench.report.names import label
@@ -20,17 +20,19 @@ class Findings:
             it ``knows``, and its ``cost``: gradients and questions a picture.
         defences: on the same, by the adversary who knows everything, the defence too: what helps?
         source: the most exposed category.
+        fakes: on the same, by fake users: each with ``adversary`` in words.
     """
 
     categories: list[Entry]
     adversaries: list[Entry]
     defences: list[Entry]
     source: str
+    fakes: list[Entry] = field(default_factory=list)
 
     @property
     def every(self) -> list[Entry]:
         """All of them."""
-        return [*self.categories, *self.adversaries, *self.defences]
+        return [*self.categories, *self.adversaries, *self.fakes, *self.defences]
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Story:
     """The same by what it is about, the most exposed first.
 
     Attributes:
-        categories, adversaries, defences: as in ``Findings``.
+        categories, adversaries, defences, fakes: as in ``Findings``.
         shop: the most exposed category, as the shop is now.
     """
 
@@ -46,6 +48,7 @@ class Story:
     adversaries: Sequence[Exposed]
     defences: Sequence[Exposed]
     shop: Exposed
+    fakes: Sequence[Exposed] = ()
 
     @property
     def seeds(self) -> int:
@@ -55,7 +58,8 @@ class Story:
     @property
     def worst(self) -> Exposed:
         """What the shop as it is now is most exposed to, whoever attacks it."""
-        return max((*self.categories, *self.adversaries), key=lambda one: one.exposure.mean)
+        everything = (*self.categories, *self.adversaries, *self.fakes)
+        return max(everything, key=lambda one: one.exposure.mean)
 
 
 def story(found: Findings) -> Story:
@@ -66,6 +70,7 @@ def story(found: Findings) -> Story:
         exposed(found.adversaries, lambda entry: str(entry["adversary"])),
         exposed(found.defences, lambda entry: label(entry["parts"]["extractor"])),
         next(one for one in categories if one.name == found.source),
+        exposed(found.fakes, lambda entry: str(entry["adversary"])),
     )
 
 

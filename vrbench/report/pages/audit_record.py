@@ -7,6 +7,7 @@ from typing import Any
 
 from vrbench.report.exposure import RANK, REACH, Exposed, Gain
 from vrbench.report.leaderboard import left_out
+from vrbench.report.pages import audit_fakes
 from vrbench.report.pages.audit_findings import Findings, source_of, story
 from vrbench.report.pages.audit_pictures import gained, ranked
 
@@ -43,6 +44,7 @@ def record(found: Findings, command: str, fail_above: float | None) -> str:
                 _one(one) | {"knows": one.entry["knows"], "cost": one.entry["cost"]}
                 for one in told.adversaries
             ],
+            "fakes": [_fakes(one) for one in told.fakes],
             "defences": [
                 _one(one)
                 | {
@@ -71,6 +73,16 @@ def _one(one: Exposed) -> dict[str, Any]:
         "exposure": _points(one.exposure),
         "by_seed": {str(seed): 100 * value for seed, value in sorted(one.by_seed().items())},
         "places": one.mean(RANK, "after"),
+    }
+
+
+def _fakes(one: Exposed) -> dict[str, Any]:
+    chance = audit_fakes.by_chance(one)
+    return _one(one) | {
+        "chosen_by_chance": None if chance is None else _points(chance),
+        "detection_auc": one.mean(audit_fakes.AUC, "after"),
+        "fakes_found_percent": _percent(one.mean(audit_fakes.FOUND, "after")),
+        "honest_lost_percent": _percent(one.mean(audit_fakes.LOST, "after")),
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from vrbench.report.exposure import ACCURACY, Exposed, Gain, enough, gain, percent, relative
 from vrbench.report.names import label
 from vrbench.report.over_seeds import LEAST
+from vrbench.report.pages import audit_fakes
 from vrbench.report.pages.audit_findings import Story
 
 KNOWS_ALL = "knows everything"
@@ -40,6 +41,7 @@ def sentences(told: Story) -> list[str]:
         _most(told),
         *_others(told),
         *_by_whom(told),
+        *audit_fakes.sentences(told),
         *_what_helps(told),
         _in_accuracy(told.shop),
     ]
