@@ -12,8 +12,9 @@ from vrbench.data.interactions import Interactions
 from vrbench.data.sources.colours import colours
 from vrbench.data.sources.sampled import sampled
 from vrbench.metrics.characteristics import Characteristic, gini
+from vrbench.report.picture_study import PREDICTORS, picture_fits
 from vrbench.report.plots import coefficients
-from vrbench.report.study import CHARACTERISTICS, fits, table
+from vrbench.report.study import CHARACTERISTICS, fits, regression, table
 
 
 def entry(n, told, change, attack="average", seed=0):
@@ -124,3 +125,67 @@ def test_a_part_that_cannot_be_is_refused():
         sampled(colours(), least_users=31, least_items=5)
     with pytest.raises(ConfigError, match="kind: expected space size"):
         Characteristic(kind="size")
+
+
+def attacked(seed, source, items, chr_, size):
+    parts = {"attack": {"name": "pgd"}, "recommender": {"name": "vbpr"}}
+    parts["dataset"] = {"name": "boutique", "key": "0"}
+    standing = {"source": {"chr": chr_, "uniform": 1.0, "lift": chr_}}
+    case = {"source": source, "standing": standing, "size": size}
+    return {"parts": parts, "case": case, "items": items, "seed": seed, "rows": []}
+
+
+def items_of(noise=0.0):
+    """Runs of twelve categories and two seeds: places gained are 40 log10(1 + bought) - 3 CHR."""
+    dice, made = Dice(0, "pictures"), []
+    for n, (chr_, *_) in enumerate(dice.uniform(12, 2).tolist()):
+        for seed, more in enumerate((noise, -noise)):
+            items = []
+            for item in range(5):
+                bought = 10 ** (item % 3) - 1
+                gain = 40 * (item % 3) - 3 * chr_ + more
+                told = {"item": f"{n}-{item}", "rank_before": 500.0, "rank_after": 500 - gain}
+                items.append(told | {"popularity": bought, "margin": (n * 7 + item * 3) % 5 / 5})
+            made.append(attacked(seed, f"category {n}", items, chr_, 10 + n * n))
+    return made
+
+
+def test_what_an_item_gains_is_explained_by_what_it_was():
+    pytest.importorskip("statsmodels")
+    made = items_of(noise=7.0)  # of two seeds, whose mean has none
+    (found,) = picture_fits(made)
+    assert (found.attack, found.recommender, found.parts) == ("pgd", "vbpr", 60)
+    assert found.r2[0] == pytest.approx(1)
+    assert list(found.effects) == list(PREDICTORS)
+    bought = np.log10(1 + np.array([10 ** (item % 3) - 1 for item in range(5)]))
+    assert found.effects["popularity"].coefficient == pytest.approx(40 * bought.std())
+    chrs = np.array([run["case"]["standing"]["source"]["chr"] for run in made[::2]])
+    assert found.effects["clean CHR"].coefficient == pytest.approx(-3 * chrs.std())
+    assert found.effects["clean margin"].coefficient == pytest.approx(0, abs=1e-9)
+    heads, lines = table([found], "items")
+    assert (heads[2], lines[0][2]) == ("items", "60")
+
+
+def test_items_of_a_category_are_not_so_many_witnesses():
+    """What all items of a category share by chance passes a plain test, and not one by category."""
+    pytest.importorskip("statsmodels")
+    made = items_of()
+    for run, more in zip(made, np.repeat(Dice(3, "c").normal(12), 2), strict=True):
+        for item in run["items"]:
+            item["rank_after"] = 500 - 20 * more - 0.01 * item["margin"]
+    (found,) = picture_fits(made)
+    rows = [(i["margin"], 500 - i["rank_after"]) for run in made[::2] for i in run["items"]]
+    assert len(rows) == 60
+    sizes = np.repeat([math.log10(1 + run["case"]["size"]) for run in made[::2]], 5)[:, None]
+    _, plain = regression(["category size"], sizes, np.array([gain for _, gain in rows]))
+    effect, naive = found.effects["category size"], plain["category size"]
+    assert effect.high - effect.low > 1.5 * (naive.high - naive.low)
+
+
+def test_runs_without_pictures_or_with_few_categories_are_one_line():
+    pytest.importorskip("statsmodels")
+    with pytest.raises(ConfigError, match="5 categories cannot tell 4 things apart"):
+        picture_fits(items_of()[:10])
+    bare = [run | {"items": [i | {"margin": None} for i in run["items"]]} for run in items_of()]
+    with pytest.raises(ConfigError, match="no run attacked pictures of items"):
+        picture_fits(bare)

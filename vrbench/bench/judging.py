@@ -27,9 +27,12 @@ def judged(change: Change, case: Case) -> Crafted | None:
         logits = torch.cat([s.logits for s in seen])
         return torch.cat([s.vector for s in seen]).cpu(), logits.argmax(1).cpu()
 
-    pairs = zip(change.pixels.split(TOGETHER), case.items.split(TOGETHER), strict=True)
-    verdicts = [goal.judge(x.to(device), i.to(device)) for x, i in pairs]
-    margin = torch.cat([v.margin for v in verdicts]).cpu()
+    def verdict(pixels: Tensor) -> tuple[Tensor, Tensor]:
+        pairs = zip(pixels.split(TOGETHER), case.items.split(TOGETHER), strict=True)
+        found = [goal.judge(x.to(device), i.to(device)) for x, i in pairs]
+        return torch.cat([v.loss for v in found]).cpu(), torch.cat([v.margin for v in found]).cpu()
+
+    loss, margin = verdict(change.pixels)
     vector_before, predicted_before = through(clean)
     vector_after, predicted = through(change.pixels)
     classes = network.classes
@@ -37,7 +40,7 @@ def judged(change: Change, case: Case) -> Crafted | None:
         clean=clean,
         attacked=change.pixels,
         reached=margin < 0,
-        loss=torch.cat([v.loss for v in verdicts]).cpu(),
+        loss=loss,
         margin=margin,
         predicted=predicted,
         predicted_before=predicted_before,
@@ -45,6 +48,7 @@ def judged(change: Change, case: Case) -> Crafted | None:
         vector_after=vector_after,
         queries=change.queries,
         target=classes.index(case.target) if case.target in classes else None,
+        margin_before=verdict(clean)[1],
     )
 
 

@@ -79,6 +79,7 @@ def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
             "source": case.source,
             "target": case.target,
             "items": len(case.items),
+            "size": int((case.labels == case.names.index(case.source)).sum()),
             "labels": scenario.labels,
             "k": scenario.k,
             "standing": _standing(result, scenario.k),
@@ -89,7 +90,16 @@ def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
     }
     if "after" in lists and len(case.items):
         names = parts["dataset"].item_ids
-        told["items"] = [asdict(m) for m in moved(lists["before"], lists["after"], names)]
+        found = moved(lists["before"], lists["after"], names)
+        margins = None if result.crafted is None else result.crafted.margin_before
+        told["items"] = [
+            asdict(m)
+            | {
+                "popularity": int(parts["dataset"].train.popularity[m.position]),
+                "margin": None if margins is None else float(margins[n]),
+            }
+            for n, m in enumerate(found)
+        ]
     return told
 
 

@@ -141,6 +141,7 @@ class Crafted:
     vector_after: Tensor  # (n, D) float32 features by the served extractor, attacked
     queries: Tensor  # (n,) int64 questions asked by a black-box attack; 0 for the others
     target: int | None  # the target among the served extractor's classes; None if it has none
+    margin_before: Tensor | None = None  # (n,) float32 margin of the aim on the clean pictures
 
 
 @dataclass(frozen=True)

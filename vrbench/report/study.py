@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vrbench.core.errors import ConfigError, nearest
 from vrbench.core.extras import extra
 from vrbench.report.grid import columns
 from vrbench.report.run_records import Entry
 
+Floats = NDArray[np.float64]
 CHARACTERISTICS = ("space size", "shape", "density", "user Gini", "item Gini", "rating deviation")
 
 
@@ -30,14 +32,14 @@ class Effect:
 
 @dataclass(frozen=True)
 class Fit:
-    """The regression of one attack on one recommender, over parts of a data set.
+    """The regression of one attack on one recommender, over parts of a data set or over items.
 
     Attributes:
         attack, recommender: their names.
-        parts: how many data sets there are.
+        parts: how many data sets there are, or items.
         mean: of the change that is explained.
         r2: the share of its variance that is explained; and adjusted for the number of terms.
-        effects: of the characteristics that differ between the parts, by name.
+        effects: of what differs between the parts, by name.
     """
 
     attack: str
@@ -88,7 +90,6 @@ def _fit(attack: str, recommender: str, metric: str, cell: Sequence[Sequence[Ent
     Raises:
         ConfigError: if there are too few data sets.
     """
-    linear = extra("statsmodels.api", needed_by="vrbench study", group="study")
     change = np.array([fmean(_change(entry, metric) for entry in runs) for runs in cell])
     told = np.array([[_value(runs[0], name) for name in CHARACTERISTICS] for runs in cell])
     usable = np.isfinite(told).all(0)
@@ -99,15 +100,36 @@ def _fit(attack: str, recommender: str, metric: str, cell: Sequence[Sequence[Ent
             f"{attack} on {recommender}: {len(cell)} data sets cannot tell {len(names)} "
             "characteristics apart; run more of them (dataset.draw)"
         )
-    some = told[:, usable]
-    made = linear.OLS(change, linear.add_constant((some - some.mean(0)) / some.std(0))).fit()
+    r2, effects = regression(names, told[:, usable], change)
+    return Fit(attack, recommender, len(cell), float(change.mean()), r2, effects)
+
+
+def regression(
+    names: Sequence[str], told: Floats, change: Floats, groups: Floats | None = None
+) -> tuple[tuple[float, float], dict[str, Effect]]:
+    """Return R2 and adjusted R2, and the effects, of ordinary least squares.
+
+    Args:
+        names: of the columns.
+        told: ``(n, len(names))`` what explains; put into deviations from its mean.
+        change: ``(n,)`` what is explained.
+        groups: ``(n,)`` the cluster of each line, where lines are not independent.
+
+    Raises:
+        ConfigError: if statsmodels is not installed.
+    """
+    linear = extra("statsmodels.api", needed_by="vrbench study", group="study")
+    model = linear.OLS(change, linear.add_constant((told - told.mean(0)) / told.std(0)))
+    if groups is None:
+        made = model.fit()
+    else:
+        made = model.fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
     within = np.asarray(made.conf_int())
     effects = {
         name: Effect(*(float(v) for v in (made.params[n], *within[n], made.pvalues[n])))
         for n, name in enumerate(names, start=1)
     }
-    r2 = (float(made.rsquared), float(made.rsquared_adj))
-    return Fit(attack, recommender, len(cell), float(change.mean()), r2, effects)
+    return (float(made.rsquared), float(made.rsquared_adj)), effects
 
 
 def _change(entry: Entry, metric: str) -> float:
@@ -122,10 +144,20 @@ def _value(entry: Entry, name: str) -> float:
     return float(found[0]) if found and found[0] is not None else math.nan
 
 
-def table(found: Sequence[Fit]) -> tuple[list[str], list[list[str]]]:
-    """Return heads and lines: a coefficient and its p for each characteristic."""
-    names = [n for n in CHARACTERISTICS if any(n in fit.effects for fit in found)]
-    heads = ["attack", "recommender", "data sets", "mean change", "R2", "adjusted R2"]
+def names_of(found: Sequence[Fit]) -> list[str]:
+    """Return the names of all effects, each once, in the order of the regressions."""
+    return list(dict.fromkeys(name for fit in found for name in fit.effects))
+
+
+def table(found: Sequence[Fit], unit: str = "data sets") -> tuple[list[str], list[list[str]]]:
+    """Return heads and lines: a coefficient and its p for each thing that explains.
+
+    Args:
+        found: the regressions.
+        unit: what they run over.
+    """
+    names = names_of(found)
+    heads = ["attack", "recommender", unit, "mean change", "R2", "adjusted R2"]
     lines = [
         [fit.attack, fit.recommender, str(fit.parts), f"{fit.mean:.4g}"]
         + [f"{share:.2f}" for share in fit.r2]

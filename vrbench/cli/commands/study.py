@@ -1,7 +1,9 @@
-"""Explain what an attack did by what the data sets are like.
+"""Explain what an attack did by what the data sets, or the items, are like.
 
 Reads runs on many data sets, parts of one as ``experiment=study_ml`` makes them, and regresses the
-change of a metric on six characteristics, for each attack and recommender.
+change of a metric on six characteristics, for each attack and recommender. With ``--pictures`` it
+reads runs in which pictures of many categories were attacked (``scenario=every_source``), and
+regresses the places that each item gained on clean CHR, popularity, clean margin and category size.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from vrbench.report import writing
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     output.with_table(parser)
+    parser.add_argument("--pictures", action="store_true", help="over attacked items instead")
     parser.add_argument("--metric", default="item HR@10", help="whose change (item HR@10)")
     parser.add_argument("--picture", type=Path, help="draw a PNG, SVG or PDF of coefficients")
 
@@ -24,11 +27,16 @@ def main(chosen: argparse.Namespace) -> int:
     """Print and draw the regressions; return the exit code."""
     writing.check(chosen.out, chosen.picture)
     from vrbench.report.leaderboard import load
+    from vrbench.report.picture_study import picture_fits
     from vrbench.report.plots import coefficients
     from vrbench.report.study import fits, table
 
-    found = fits(load(chosen.folders), chosen.metric)
-    output.table(chosen, *table(found))
+    entries = load(chosen.folders)
+    if chosen.pictures:
+        found, metric, unit = picture_fits(entries), "places", "items"
+    else:
+        found, metric, unit = fits(entries, chosen.metric), chosen.metric, "data sets"
+    output.table(chosen, *table(found, unit))
     if chosen.picture:
-        coefficients.draw(found, chosen.metric, chosen.picture)
+        coefficients.draw(found, metric, chosen.picture)
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vrbench.report.plots.curves import save
-from vrbench.report.study import CHARACTERISTICS, Fit
+from vrbench.report.study import Fit, names_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,7 +31,7 @@ def draw(found: Sequence[Fit], metric: str, path: Path) -> None:
 def _figure(found: Sequence[Fit], metric: str) -> Figure:
     from matplotlib.figure import Figure
 
-    names = [n for n in CHARACTERISTICS if any(n in fit.effects for fit in found)]
+    names = names_of(found)
     figure = Figure(figsize=(7, 1.2 + 0.7 * len(names)), layout="constrained", dpi=150)
     axes = figure.subplots()
     for n, fit in enumerate(found):
@@ -49,7 +49,7 @@ def _figure(found: Sequence[Fit], metric: str) -> Figure:
     axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    axes.set_xlabel(f"change of {metric} per deviation of the characteristic")
+    axes.set_xlabel(f"change of {metric} per deviation")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=7)
     return figure
