@@ -1,4 +1,4 @@
-"""Explain what an attack did by what the data sets, or the items, are like.
+"""Explain what an attack did by what data sets or items are like.
 
 Reads runs on many data sets, parts of one as ``experiment=study_ml`` makes them, and regresses the
 change of a metric on six characteristics, for each attack and recommender. With ``--pictures`` it
