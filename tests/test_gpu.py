@@ -1,11 +1,13 @@
 """Everything runs unchanged on a CUDA device, and says the same within its rounding."""
 
+import inspect
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import pytest
 import torch
 
+from vrbench import attacks, recommenders
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.feature_budget import Rows
 from vrbench.attacks.finite import looked_at_later
@@ -18,12 +20,14 @@ from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.philox import Key, in_numpy, in_torch, words
 from vrbench.core.seeds import Streams, stream
+from vrbench.core.spec import inputs_of, settings
 from vrbench.extractors.inference_copy import swift
+from vrbench.extractors.pretrained.torchvision_networks import Torchvision
 from vrbench.extractors.small import SmallCNN
 from vrbench.extractors.training.standard import Standard
 from vrbench.metrics.category import CHR
 from vrbench.metrics.ranking import AUC
-from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.base import Recommender, Sizes
 from vrbench.recommenders.baselines import Popular
 from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.collaborative.ease import EASE
@@ -154,6 +158,117 @@ def test_steps_that_are_captured_are_the_processors(name, caplog):
         tables.append(model.user.weight.detach().cpu())
     assert not [r for r in caplog.records if "captured" in r.getMessage()]
     torch.testing.assert_close(*tables, rtol=0.05, atol=0.02)
+
+
+SMALLEST = {
+    "epochs": 2,
+    "batch_size": 16,
+    "factors": 4,
+    "visual_factors": 4,
+    "adversarial_epochs": 1,
+    "pretrain_epochs": 1,
+    "patience": 9,
+    "network": SmallCNN(width=4),
+}
+BRIEF = {
+    "steps": 6,
+    "search_steps": 2,
+    "queries": 60,
+    "restarts": 1,
+    "directions": 4,
+    "enough": None,
+    "draws": 2,
+}
+SEARCHES = [
+    *("AdamPGD", "CW", "DDN", "DeepFool", "FMN", "FeatureRegression", "JSMA", "LBFGS"),
+    *("MIFGSM", "NES", "Noise", "PGD", "SPSA", "Square", "ZOO"),
+]
+
+
+def brief(kind, values):
+    """Return the component with those of ``values`` that it has a setting for."""
+    return partial(kind, **{k: v for k, v in values.items() if k in settings(kind)})
+
+
+def shipped():
+    """Return every recommender of ``vrbench.recommenders`` that is made of sizes alone."""
+    kinds = [getattr(recommenders, name) for name in sorted(dir(recommenders))]
+    kinds = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Recommender)]
+    kinds = [kind for kind in kinds if not inspect.isabstract(kind)]
+    return [kind for kind in kinds if "network" not in inputs_of(kind)]
+
+
+def scored(kind, device):
+    """Return everyone's scores by a recommender that learnt a little on a device."""
+    shop, visuals = toy_world(), toy_visuals(kind.signal)
+    labels = shop.catalogue.categories
+    sizes = Sizes(shop.train.num_users, shop.train.num_items, visuals.shape, labels)
+    model = brief(kind, SMALLEST)(sizes).to(device)
+    visuals = visuals.to(device)
+    model.fit(shop.train, shop.valid, visuals, stream(0))
+    model.eval()
+    with torch.no_grad():
+        users, items = (torch.arange(n, device=device) for n in sizes[:2])
+        return model.score(users, model.encode(items, visuals)).cpu()
+
+
+def found_by(kind, device):
+    """Return the margins of a goal after an attack searched on a device."""
+    made = SmallCNN(width=4)
+    made.build(("red", "green", "blue"))
+    made.redraw(stream(0))
+    goal = TargetClass(toy_case(), swift(made.to(device)))
+    items, pictures = torch.arange(4), toy_world().catalogue.images[torch.arange(4)]
+    items, pictures = items.to(device), pictures.to(device)
+    found = brief(kind, BRIEF)()(pictures, items, goal, L2(eps=600), Streams(0))
+    return goal.judge(found, items).margin.cpu()
+
+
+def close(one, other):
+    """Assert that most numbers agree within a hundredth of their spread, and all within a third.
+
+    Sums are rounded otherwise there, and what is decided by a comparison may fall otherwise.
+    """
+    off = (one - other).abs() / one.std().clamp(min=1e-3)
+    assert off.median() < 0.01, off
+    assert off.max() < 1 / 3, off
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("kind", shipped(), ids=lambda kind: kind.__name__)
+def test_every_shipped_recommender_learns_there_what_it_learns_here(kind):
+    close(scored(kind, "cpu"), scored(kind, "cuda"))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("name", SEARCHES)
+def test_every_search_finds_there_what_it_finds_here(name):
+    close(*(found_by(getattr(attacks, name), device) for device in ("cpu", "cuda")))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("arch", ["resnet18", "vgg11", "densenet121"])
+@pytest.mark.parametrize("after", [None, 2])
+def test_a_network_that_is_fused_answers_there_as_it_did(arch, after, caplog):
+    made = Torchvision(arch=arch, size=64)
+    made.build(("red", "green", "blue"))
+    made.redraw(stream(0))
+    made.cuda().eval().requires_grad_(False)
+    quick = swift(made, dtype=torch.bfloat16, compile_after=after)
+    pixels = torch.rand(8, 3, 64, 64, device="cuda")
+    for _ in range(4):
+        answers = []
+        for network in (made, quick):
+            x = pixels.clone().requires_grad_()
+            answer = network(x).vector
+            (slope,) = torch.autograd.grad(answer.square().sum(), x)
+            answers.append((answer.detach(), slope))
+        for exact, found in zip(*answers, strict=True):
+            assert (found - exact).norm() < 0.1 * exact.norm()
+    assert not [r for r in caplog.records if "fails here" in r.getMessage()]
 
 
 @pytest.mark.parametrize("name", MODELS)

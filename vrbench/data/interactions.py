@@ -108,6 +108,22 @@ class Interactions:
             return torch.zeros_like(wanted, dtype=torch.bool)
         return keys[torch.searchsorted(keys, wanted).clamp_(max=len(keys) - 1)] == wanted
 
+    def pairs_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return the ``(N,)`` users, ascending, and items on a device; copied there once."""
+        parts = []
+        for part in ("users", "items"):
+            name = f"{part} {device}"
+            if name not in self._cache:
+                self._cache[name] = getattr(self, part).to(device)
+            parts.append(self._cache[name])
+        return parts[0], parts[1]
+
+    def pairs_between(self, first: int, last: int, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return ``(row, item)`` of users ``first`` to ``last - 1``; row 0 is user ``first``."""
+        mine = slice(int(self.indptr[first]), int(self.indptr[last]))
+        users, items = self.pairs_on(device)
+        return users[mine] - first, items[mine]
+
     def keep(self, mask: Tensor, spec: Any) -> Interactions:
         """Return the interactions where the ``(N,)`` bool ``mask`` is true."""
         return Interactions.of(

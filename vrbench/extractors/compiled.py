@@ -8,11 +8,14 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
+
+from vrbench.extractors.fused import fuse
 
 log = logging.getLogger(__name__)
 
+COMPILING, FUSING = "torch.compile", "fusing convolutions"
 MOST = 4  # shapes that are compiled: each takes up to a minute
 Answer = Callable[[Tensor], Any]
 
@@ -21,20 +24,23 @@ class Compiled(nn.Module):
     """Answers like ``inner``, within the rounding of its type.
 
     What is compiled is the trace of one pass, so whatever Python does between the layers (hooks
-    that note a feature map) costs nothing and breaks nothing. Where compiling fails, one line in
-    the log says so and ``inner`` goes on answering.
+    that note a feature map) costs nothing and breaks nothing. On a GPU, in half precision, the
+    trace is rewritten first so that convolutions add biases and shortcuts themselves
+    (``extractors.fused``), and answers from a shape's second batch on. Where either fails, one line
+    in the log says so and ``inner`` goes on answering.
 
     Args:
         inner: the network, frozen, in evaluation mode.
-        after: batches of one shape that are answered by ``inner`` before it is compiled for it.
+        after: batches of one shape that are answered before it is compiled for it; None: never.
     """
 
-    def __init__(self, inner: nn.Module, after: int) -> None:
+    def __init__(self, inner: nn.Module, after: int | None) -> None:
         super().__init__()
         self.inner, self.after = inner, after
         self._asked: Counter[object] = Counter()
+        self._fused: dict[object, Answer] = {}
         self._made: dict[object, Answer] = {}
-        self._fails = False
+        self._fails: set[str] = set()
 
     def forward(self, x: Tensor) -> Any:
         descends = x.requires_grad and torch.is_grad_enabled()
@@ -42,28 +48,62 @@ class Compiled(nn.Module):
         if kind in self._made:
             return self._made[kind](x)
         self._asked[kind] += 1
-        free = len(x) and len(self._made) < MOST and not self._fails
-        if not free or self._asked[kind] <= self.after:
+        if not len(x):
             return self.inner(x)
-        self._made[kind] = self._compile(x.detach(), descends)
-        return self._made[kind](x)
+        if self._compiles(kind):
+            self._made[kind] = self._compile(x.detach(), descends)
+            return self._made[kind](x)
+        if fuses(x) and (kind in self._fused or self._asked[kind] > 1):
+            return self._fuse(x.detach(), kind, descends)(x)
+        return self.inner(x)
+
+    def _compiles(self, kind: object) -> bool:
+        """Whether batches of a kind have come often enough, and there is room for one kind more."""
+        often = self.after is not None and self._asked[kind] > self.after
+        return often and len(self._made) < MOST and COMPILING not in self._fails
+
+    def _traced(self, x: Tensor) -> fx.GraphModule:
+        made: fx.GraphModule = make_fx(self.inner, pre_dispatch=True)(x)
+        if fuses(x):
+            fuse(made)
+        return made
+
+    def _fuse(self, x: Tensor, kind: object, descends: bool) -> Answer:
+        """Return the rewritten network, tried on ``x``; or ``inner``, where that fails."""
+        if kind not in self._fused and len(self._fused) < MOST and FUSING not in self._fails:
+            self._fused[kind] = self._tried(FUSING, self._traced, x, descends)
+        return self._fused.get(kind, self.inner)
 
     def _compile(self, x: Tensor, descends: bool) -> Answer:
         """Return the compiled network, tried on ``x``; or ``inner``, where that fails."""
+
+        def compiled(x: Tensor) -> Answer:
+            made: Answer = torch.compile(self._traced(x), dynamic=False)
+            return made
+
+        return self._tried(COMPILING, compiled, x, descends)
+
+    def _tried(self, what: str, make: Callable[[Tensor], Answer], x: Tensor, slope: bool) -> Answer:
         try:
-            x = x.clone().requires_grad_(descends)
-            made: Answer = torch.compile(make_fx(self.inner, pre_dispatch=True)(x), dynamic=False)
+            x = x.clone().requires_grad_(slope)
+            made = make(x)
             answer = made(x)
-            if descends:
+            if slope:
                 torch.autograd.grad(sum(part.float().sum() for part in answer), x)
         except Exception as error:  # a compiler may fail in any way, and nothing depends on it
-            log.warning("torch.compile fails here, so it is done without: %.200s", first(error))
-            self._fails = True
+            log.warning("%s fails here, so it is done without: %.200s", what, first(error))
+            self._fails.add(what)
             return self.inner
         return made
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_made": {}}  # another process compiles for itself
+        # Another process traces and compiles for itself.
+        return self.__dict__ | {"_made": {}, "_fused": {}}
+
+
+def fuses(x: Tensor) -> bool:
+    """Whether there are kernels that convolve, add and clip at once."""
+    return x.is_cuda and x.dtype in (torch.bfloat16, torch.float16)
 
 
 def first(error: Exception) -> str:

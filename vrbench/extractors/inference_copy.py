@@ -94,7 +94,8 @@ def swift(
     inner = copy.deepcopy(network).eval().requires_grad_(False)
     _fold(inner)
     inner = inner.to(dtype).to(memory_format=layout(device_of(inner), dtype))
-    prepared = inner if compile_after is None else Compiled(inner, compile_after)
+    quickens = compile_after is not None or device_of(inner).type == "cuda"
+    prepared = Compiled(inner, compile_after) if quickens else inner
     return Swift(fronts, prepared, dtype, extractor.classes, extractor.name)
 
 

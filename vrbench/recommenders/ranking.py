@@ -67,7 +67,7 @@ def rank(
         cold: ``(n,)`` items that the training does not know, to be ranked among each other, too;
             then ``cold_ranks`` (0 where an interaction of ``relevant`` is with another item) and
             ``cold_candidates`` are filled.
-        users: some of the users, ascending; None: all. See ``slices`` and ``joined``.
+        users: some of the users, one after the other; None: all. See ``slices`` and ``joined``.
     """
     num_items, device = seen.num_items, model.device
     assert num_items < 2**24, "counts are kept as float32"
@@ -77,22 +77,25 @@ def rank(
     place[shuffled] = torch.arange(num_items)
     place, shuffled = place.int().to(device), shuffled.to(device)
     targets = targets.to(device)
+    counted = seen.counts.to(device)
     block = _together(block, num_items, device)
-    asked = torch.arange(seen.num_users) if users is None else torch.tensor(users)
+    asked = range(seen.num_users) if users is None else users
     space = torch.empty(min(block, len(asked)), num_items, device=device)
     parts: list[tuple[Tensor, ...]] = []
     among_cold: list[tuple[Tensor, Tensor]] = []
     profiles: list[Tensor] = []
-    for some in asked.split(block):
-        profile = model.profile(some.to(device), encoded)
+    for begin in range(asked.start, asked.stop, block):
+        end = min(begin + block, asked.stop)
+        some = torch.arange(begin, end, device=device)
+        profile = model.profile(some, encoded)
         if profile is not None:
             profiles.append(profile.float().cpu())
-        score = _finite(model.score(some.to(device), encoded), space[: len(some)])
-        test_row, test_item = (t.to(device) for t in relevant.pairs_of(some))
+        score = _finite(model.score(some, encoded), space[: len(some)])
+        test_row, test_item = relevant.pairs_between(begin, end, device)
         shown, shown_test = score[:, targets], score[test_row, test_item]
-        row, item = (t.to(device) for t in seen.pairs_of(some))
+        row, item = seen.pairs_between(begin, end, device)
         score[row, item] = SEEN
-        count = num_items - seen.counts[some].to(device)
+        count = num_items - counted[begin:end]
         of_target = _ranks(score, place, targets)
         of_target = of_target.masked_fill(score[:, targets] == SEEN, 0)
         of_test = _ranks_of_pairs(score, place, test_row, test_item)

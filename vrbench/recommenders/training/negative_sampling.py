@@ -19,7 +19,8 @@ def learnable(train: Interactions, rng: torch.Generator) -> Tensor:
     """
     order = torch.randperm(len(train), generator=rng)
     known = int((train.popularity > 0).sum())
-    order = order[train.counts[train.users[order]] < known]
+    if not bool((train.counts < known).all()):
+        order = order[train.counts[train.users[order]] < known]
     if not len(order):
         raise DataError("every user owns every item: there is nothing to learn")
     return order

@@ -115,7 +115,8 @@ class PairwiseRecommender(EpochRecommender):
         order = learnable(train, rng)
         if self.drops_last and len(order) >= self.batch_size:
             order = order[: len(order) // self.batch_size * self.batch_size]
-        users, liked = (part[order].to(self.device) for part in (train.users, train.items))
+        order = order.to(self.device)
+        users, liked = (part[order] for part in train.pairs_on(self.device))
         triples = torch.stack([users, liked, negatives(train, users, rng)])
         yield from zip(*(t.split(self.batch_size) for t in triples), strict=True)
 
