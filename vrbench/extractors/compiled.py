@@ -27,7 +27,7 @@ class Compiled(nn.Module):
     that note a feature map) costs nothing and breaks nothing. On a GPU, in half precision, the
     trace is rewritten first so that convolutions add biases and shortcuts themselves
     (``extractors.fused``), and answers from a shape's second batch on. Where either fails, one line
-    in the log says so and ``inner`` goes on answering.
+    in the log says so and what answered goes on answering.
 
     Args:
         inner: the network, frozen, in evaluation mode.
@@ -51,16 +51,25 @@ class Compiled(nn.Module):
         if not len(x):
             return self.inner(x)
         if self._compiles(kind):
-            self._made[kind] = self._compile(x.detach(), descends)
-            return self._made[kind](x)
-        if fuses(x) and (kind in self._fused or self._asked[kind] > 1):
-            return self._fuse(x.detach(), kind, descends)(x)
-        return self.inner(x)
+            self._keep(self._made, kind, self._compile(x.detach(), descends))
+        elif self._fuses(x, kind):
+            self._keep(self._fused, kind, self._tried(FUSING, self._traced, x.detach(), descends))
+        return self._made.get(kind, self._fused.get(kind, self.inner))(x)
+
+    @staticmethod
+    def _keep(among: dict[object, Answer], kind: object, made: Answer | None) -> None:
+        if made is not None:
+            among[kind] = made
 
     def _compiles(self, kind: object) -> bool:
         """Whether batches of a kind have come often enough, and there is room for one kind more."""
         often = self.after is not None and self._asked[kind] > self.after
         return often and len(self._made) < MOST and COMPILING not in self._fails
+
+    def _fuses(self, x: Tensor, kind: object) -> bool:
+        """Whether batches of a kind have come before, and there is room for one kind more."""
+        again = self._asked[kind] > 1 and kind not in self._fused
+        return again and fuses(x) and len(self._fused) < MOST and FUSING not in self._fails
 
     def _traced(self, x: Tensor) -> fx.GraphModule:
         made: fx.GraphModule = make_fx(self.inner, pre_dispatch=True)(x)
@@ -68,14 +77,8 @@ class Compiled(nn.Module):
             fuse(made)
         return made
 
-    def _fuse(self, x: Tensor, kind: object, descends: bool) -> Answer:
-        """Return the rewritten network, tried on ``x``; or ``inner``, where that fails."""
-        if kind not in self._fused and len(self._fused) < MOST and FUSING not in self._fails:
-            self._fused[kind] = self._tried(FUSING, self._traced, x, descends)
-        return self._fused.get(kind, self.inner)
-
-    def _compile(self, x: Tensor, descends: bool) -> Answer:
-        """Return the compiled network, tried on ``x``; or ``inner``, where that fails."""
+    def _compile(self, x: Tensor, descends: bool) -> Answer | None:
+        """Return the compiled network, tried on ``x``; None where that fails."""
 
         def compiled(x: Tensor) -> Answer:
             made: Answer = torch.compile(self._traced(x), dynamic=False)
@@ -83,7 +86,10 @@ class Compiled(nn.Module):
 
         return self._tried(COMPILING, compiled, x, descends)
 
-    def _tried(self, what: str, make: Callable[[Tensor], Answer], x: Tensor, slope: bool) -> Answer:
+    def _tried(
+        self, what: str, make: Callable[[Tensor], Answer], x: Tensor, slope: bool
+    ) -> Answer | None:
+        """Return what ``make`` makes, tried on ``x``; None, and a line in the log, if it fails."""
         try:
             x = x.clone().requires_grad_(slope)
             made = make(x)
@@ -93,7 +99,7 @@ class Compiled(nn.Module):
         except Exception as error:  # a compiler may fail in any way, and nothing depends on it
             log.warning("%s fails here, so it is done without: %.200s", what, first(error))
             self._fails.add(what)
-            return self.inner
+            return None
         return made
 
     def __getstate__(self) -> dict[str, Any]:

@@ -15,6 +15,10 @@ from torch import Tensor, fx
 aten = torch.ops.aten
 CONV, RELUS = aten.conv2d.default, (aten.relu.default, aten.relu_.default)
 ADDS = (aten.add.Tensor, aten.add_.Tensor)
+SCHEMA = (  # spelt out: torch 2.4 reads no annotations that are kept as text
+    "(Tensor x, Tensor weight, Tensor bias, Tensor? shortcut, SymInt[] stride, SymInt[] padding, "
+    "SymInt[] dilation, SymInt groups) -> Tensor"
+)
 FEW = 4  # channels of pixels: too few for the units that multiply matrices
 
 
@@ -27,19 +31,10 @@ class Shape(NamedTuple):
     groups: int
 
 
-@torch.library.custom_op("vrbench::conv_relu", mutates_args=())
-def _conv_relu(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    shortcut: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
-    groups: int,
+def _at_once(
+    x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, shape: Shape
 ) -> Tensor:
     """Return the positive part of a convolution, its bias and a shortcut."""
-    shape = Shape(stride, padding, dilation, groups)
     if not x.is_cuda:
         return _plainly(x, weight, bias, shortcut, shape)
     if shortcut is None:
@@ -49,13 +44,6 @@ def _conv_relu(
     return found
 
 
-@_conv_relu.register_fake
-def _(  # type: ignore[no-untyped-def]
-    x, weight, bias, shortcut, stride, padding, dilation, groups
-):
-    return _plainly(x, weight, bias, shortcut, Shape(stride, padding, dilation, groups))
-
-
 def _plainly(
     x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, shape: Shape
 ) -> Tensor:
@@ -63,14 +51,39 @@ def _plainly(
     return (found if shortcut is None else found + shortcut).relu()
 
 
+@torch.library.custom_op("vrbench::conv_relu", mutates_args=(), schema=SCHEMA)
+def _opaque(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    shortcut: Tensor | None,
+    stride: list[int],
+    padding: list[int],
+    dilation: list[int],
+    groups: int,
+) -> Tensor:
+    """``_at_once``, as a compiler leaves it alone."""
+    return _at_once(x, weight, bias, shortcut, Shape(stride, padding, dilation, groups))
+
+
+@_opaque.register_fake
+def _(  # type: ignore[no-untyped-def]
+    x, weight, bias, shortcut, stride, padding, dilation, groups
+):
+    return _plainly(x, weight, bias, shortcut, Shape(stride, padding, dilation, groups))
+
+
 class _Fused(torch.autograd.Function):
-    """``_conv_relu``, differentiated in its pixels and its shortcut."""
+    """``_at_once``, differentiated in its pixels and its shortcut."""
 
     @staticmethod
     def forward(  # type: ignore[override]
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, shape: Shape
     ) -> Tensor:
-        found: Tensor = _conv_relu(x, weight, bias, shortcut, *shape)
+        if torch.compiler.is_compiling():
+            found: Tensor = _opaque(x, weight, bias, shortcut, *shape)
+        else:
+            found = _at_once(x, weight, bias, shortcut, shape)
         ctx.save_for_backward(x, weight, found)
         ctx.shape = shape
         return found
