@@ -188,7 +188,8 @@ def _replace(
     traced: fx.GraphModule, relu: fx.Node, conv: fx.Node, shortcut: fx.Node | None
 ) -> None:
     graph, between = traced.graph, relu.args[0]
-    x, weight, bias, *rest = conv.args
+    given: list[Any] = list(conv.args)
+    x, weight, bias, *rest = given
     defaults = ([1, 1], [0, 0], [1, 1], 1)
     stride, padding, dilation, groups = *rest, *defaults[len(rest) :]
     bias = _taken(traced, bias, shortcut)
@@ -198,12 +199,12 @@ def _replace(
             x = graph.call_function(halved, (x, kernel, list(padding)))
             weight = _kept(traced, halved_weight(_value(traced, weight)))
             stride, padding = [1, 1], [0, 0]
-        given = (x, weight, bias, shortcut, stride, padding, dilation, groups)
-        fused = graph.call_function(conv_relu, given)
+        taken = (x, weight, bias, shortcut, stride, padding, dilation, groups)
+        fused = graph.call_function(conv_relu, taken)
     fused.meta = dict(relu.meta)
     relu.replace_all_uses_with(fused)
     graph.erase_node(relu)
-    if between is not conv:
+    if isinstance(between, fx.Node) and between is not conv:
         graph.erase_node(between)
     graph.erase_node(conv)
 
