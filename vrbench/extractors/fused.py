@@ -175,12 +175,13 @@ def _is_sum(node: Any) -> bool:
 def _parts(added: fx.Node) -> tuple[fx.Node | None, fx.Node | None]:
     """Return the convolution of a sum and what is added to it, of the same shape."""
     first, second = added.args
-    pairs = [(first, second), (second, first)]
-    for conv, other in pairs:
-        if _is_conv(conv) and isinstance(other, fx.Node):
-            alike = conv.meta["val"].shape == other.meta["val"].shape  # type: ignore[union-attr]
-            if alike:
-                return conv, other  # type: ignore[return-value]
+    for conv, other in ((first, second), (second, first)):
+        if not _is_conv(conv) or not isinstance(other, fx.Node):
+            continue
+        alike = conv.meta["val"].shape == other.meta["val"].shape  # type: ignore[union-attr]
+        in_place = added.target is ADDS[1] and other is first  # whoever reads it reads the sum
+        if alike and not (in_place and len(other.users) > 1):
+            return conv, other  # type: ignore[return-value]
     return None, None
 
 
@@ -190,8 +191,9 @@ def _replace(
     graph, between = traced.graph, relu.args[0]
     given: list[Any] = list(conv.args)
     x, weight, bias, *rest = given
-    defaults = ([1, 1], [0, 0], [1, 1], 1)
-    stride, padding, dilation, groups = *rest, *defaults[len(rest) :]
+    shape: list[Any] = [[1, 1], [0, 0], [1, 1], 1]
+    shape[: len(rest)] = rest
+    stride, padding, dilation, groups = shape
     bias = _taken(traced, bias, shortcut)
     with graph.inserting_before(relu):
         if _is_stem(traced, x, weight, stride, dilation, groups):
