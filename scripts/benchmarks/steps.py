@@ -4,7 +4,8 @@
 
 24,379 users x 7,371 items x 89,020 purchases x 2,048 features, made at random. The bare loop draws
 on the device, knows no purchase from another when it draws, has one dense Adam, and never
-evaluates.
+evaluates. Ours are trained for some epochs and for three times as many: the difference counts, so
+that first parameters and a captured graph, which are made once, do not.
 """
 
 from __future__ import annotations
@@ -76,15 +77,15 @@ def main() -> None:
     features = torch.rand(ITEMS, DIM, generator=stream(0, "features"))
     visuals = Table(Signal.VECTOR, features, None, device=device)
     pairs = (train.users.to(device), train.items.to(device))
-    for size, more in ((512, 1), (4_096, 5), (32_768, 20)):  # what is made once counts for less
+    for size, more in ((512, 1), (4_096, 7), (32_768, 20)):
         model = Bare(visuals.rows).to(device)
         adam = torch.optim.Adam(model.parameters(), lr=0.002)
-        epochs = 2 if device == "cpu" else 6 * more
+        epochs = 2 if device == "cpu" else 3 * more
 
-        def ours(size: int = size, epochs: int = epochs) -> None:
+        def ours(times: int, size: int = size, epochs: int = epochs) -> None:
             made = VBPR(
                 Sizes(USERS, ITEMS, (DIM,)),
-                epochs=epochs,
+                epochs=times * epochs,
                 batch_size=size,
                 factors=FACTORS,
                 visual_factors=FACTORS,
@@ -97,7 +98,10 @@ def main() -> None:
             for _ in range(epochs):
                 epoch()
 
-        found = in_turns({"vrbench": ours, "bare loop": bare}, device, chosen.turns)
+        ways = {"once": partial(ours, 1), "thrice": partial(ours, 3), "bare loop": bare}
+        found = in_turns(ways, device, chosen.turns)
+        if {"once", "thrice"} <= set(found):  # their difference has nothing that is made once
+            found["vrbench"] = (found.pop("thrice") - found.pop("once")) / 2
         what = f"VBPR, 2,048 features, batch {size:,}"
         rated(what, count * epochs, "triples/s", found, "bare loop")
 
