@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,10 +24,17 @@ def title(
         what = f"{names['dataset']} | {names['recommender']} | {names['attack']} {names['budget']}"
         return f"{what} | {names['threat']} | seed {seed}"
     roles = {role: f"{case[role]!r} ({_lift(case, role)})" for role in ("source", "target")}
-    aimed = parts["threat"].acts_on.told.format(items=case["items"], **roles)
+    aimed = _folded(parts["threat"].acts_on.told.format(items=case["items"], **roles))
     return (
         f"{names['dataset']} | {names['extractor']} | {names['recommender']} | {names['attack']} "
         f"{names['budget']} | {names['objective']} | {names['threat']} | seed {seed}\n{aimed}"
+    )
+
+
+def _folded(told: str) -> str:
+    """Return a line as a terminal of 80 columns shows it."""
+    return textwrap.fill(
+        told, 80, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False
     )
 
 

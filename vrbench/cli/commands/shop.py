@@ -1,8 +1,10 @@
-"""Say what is understood of a shop of one's own, and what is odd.
+"""Say what is understood of one's own shop; or draw one to try.
 
-FOLDER holds pictures, a product list and a purchase log (dataset=shop), or items.csv and split
-files (dataset=folder). Settings as for a run say which columns are meant. A contact sheet of its
-categories is drawn.
+shop check FOLDER: it holds pictures, a product list and a purchase log (dataset=shop), or items.csv
+and split files (dataset=folder). Settings as for a run say which columns are meant. A contact sheet
+of its categories is drawn.
+
+shop draw FOLDER: a new folder with the drawn products of dataset=boutique, and who bought them.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ YEAR_2300 = 1.05e10  # seconds; times beyond it are counted otherwise
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("action", choices=("check",))
+    parser.add_argument("action", choices=("check", "draw"))
     parser.add_argument("folder", type=Path, help="of the shop")
     parser.add_argument("overrides", nargs="*", help="as for a run: dataset.user_column=customer")
     parser.add_argument("--picture", type=Path, help="the contact sheet (shop.png)")
@@ -42,11 +44,23 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(chosen: argparse.Namespace) -> int:
     """Read the shop, print what was understood, draw the sheet; return the exit code."""
+    if chosen.action == "draw":
+        return _draw(chosen.folder, chosen.overrides)
     picture = chosen.picture or Path("shop.png")
     writing.check(picture)
     output.show_progress()
     for line in told(chosen.folder, chosen.overrides, picture):
         sys.stdout.write(line + "\n")
+    return 0
+
+
+def _draw(place: Path, overrides: Sequence[str]) -> int:
+    """Write the embedded shop as the files a business has; return the exit code."""
+    from vrbench.data.shop_files import write_shop
+
+    write_shop(place, Composition(["dataset=boutique", *overrides], conf_dir()).make("dataset"))
+    sys.stdout.write(f"{place}: items.csv, purchases.csv, photos/\n")
+    sys.stdout.write(f"next: python -m vrbench shop check {shlex.quote(str(place))}\n")
     return 0
 
 

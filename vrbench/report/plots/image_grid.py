@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vrbench.report.plots.picture import FAINT, INK, MARGIN, PAPER
 
-GAP, APART, HEAD, FOOT = 4, 20, 22, 16
+GAP, APART, HEAD, FOOT, BELOW = 4, 20, 18, 18, 12
 Group = tuple[str, Tensor, Sequence[str]]  # caption, (n, 3, H, W) in [0, 1], a note per picture
 
 
@@ -25,18 +25,20 @@ def strips(
         path: the file to write.
         cell: side of a picture on the page, in pixels.
     """
-    high = HEAD + cell + FOOT
+    captioned = any(caption for _, groups in lines for caption, _, _ in groups)
+    down = HEAD * (1 + captioned)  # from a title to its pictures
+    high = down + cell + FOOT + BELOW
     title, small = ImageFont.load_default(13), ImageFont.load_default(11)
     width = max(_width(groups, cell) for _, groups in lines)
-    page = Image.new("RGB", (2 * MARGIN + width, 2 * MARGIN + len(lines) * (high + HEAD)), PAPER)
+    page = Image.new("RGB", (2 * MARGIN + width, 2 * MARGIN + len(lines) * high), PAPER)
     pen = ImageDraw.Draw(page)
     for n, (name, groups) in enumerate(lines):
-        top, left = MARGIN + n * (high + HEAD), MARGIN
+        top, left = MARGIN + n * high, MARGIN
         pen.text((left, top), name, INK, title)
         for caption, pictures, notes in groups:
             pen.text((left, top + HEAD), caption, FAINT, small)
             for at, pixels in enumerate(pictures):
-                x, y = left + at * (cell + GAP), top + 2 * HEAD - 6
+                x, y = left + at * (cell + GAP), top + down
                 page.paste(_tile(pixels, cell), (x, y))
                 if notes:
                     pen.text((x + cell / 2, y + cell + 2), notes[at], FAINT, small, anchor="mt")
