@@ -103,13 +103,15 @@ CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
-    """A folder with the three files of the example, each as it stands there."""
+    """A folder with the files of the example, each as it stands there."""
     folder = tmp_path_factory.mktemp("elsewhere")
     shown = re.findall(r"`([\w/]+\.(?:py|yaml))`[^`]*```\w+\n(.*?)```", CONTRIBUTING, re.DOTALL)
     assert [name for name, _ in shown] == [
         "descent.py",
         "mine/attack/descent.yaml",
         "test_descent.py",
+        "light.py",
+        "test_light.py",
     ]
     for name, text in shown:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

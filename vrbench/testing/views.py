@@ -23,6 +23,8 @@ from vrbench.metrics.view import (
     TwoStage,
     Users,
     View,
+    Views,
+    Watched,
 )
 
 NONE = torch.empty(0, dtype=torch.int64)
@@ -206,6 +208,35 @@ def two_pictures() -> Crafted:
         queries=torch.tensor([40, 100]),
         target=1,
     )
+
+
+def all_there_is() -> tuple[Views, Dataset]:
+    """Return the shop of two users before and after an attack, with all that a metric may see.
+
+    Beside what ``two_users`` and ``two_pictures`` tell: a control, in which nothing changed, and a
+    random attack, in which as much did; stars in train, too; a fake user, who has three items and
+    was left out as the most suspect one; and what a detector made of the two pictures and of four
+    honest ones.
+    """
+    (before, shop), (after, _) = two_users(), two_users(after=True)
+    had, by = torch.tensor([0, 1, 4]), torch.zeros(3, dtype=torch.int64)
+    rated = replace(shop.train, ratings=torch.tensor([5.0, 4.0, 1.0]))
+    views = Views(
+        before,
+        after,
+        control=before,
+        crafted=two_pictures(),
+        random=after,
+        fakes=Interactions.of(by, had, 1, 5, None, torch.tensor([5.0, 5.0, 1.0])),
+        suspicion=torch.tensor([0.1, 0.3, 0.9]),
+        left_out=torch.tensor([False, False, True]),
+        watched=Watched(
+            honest=torch.tensor([0.1, 0.2, 0.3, 0.4]),
+            clean=torch.tensor([0.15, 0.25]),
+            attacked=torch.tensor([0.9, 0.25]),
+        ),
+    )
+    return views, replace(shop, train=rated)
 
 
 def six_ratings() -> Ratings:

@@ -14,7 +14,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.training.negative_sampling import triples
 from vrbench.recommenders.training.pairwise import PairwiseRecommender
-from vrbench.threats.objectives.base import Objective, check_promotable
+from vrbench.threats.objectives.base import Objective, check_promotable, distinct_rounds
 
 
 class Misrank(Objective):
@@ -58,13 +58,15 @@ class Misrank(Objective):
         if self._clean is None:
             with torch.no_grad():
                 self._clean = self._scores(self._liked), self._scores(self._other)
-        now = self._loss(x, items)
+        rounds = distinct_rounds(items)
+        now = torch.cat([self._loss(x[rows], items[rows]) for rows in rounds])
         with torch.no_grad():
-            before = self._loss(self.visuals[items], items)
-        return Verdict(-now, before - now)
+            clean = [self._loss(self.visuals[items[rows]], items[rows]) for rows in rounds]
+        back = torch.cat(rounds).argsort()
+        return Verdict(-now[back], (torch.cat(clean) - now)[back])
 
     def _loss(self, x: Tensor, items: Tensor) -> Tensor:
-        """Return the ``(B,)`` BPR losses that ``items``, looking like ``x``, are part of."""
+        """Return the ``(B,)`` BPR losses of distinct ``items`` that look like ``x``."""
         assert self._clean is not None
         liked_score, other_score = self._clean
         shown = self.visuals.overlay(items, x)
