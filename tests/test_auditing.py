@@ -160,6 +160,7 @@ def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():
 def test_fake_users_push_the_same_items_within_a_budget_of_their_own():
     pictures = ["metrics=attacks", "save=[pictures]", "threat=evasion", "dataset=boutique"]
     pictures += ["budget=linf_4", "budget.eps=3", "threat.aware=true", "scenario.max_items=3"]
+    pictures += ["attack=pgd", "++attack.steps=3", "budget.store=float"]
     (open_, guarded) = by_fakes([*pictures, "seed=0"], 0.02, "chosen").values()
     cfg = Composition(open_, conf_dir()).cfg
     assert (cfg.threat.surface.detector, cfg.budget.eps) == (None, 0.02)

@@ -13,6 +13,7 @@ from vrbench.report.exposure import exposed, percent, places, points, relative
 from vrbench.report.pages.audit import page
 from vrbench.report.pages.audit_findings import Findings, source_of, story
 from vrbench.report.pages.audit_record import record
+from vrbench.report.pages.audit_words import verdict
 
 BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
@@ -303,6 +304,17 @@ def test_fake_users_stand_beside_pictures(found, tmp_path):
     assert numbers[0]["chosen_by_chance"]["mean"] == pytest.approx(0.0, abs=1e-9)
     assert numbers[1]["fakes_found_percent"] == 75.0
     assert numbers[0]["detection_auc"] is None
+
+
+def test_fake_users_alone_may_expose_a_shop(found, tmp_path):
+    """No picture gains anything that is shown; who registers users does."""
+    flat = (0.01, -0.01, 0.002)
+    found.categories[:] = entry(tmp_path / "flat", "hat", flat)
+    found.adversaries[:] = adversary(tmp_path / "flat-w", "knows everything", flat)
+    found.fakes.extend(registered(tmp_path / "r", "registers fakes", HAT, (0, 0, 0)))
+    told = story(found)
+    assert told.worst.name == "registers fakes"
+    assert verdict(told).startswith("Exposed: an adversary who registers fakes makes hat gain +20")
 
 
 def test_without_fake_users_nothing_is_said_of_them(found):

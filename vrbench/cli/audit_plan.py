@@ -75,7 +75,7 @@ def by_fakes(overrides: Sequence[str], share: float, scenario: str) -> dict[str,
         share: of fake users, of the real ones.
         scenario: the choice that says which items.
     """
-    kept = [o for o in overrides if re.split(r"[.@=]", o, maxsplit=1)[0] not in OF_FAKES]
+    kept = [o for o in overrides if re.split(r"[.@=]", o.lstrip("+~"))[0] not in OF_FAKES]
     own = ["attack=average", "budget=profiles_5", f"budget.eps={share:g}"]
     return {
         f"registers {100 * share:g} % fake users{told}": merged(

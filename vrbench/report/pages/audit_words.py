@@ -26,7 +26,7 @@ def verdict(told: Story) -> str:
     for one in told.categories:
         if one.exposure.above is True:
             return f"Exposed: {one.name} gains {one.exposure.told()} percentage points."
-    for one in told.adversaries:
+    for one in (*told.adversaries, *told.fakes):
         if one.exposure.above is True:
             return (
                 f"Exposed: an adversary who {one.name} makes {told.shop.name} gain "
