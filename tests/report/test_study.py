@@ -55,6 +55,7 @@ def test_what_a_change_is_made_of_is_found():
     assert heads[-3:] == ["space size", "shape", "density"]
     assert lines[0][:3] == ["average", "itemknn", "30"]
     assert lines[0][-2] == f"{0.3 * spread[1]:+.3g} (p < 0.001)"
+    assert float(lines[0][heads.index("largest VIF")]) < 2
 
 
 def test_of_nothing_but_chance_little_is_explained():
@@ -66,6 +67,16 @@ def test_of_nothing_but_chance_little_is_explained():
     (found,) = fits(made, "item HR@10")
     assert found.r2[0] < 0.2
     assert all(effect.low < 0 < effect.high for effect in found.effects.values())
+
+
+def test_what_says_the_same_twice_is_told_to():
+    """The second column is the first with a tenth of noise: R2 is 100 / 101, and VIF about 101."""
+    pytest.importorskip("statsmodels")
+    first, noise, change = Dice(2, "twice").normal(2000, 3).T
+    told = np.stack([first, first + noise / 10], 1)
+    _, effects = regression(["a", "b"], told, change)
+    assert effects["a"].inflation == pytest.approx(101, rel=0.2)
+    assert effects["a"].inflation == pytest.approx(effects["b"].inflation, rel=1e-6)
 
 
 def test_it_is_drawn(tmp_path):

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class Effect:
     low: float  # of the 95 % interval
     high: float
     p: float
+    inflation: float  # of its variance by the others: 1 if they say nothing of it, above 10 much
 
 
 @dataclass(frozen=True)
@@ -119,17 +121,30 @@ def regression(
         ConfigError: if statsmodels is not installed.
     """
     linear = extra("statsmodels.api", needed_by="vrbench study", group="study")
-    model = linear.OLS(change, linear.add_constant((told - told.mean(0)) / told.std(0)))
+    known = linear.add_constant((told - told.mean(0)) / told.std(0))
+    model = linear.OLS(change, known)
     if groups is None:
         made = model.fit()
     else:
         made = model.fit(cov_type="cluster", cov_kwds={"groups": groups}, use_t=True)
     within = np.asarray(made.conf_int())
     effects = {
-        name: Effect(*(float(v) for v in (made.params[n], *within[n], made.pvalues[n])))
+        name: Effect(
+            coefficient=float(made.params[n]),
+            low=float(within[n][0]),
+            high=float(within[n][1]),
+            p=float(made.pvalues[n]),
+            inflation=_inflation(linear, known, n),
+        )
         for n, name in enumerate(names, start=1)
     }
     return (float(made.rsquared), float(made.rsquared_adj)), effects
+
+
+def _inflation(linear: Any, known: Floats, n: int) -> float:
+    """Return how much the other columns inflate the variance of the ``n``-th coefficient."""
+    others = linear.OLS(known[:, n], np.delete(known, n, axis=1)).fit()
+    return float(1 / max(1 - others.rsquared, 1e-12))
 
 
 def _change(entry: Entry, metric: str) -> float:
@@ -152,15 +167,19 @@ def names_of(found: Sequence[Fit]) -> list[str]:
 def table(found: Sequence[Fit], unit: str = "data sets") -> tuple[list[str], list[list[str]]]:
     """Return heads and lines: a coefficient and its p for each thing that explains.
 
+    "largest VIF" is the largest inflation of a coefficient's variance: far above 10, what explains
+    can hardly be told apart.
+
     Args:
         found: the regressions.
         unit: what they run over.
     """
     names = names_of(found)
-    heads = ["attack", "recommender", unit, "mean change", "R2", "adjusted R2"]
+    heads = ["attack", "recommender", unit, "mean change", "R2", "adjusted R2", "largest VIF"]
     lines = [
         [fit.attack, fit.recommender, str(fit.parts), f"{fit.mean:.4g}"]
         + [f"{share:.2f}" for share in fit.r2]
+        + [f"{max(effect.inflation for effect in fit.effects.values()):.1f}"]
         + [_told(fit.effects.get(name)) for name in names]
         for fit in found
     ]
