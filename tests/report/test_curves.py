@@ -1,7 +1,12 @@
 import pytest
 
+from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.report.plots.curve_panels import figure_of, parted
+from vrbench.report.plots.curve_tables import read_table
 from vrbench.report.plots.curves import curves, draw, reported, table
+from vrbench.report.plots.looks import GREY, looks
+from vrbench.report.tables import FORMATS
 
 
 def entry(eps, before, after, recommender="vbpr", attack="fgsm"):
@@ -133,3 +138,81 @@ def test_balls_of_one_norm_that_differ_otherwise_are_lines_of_their_own():
 def test_an_eps_that_is_no_number_is_no_point(eps):
     (line,) = curves([entry(0.5, 1.0, 0.8), entry(eps, 1.0, 0.1)], "nDCG@10")
     assert line.y == pytest.approx((0, -20))
+
+
+def written(path, made, x, show):
+    heads, rows = table(made, x, show)
+    path.write_text(FORMATS["csv"](heads, rows) + "\n")
+    return read_table(path)
+
+
+def test_a_table_of_curves_is_read_back(tmp_path):
+    seeds = [entry(0.2, 0.5, 0.25), entry(0.1, 0.5, 0.4), entry(0.1, 1.0, 0.6)]
+    for x, show in (("eps", "change"), ("eps", "value"), ("nDCG@10", "value")):
+        made = curves(seeds, "nDCG@10", x, show)
+        read, across, shown = written(tmp_path / "t.csv", made, x, show)
+        assert (across, shown) == (x, show)
+        assert [line.label for line in read] == ["vbpr, fgsm"]
+        assert read[0].x == pytest.approx(made[0].x, rel=0.001)
+        assert read[0].y == pytest.approx(made[0].y, rel=0.01)
+        assert read[0].spread == pytest.approx(made[0].spread, rel=0.05)
+
+
+def test_printed_curves_of_a_table_stay_printed(tmp_path):
+    from vrbench.cli import conf_dir
+
+    lines = reported(conf_dir() / "reported" / "amr_test.yaml")
+    read, _, _ = written(tmp_path / "t.csv", lines, "eps", "change")
+    assert [line.reported for line in read] == [True] * len(lines)
+    assert read[0].y == pytest.approx(lines[0].y)
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "curve,eps 1\nx,much\n", "curve,b\nx,1\n"])
+def test_another_table_is_refused_in_one_line(tmp_path, text):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=r"t\.csv") as refused:
+        read_table(tmp_path / "t.csv")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_table_is_drawn_again_in_part(tmp_path, capsys):
+    (tmp_path / "t.csv").write_text('curve,eps 1\n"vbpr, pgd",-1.0 %\n"dvbpr, pgd",-2.0 %\n')
+    asked = [str(tmp_path / "t.csv"), "--only", "vbpr", "--picture", str(tmp_path / "t.png")]
+    assert COMMANDS["curves"](asked) == 0
+    told = capsys.readouterr().out
+    assert "vbpr, pgd" in told
+    assert "dvbpr" not in told
+    assert (tmp_path / "t.png").stat().st_size > 5000
+    with pytest.raises(ConfigError, match="no curve is of 'amr'"):
+        COMMANDS["curves"]([str(tmp_path / "t.csv"), "--only", "amr"])
+
+
+def test_an_attack_looks_the_same_everywhere_and_no_two_alike():
+    alone, among = looks(["pgd"]), looks(["noise", "adam", "embedding_pgd_25", "pgd", "own_attack"])
+    assert alone["pgd"] == among["pgd"] == among["embedding_pgd_25"]
+    assert among["noise"].colour == GREY
+    assert looks(["FeatureRegression"])["FeatureRegression"] == looks(["regression"])["regression"]
+    assert looks(["PGD (printed)"])["PGD (printed)"] == alone["pgd"]
+    many = looks([f"attack of {n}. kind" for n in range(60)])
+    assert len(set(many.values())) == 60
+    assert GREY not in {look.colour for look in many.values()}
+
+
+def test_a_panel_for_each_model_and_all_on_one_scale():
+    made = curves(
+        [entry(0.1, 0.5, after, of, by) for of, by, after in (
+            ("vbpr", "pgd", 0.1), ("vbpr", "noise", 0.5), ("amr", "pgd", 0.4))],
+        "nDCG@10",
+    )  # fmt: skip
+    figure = figure_of(made, "nDCG@10", "eps", change=True)
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles == ["amr", "vbpr"]
+    assert len({axes.get_ylim() for axes in figure.axes}) == 1
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["pgd", "noise"]
+
+
+def test_a_norm_belongs_to_what_is_attacked():
+    assert parted("apr, embedding_bim, box") == ("apr, box", "embedding_bim")
+    assert parted("vbpr, pgd") == ("vbpr", "pgd")
+    assert parted("AMR, Amazon (printed)") == ("printed elsewhere", "AMR, Amazon")

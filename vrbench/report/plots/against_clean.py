@@ -15,6 +15,7 @@ from vrbench.report.papers.claims.base import without
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, measured, printed
 from vrbench.report.plots.curves import save
 from vrbench.report.plots.gains import styled
+from vrbench.report.plots.looks import looks
 from vrbench.report.run_records import Entry
 from vrbench.report.tables import number
 
@@ -159,13 +160,20 @@ def _figure(cells: Sequence[Points], metric: str) -> Figure:
 
     figure = Figure(figsize=(7, 4.4), layout="constrained", dpi=150)
     axes = figure.subplots()
-    for n, cell in enumerate(sorted(cells, key=lambda cell: not cell.is_control)):
+    drawn = looks(cell.attack for cell in cells)
+    smallest: set[str] = set()  # of one attack at several sizes the first is hollow
+    for cell in sorted(cells, key=lambda cell: not cell.is_control):
+        colour = drawn[cell.attack].colour
+        sizes = sum(other.attack == cell.attack for other in cells)
+        hollow = sizes > 1 and not cell.is_control and cell.attack not in smallest
+        smallest.add(cell.attack)
         axes.scatter(
             cell.clean,
             cell.ratio,
             s=26,
             marker=_marker(cell),
-            color="0.6" if cell.is_control else f"C{n % 10}",
+            edgecolors=None if _marker(cell) in "x+" else colour,
+            facecolors="none" if hollow else colour,
             alpha=0.8,
             linewidths=1,
             label=cell.label,
@@ -174,7 +182,12 @@ def _figure(cells: Sequence[Points], metric: str) -> Figure:
         scale("log")
         _plain_numbers(across)
     axes.axhline(1, color="0.5", linewidth=0.8, zorder=0)
-    axes.set_title(f"What becomes of {metric} of the attacked category", loc="left", fontsize=11)
+    axes.set_title(
+        f"What becomes of {metric} of the attacked category",
+        loc="left",
+        fontsize=11,
+        fontweight="bold",
+    )
     axes.set_xlabel(f"{metric} before the attack (items per list)")
     axes.set_ylabel("after / before")
     axes.spines[["top", "right"]].set_visible(False)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vrbench.report.plots.curves import save
+from vrbench.report.plots.looks import looks
 from vrbench.report.study import Fit, names_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ def _figure(found: Sequence[Fit], metric: str) -> Figure:
     names = names_of(found)
     figure = Figure(figsize=(7, 1.2 + 0.7 * len(names)), layout="constrained", dpi=150)
     axes = figure.subplots()
+    attacks = [fit.attack for fit in found]
+    alone = len(set(attacks)) == len(attacks)
+    names_of_fits = [fit.attack if alone else f"{fit.attack}, {fit.recommender}" for fit in found]
+    drawn = looks(names_of_fits)
     for n, fit in enumerate(found):
         aside = (n - (len(found) - 1) / 2) * 0.7 / max(1, len(found))
         places = [names.index(name) + aside for name in fit.effects]
@@ -43,13 +48,19 @@ def _figure(found: Sequence[Fit], metric: str) -> Figure:
         above = [effect.high - effect.coefficient for effect in effects]
         label = f"{fit.attack}, {fit.recommender} (R2 {fit.r2[0]:.2f})"
         axes.errorbar(
-            values, places, xerr=[below, above], fmt="o", markersize=3, color=f"C{n % 10}",
+            values,
+            places,
+            xerr=[below, above],
+            fmt=drawn[names_of_fits[n]].marker,
+            markersize=4,
+            color=drawn[names_of_fits[n]].colour,
             label=label,
-        )  # fmt: skip
+        )
+    axes.set_title(f"What goes with the change of {metric}", loc="left", fontsize=11)
     axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    axes.set_xlabel(f"change of {metric} per deviation")
+    axes.set_xlabel(f"change of {metric} per standard deviation, with 95 % intervals")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=7)
     return figure

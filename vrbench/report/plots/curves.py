@@ -15,6 +15,7 @@ from vrbench.report.grid import columns
 from vrbench.report.identity import besides, size
 from vrbench.report.order import natural
 from vrbench.report.papers.published_comparison import printed_numbers
+from vrbench.report.plots.curve_panels import PRINTED, figure_of
 from vrbench.report.run_records import Entry
 from vrbench.report.writing import write
 
@@ -149,7 +150,7 @@ def reported(path: Path) -> list[Curve]:
     with printed_numbers(path) as told:
         return [
             Curve(
-                f"{line['label']} (printed)",
+                f"{line['label']}{PRINTED}",
                 (0.0, *map(float, line["eps"])),
                 (0.0, *map(float, line["change"])),
                 (0.0,) * (len(line["eps"]) + 1),
@@ -192,22 +193,26 @@ def draw(
     lines: Sequence[Curve],
     metric: str,
     path: Path,
-    x: str = "eps, in the units of the budget",
-    y: str | None = None,
+    x: str = EPS,
+    show: Literal["change", "value"] = "change",
+    title: str = "",
+    across: str = "",
 ) -> None:
-    """Draw the curves into a picture.
+    """Draw the curves into a picture, a panel for each thing that is attacked.
 
     Args:
         lines: what is drawn.
         metric: what is drawn upwards.
         path: where to; the ending says the format.
-        x, y: what is written at the axes; without ``y``, that it is a change in percent.
+        x, show: as in ``curves``.
+        title: of the picture; without one, it is made of the metric.
+        across: what is written below; without it, what ``x`` is.
 
     Raises:
         ConfigError: if the ending is of no format.
         StorageError: if it cannot be written.
     """
-    save(lambda: _figure(lines, metric, x, y), path)
+    save(lambda: figure_of(lines, metric, x, show == "change", title, across), path)
 
 
 def save(make: Callable[[], Figure], path: Path) -> None:
@@ -228,31 +233,5 @@ def save(make: Callable[[], Figure], path: Path) -> None:
         raise ConfigError(f"cannot draw {path}: its name must end in .{', .'.join(PICTURES)}")
     out = io.BytesIO()
     with rc_context({"text.parse_math": False}):  # a dollar in a name is a dollar
-        make().savefig(out, format=kind)
+        make().savefig(out, format=kind, facecolor="white")  # by night, too
     write(path, out.getvalue())
-
-
-def _figure(lines: Sequence[Curve], metric: str, x: str, y: str | None) -> Figure:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4.2), layout="constrained", dpi=150)
-    axes = figure.subplots()
-    for n, line in enumerate(lines):
-        style = "--" if line.reported else "-"
-        axes.errorbar(
-            line.x,
-            line.y,
-            yerr=None if line.reported or not any(line.spread) else line.spread,
-            fmt=f"o{style}",
-            markersize=3,
-            linewidth=1.2 if line.reported else 1.8,
-            alpha=0.6 if line.reported else 1.0,
-            color=f"C{n % 10}",
-            label=line.label,
-        )
-    axes.axhline(0, color="0.7", linewidth=0.8, zorder=0)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y or f"change of {metric} (%)")
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8)
-    return figure

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vrbench.report.exposure import Exposed
-from vrbench.report.plots.gains import COLOURS, styled
+from vrbench.report.plots.gains import styled
+from vrbench.report.plots.looks import COLOURS, GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH, LINE, HEAD = 8.0, 0.27, 0.5  # inches: of the figure, of a line, of a title
-SHOWN, UNTOLD = COLOURS[1], "#888888"  # whether the interval lies beside zero
+SHOWN, UNTOLD = COLOURS[1], GREY  # whether the interval lies beside zero
 
 
 def intervals(panels: Mapping[str, Sequence[Exposed]]) -> Figure:

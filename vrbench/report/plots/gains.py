@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from vrbench.report.grid import Cell
 from vrbench.report.identity import MORE, besides, size
+from vrbench.report.plots.looks import COLOURS, MARKERS, looks
 from vrbench.report.worst_case import Worst
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK = "#010203"  # becomes the colour of the page's own text, by day and by night
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#999999")
-MARKERS = "osD^vP*X"
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "vrbench",
@@ -61,14 +60,14 @@ def against(cells: Sequence[Cell], metric: str, x: str) -> Figure | None:
     if sum(map(len, lines.values())) < 2:
         return None
     recommenders = list(dict.fromkeys(key[0] for key in lines))
-    attacks = list(dict.fromkeys(key[1] for key in lines))
+    attacks = {name: look.colour for name, look in looks(key[1] for key in lines).items()}
     extractors = list(dict.fromkeys(key[2] for key in lines))
     with styled():
         figure, panels = _panels(recommenders)
         for key, points in lines.items():
             panels[key[0]].plot(
                 *zip(*sorted(points), strict=True),
-                color=COLOURS[attacks.index(key[1]) % len(COLOURS)],
+                color=attacks[key[1]],
                 marker=MARKERS[extractors.index(key[2]) % len(MARKERS)],
                 markersize=4,
                 linewidth=1.2,
@@ -102,7 +101,10 @@ def trade_off(worst: Sequence[Worst], metric: str, accuracy: str) -> Figure | No
     ]
     if len(points) < 2:
         return None
-    recommenders = list(dict.fromkeys(p[0] for p in points))
+    recommenders = {
+        name: COLOURS[n % len(COLOURS)]
+        for n, name in enumerate(dict.fromkeys(p[0] for p in points))
+    }
     extractors = list(dict.fromkeys(p[1] for p in points))
     with styled():
         figure, panels = _panels([""], width=6.4)
@@ -110,7 +112,7 @@ def trade_off(worst: Sequence[Worst], metric: str, accuracy: str) -> Figure | No
             panels[""].plot(
                 x,
                 y,
-                color=COLOURS[recommenders.index(recommender) % len(COLOURS)],
+                color=recommenders[recommender],
                 marker=MARKERS[extractors.index(extractor) % len(MARKERS)],
                 markersize=7,
                 linestyle="none",
@@ -171,12 +173,11 @@ def _panels(names: Sequence[str], width: float = 9.0) -> tuple[Figure, dict[str,
     return figure, dict(zip(names, grid, strict=False))
 
 
-def _legend(figure: Figure, colours: Sequence[str], markers: Sequence[str]) -> None:
+def _legend(figure: Figure, colours: Mapping[str, str], markers: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
-        Line2D([], [], color=COLOURS[n % len(COLOURS)], label=name, linewidth=3)
-        for n, name in enumerate(colours)
+        Line2D([], [], color=colour, label=name, linewidth=3) for name, colour in colours.items()
     ]
     handles += [
         Line2D([], [], color=INK, marker=MARKERS[n % len(MARKERS)], linestyle="none", label=name)

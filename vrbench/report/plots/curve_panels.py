@@ -1,0 +1,136 @@
+"""Curves as a figure: a panel for each thing that is attacked, a look for each attack."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vrbench.report.plots.looks import GREY, INK, looks
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vrbench.report.plots.curves import Curve
+
+NORMS = ("Linf", "L2", "L1", "L0", "box", "row_l2")
+MOST = 6  # panels; more things share one
+WIDE, HIGH = 3.6, 3.2  # inches of a panel beside others
+ACROSS = {
+    "eps": "size of the change, eps (in the units of the budget)",
+    "queries": "questions asked, per picture",
+    "SSIM": "SSIM of clean and attacked pictures (1: no change)",
+    "PSNR": "PSNR of clean and attacked pictures (dB)",
+    "LPIPS": "LPIPS of clean and attacked pictures (0: no change)",
+    "L2 change": "length of the change, L2 (grey levels of 255)",
+    "Linf change": "largest change of a value (grey levels of 255)",
+}
+ALONE, PRINTED = "", " (printed)"
+
+
+def parted(label: str) -> tuple[str, str]:
+    """Return of a curve's label what is attacked, and by what; ``"vbpr"`` and ``"pgd"``.
+
+    A printed curve names what it was attacked with nowhere: it goes into a panel of its own.
+    """
+    if label.endswith(PRINTED):
+        return "printed elsewhere", label.removesuffix(PRINTED)
+    parts = label.split(", ")
+    at = len(parts) - 1 - (len(parts) > 1 and parts[-1] in NORMS)
+    return ", ".join(parts[:at] + parts[at + 1 :]), parts[at]
+
+
+def figure_of(
+    lines: Sequence[Curve], metric: str, x: str, change: bool, title: str = "", across: str = ""
+) -> Figure:
+    """Return the figure; panels share their axes.
+
+    Args:
+        lines: what is drawn.
+        metric: what is drawn upwards.
+        x: across: "eps" or a metric.
+        change: whether the metric's change in percent is drawn, not its value.
+        title: of the whole; without one, it is made of the metric and of what all curves share.
+        across: what is written below; without it, what ``x`` is.
+    """
+    from matplotlib.figure import Figure
+
+    things = list(dict.fromkeys(parted(line.label)[0] for line in lines))
+    if len(things) > MOST:
+        things = [ALONE]
+    columns = min(3, len(things))
+    deep = -(-len(things) // columns)
+    size = (8.0, 4.2) if len(things) == 1 else (2 + WIDE * columns, 0.8 + HIGH * deep)
+    figure = Figure(figsize=size, layout="constrained", dpi=150)
+    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for spare in grid[len(things) :]:
+        spare.remove()
+    for axes, thing in zip(grid, things, strict=False):
+        own = [line for line in lines if ALONE in things or parted(line.label)[0] == thing]
+        _panel(axes, own, x, change, whole=ALONE in things)
+        if len(things) > 1:
+            axes.set_title(thing, loc="left", fontsize=10)
+    named = f"{metric[:1].upper()}{metric[1:]}"
+    what = f"Change of {metric} by attacks" if change else f"{named} under attack"
+    of = f", {things[0]}" if len(things) == 1 and things[0] else ""
+    figure.suptitle(title or f"{what}{of}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.supxlabel(across or ACROSS.get(x, x), fontsize=10)
+    figure.supylabel(f"change of {metric} (%)" if change else metric, fontsize=10)
+    _legend(figure)
+    return figure
+
+
+def _panel(axes: Axes, lines: Sequence[Curve], x: str, change: bool, whole: bool) -> None:
+    """Draw some curves; at one size side by side where their spreads would hide each other."""
+    names = [line.label if whole else parted(line.label)[1] for line in lines]
+    drawn = looks(names)
+    span = max(max(line.x) for line in lines) - min(min(line.x) for line in lines)
+    for n, (name, line) in enumerate(zip(names, lines, strict=True)):
+        aside = (n - (len(lines) - 1) / 2) * 0.006 * span * (x == "eps" and any(line.spread))
+        axes.errorbar(
+            [across + aside * (across > 0) for across in line.x],
+            line.y,
+            yerr=line.spread if any(line.spread) else None,
+            linestyle="--" if line.reported else "-",
+            marker=drawn[name].marker,
+            markersize=4.5,
+            linewidth=1.4,
+            elinewidth=0.8,
+            capsize=2,
+            color=INK if line.reported else drawn[name].colour,
+            label=name,
+        )
+    _baseline(axes, lines, x == "eps" and not change)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _baseline(axes: Axes, lines: Sequence[Curve], starts: bool) -> None:
+    """Draw where nothing has changed: the clean value, or zero if it is not far."""
+    clean = {line.y[0] for line in lines if line.x[0] == 0}
+    base = min(clean) if starts and len(clean) == 1 else 0.0
+    values = [y for line in lines for y in line.y]
+    if base or min(values) <= max(values) / 2:
+        axes.axhline(base, color=GREY, linewidth=0.8, linestyle=":", zorder=0)
+    if base:
+        axes.annotate(
+            "clean",
+            (1, base),
+            xycoords=("axes fraction", "data"),
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=8,
+            color=GREY,
+        )
+
+
+def _legend(figure: Figure) -> None:
+    """Write beside the panels what is drawn, each thing once."""
+    handles: dict[str, Artist] = {}
+    for axes in figure.axes:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(name, handle)
+    figure.legend(
+        [*handles.values()], [*handles], loc="outside right upper", frameon=False, fontsize=9
+    )
