@@ -83,18 +83,33 @@ class Ensemble(Attack):
         missed = torch.ones(len(clean), dtype=torch.bool, device=clean.device)
         least = torch.full((len(clean),), torch.inf, device=clean.device)
         going = torch.arange(len(clean), device=clean.device)
-        for member in self.members:
+        for member in self.taking_part(clean, goal):
             if not len(going):
                 break
             x = _result(member, clean[going], items[going], ledger, budget, rng.again())
             loss, margin = ledger.verdict(x, items[going])
             worse = margin >= 0
-            stronger = (missed[going] & ~worse) | ((missed[going] == worse) & (loss < least[going]))
+            before = missed[going]
+            stronger = (before & ~worse) | ((before == worse) & (loss < least[going]))
             kept = going[stronger]
             best[kept], least[kept], missed[kept] = x[stronger], loss[stronger], worse[stronger]
+            self.tried(member, before, worse)
             if self.stop:
                 going = going[missed[going]]
         return best
+
+    def taking_part(self, clean: Tensor, goal: Goal) -> list[Attack]:
+        """Return the members that try; all of them, unless overridden."""
+        return self.members
+
+    def tried(self, member: Attack, missed: Tensor, worse: Tensor) -> None:
+        """Take note that a member tried; nothing unless overridden.
+
+        Args:
+            member: which one.
+            missed: ``(B,)`` bool, of the items it tried: whether no member reached the aim so far.
+            worse: ``(B,)`` bool: whether this one did not reach it.
+        """
 
 
 class Ledger(ClassWrapper):

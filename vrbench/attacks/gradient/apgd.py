@@ -1,0 +1,177 @@
+"""PGD whose step halves by itself where the search no longer gets on."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from vrbench.attacks.base import Attack, Cost
+from vrbench.attacks.budget import Budget
+from vrbench.attacks.goal import ClassWrapper, Goal, Verdict, gradient
+from vrbench.attacks.sums import beside
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.seeds import Streams
+
+Descends = Literal["loss", "margin", "dlr"]
+SHARE = 0.75  # of steps that must get on (rho), and of a step beside its momentum (alpha)
+FIRST, LESS, LEAST = 22, 3, 6  # of 100 steps: the first span, and how the next ones shrink
+
+
+class AutoPGD(Attack):
+    """Auto-PGD, which needs no step length (Croce and Hein, ICML 2020, alg. 1).
+
+    The first step is twice the budget's radius; a step keeps a quarter of the one before. At fixed
+    checkpoints an item's step is halved, and it goes back to its best picture, if fewer than three
+    quarters of its steps since the last one got on, or if neither the step nor the best has changed
+    since then. The best picture of all restarts is kept.
+
+    Differences: the loss falls where the paper's rises, and is the goal's own, so that the same
+    search is aimed at a class or at a ranking. ``descend="dlr"`` is the paper's difference of
+    logits ratio (eq. 6 and 7) with the class the goal names: it needs logits of at least four
+    classes, and divides the lead of the best other class by the first logit less the mean of the
+    third and the fourth (by the third, for a class to get away from).
+
+    Args:
+        steps: gradient steps per restart, at least 1.
+        restarts: searches from random pictures of the budget, at least 1.
+        descend: "loss" or "margin" of the goal, or "dlr" of its logits.
+
+    Raises:
+        ConfigError: if a setting is out of range.
+        IncompatibleError: if ``descend="dlr"`` and the goal has no logits, or too few.
+
+    Example:
+        >>> from vrbench.attacks import AutoPGD
+        >>> from vrbench.testing.world import red_removed
+        >>> red_removed(AutoPGD(steps=20)).gt(7).tolist()
+        [True, True, True]
+    """
+
+    paper = "Croce and Hein, ICML 2020"
+    on_rows = True
+
+    def __init__(self, *, steps: int = 100, restarts: int = 1, descend: Descends = "loss") -> None:
+        self.refuse_if(steps < 1 or restarts < 1, "steps, restarts >= 1")
+        if descend not in get_args(Descends):
+            raise ConfigError(f"AutoPGD.descend: expected loss, margin or dlr, got {descend!r}")
+        self.steps, self.restarts, self.descend = steps, restarts, descend
+
+    @property
+    def cost(self) -> Cost | None:
+        passes = (self.steps + 1) * self.restarts
+        return Cost(passes, passes)
+
+    def search(
+        self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
+    ) -> Tensor:
+        goal = Ratio(goal) if self.descend == "dlr" else goal
+        best = Best(clean)
+        for _ in range(self.restarts):
+            self._descend(budget.sample(clean, items, rng), clean, items, goal, budget, best)
+        return best.x
+
+    def _descend(
+        self,
+        x: Tensor,
+        clean: Tensor,
+        items: Tensor,
+        goal: Goal,
+        budget: Budget,
+        best: Best,
+    ) -> None:
+        """Search from ``x``, and leave in ``best`` what is better than what is there."""
+        own = Best(clean)
+        slope, value = self._look(goal, x, items)
+        own.take(x, slope, value)
+        length = torch.full_like(value, 2 * budget.eps)
+        before, marks = x, set(checkpoints(self.steps))
+        span = Span(value)
+        for step in range(1, self.steps + 1):
+            ahead = budget.project(x - beside(length, x) * budget.steepest(slope), clean)
+            there = ahead if step == 1 else x + SHARE * (ahead - x) + (1 - SHARE) * (x - before)
+            before, x = x, budget.project(there, clean)
+            slope, found = self._look(goal, x, items)
+            span.count(found < value)
+            value = found
+            own.take(x, slope, value)
+            if step in marks:
+                stuck = span.ends(own.value)
+                length = torch.where(stuck, length / 2, length)
+                back = beside(stuck, x)
+                x, slope = torch.where(back, own.x, x), torch.where(back, own.slope, slope)
+                value = torch.where(stuck, own.value, value)
+                span = Span(own.value, halved=stuck)
+        best.take(own.x, own.slope, own.value)
+
+    def _look(self, goal: Goal, x: Tensor, items: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the slope of what falls, and what it is, ``(B,)``."""
+        of: Literal["loss", "margin"] = "margin" if self.descend == "margin" else "loss"
+        slope, verdict = gradient(goal, x, items, of=of)
+        return slope, verdict.margin if of == "margin" else verdict.loss
+
+
+class Best:
+    """The best picture of each item so far, its slope and its value."""
+
+    def __init__(self, clean: Tensor) -> None:
+        self.x, self.slope = clean.clone(), torch.zeros_like(clean)
+        self.value = torch.full((len(clean),), torch.inf, device=clean.device)
+
+    def take(self, x: Tensor, slope: Tensor, value: Tensor) -> None:
+        """Keep those that are better."""
+        better = value < self.value
+        rows = beside(better, x)
+        self.x, self.slope = torch.where(rows, x, self.x), torch.where(rows, slope, self.slope)
+        self.value = torch.where(better, value, self.value)
+
+
+class Span:
+    """The steps between two checkpoints, of each item.
+
+    Args:
+        best: ``(B,)`` values of the best pictures at its beginning.
+        halved: ``(B,)`` whether the step was halved at its beginning.
+    """
+
+    def __init__(self, best: Tensor, halved: Tensor | None = None) -> None:
+        self._best, self._steps = best, 0
+        self._halved = torch.zeros_like(best, dtype=torch.bool) if halved is None else halved
+        self._better = torch.zeros_like(best)
+
+    def count(self, better: Tensor) -> None:
+        """Count a step, and whether the value fell by it."""
+        self._steps += 1
+        self._better = self._better + better
+
+    def ends(self, best: Tensor) -> Tensor:
+        """Return, ``(B,)`` bool, who is stuck: too few steps got on, or nothing has changed."""
+        few = self._better < SHARE * self._steps
+        return few | (~self._halved & (best >= self._best))
+
+
+class Ratio(ClassWrapper):
+    """A goal whose loss is the difference of logits ratio, which no scale of logits changes."""
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        found = self.classes(x, items)
+        if found.logits.shape[1] < 4:
+            raise IncompatibleError(
+                f"AutoPGD.descend=dlr needs at least 4 classes, here are {found.logits.shape[1]}"
+            )
+        margin = found.ahead()[1]
+        high = found.logits.topk(4, dim=1).values
+        low = high[:, 2] if found.towards is None else (high[:, 2] + high[:, 3]) / 2
+        return Verdict(margin / (high[:, 0] - low + 1e-12), margin)
+
+
+def checkpoints(steps: int) -> list[int]:
+    """Return the steps after which a search looks at itself (the paper's ``w``)."""
+    found, share, span = [], 0, FIRST
+    while share + span <= 100:
+        share += span
+        found.append(math.ceil(share * steps / 100))
+        span = max(span - LESS, LEAST)
+    return sorted(set(found))
