@@ -30,6 +30,7 @@ from vrbench.core.spec import Component, inputs_of
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
+from vrbench.extractors.ready import Ready
 from vrbench.generators.lsgan import LSGAN
 from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
 from vrbench.recommenders.ranking import Ranked
@@ -145,7 +146,11 @@ class Session:
 
     def extract(self, world: World, network: Extractor) -> Visuals:
         """Return what the recommender of ``world`` is shown through ``network``."""
-        signal = class_of(world.factory).signal
+        return self._seen(world, network, class_of(world.factory).signal)
+
+    def _seen(self, world: World, network: Extractor, signal: Signal | None) -> Visuals:
+        if isinstance(network, Ready) and signal not in (None, Signal.PIXELS):
+            return network.features_of(world.data.catalogue, signal)
         return stages.extract_features(self.store, self.machine, world.images, network, signal)
 
     def label(self, world: World, network: Extractor) -> Tensor | None:
@@ -230,12 +235,10 @@ class Session:
         """
         features, ranking = None, None
         if attack.asks_features:
-            if 0 in world.images.shape:
+            ready = isinstance(world.network, Ready)
+            if not ready and not world.data.catalogue.has_pictures:
                 raise IncompatibleError("this dataset has no pictures: take fillers by category")
-            network = self.prepare(world.network, world)
-            features = stages.extract_features(
-                self.store, self.machine, world.images, network, Signal.VECTOR
-            )
+            features = self._seen(world, self.prepare(world.network, world), Signal.VECTOR)
         if attack.asks_lists:
             ranked = self.rank(world, case.items)
             ranking = None if ranked is None else ranked.ranking

@@ -23,6 +23,8 @@ class Catalogue:
         spec: the content address of the files.
         redistributable: whether the pictures may be passed on; where not, pages and exports
             leave them out.
+        features: a vector of each item, made elsewhere, as ``Signal.VECTOR``; None: nobody has
+            attached any (``with_features``).
     """
 
     images: Visuals
@@ -30,6 +32,12 @@ class Catalogue:
     names: tuple[str, ...]
     spec: Any
     redistributable: bool = True
+    features: Visuals | None = None
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there is anything to look at."""
+        return 0 not in self.images.shape
 
     def __len__(self) -> int:
         return len(self.categories)

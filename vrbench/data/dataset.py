@@ -41,7 +41,14 @@ class Dataset:
     @property
     def spec(self) -> list[Any]:
         """What it is made of."""
-        return [self.catalogue.spec, self.train.spec, self.valid.spec, self.test.spec]
+        found = [self.catalogue.spec, self.train.spec, self.valid.spec, self.test.spec]
+        features = self.catalogue.features
+        return found if features is None else [*found, features.spec]
+
+    @property
+    def item_names(self) -> list[str]:
+        """The name of each item outside; its number where it has none."""
+        return list(self.item_ids) or [str(n) for n in range(len(self.catalogue))]
 
     @property
     def seen(self) -> Interactions:

@@ -152,6 +152,11 @@ class Scenario:
         large = [
             n for n in range(len(names)) if counts[n] >= self.min_items and names[n] not in named
         ]
+        if len(names) < 2:
+            raise NoCaseError(
+                "the catalogue has a single category: choose items by popularity, as scenario=tail "
+                "does, or attach categories with dataset=features dataset.categories=FILE"
+            )
         if len(large) + len(named) < 2:
             raise NoCaseError(
                 f"fewer than two categories have {self.min_items} items or more; "

@@ -114,6 +114,7 @@ class Surface(Component, ABC):
         goes_with: a sentence that says so.
         needs_network: whether the shop's extractor must be fitted, even if its recommender does not
             look through it.
+        needs_pictures: whether there must be pictures, and a network that looks at them.
         told: what is attacked, in words, of ``items``, ``source`` and ``target``.
         of_items: whether particular items are attacked: then a source and a target category must be
             there, and metrics of what became of these items mean something.
@@ -137,6 +138,7 @@ class Surface(Component, ABC):
     goes_with: ClassVar[str] = ""
     told: ClassVar[str] = "{items} pictures of {source}, to be taken for {target}"
     needs_network: ClassVar[bool] = False
+    needs_pictures: ClassVar[bool] = False
     of_items: ClassVar[bool] = False
 
     def __init__(self) -> None:

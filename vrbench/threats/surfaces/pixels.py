@@ -57,7 +57,7 @@ class Pixels(Surface):
     attacks, budgets = (Attack,), (Budget,)
     goes_with = "pictures go with attack=pgd and its kind, and a budget of grey levels"
     others = (Parameters, Looks, Profiles)
-    needs_network = of_items = True
+    needs_network = needs_pictures = of_items = True
 
     def __init__(self, *, detector: PictureDetector | None = None, evades: float = 0.0) -> None:
         super().__init__()
