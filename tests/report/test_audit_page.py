@@ -110,13 +110,13 @@ def test_the_page_tells_one_story(found):
     for sentence in (
         "Exposed: hat gains +20.0 (+17.5 to +22.5) percentage points.",
         "Most exposed of 3 categories: hat.",
-        "into the top 20 of 21.0 % of the users instead of 1.0 %",
+        "into the top 20 of 21.0 % of the users instead of 1.0 %: +20.0 (+17.5 to +22.5) points.",
         "Not told apart from hat: cap.",
-        "No exposure is shown for coat.",
+        "By this adversary no exposure is shown for coat.",
         "An adversary who sees scores: +5.0 (+2.5 to +7.5) points.",
         "knows nothing (noise): +0.07 (-2.4 to +2.6) points, no gain that is shown.",
-        "adversarial lowers it by -18.0 (-18.0 to -18.0) points, against an adversary who knows",
-        "bits_4 raises it by +10.0 (+10.0 to +10.0) points.",
+        "adversarial lowers it: -18.0 (-18.0 to -18.0) points, against an adversary who knows",
+        "bits_4 raises it: +10.0 (+10.0 to +10.0) points.",
         "Not told apart from the shop as it is: jpeg_75.",
         "clean nDCG@20 changes by -10.0 % (-12.5 % to -7.5 %)",
         "no item of category &#39;void&#39;",
@@ -128,6 +128,26 @@ def test_the_page_tells_one_story(found):
     assert table.index(">hat<") < table.index(">cap<") < table.index(">coat<")
     words = re.sub("<svg.*?</svg>", "", told, flags=re.DOTALL)
     assert not re.search(r"[>( ]-0[ <)]", words)
+
+
+def test_a_plot_cuts_no_words(found):
+    """Long names go on in the next line, and titles and units end inside the picture."""
+    from vrbench.report.plots.exposure import intervals
+
+    adversary = "registers 1 % fake users, where the shop looks for such (PCASelectUsers)"
+    for entry in found.adversaries:
+        entry["adversary"] = (
+            adversary if entry["adversary"] == "sees scores" else entry["adversary"]
+        )
+    told = story(found)
+    figure = intervals({"Categories, by who knows everything": told.adversaries})
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert adversary in [" ".join(text.get_text().split()) for text in axes.get_yticklabels()]
+    ends = figure.get_tightbbox()
+    assert ends.x0 >= 0
+    assert ends.x1 <= figure.get_figwidth()
+    assert axes.get_position().width > 0.4
 
 
 def test_fewer_than_three_seeds_tell_nothing_from_chance(found):
@@ -152,7 +172,7 @@ def test_an_exposure_that_only_one_adversary_shows_is_an_exposure(found):
     found.categories[:] = [e for e in found.categories if "coat" not in str(e.get("case"))]
     told = page(found, "Audit", "again")
     assert "Exposed: an adversary who sees scores makes hat gain +5.0 (+2.5 to +7.5)" in told
-    assert "No exposure is shown for hat, cap." in told
+    assert "By this adversary no exposure is shown for hat, cap." in told
 
 
 def test_where_no_defence_helps_none_is_praised(found):

@@ -44,7 +44,7 @@ class Adversary:
 ADVERSARIES = (
     Adversary("knows everything", "the weights of extractor and recommender", WHITE),
     Adversary(
-        "knows the extractor, sees scores",
+        "knows the extractor and sees scores",
         "the weights of the extractor, public ones for example; scores that the shop answers with",
         ("attack=regression", "objective=promote"),
     ),

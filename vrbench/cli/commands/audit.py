@@ -231,5 +231,7 @@ def _limit(found: Findings, above: float | None) -> tuple[str, bool]:
     measured = 100 * worst.exposure.mean
     failed = measured > above
     word = "Above" if failed else "Within"
-    told = f"{word} the limit of {above:g} points: at most {points(worst.exposure.mean)}"
+    told = (
+        f"{word} the limit of {above:g} points: in the mean at most {points(worst.exposure.mean)}"
+    )
     return f"{told} ({worst.name}).", failed

@@ -42,7 +42,7 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
     told = story(found)
     shop = told.shop.entry["parts"]
     panels = {
-        "Categories, an adversary who knows everything": told.categories,
+        "Categories, by who knows everything": told.categories,
         f"By whom: {told.shop.name}": told.adversaries,
         f"By fake users: {told.shop.name}": told.fakes,
         f"Behind a defence: {told.shop.name}": told.defences,
@@ -96,7 +96,7 @@ def _adversaries(told: Story) -> Table:
     heads += [Head("gradients"), Head("questions"), *map(Head, seen)]
     lines = [
         [
-            Value(one.name, kind="name"),
+            Value(one.name, kind="name wrapped"),
             Value(one.entry["knows"], kind="name wrapped"),
             Value(label(one.entry["parts"]["attack"]), kind="name"),
             *_exposure(one),

@@ -37,7 +37,7 @@ def table(told: Story, exposure: Sequence[Head], shown: Sequence[Sequence[Value]
         chance = by_chance(one)
         lines.append(
             [
-                Value(one.name, kind="name"),
+                Value(one.name, kind="name wrapped"),
                 Value(label(one.entry["parts"]["attack"]), kind="name"),
                 *values,
                 measured(chance.mean, points(chance.mean)) if chance else measured(None),

@@ -53,7 +53,8 @@ def _most(told: Story) -> str:
     return (
         f"Most exposed of {len(told.categories)} categories: {shop.name}. Whoever knows the "
         f"extractor and the recommender, and may change its pictures within {budget}, brings an "
-        f"attacked item into the top 20 of {after} of the users instead of {before}."
+        f"attacked item into the top 20 of {after} of the users instead of {before}: "
+        f"{shop.exposure.told()} points{_shown(shop.exposure)}."
     )
 
 
@@ -66,7 +67,7 @@ def _others(told: Story) -> list[str]:
     nothing = [one for one in told.categories if one.exposure.above is not True]
     return [
         *([f"Not told apart from {told.shop.name}: {_names(level)}."] if level else []),
-        *([f"No exposure is shown for {_names(nothing)}."] if nothing else []),
+        *([f"By this adversary no exposure is shown for {_names(nothing)}."] if nothing else []),
     ]
 
 
@@ -89,13 +90,13 @@ def _what_helps(told: Story) -> list[str]:
     harms = [one for one in beside if beside[one].above is True]
     level = [one for one in beside if beside[one].above is None]
     lines = [
-        f"{one.name} lowers it by {beside[one].told()} points, against an adversary who knows it; "
+        f"{one.name} lowers it: {beside[one].told()} points, against an adversary who knows it; "
         f"clean {ACCURACY} {_cost(one.cost(told.shop))}."
         for one in helps
     ]
     if not helps:
         lines = [f"No defence of {len(beside)} that were tried is shown to lower it."]
-    lines += [f"{one.name} raises it by {beside[one].told()} points." for one in harms]
+    lines += [f"{one.name} raises it: {beside[one].told()} points." for one in harms]
     if level:
         lines.append(f"Not told apart from the shop as it is: {_names(level)}.")
     return lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 from vrbench.report.exposure import Exposed
@@ -12,7 +13,8 @@ from vrbench.report.plots.looks import COLOURS, GREY
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WIDTH, LINE, HEAD = 8.0, 0.27, 0.5  # inches: of the figure, of a line, of a title
+WIDTH, LINE, HEAD = 5.4, 0.27, 0.5  # inches: of the figure, of a line, of a title
+NAME = 26  # letters of a name in one line
 SHOWN, UNTOLD = COLOURS[1], GREY  # whether the interval lies beside zero
 
 
@@ -24,7 +26,8 @@ def intervals(panels: Mapping[str, Sequence[Exposed]]) -> Figure:
     """
     from matplotlib.figure import Figure
 
-    sizes = [len(things) for things in panels.values()]
+    names = {title: [fill(one.name, NAME) for one in of] for title, of in panels.items()}
+    sizes = [sum(name.count("\n") * 0.5 + 1 for name in of) for of in names.values()]
     with styled():
         high = sum(HEAD + LINE * size for size in sizes) + 0.4
         figure = Figure(figsize=(WIDTH, high), layout="constrained")
@@ -40,10 +43,10 @@ def intervals(panels: Mapping[str, Sequence[Exposed]]) -> Figure:
                 face = "none" if found.above is None else colour
                 axes.plot(100 * found.mean, line, "o", color=colour, markerfacecolor=face)
             axes.axvline(0, color="#888888", linewidth=0.7, zorder=0)
-            axes.set_yticks(range(len(things)), [one.name for one in things])
+            axes.set_yticks(range(len(things)), names[title])
             axes.set_ylim(len(things) - 0.4, -0.6)
-            axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+            axes.set_title(title, loc="left", fontsize=9.5, fontweight="bold")
             axes.spines[["top", "right", "left"]].set_visible(False)
             axes.tick_params(axis="y", length=0)
-        grid[-1, 0].set_xlabel("exposure: percentage points of users, with 95 % intervals")
+        grid[-1, 0].set_xlabel("exposure: percentage points of users")
     return figure
