@@ -94,7 +94,7 @@ def test_lists_model_and_splits_are_saved_when_asked_for(tmp_path):
     done = vrbench(*own, "save=[list]", cwd=tmp_path)
     assert done.returncode == 2
     assert (
-        "save: expected some of lists, model, pictures, profiles, splits, got 'list'; did you"
+        "save: expected some of features, lists, model, pictures, profiles, splits, got 'list'; did"
         in done.stderr
     )
 

@@ -85,15 +85,17 @@ def test_every_range_belongs_to_a_setting_there_is():
         ("extractor_seed=one", "extractor_seed: expected int, got 'one'"),
         (
             "save=null",
-            "save: expected a list of lists, model, pictures, profiles or splits, got None",
+            "save: expected a list of features, lists, model, pictures, profiles or splits, got "
+            "None",
         ),
         (
             "save=lists",
-            "save: expected a list of lists, model, pictures, profiles or splits, got 'lists'",
+            "save: expected a list of features, lists, model, pictures, profiles or splits, got "
+            "'lists'",
         ),
         (
             "save=[list]",
-            "save: expected some of lists, model, pictures, profiles, splits, got 'list'; did",
+            "save: expected some of features, lists, model, pictures, profiles, splits, got 'list'",
         ),
         ("store=null", "store: expected str, got None"),
         ("store=2026", "store: expected str, got 2026; as text: store=\"'2026'\""),

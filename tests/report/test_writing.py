@@ -25,7 +25,13 @@ WHERE = [(command, flag) for command, (_, flags) in ASKED.items() for flag in fl
 
 
 def test_every_command_that_writes_is_here():
-    assert {c for c in COMMANDS if c not in ASKED} == {"list", "store", "pictures", "weights"}
+    assert {c for c in COMMANDS if c not in ASKED} == {
+        "list",
+        "store",
+        "pictures",
+        "features",
+        "weights",
+    }
 
 
 @pytest.mark.parametrize(("command", "flag"), WHERE)

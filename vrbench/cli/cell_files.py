@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from pathlib import Path
 
+import torch
 from safetensors.torch import save_file
 
 from vrbench.bench.result import Result
+from vrbench.core.visuals import Signal
 from vrbench.data.dataset import Dataset
 from vrbench.data.export import write_lists, write_profiles, write_splits
+from vrbench.data.feature_layouts import write_features
 from vrbench.report.picture_dataset import write_pictures
 from vrbench.report.plots.picture import sheet
+
+log = logging.getLogger(__name__)
 
 
 def leave_files(
@@ -20,7 +26,7 @@ def leave_files(
     """Write them; return what there is to look at, and where.
 
     Args:
-        wanted: any of lists, model, pictures, profiles, splits.
+        wanted: any of features, lists, model, pictures, profiles, splits.
         result: of the cell.
         dataset: whose items and users it is about.
         folder: of the run.
@@ -36,11 +42,27 @@ def leave_files(
             state = result.models[part].state_dict()
             kept = {name: value.detach().cpu().contiguous() for name, value in state.items()}
             save_file(kept, folder / f"model_{part}.safetensors")
+    if "features" in wanted:
+        _features(result, dataset, folder)
     if "profiles" in wanted and result.fakes is not None:
         write_profiles(folder / "profiles.tsv", result.fakes, dataset)
     if "splits" in wanted:
         write_splits(folder / "splits", dataset)
     return _pictures("pictures" in wanted, result, dataset, folder)
+
+
+def _features(result: Result, dataset: Dataset, folder: Path) -> None:
+    """Write the vectors that the recommender was shown, clean and, where they differ, attacked."""
+    clean = result.shown["before"]
+    if clean.signal is not Signal.VECTOR:
+        log.warning("save=features: this recommender is shown no vectors, so none are left")
+        return
+    attacked = result.shown.get("after", clean)
+    tables = {"clean": clean} | ({} if attacked is clean else {"attacked": attacked})
+    every = torch.arange(len(clean))
+    for part, table in tables.items():
+        rows = table[every].detach().cpu().numpy()
+        write_features(folder / "features", part, rows, dataset.item_names)
 
 
 def _pictures(each: bool, result: Result, dataset: Dataset, folder: Path) -> list[tuple[str, Path]]:

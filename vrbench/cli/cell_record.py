@@ -88,6 +88,8 @@ def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
         "extractor": result.notes,
         "rows": [asdict(row) for row in result.rows],
     }
+    if parts["dataset"].catalogue.features is not None:
+        told["features"] = parts["dataset"].catalogue.features.spec
     if "after" in lists and len(case.items):
         names = parts["dataset"].item_ids
         found = moved(lists["before"], lists["after"], names)

@@ -15,7 +15,7 @@ from vrbench.core.spec import hints_of, inputs_of, settings
 
 HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_convert_", "_recursive_"}
 SHOWN = 60  # letters of a wrong value
-Saved = Literal["lists", "model", "pictures", "profiles", "splits"]
+Saved = Literal["features", "lists", "model", "pictures", "profiles", "splits"]
 OF_THE_RUN = {  # settings that belong to no component
     "seed": int,
     "extractor_seed": int,

@@ -51,6 +51,11 @@ def _record(fields: Mapping[str, Check], needed: tuple[str, ...] = ()) -> Check:
     return check
 
 
+def _is_spec_of_features(value: Any) -> bool:
+    """Whether it ends in a manifest, as the spec of ``with_features`` does."""
+    return isinstance(value, list) and len(value) == 4 and _table_of(_text)(value[3])
+
+
 _SCALAR = _maybe(_any_of(_text, _number, lambda value: isinstance(value, bool)))
 _ROW = {
     "metric": _text,
@@ -94,6 +99,7 @@ FIELDS: dict[str, Check] = {
     "versions": _table_of(_SCALAR),
     "stages": _list_of(_record(_STEP, ("address",))),
     "extractor": _maybe(lambda value: isinstance(value, dict)),
+    "features": _maybe(_is_spec_of_features),
     "redistributable": _maybe(lambda value: isinstance(value, bool)),
     "seconds": _maybe(_number),
     **dict.fromkeys(("skipped", "error", "sweep", "began", "folder"), _text),

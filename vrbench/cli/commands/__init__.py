@@ -61,6 +61,7 @@ COMMANDS = {
         Command("shop", "shop", overrides=True),
         Command("store", "store"),
         Command("pictures", "pictures"),
+        Command("features", "features"),
         Command("weights", "weights"),
         Command("reproduce", "reproduce", overrides=True),
     )
