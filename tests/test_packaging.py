@@ -72,7 +72,8 @@ def test_archives_hold_what_they_should(tmp_path):
         inside = {name.partition("/")[2] for name in archive.getnames()}
         archive.extractall(tmp_path / "again", filter="data")
     wanted = ["tests/conftest.py", "tests/golden/numbers.json", "scripts/run", "conf/run.yaml"]
-    assert {*wanted, "docs/index.md", "CHANGELOG.md", "LICENSE"} <= inside
+    read = ["results/README.md", "images/gallery.png", *FILES, ".dockerignore", ".ci/run"]
+    assert {*wanted, *read, "docs/index.md", "CHANGELOG.md", "LICENSE"} <= inside
     (again,) = (tmp_path / "again").iterdir()
     build = "import sys; from setuptools import build_meta as b; b.build_wheel(sys.argv[1])"
     clean = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
