@@ -40,6 +40,7 @@ class Features(Surface):
     attacks, budgets = (Attack,), (Rows,)
     goes_with = "threat=vector goes with a budget of rows, such as budget=rows_10, and only so"
     others = (Parameters, Looks, Profiles)
+    told = "the features of all items; {items} items of {source} are counted, and {target}"
     needs_network = of_items = True
 
     def check(self, x: Experiment) -> None:
