@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,20 +61,18 @@ def products_of(
     root = place if pictures is None else place / pictures
     if not root.is_dir():
         raise MissingDataError(f"no folder {root}: set dataset.pictures to that of the pictures")
-    for line, item in zip(table.lines, ids, strict=True):
-        if not item:
-            raise DataError(f"{table.source}, line {line}: no item")
+    if "" in ids:
+        raise DataError(f"{table.source}, line {table.lines[ids.index('')]}: no item")
     refuse_twice(table.source, table.lines, ids)
     names = _named(root, ids) if image is None else list(table.columns[image])
-    there = [bool(name) and (root / name).is_file() for name in names]
-    if not any(there):
+    kept = [n for n, name in enumerate(names) if name and (root / name).is_file()]
+    if not kept:
         how = "named like an item (ID.jpg)" if image is None else f"of column {image!r}"
         raise MissingDataError(f"no picture {how} lies in {root}: set dataset.pictures")
-    if not all(there):
-        left_out["products have no picture and are left out"] = there.count(False)
+    if len(kept) < len(names):
+        left_out["products have no picture and are left out"] = len(names) - len(kept)
     if NO_CATEGORY in kinds:
         log.warning("%d products have no category", kinds.count(NO_CATEGORY))
-    kept = [n for n, has in enumerate(there) if has]
     files = confined(root, [names[n] for n in kept], elsewhere)
     return [ids[n] for n in kept], files, [kinds[n] for n in kept]
 
@@ -98,6 +96,22 @@ def _named(root: Path, ids: list[str]) -> list[str]:
     return [str(found[item].relative_to(root)) if item in found else "" for item in ids]
 
 
+def _rows_kept(
+    who: Sequence[str], what: Sequence[str], known: set[str], left_out: dict[str, int]
+) -> list[int]:
+    """Return the rows of a log that name a user and a known product; note what is left out."""
+    whole = [bool(user and item) for user, item in zip(who, what, strict=True)]
+    rows = [n for n, item in enumerate(what) if whole[n] and item in known]
+    reasons = {
+        "purchases name no user or no item and are left out": whole.count(False),
+        "purchases are of products without a picture or not on the list, and are left out": (
+            whole.count(True) - len(rows)
+        ),
+    }
+    left_out |= {reason: count for reason, count in reasons.items() if count}
+    return rows
+
+
 def purchases_of(
     table: BusinessTable, find: Find, known: set[str], left_out: dict[str, int]
 ) -> Ratings:
@@ -106,18 +120,7 @@ def purchases_of(
     what = table.columns[find(table, "item", "bought_column")]
     time = find(table, "time", "time_column", False)
     stars = find(table, "rating", "rating_column", False)
-    whole = [bool(user and item) for user, item in zip(who, what, strict=True)]
-    listed = [item in known for item in what]
-    for reason, count in (
-        ("purchases name no user or no item and are left out", whole.count(False)),
-        (
-            "purchases are of products without a picture or not on the list, and are left out",
-            sum(w and not there for w, there in zip(whole, listed, strict=True)),
-        ),
-    ):
-        if count:
-            left_out[reason] = count
-    rows = [n for n in range(len(who)) if whole[n] and listed[n]]
+    rows = _rows_kept(who, what, known, left_out)
     if not rows:
         example = next((item for item in what if item), "")
         raise DataError(

@@ -6,6 +6,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import ClassVar
 
 import torch
@@ -191,21 +192,21 @@ class EpochRecommender(Recommender):
         tables = [m for m in self.modules() if isinstance(m, nn.Embedding) and _by_row(m)]
         known = {id(table.weight) for table in tables}
         dense = [p for p in self.parameters() if id(p) not in known and p.requires_grad]
-        ahead = self.device.type == "cuda"  # it is to run ahead of Python, and wait for nothing
-        made: Optimisers = []
+        made: Optimisers = [self._of_rows(tables)] if tables else []
+        if dense:
+            ahead = self.device.type == "cuda"  # it is to run ahead of Python, waiting for nothing
+            adam = partial(torch.optim.Adam, dense, lr=self.dense_lr())
+            made.append(adam(fused=True, capturable=True) if ahead else adam(foreach=True))
+        return made
+
+    def _of_rows(self, tables: list[nn.Embedding]) -> torch.optim.Optimizer:
+        """Return what steps rows where a batch touches them; on a GPU by reading all, if few."""
+        ahead = self.device.type == "cuda"
         whole = ahead and sum(t.weight.numel() for t in tables) <= READ_WHOLE
         for table in tables:
             table.sparse, vars(table)["by_row"] = not whole, True
         rows = [parameter for table in tables for parameter in table.parameters()]
-        if rows and whole:
-            made.append(RowAdam(rows, lr=self.lr))
-        elif rows:
-            made.append(torch.optim.SparseAdam(rows, lr=self.lr))
-        if dense and ahead:
-            made.append(torch.optim.Adam(dense, lr=self.dense_lr(), fused=True, capturable=True))
-        elif dense:
-            made.append(torch.optim.Adam(dense, lr=self.dense_lr(), foreach=True))
-        return made
+        return RowAdam(rows, lr=self.lr) if whole else torch.optim.SparseAdam(rows, lr=self.lr)
 
     def _epoch(
         self, train: Interactions, visuals: Visuals, optimisers: Optimisers, rng: torch.Generator
