@@ -183,6 +183,15 @@ def test_a_claim_about_what_is_not_told_apart_is_one_line(mine, vrbench, monkeyp
     assert "the test worse_than_random needs 'attack' among the axes" in err
 
 
+def test_where_nothing_can_be_read_what_lies_beside_it_is_named(mine, vrbench):
+    (mine.parent / "reproduced" / "mine" / "boutique-only-0-1234abcd").mkdir(parents=True)
+    code, out, err = vrbench("reproduce", "mine", "--read")
+    assert code == 0
+    assert "only (0 of 2 cells)" in out
+    assert "this sweep was not run there as it is now; with other overrides or by" in err
+    assert "another version: boutique-only-0-1234abcd" in err
+
+
 @pytest.mark.slow
 def test_a_paper_of_ones_own_is_run(mine, vrbench):
     code, out, _ = vrbench("reproduce", "mine", "--format", "csv")

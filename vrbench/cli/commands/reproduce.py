@@ -166,9 +166,20 @@ def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
     entries = _cells_in(place)
     if len(entries) >= count and not any("error" in entry for entry in entries):
         log.info("%d cells read, none run: %s", len(entries), place)
+        if not entries:
+            log.warning("%s", _nothing_read(place, folder))
         return entries
     launch(sweep, place)
     return _cells_in(place)
+
+
+def _nothing_read(place: Path, folder: Path) -> str:
+    """Return the line that says why there is nothing to read of a sweep."""
+    others = sorted(f.name for f in folder.parent.glob(f"{folder.name}-*") if f != place)
+    told = f"nothing to read in {place}: this sweep was not run there as it is now"
+    if others:
+        told += f"; with other overrides or by another version: {', '.join(others)}"
+    return told
 
 
 def _cells_in(folder: Path) -> list[Entry]:
