@@ -13,6 +13,7 @@ from vrbench.cli.audit_plan import (
     defences,
     expected,
     largest,
+    placed,
 )
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands import audit as auditing
@@ -68,6 +69,30 @@ def test_defences_are_of_the_family_of_the_shop_and_exist():
     for name, *more in [*inner, *defences("photos_standard")]:
         cfg = Composition([f"extractor={name}", *more], conf_dir()).cfg
         assert not more or "resnet50" in str(cfg.extractor.inner)
+
+
+def test_settings_of_the_shops_network_are_those_of_what_is_behind_a_defence():
+    shop = ["extractor=photos_standard", "extractor.epochs=4"]
+    named = [["photos_jpeg_75"], ["photos_adversarial"]]
+    assert placed(shop, named) == [
+        (True, ["extractor=photos_jpeg_75"]),
+        (False, ["extractor=photos_adversarial"]),
+    ]
+    for own in defences("photos_standard"):
+        assert placed(shop[:1], [own])[0][1] == [f"extractor={own[0]}", *own[1:]]
+
+
+def test_a_defence_that_does_not_go_with_the_shop_is_named_before_anything_runs(monkeypatch):
+    monkeypatch.setattr(auditing, "sweep", lambda *_: pytest.fail("it ran"))
+    with pytest.raises(ConfigError, match=r"the defence efficientnet_lite0 does not go .*epochs"):
+        audited(
+            ["dataset=boutique", "extractor.epochs=4"],
+            folder=Path(),
+            categories=2,
+            items=2,
+            seeds=1,
+            defences_of=["efficientnet_lite0"],
+        )
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import choice_names, conf_dir
 from vrbench.cli.overrides import merged
+from vrbench.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,6 +97,43 @@ def largest(names: Sequence[str], labels: Tensor, smallest: int, most: int) -> l
 def behind(overrides: Sequence[str]) -> list[str]:
     """Return settings as they are called once the shop's extractor stands behind another."""
     return [re.sub(r"^(extractor@)?extractor\.", r"\1extractor.inner.", o) for o in overrides]
+
+
+def placed(
+    overrides: Sequence[str], named: Sequence[Sequence[str]]
+) -> list[tuple[bool, list[str]]]:
+    """Return how each defence is composed, found out before anything runs.
+
+    Args:
+        overrides: of the shop, one value each.
+        named: defences; the name of an extractor, and settings that go with it.
+
+    Returns:
+        For each whether the settings of the shop's extractor are those of what stands behind it,
+        and its own settings.
+
+    Raises:
+        ConfigError: names the first that does not go with the shop's settings.
+    """
+    found = []
+    for name, *more in named:
+        own, why = [f"extractor={name}", *more], ""
+        for inside in (True,) if more else (False, True):
+            try:
+                Composition(
+                    merged(behind(overrides) if inside else list(overrides), own), conf_dir()
+                )
+            except ConfigError as error:
+                why = why or str(error)
+                continue
+            found.append((inside, own))
+            break
+        else:
+            raise ConfigError(
+                f"the defence {name} does not go with this command ({why}): name others with "
+                "--defences, or leave the setting out"
+            )
+    return found
 
 
 def defences(shop: str) -> list[list[str]]:

@@ -22,6 +22,7 @@ from vrbench.cli.audit_plan import (
     defences,
     expected,
     largest,
+    placed,
 )
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
@@ -134,23 +135,24 @@ def audited(
     names = _categories(composition, categories)
     shop = composition.choices["extractor"]
     named = defences(shop) if defences_of is None else [[name] for name in defences_of]
+    helps = placed([*overrides, *WHITE], named)
     whole = [*SETTINGS, *overrides, f"scenario.max_items={items}"]
     log.info("one cell first: how long will it take?")
     first = sweep(
         [*whole, *WHITE, f"scenario.source={quoted(names[0])}", "seed=0"], folder / "first"
     )
     many_ways = len(DETECTORS) if fakes else 0
-    cells = expected(first[0], len(names), ADVERSARIES[1:], len(named), seeds, many_ways)
+    cells = expected(first[0], len(names), ADVERSARIES[1:], len(helps), seeds, many_ways)
     pace = _pace(*cells)
     many = [*whole, f"seed={','.join(map(str, range(seeds)))}"]
     with pace.shown():
-        return _asked(many, names, named, fakes, composition.choices["scenario"], folder, pace.step)
+        return _asked(many, names, helps, fakes, composition.choices["scenario"], folder, pace.step)
 
 
 def _asked(
     whole: Sequence[str],
     names: Sequence[str],
-    named: Sequence[Sequence[str]],
+    helps: Sequence[tuple[bool, Sequence[str]]],
     fakes: float,
     scenario: str,
     folder: Path,
@@ -174,9 +176,9 @@ def _asked(
     known = [*chosen, *WHITE]
     helped = [
         entry
-        for n, (name, *more) in enumerate(named)
+        for n, (inside, own) in enumerate(helps)
         for entry in sweep(
-            merged(behind(known) if more else known, [f"extractor={name}", *more]),
+            merged(behind(known) if inside else known, own),
             folder / "defences" / str(n),
             step,
         )
