@@ -89,6 +89,9 @@ def classes_in(hint: Any) -> tuple[type, ...]:
     return (hint,) if isinstance(hint, type) and hint not in plain else ()
 
 
+PLAIN = (None, type(None), bool, str, Path, int, float)
+
+
 def _fits(value: Any, hint: Any) -> bool:
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin is Annotated:
@@ -99,18 +102,23 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(value == arg and type(value) is type(arg) for arg in args)
     if hint is Any:
         return True
-    if hint is None or hint is type(None):
+    if hint in PLAIN:
+        return _fits_plain(value, hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return isinstance(value, hint) or value in [member.value for member in hint]
+    return _fits_inside(value, origin or hint, args)
+
+
+def _fits_plain(value: Any, hint: Any) -> bool:
+    """Whether nothing, a truth value, a text or a number fits; a truth value is no number."""
+    if hint in (None, type(None)):
         return value is None
     if hint is bool:
         return isinstance(value, bool)
     if hint in (str, Path):
         return isinstance(value, str) and "\0" not in value
-    if hint in (int, float):
-        number = int if hint is int else (int, float)
-        return isinstance(value, number) and not isinstance(value, bool)
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return isinstance(value, hint) or value in [member.value for member in hint]
-    return _fits_inside(value, origin or hint, args)
+    number = int if hint is int else (int, float)
+    return isinstance(value, number) and not isinstance(value, bool)
 
 
 def _fits_inside(value: Any, outer: Any, args: tuple[Any, ...]) -> bool:

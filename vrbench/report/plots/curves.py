@@ -57,6 +57,9 @@ class Curve:
     reported: bool = False
 
 
+Points = dict[tuple[str, ...], dict[tuple[Any, ...], list[tuple[float, float, float | None]]]]
+
+
 def curves(
     entries: Sequence[Entry], metric: str, x: str = EPS, show: Literal["change", "value"] = "change"
 ) -> list[Curve]:
@@ -75,8 +78,22 @@ def curves(
     Raises:
         ConfigError: if no entry has the metrics.
     """
-    points: dict[tuple[str, ...], dict[tuple[Any, ...], list[tuple[float, float, float | None]]]]
-    points = defaultdict(lambda: defaultdict(list))
+    points = _points(entries, metric, x, show)
+    if not points:
+        known = columns(entries)
+        raise ConfigError(
+            f"no curve of {metric!r} against {x!r}{nearest(metric, known)}; there is eps, "
+            f"{', '.join(known)}; metrics without a clean value need --show value"
+        )
+    return [
+        _curve(label, list(points[line].values()), origin=x == EPS, show=show)
+        for line, label in _labels(sorted(points, key=lambda line: [*map(natural, line)])).items()
+    ]
+
+
+def _points(entries: Sequence[Entry], metric: str, x: str, show: str) -> Points:
+    """Return what each cell measured, in the order in which cells were read."""
+    points: Points = defaultdict(lambda: defaultdict(list))
     for entry in entries:
         rows = {row["metric"]: row for row in entry.get("rows", [])}
         row, across = rows.get(metric), _across(entry, rows, x)
@@ -84,29 +101,30 @@ def curves(
         if value is None or across is None or row is None:
             continue
         parts = entry["parts"]
-        attack = parts["attack"]["name"]
-        family = parts["attack"].get("component") or attack if x == QUERIES else attack
-        norm = parts["budget"].get("norm") or "" if x == EPS else ""
-        named = {axis: parts.get(axis, {}).get("name", "") for axis in AXES}
-        named["metric"] = parts.get("metrics", {}).get("of", {}).get(metric, "")
-        named["budget"] = besides(parts["budget"], EPS) if x == EPS else ""
-        line = (*named.values(), family, norm)
         budget = across if x == EPS else parts["budget"]["name"]
-        points[line][attack, budget].append((across, value, row["before"]))
-    if not points:
-        known = columns(entries)
-        raise ConfigError(
-            f"no curve of {metric!r} against {x!r}{nearest(metric, known)}; there is eps, "
-            f"{', '.join(known)}; metrics without a clean value need --show value"
-        )
-    telling = [n for n in range(len(AXES)) if len({line[n] for line in points}) > 1]
-    telling = sorted({*telling, AXES.index("recommender")})
-    made, several = [], len({line[-1] for line in points}) > 1
-    for line, cells in sorted(points.items(), key=lambda point: [*map(natural, point[0])]):
-        told = [line[n] for n in telling] + [line[-2]] + ([line[-1]] if several else [])
-        label = ", ".join(name for name in told if name)
-        made.append(_curve(label, list(cells.values()), origin=x == EPS, show=show))
-    return made
+        cell = points[_line(parts, metric, x)][parts["attack"]["name"], budget]
+        cell.append((across, value, row["before"]))
+    return points
+
+
+def _line(parts: dict[str, Any], metric: str, x: str) -> tuple[str, ...]:
+    """Return the line that a cell is a point of: ``AXES``, the attack and the norm, by name."""
+    attack: str = parts["attack"]["name"]
+    family: str = parts["attack"].get("component") or attack if x == QUERIES else attack
+    norm: str = parts["budget"].get("norm") or "" if x == EPS else ""
+    named = {axis: parts.get(axis, {}).get("name", "") for axis in AXES}
+    named["metric"] = parts.get("metrics", {}).get("of", {}).get(metric, "")
+    named["budget"] = besides(parts["budget"], EPS) if x == EPS else ""
+    return (*named.values(), family, norm)
+
+
+def _labels(lines: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
+    """Return what each line is called: its recommender and attack, and what tells lines apart."""
+    telling = {n for n in range(len(AXES)) if len({line[n] for line in lines}) > 1}
+    places = [*sorted(telling | {AXES.index("recommender")}), -2]
+    if len({line[-1] for line in lines}) > 1:
+        places.append(-1)
+    return {line: ", ".join(line[n] for n in places if line[n]) for line in lines}
 
 
 def _across(entry: Entry, rows: dict[str, Any], x: str) -> float | None:

@@ -18,6 +18,8 @@ from vrbench.report.papers.claims.base import (
 )
 from vrbench.report.papers.published_comparison import Cell, Run
 
+Trio = tuple[Cell, Cell, Cell | None]  # clean, attacked, and trained again on clean pictures
+
 
 def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     """VAR: adversarially trained extractors (AT, FAT) do not protect visual recommenders.
@@ -27,18 +29,11 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     more than training again moves it do not count: there is nothing to protect from. The attack
     must reach its class under T only: that it does not under a defence is what a defence is for.
     """
-    found: dict[tuple[str, ...], tuple[Cell, Cell, Cell | None]] = {}
-    for trio in attacked_cells(cells):
-        where = trio[1].where
-        found[where["recommender"], where["extractor"], where["attack"]] = trio
-    pairs, idle, untold, kept = 0, 0, [], list[bool | None]()
-    retrained = False
-    for (recommender, extractor, attack), trio in found.items():
-        bare = found.get((recommender, "T", attack))
-        if extractor == "T" or bare is None or NOISE in attack.lower() or attack in ORACLES:
-            continue
-        pairs += 1
-        retrained = retrained or trio[2] is not None
+    pairs = _defended_and_bare(cells)
+    if not pairs:
+        return NOTHING
+    idle, untold, kept = 0, list[tuple[str, str]](), list[bool | None]()
+    for trio, bare in pairs:
         runs = trio[1].sound(reached=False) & bare[1].sound()
         both = effect(*trio, runs), effect(*bare, runs)
         if any(e.rose is None for e in both):
@@ -48,13 +43,41 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
             kept.append(_no_smaller(trio, bare, runs))
         else:
             idle += 1
-    if not pairs:
-        return NOTHING
-    by_more = ", by more than a clean retrain does," if retrained else ""
-    if len(untold) == pairs:
+    if len(untold) == len(pairs):
         return Verdict(None, reasons(untold))
+    retrained = any(trio[2] is not None for trio, _ in pairs)
+    by_more = ", by more than a clean retrain does," if retrained else ""
     if not kept:
-        return Verdict(None, f"the attack raises CHR{by_more} in none of {pairs} pairs of cells")
+        said = f"the attack raises CHR{by_more} in none of {len(pairs)} pairs of cells"
+        return Verdict(None, said)
+    return _protects(kept, untold, idle, by_more)
+
+
+def _defended_and_bare(cells: Sequence[Cell]) -> list[tuple[Trio, Trio]]:
+    """Return each attacked cell of a defended extractor with that of the standard one."""
+    found: dict[tuple[str, ...], Trio] = {}
+    for trio in attacked_cells(cells):
+        where = trio[1].where
+        found[where["recommender"], where["extractor"], where["attack"]] = trio
+    return [
+        (trio, found[recommender, "T", attack])
+        for (recommender, extractor, attack), trio in found.items()
+        if extractor != "T" and (recommender, "T", attack) in found
+        if NOISE not in attack.lower() and attack not in ORACLES
+    ]
+
+
+def _protects(
+    kept: Sequence[bool | None], untold: Sequence[tuple[str, str]], idle: int, by_more: str
+) -> Verdict:
+    """Return the verdict on pairs of which at least one attack raises CHR.
+
+    Args:
+        kept: of each pair, whether CHR rises no less under the defence; None: within chance.
+        untold: where nothing can be told, and why.
+        idle: pairs in which it rises under neither.
+        by_more: than what it rises.
+    """
     no_less, less = kept.count(True), kept.count(False)
     said = (
         f"where the attack raises CHR{by_more} it does so no less under the defence in "
@@ -69,9 +92,7 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     return Verdict(False if less * 2 > len(kept) else None, said)
 
 
-def _no_smaller(
-    trio: tuple[Cell, Cell, Cell | None], bare: tuple[Cell, Cell, Cell | None], runs: set[Run]
-) -> bool | None:
+def _no_smaller(trio: Trio, bare: Trio, runs: set[Run]) -> bool | None:
     """Return whether CHR rises by no smaller a share than in the other cell; None: untold."""
     share, bare_share = (_share(attacked, base, runs) for base, attacked, _ in (trio, bare))
     if not runs:

@@ -33,6 +33,30 @@ def recommended_more_often(cells: Sequence[Cell]) -> Verdict:
     Nor can a cell tell that an attack does not work if items given the true features of target
     items (``ORACLES``) do not rise there: then nothing that reaches the class would.
     """
+    told, untold, floors = _effects(cells)
+    if not told:
+        return Verdict(None, reasons(untold)) if untold else NOTHING
+    most, what = max(((e.ratio or 0.0, what) for e, what in told))
+    said = f"at most {most:.2f} times as often ({what})"
+    if floors:
+        said += f"; a clean retrain alone reaches {max(floors):.2f}"
+    if untold:
+        said += f"; in {len(untold)} of {len(told) + len(untold)} cells nothing can be told"
+    if any(e.rose and e.ratio is not None and e.ratio >= ROUGHLY_THREE for e, _ in told):
+        return Verdict(True, said)
+    reach = max(e.at_most or 0.0 for e, _ in told)
+    if reach >= ROUGHLY_THREE:
+        return Verdict(None, f"{said}; over seeds the ratio may be {reach:.2f}")
+    return Verdict(False, said)
+
+
+def _effects(
+    cells: Sequence[Cell],
+) -> tuple[list[tuple[Effect, str]], list[tuple[str, str]], list[float]]:
+    """Return what attacks on classes do, each with its name; where and why that cannot be told.
+
+    And the ratios that a clean retrain alone reaches.
+    """
     oracles = oracle_ratios(cells)
     told: list[tuple[Effect, str]] = []
     untold: list[tuple[str, str]] = []
@@ -51,20 +75,7 @@ def recommended_more_often(cells: Sequence[Cell]) -> Verdict:
         told.append((found, what))
         if retrained is not None and base.value:
             floors.append(retrained.value / base.value)
-    if not told:
-        return Verdict(None, reasons(untold)) if untold else NOTHING
-    most, what = max(((e.ratio or 0.0, what) for e, what in told))
-    said = f"at most {most:.2f} times as often ({what})"
-    if floors:
-        said += f"; a clean retrain alone reaches {max(floors):.2f}"
-    if untold:
-        said += f"; in {len(untold)} of {len(told) + len(untold)} cells nothing can be told"
-    if any(e.rose and e.ratio is not None and e.ratio >= ROUGHLY_THREE for e, _ in told):
-        return Verdict(True, said)
-    reach = max(e.at_most or 0.0 for e, _ in told)
-    if reach >= ROUGHLY_THREE:
-        return Verdict(None, f"{said}; over seeds the ratio may be {reach:.2f}")
-    return Verdict(False, said)
+    return told, untold, floors
 
 
 def ranker_promotes_classifier_does_not(cells: Sequence[Cell]) -> Verdict:
