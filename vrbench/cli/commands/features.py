@@ -1,7 +1,8 @@
-"""Export the features of a run, clean and attacked, for the models of others.
+"""Export the features of a run for the models of others.
 
-The run must have been made with save=[features]. Layouts: npy (PART.npy, item_ids.txt), mmrec
-(PART/image_feat.npy), cornac (PART.npz), ducho (PART/ID.npy). dataset=features reads them back.
+Clean and attacked ones. The run must have been made with save=[features]. Layouts: npy (PART.npy,
+item_ids.txt), mmrec (PART/image_feat.npy), cornac (PART.npz), ducho (PART/ID.npy).
+dataset=features reads them back.
 """
 
 from __future__ import annotations
