@@ -119,6 +119,15 @@ def _values(where: str, told: Any) -> Range | Choices:
         if len(told) > 1 or not isinstance(told["choices"], list) or not told["choices"]:
             raise DataError(f"{where}: expected choices alone, a list, got {dict(told)}")
         return Choices(tuple(told["choices"]))
+    return _range(where, told)
+
+
+def _range(where: str, told: Mapping[str, Any]) -> Range:
+    """Return the range that stands in a file.
+
+    Raises:
+        DataError: if it is none, or cannot be stepped through as it says.
+    """
     low, high = _number(told.get("low")), _number(told.get("high"))
     if low is None or high is None or low >= high:
         raise DataError(f"{where}: expected numbers low < high, got {dict(told)}")

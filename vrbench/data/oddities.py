@@ -25,6 +25,12 @@ def oddities(data: Dataset, blocks: int = 64) -> Iterator[str]:
         data: the shop.
         blocks: pictures looked at together.
     """
+    yield from _of_pictures(data, blocks)
+    yield from _of_categories(data)
+    yield from _of_purchases(data)
+
+
+def _of_pictures(data: Dataset, blocks: int) -> Iterator[str]:
     catalogue, ids = data.catalogue, data.item_ids
     equal, blank = _pictures(catalogue.images, blocks)
     if equal:
@@ -34,6 +40,10 @@ def oddities(data: Dataset, blocks: int = 64) -> Iterator[str]:
     if blank:
         told = ", ".join(ids[n] for n in blank[:5])
         yield f"{len(blank)} pictures show one colour only ({told}{', ...' * (len(blank) > 5)})"
+
+
+def _of_categories(data: Dataset) -> Iterator[str]:
+    catalogue = data.catalogue
     counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names)).tolist()
     small = [n for n, count in zip(catalogue.names, counts, strict=True) if 0 < count < SMALL]
     if small:
@@ -44,16 +54,19 @@ def oddities(data: Dataset, blocks: int = 64) -> Iterator[str]:
     most = max(range(len(counts)), key=lambda n: counts[n])
     if counts[most] > len(catalogue) / 2:
         yield f"more than half of the items are {catalogue.names[most]!r}"
+
+
+def _of_purchases(data: Dataset) -> Iterator[str]:
     bought = data.train.counts + data.valid.counts + data.test.counts
     total = int(bought.sum())
     whales = (bought > WHALE * total).nonzero().squeeze(1).tolist()
     if whales and len(bought) > 1 / WHALE:
         names = ", ".join(data.user_ids[n] for n in whales[:3])
         yield f"{len(whales)} users made more than {WHALE:.0%} of all purchases each ({names})"
-    sold = torch.bincount(data.train.items, minlength=len(catalogue))
-    unsold = int((sold == 0).sum())
-    if unsold > len(catalogue) / 2:
-        yield f"{unsold} of {len(catalogue)} items are bought by nobody in the training part"
+    count = len(data.catalogue)
+    unsold = int((torch.bincount(data.train.items, minlength=count) == 0).sum())
+    if unsold > count / 2:
+        yield f"{unsold} of {count} items are bought by nobody in the training part"
     tested = int((data.test.counts > 0).sum())
     if tested < 100:
         yield f"only {tested} users have a purchase to test on: numbers will be rough"

@@ -28,18 +28,8 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
     The runs are told apart already (``told_apart``). No lines where no cell has two pairs. Columns
     that are the same in every line are left out.
     """
-    told = [_of_any_pair(entry) for entry in entries]
     axes = [axis for axis in (*AXES, *MORE) if axis != "attack"]
-    found: dict[tuple[str, ...], dict[str, Cell]] = defaultdict(dict)
-    for cell in measured(told, [*axes, "attack"], {}, [metric], "value"):
-        place = tuple(cell.where[axis] for axis in axes)
-        found[place][cell.where["attack"]] = cell
-    rows = [
-        (dict(zip(axes, place, strict=True)) | {"attack": attack}, cell, of[BASE])
-        for place, of in found.items()
-        for attack, cell in of.items()
-        if attack != BASE and BASE in of
-    ]
+    rows = _attacked(entries, axes, metric)
     if not any(_pairs(cell) > 1 for _, cell, _ in rows):
         return [], []
     shown = [
@@ -59,6 +49,23 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
     ]
     heads = [*shown, "pairs", "seeds", f"{metric} attacked / clean", "95 % interval", "rose in"]
     return [*heads, "premise met"], lines
+
+
+def _attacked(
+    entries: Sequence[Entry], axes: Sequence[str], metric: str
+) -> list[tuple[dict[str, str], Cell, Cell]]:
+    """Return where each attacked cell stands, over all its pairs; the cell; and its clean one."""
+    told = [_of_any_pair(entry) for entry in entries]
+    found: dict[tuple[str, ...], dict[str, Cell]] = defaultdict(dict)
+    for cell in measured(told, [*axes, "attack"], {}, [metric], "value"):
+        place = tuple(cell.where[axis] for axis in axes)
+        found[place][cell.where["attack"]] = cell
+    return [
+        (dict(zip(axes, place, strict=True)) | {"attack": attack}, cell, of[BASE])
+        for place, of in found.items()
+        for attack, cell in of.items()
+        if attack != BASE and BASE in of
+    ]
 
 
 def _of_any_pair(entry: Entry) -> Entry:

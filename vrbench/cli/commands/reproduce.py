@@ -104,9 +104,7 @@ def reproduced(
     head = _head(paper, chosen, format)
     if dry_run:
         return head + _planned(plan, conf), []
-    for need in paper.data[chosen]:
-        if not need.there:
-            raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
+    _check_data(paper, chosen)
     theirs = _theirs(paper, conf)
     told, heads, table = [head], [""], []
     failures: list[str] = []
@@ -123,14 +121,24 @@ def reproduced(
         table += [[which, *line] for line in lines]
         left = f"{len(entries)} of {sum(wanted)} cells"
         if overrides:
-            planned = sum(cells(_each_pair(sweep, conf), conf) for sweep in asked)
-            left += f", {planned} without the overrides"
+            left += f", {_count(asked, conf)} without the overrides"
         changed = [o for o in overrides if any(o not in sweep for sweep in asked)]
         told += ["", f"{_mark(format)}{which} ({left})", ""]
         told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, changed)]
         failures += _failures(entries, 0 if read else sum(wanted), which)
     text = comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
     return text, failures
+
+
+def _check_data(paper: Paper, chosen: str) -> None:
+    for need in paper.data[chosen]:
+        if not need.there:
+            raise MissingDataError(f"no {need.path} ({need.what}): {need.get}")
+
+
+def _count(sweeps: Sequence[Sequence[str]], conf: Path) -> int:
+    """Return how many cells the sweeps of a file have, nothing overridden."""
+    return sum(cells(_each_pair(sweep, conf), conf) for sweep in sweeps)
 
 
 def _each_pair(sweep: Sequence[str], conf: Path) -> list[str]:
