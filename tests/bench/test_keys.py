@@ -38,6 +38,8 @@ from vrbench.generators.lsgan import LSGAN
 from vrbench.metrics.success import FeatureLoss
 from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.threats.detectors.feature_classifier import FeatureClassifier
+from vrbench.threats.detectors.feature_squeezing import FeatureSqueezing
 from vrbench.threats.detectors.unsupervised import DegreeSAD, PCASelectUsers
 from vrbench.threats.objectives.base import Objective
 from vrbench.threats.objectives.feature_matching import MatchFeatures
@@ -324,6 +326,20 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
         "detect": (
             {"train": WORLD.train, "detector": DegreeSAD()},
             {"train": [OTHER.train], "detector": [DegreeSAD(share=0.1), PCASelectUsers()]},
+        ),
+        "watch": (
+            {
+                "detector": FeatureSqueezing(),
+                "network": Colour(),
+                "images": IMAGES,
+                "items": at.items[:3],
+            },
+            {
+                "detector": [FeatureClassifier()],
+                "network": [Colour(grid=2)],
+                "images": [OTHER.catalogue.images],
+                "items": [at.items[:2]],
+            },
         ),
         "perturb": (
             {
