@@ -25,6 +25,7 @@ from vrbench.metrics.success import TargetedSuccess
 from vrbench.recommenders.visual.dvbpr import DVBPR
 from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.threats.objectives.misclassification import TargetClass
+from vrbench.threats.objectives.misranking import Misrank
 from vrbench.threats.objectives.promotion import Promote
 from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.surfaces.features import Features
@@ -195,6 +196,8 @@ def test_impossible_knowledge_is_refused(attack):
             objective=partial(Promote),
             threat=Threat(aware=False),
         )
+    with pytest.raises(IncompatibleError, match="Misrank judges what a recommender is shown, not"):
+        attack(objective=partial(Misrank))
     with pytest.raises(ConfigError, match=r"with a threat\.surrogate the adversary holds another"):
         Threat(aware=False, surrogate=Colour())
     with pytest.raises(ConfigError, match=r"threat\.surface is vector"):
