@@ -1,5 +1,6 @@
 """Every shipped dataset does what every dataset must do."""
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -11,9 +12,11 @@ from vrbench.data.sources.colours import colours
 from vrbench.data.sources.dial import dial
 from vrbench.data.sources.dvbpr import dvbpr_npy
 from vrbench.data.sources.folder import shoppers
+from vrbench.data.sources.ratings_files import ratings
 from vrbench.data.sources.sampled import sampled
 from vrbench.data.sources.shop import shop
 from vrbench.data.sources.shuffled import shuffled
+from vrbench.data.sources.with_features import with_features
 from vrbench.data.splits.assignment import hold_out, inject
 from vrbench.testing.datasets import DatasetContract
 
@@ -86,6 +89,19 @@ class TestShop(DatasetContract):
         return shop(path=str(folder), size=16)
 
 
+class TestWithFeatures(DatasetContract):
+    has_pictures = False
+
+    def make(self, folder):
+        bought = [(u, (u + n) % 6) for u in range(4) for n in range(3)]
+        lines = [f"u{u}\ti{i}\t5\t{10 * u + n}" for n, (u, i) in enumerate(bought)]
+        (folder / "log.tsv").write_text("\n".join(lines))
+        names = [f"i{n}" for n in range(6)]
+        np.savez(folder / "looks.npz", ids=names, features=np.eye(6, dtype=np.float32))
+        feedback = ratings(path=str(folder / "log.tsv"))
+        return with_features(feedback, path=str(folder / "looks.npz"))
+
+
 class TestDVBPR(DatasetContract):
     def make(self, folder):
         save(folder / "a.npy", parts())
@@ -94,6 +110,6 @@ class TestDVBPR(DatasetContract):
 
 def test_each_dataset_is_here():
     tested = {*MADE, "shoppers", "shop", "dvbpr_npy", "amazon", "folder", "ratings", "movielens"}
-    tested |= {"prepared", "var"}  # in several layouts
+    tested |= {"prepared", "var", "with_features"}  # in several layouts
     apart = {"clothing", "Dataset"}  # a download that becomes a folder with shoppers
     assert set(dir(vrbench.datasets)) == tested | apart
