@@ -1,7 +1,9 @@
 r"""Make images/gallery.png from runs: one item, every attack, and what became of it.
 
-python -m vrbench -m dataset=clothing_men extractor=photos_standard recommender=vbpr/clothing_men \\
+python -m vrbench -m dataset=clothing_men extractor=photos_standard recommender=vbpr/clothing_men \
     scenario=photos_16 objective=promote metrics=attacks attack=noise,fgsm,pgd,adam,regression
+python -m vrbench dataset=clothing_men extractor=photos_standard recommender=vbpr/clothing_men \
+    scenario=photos_16 objective=target_class metrics=attacks attack=cw budget=free
 python scripts/gallery.py runs --out images/gallery.png
 """
 
@@ -17,7 +19,16 @@ from vrbench.report.leaderboard import load
 from vrbench.report.plots.picture import CELL, GAP, HEAD, MARGIN, NOTE
 from vrbench.report.run_records import may_show
 
-PAPER, INK, FAINT, WORDS = (252, 252, 250), (30, 30, 34), (110, 110, 116), 300
+PAPER, INK, FAINT, WORDS = (252, 252, 250), (30, 30, 34), (110, 110, 116), 330
+AIMS = {"promote": "a better place", "target_class": "another category"}
+NAMES = {
+    "noise": "Noise",
+    "cw": "C&W",
+    "fgsm": "FGSM",
+    "pgd": "PGD",
+    "adam": "Adam",
+    "regression": "Feature regression",
+}
 
 
 def main() -> None:
@@ -49,20 +60,28 @@ def main() -> None:
             strip = sheet.convert("RGB").crop((MARGIN, top, sheet.width - MARGIN, top + CELL))
         y = MARGIN + HEAD + n * (CELL + GAP)
         page.paste(strip, (MARGIN + WORDS, y))
-        pen.text((MARGIN, y + 40), cell.where["attack"], INK, ImageFont.load_default(20))
-        pen.multiline_text((MARGIN, y + 70), told(cell), FAINT, ImageFont.load_default(13))
+        name = NAMES.get(cell.where["attack"], cell.where["attack"])
+        pen.text((MARGIN, y + 26), name, INK, ImageFont.load_default(20))
+        pen.multiline_text((MARGIN, y + 56), told(cell), FAINT, ImageFont.load_default(13))
     page.save(chosen.out, optimize=True)
 
 
 def told(cell: Cell) -> str:
-    """Return the cell's aim, budget and numbers, one per line."""
-    hr = [cell.mean("item HR@20", side) for side in ("before", "after")]
+    """Return the cell's aim, budget and numbers in words, one per line."""
+    hr = [100 * cell.mean("item HR@20", side) for side in ("before", "after")]
+    where = cell.where
+    budget = where["budget"].removeprefix("linf_")
+    within = "as little as it takes" if budget == "free" else f"at most {budget} of 255 levels"
+    places = cell.mean("rank shift", "after")
+    moved = f"{abs(places):.0f} places {'up' if places > 0 else 'down'} everyone's list"
+    moved = moved if abs(places) >= 0.5 else "no place gained"
     return "\n".join(
         [
-            f"{cell.where['objective']} within {cell.where['budget']}",
-            f"rank shift {cell.mean('rank shift', 'after'):+.0f} places",
-            f"in the top 20 of {100 * hr[0]:.2f} -> {100 * hr[1]:.2f} % of users",
-            f"SSIM {cell.mean('SSIM', 'after'):.3f}",
+            f"aim: {AIMS[where['objective']]}",
+            within,
+            moved,
+            f"in the first 20 of {hr[1]:.2f} % of users, before {hr[0]:.2f} %",
+            f"likeness to the clean picture (SSIM) {cell.mean('SSIM', 'after'):.2f}",
         ]
     )
 
