@@ -101,18 +101,18 @@ class _Fused(torch.autograd.Function):
 
 
 def conv_relu(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    shortcut: Tensor | None,
-    stride: list[int],
-    padding: list[int],
-    dilation: list[int],
-    groups: int,
+    x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, *shape: Any
 ) -> Tensor:
-    """Return ``relu(conv2d(x) + shortcut)``, differentiable in ``x`` and ``shortcut``."""
-    shape = Shape(list(stride), list(padding), list(dilation), groups)
-    found: Tensor = _Fused.apply(x, weight, bias, shortcut, shape)
+    """Return ``relu(conv2d(x) + shortcut)``, differentiable in ``x`` and ``shortcut``.
+
+    Args:
+        x, weight, bias: of the convolution.
+        shortcut: what is added to it, or None.
+        shape: the parts of a ``Shape``; a traced graph keeps its lists as another type.
+    """
+    stride, padding, dilation, groups = shape
+    plain = Shape(list(stride), list(padding), list(dilation), groups)
+    found: Tensor = _Fused.apply(x, weight, bias, shortcut, plain)
     return found
 
 

@@ -168,13 +168,22 @@ def hashed(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return hashlib.sha256("\n".join("\t".join(row) for row in [header, *rows]).encode()).hexdigest()
 
 
-def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
+def parquet_reader(path: Path) -> Any:
+    """Return the library that reads ``path``.
+
+    Raises:
+        MissingDataError: if it is not installed.
+    """
     try:
-        parquet = import_module("pyarrow.parquet")
+        return import_module("pyarrow.parquet")
     except ImportError:
         raise MissingDataError(
             f"{path}: pyarrow is not installed; pip install 'vrbench[parquet]'"
         ) from None
+
+
+def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:
+    parquet = parquet_reader(path)
     try:
         table = parquet.read_table(path)
     except Exception as error:  # whatever a damaged file makes it stumble over

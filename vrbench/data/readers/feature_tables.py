@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from vrbench.core.archives import ForgedError, reading
-from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.errors import DataError
 from vrbench.core.files import regular
-from vrbench.data.readers.business_tables import as_text, read_business_table, table_of_rows
+from vrbench.data.readers.business_tables import (
+    as_text,
+    parquet_reader,
+    read_business_table,
+    table_of_rows,
+)
 from vrbench.data.readers.feature_rows import FeatureRows
 
 
@@ -44,12 +48,7 @@ def _is_number(value: str) -> bool:
 
 def read_parquet(path: Path, id_column: str | None) -> FeatureRows:
     """Return the rows of a Parquet file: one column of lists, or a column a number."""
-    try:
-        parquet = import_module("pyarrow.parquet")
-    except ImportError:
-        raise MissingDataError(
-            f"{path}: pyarrow is not installed; pip install 'vrbench[parquet]'"
-        ) from None
+    parquet = parquet_reader(path)
     with reading(regular(path)):
         read: Any = parquet.read_table(path)
         held = {name: read.column(name) for name in read.column_names}
