@@ -35,14 +35,9 @@ def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
     keys = {override.partition("=")[0] for override in overrides}
     if not keys & {"scenario", "experiment"} or keys & set(OWN):
         return list(arguments)
-    with initialize_config_dir(str(conf), version_base="1.3", job_name="vrbench"):
-        cells = [
-            compose("run", overrides=chosen, return_hydra_config=True)
-            for chosen in _deciding(each_choice(overrides))
-        ]
+    cells = _composed(overrides, conf)
     pairs = [cfg for cfg in cells if _visits_pairs(cfg.scenario)]
-    swept = {str(key) for key in cells[0].hydra.sweeper.params or {}}
-    if not pairs or swept & set(OWN):
+    if not pairs or _swept(cells[0]) & set(OWN):
         return list(arguments)
     if len(pairs) < len(cells):
         raise ConfigError("a sweep over pairs of categories has one scenario: sweep it by itself")
@@ -51,15 +46,39 @@ def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
             "a scenario of many pairs is a sweep, which is started with -m; one pair of it is "
             "scenario.low=0 scenario.high=0"
         )
-    visited, *others = (_visits(cfg) for cfg in _distinct(pairs))
+    visited = _visited(pairs)
+    at = list(arguments).index(overrides[0])  # options that take a value may stand at the end
+    more = [f"scenario.{end}={','.join(map(str, range(n)))}" for end, n in visited.items()]
+    return [*arguments[:at], *more, *arguments[at:]]
+
+
+def _composed(overrides: list[str], conf: Path) -> list[DictConfig]:
+    """Return what the overrides compose, a cell for each that may visit other pairs."""
+    with initialize_config_dir(str(conf), version_base="1.3", job_name="vrbench"):
+        return [
+            compose("run", overrides=chosen, return_hydra_config=True)
+            for chosen in _deciding(each_choice(overrides))
+        ]
+
+
+def _swept(cell: DictConfig) -> set[str]:
+    """Return the settings that a composed experiment sweeps by itself."""
+    return {str(key) for key in cell.hydra.sweeper.params or {}}
+
+
+def _visited(cells: Sequence[DictConfig]) -> dict[str, int]:
+    """Return how far each end of the pairs runs, the same in all ``cells``.
+
+    Raises:
+        ConfigError: if it is not.
+    """
+    visited, *others = (_visits(cfg) for cfg in _distinct(cells))
     if any(other != visited for other in others):
         raise ConfigError(
             "these data sets or scenarios have different numbers of categories: run them one by "
             "one, or say how many pairs: scenario.low=0,1,2 scenario.high=0,1,2"
         )
-    at = list(arguments).index(overrides[0])  # options that take a value may stand at the end
-    more = [f"scenario.{end}={','.join(map(str, range(n)))}" for end, n in visited.items()]
-    return [*arguments[:at], *more, *arguments[at:]]
+    return visited
 
 
 def _deciding(each: Sequence[list[str]]) -> list[list[str]]:

@@ -99,7 +99,7 @@ def _fits(value: Any, hint: Any) -> bool:
     if origin in (typing.Union, types.UnionType):
         return any(_fits(value, arg) for arg in args)
     if origin is Literal:
-        return any(value == arg and type(value) is type(arg) for arg in args)
+        return (type(value), value) in [(type(arg), arg) for arg in args]
     if hint is Any:
         return True
     if hint in PLAIN:
@@ -128,12 +128,17 @@ def _fits_inside(value: Any, outer: Any, args: tuple[Any, ...]) -> bool:
     if issubclass(outer, Mapping):
         inner = args[1] if len(args) == 2 else Any
         return isinstance(value, dict) and all(_fits(v, inner) for v in value.values())
-    if outer is tuple and args and args[-1] is not Ellipsis:
-        return isinstance(value, list) and len(value) == len(args) and all(map(_fits, value, args))
     if issubclass(outer, Collection) and outer.__module__ in ("builtins", "collections.abc"):
-        inner = args[0] if args else Any
-        return isinstance(value, list) and all(_fits(v, inner) for v in value)
+        return isinstance(value, list) and _fits_each(value, outer, args)
     return isinstance(value, dict) and "_target_" in value
+
+
+def _fits_each(values: list[Any], outer: type, args: tuple[Any, ...]) -> bool:
+    """Whether what a list holds fits; a tuple may say so place by place, and then how many."""
+    if outer is tuple and args and args[-1] is not Ellipsis:
+        return len(values) == len(args) and all(map(_fits, values, args))
+    inner = args[0] if args else Any
+    return all(_fits(v, inner) for v in values)
 
 
 def _finite(value: Any, allowed: Range | None) -> bool:

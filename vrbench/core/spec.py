@@ -125,6 +125,11 @@ def describe(value: Any) -> Any:
         return [describe(v) for v in value]
     if isinstance(value, dict):
         return {str(k): describe(v) for k, v in value.items()}
+    return _describe_object(value)
+
+
+def _describe_object(value: Any) -> Any:
+    """Return what is no plain data as the call that makes it."""
     if isinstance(value, partial):
         return _describe_call(value.func, value.args, value.keywords)
     if inspect.isclass(value) and issubclass(value, Component):
@@ -275,15 +280,10 @@ def _describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -
     parts = {k: describe(v) for k, v in sorted(given.items()) if _is_component(v)}
     name = getattr(target, "name", target.__qualname__)
     described = {k: describe(v) for k, v in sorted(values.items())}
-    for setting, value in described.items():
-        if _holds_nan(value):
-            raise ConfigError(f"{name}.{setting}: expected a number, got nan")
-    return {
-        "name": name,
-        "version": getattr(target, "version", 1),
-        **described,
-        **({"of": parts} if parts else {}),
-    }
+    for setting in (k for k in described if _holds_nan(described[k])):
+        raise ConfigError(f"{name}.{setting}: expected a number, got nan")
+    told = {"name": name, "version": getattr(target, "version", 1), **described}
+    return told | ({"of": parts} if parts else {})
 
 
 def _holds_nan(value: Any) -> bool:

@@ -94,13 +94,7 @@ def reproduced(
     conf = conf_dir()
     paper = read_paper(name, files_of("reproduce", conf))
     chosen = paper.choice(data)
-    plan = {
-        which: [_each_pair(merged(sweep, overrides), conf) for sweep in paper.runs[which][chosen]]
-        for which in paper.presets(preset, chosen)
-    }
-    for sweeps in plan.values():
-        for sweep in sweeps:
-            preflight(["-m", *sweep], conf)
+    plan = _plan(paper, chosen, preset, overrides, conf)
     head = _head(paper, chosen, format)
     if dry_run:
         return head + _planned(plan, conf), []
@@ -111,11 +105,8 @@ def reproduced(
     for which, sweeps in plan.items():
         asked = paper.runs[which][chosen]
         wanted = [cells(sweep, conf) for sweep in sweeps]
-        entries = [
-            entry
-            for n, (sweep, count) in enumerate(zip(sweeps, wanted, strict=True))
-            for entry in run(sweep, folder / name / f"{chosen}-{which}-{n}", 0 if read else count)
-        ]
+        expected = [0] * len(wanted) if read else wanted
+        entries = _ran(sweeps, expected, folder / name / f"{chosen}-{which}")
         ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
         heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
@@ -125,9 +116,32 @@ def reproduced(
         changed = [o for o in overrides if any(o not in sweep for sweep in asked)]
         told += ["", f"{_mark(format)}{which} ({left})", ""]
         told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, changed)]
-        failures += _failures(entries, 0 if read else sum(wanted), which)
+        failures += _failures(entries, sum(expected), which)
     text = comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
     return text, failures
+
+
+def _plan(
+    paper: Paper, chosen: str, preset: str | None, overrides: Sequence[str], conf: Path
+) -> dict[str, list[list[str]]]:
+    """Return the sweeps of each preset, checked, with the overrides in them."""
+    plan = {
+        which: [_each_pair(merged(sweep, overrides), conf) for sweep in paper.runs[which][chosen]]
+        for which in paper.presets(preset, chosen)
+    }
+    for sweeps in plan.values():
+        for sweep in sweeps:
+            preflight(["-m", *sweep], conf)
+    return plan
+
+
+def _ran(sweeps: Sequence[list[str]], counts: Sequence[int], place: Path) -> list[Entry]:
+    """Return the cells of a preset's sweeps, each in a numbered folder beside ``place``."""
+    return [
+        entry
+        for n, (sweep, count) in enumerate(zip(sweeps, counts, strict=True))
+        for entry in run(sweep, place.with_name(f"{place.name}-{n}"), count)
+    ]
 
 
 def _check_data(paper: Paper, chosen: str) -> None:

@@ -14,9 +14,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vrbench.report.run_records import read
 from vrbench.report.tables import text
+
+if TYPE_CHECKING:
+    from vrbench.bench.store_contents import Kept
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,38 +95,59 @@ def collected(
         ConfigError: if an age or a size is none, or the folder is no store.
         MissingDataError: if there is no store, or no run in a folder to be kept.
     """
-    from vrbench.bench.sizes_and_ages import in_bytes, in_seconds, size
+    from vrbench.bench.sizes_and_ages import size
     from vrbench.bench.store import mark
     from vrbench.bench.store_contents import kept
     from vrbench.bench.store_maintenance import check_is_store, litter, remove, sweep, to_go
 
-    age_limit = in_seconds(older_than) if older_than else None
-    limit = in_bytes(max_size) if max_size else None
-    artifacts, stay = kept(root), _users(keep)
+    narrowed = _conditions(keep, stage, older_than, max_size)
+    artifacts = kept(root)
     check_is_store(root)
     if really:
         mark(root)
-    narrowed = bool(keep) or any(c is not None for c in (stage, age_limit, limit))
-    going = (
-        to_go(artifacts, keep=stay, stage=stage, older_than=age_limit, max_size=limit)
-        if narrowed
-        else []
-    )
-    lines, freed, verb = [], 0, "deleted" if really else "would go"
-    for artifact in going:
-        gone = not really or remove(root, artifact.address)
-        freed += artifact.size if gone else 0
-        what = f"{artifact.address}, {size(artifact.size)}, {artifact.what}"
-        lines.append(f"{verb if gone else 'in use, stays'}: {what}")
-    for path in litter(root):
-        gone = not really or sweep(root, path)
-        left = f"{path.relative_to(root)}, left by a run that died"
-        lines.append(f"{verb if gone else 'in use, stays'}: {left}")
+    going = to_go(artifacts, **narrowed) if narrowed else []
+    gone = [(a, not really or remove(root, a.address)) for a in going]
+    swept = [(path, not really or sweep(root, path)) for path in litter(root)]
+    lines = _told(root, gone, swept, really)
     if not narrowed:
         lines.append("no artifact is chosen: see --keep, --older-than, --max-size, --stage")
+    freed = size(sum(a.size for a, away in gone if away))
     whole = size(sum(a.size for a in artifacts))
-    lines.append(f"{verb}: {size(freed)} of {whole}{'' if really else '; --yes does it'}")
-    return "\n".join(lines)
+    sum_up = f"{_verb(really)}: {freed} of {whole}{'' if really else '; --yes does it'}"
+    return "\n".join([*lines, sum_up])
+
+
+def _conditions(
+    keep: Sequence[str], stage: str | None, older_than: str | None, max_size: str | None
+) -> dict[str, Any]:
+    """Return the conditions that are given, as ``to_go`` takes them."""
+    from vrbench.bench.sizes_and_ages import in_bytes, in_seconds
+
+    given = {
+        "older_than": in_seconds(older_than) if older_than else None,
+        "max_size": in_bytes(max_size) if max_size else None,
+        "keep": _users(keep) if keep else None,
+        "stage": stage,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _verb(really: bool) -> str:
+    return "deleted" if really else "would go"
+
+
+def _told(
+    root: Path,
+    gone: Iterable[tuple[Kept, bool]],
+    swept: Iterable[tuple[Path, bool]],
+    really: bool,
+) -> list[str]:
+    """Return a line for each artifact and each left-over, which a run may have in use."""
+    from vrbench.bench.sizes_and_ages import size
+
+    what = [(f"{a.address}, {size(a.size)}, {a.what}", away) for a, away in gone]
+    what += [(f"{path.relative_to(root)}, left by a run that died", away) for path, away in swept]
+    return [f"{_verb(really) if away else 'in use, stays'}: {told}" for told, away in what]
 
 
 def verified(root: Path) -> tuple[str, bool]:

@@ -54,16 +54,13 @@ def products_of(
 ) -> tuple[list[str], list[Path], list[str]]:
     """Return ids, pictures and categories of the products that have a picture."""
     ids = list(table.columns[find(table, "item", "item_column")])
-    kinds = [
-        kind or NO_CATEGORY for kind in table.columns[find(table, "category", "category_column")]
-    ]
+    named = table.columns[find(table, "category", "category_column")]
+    kinds = [kind or NO_CATEGORY for kind in named]
     image = find(table, "image", "image_column", False)
     root = place if pictures is None else place / pictures
     if not root.is_dir():
         raise MissingDataError(f"no folder {root}: set dataset.pictures to that of the pictures")
-    if "" in ids:
-        raise DataError(f"{table.source}, line {table.lines[ids.index('')]}: no item")
-    refuse_twice(table.source, table.lines, ids)
+    _check_ids(table, ids)
     names = _named(root, ids) if image is None else list(table.columns[image])
     kept = [n for n, name in enumerate(names) if name and (root / name).is_file()]
     if not kept:
@@ -75,6 +72,13 @@ def products_of(
         log.warning("%d products have no category", kinds.count(NO_CATEGORY))
     files = confined(root, [names[n] for n in kept], elsewhere)
     return [ids[n] for n in kept], files, [kinds[n] for n in kept]
+
+
+def _check_ids(table: BusinessTable, ids: list[str]) -> None:
+    """Raise unless every product has an id, and no two the same."""
+    if "" in ids:
+        raise DataError(f"{table.source}, line {table.lines[ids.index('')]}: no item")
+    refuse_twice(table.source, table.lines, ids)
 
 
 def _named(root: Path, ids: list[str]) -> list[str]:

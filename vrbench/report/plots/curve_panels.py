@@ -54,31 +54,43 @@ def figure_of(
         title: of the whole; without one, it is made of the metric and of what all curves share.
         across: what is written below; without it, what ``x`` is.
     """
-    from matplotlib.figure import Figure
-
     things = list(dict.fromkeys(parted(line.label)[0] for line in lines))
     if len(things) > MOST:
         things = [ALONE]
-    columns = min(3, len(things))
-    deep = -(-len(things) // columns)
-    size = (8.0, 4.2) if len(things) == 1 else (2 + WIDE * columns, 0.8 + HIGH * deep)
-    figure = Figure(figsize=size, layout="constrained", dpi=150)
-    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True).ravel()
-    for spare in grid[len(things) :]:
-        spare.remove()
-    for axes, thing in zip(grid, things, strict=False):
+    figure, panels = _empty(len(things))
+    for axes, thing in zip(panels, things, strict=True):
         own = [line for line in lines if ALONE in things or parted(line.label)[0] == thing]
         _panel(axes, own, x, change, whole=ALONE in things)
         if len(things) > 1:
             axes.set_title(thing, loc="left", fontsize=10)
-    named = f"{metric[:1].upper()}{metric[1:]}"
-    what = f"Change of {metric} by attacks" if change else f"{named} under attack"
-    of = f", {things[0]}" if len(things) == 1 and things[0] else ""
-    figure.suptitle(title or f"{what}{of}", x=0.01, ha="left", fontsize=11, fontweight="bold")
+    figure.suptitle(
+        title or _title(metric, change, things), x=0.01, ha="left", fontsize=11, fontweight="bold"
+    )
     figure.supxlabel(across or ACROSS.get(x, x), fontsize=10)
     figure.supylabel(f"change of {metric} (%)" if change else metric, fontsize=10)
     _legend(figure)
     return figure
+
+
+def _empty(panels: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure of that many panels, at most three in a row."""
+    from matplotlib.figure import Figure
+
+    columns = min(3, panels)
+    deep = -(-panels // columns)
+    size = (8.0, 4.2) if panels == 1 else (2 + WIDE * columns, 0.8 + HIGH * deep)
+    figure = Figure(figsize=size, layout="constrained", dpi=150)
+    grid = figure.subplots(deep, columns, squeeze=False, sharex=True, sharey=True).ravel()
+    for spare in grid[panels:]:
+        spare.remove()
+    return figure, list(grid[:panels])
+
+
+def _title(metric: str, change: bool, things: Sequence[str]) -> str:
+    """Return what is drawn, and of what if that is one thing."""
+    named = f"{metric[:1].upper()}{metric[1:]}"
+    what = f"Change of {metric} by attacks" if change else f"{named} under attack"
+    return f"{what}, {things[0]}" if len(things) == 1 and things[0] else what
 
 
 def _panel(axes: Axes, lines: Sequence[Curve], x: str, change: bool, whole: bool) -> None:

@@ -34,6 +34,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 EPS = "eps"
+Point = tuple[float, float]
 
 
 def against(cells: Sequence[Cell], metric: str, x: str) -> Figure | None:
@@ -47,16 +48,7 @@ def against(cells: Sequence[Cell], metric: str, x: str) -> Figure | None:
         metric: what moves.
         x: "eps", or a metric such as "SSIM" or "LPIPS".
     """
-    lines: dict[tuple[str, ...], list[tuple[float, float]]] = defaultdict(list)
-    axes = ("recommender", "attack", "extractor", "objective", *MORE)
-    for cell in cells:
-        across, change = _across(cell, x), cell.change(metric)
-        if across is not None and change is not None:
-            budget = cell.entries[0]["parts"]["budget"]
-            ball = (budget.get("norm") or "", besides(budget, EPS))
-            lines[(*(cell.where[axis] for axis in axes), *ball)].append((across, change))
-    if x == EPS:
-        lines = {key: points for key, points in lines.items() if len(points) > 1}  # type: ignore[assignment]
+    lines = _lines(cells, metric, x)
     if sum(map(len, lines.values())) < 2:
         return None
     recommenders = list(dict.fromkeys(key[0] for key in lines))
@@ -74,7 +66,7 @@ def against(cells: Sequence[Cell], metric: str, x: str) -> Figure | None:
                 alpha=0.85,
             )
         for name, panel in panels.items():
-            panel.axhline(0, color="#888888", linewidth=0.7, zorder=0)
+            _zero(panel)
             panel.set_title(name, fontsize=9)
             panel.set_xlabel("budget, eps" if x == EPS else x)
         figure.supylabel(f"change of {metric}", fontsize=9)
@@ -117,7 +109,7 @@ def trade_off(worst: Sequence[Worst], metric: str, accuracy: str) -> Figure | No
                 markersize=7,
                 linestyle="none",
             )
-        panels[""].axhline(0, color="#888888", linewidth=0.7, zorder=0)
+        _zero(panels[""])
         panels[""].set_xlabel(f"{accuracy} on clean pictures")
         panels[""].set_ylabel(f"change of {metric}, worst attack")
         _legend(figure, recommenders, extractors)
@@ -144,6 +136,25 @@ def svg(figure: Figure, label: str) -> str:
     head = f'<svg role="img" aria-label="{escape(label)}" style="max-width:{float(width):.0f}pt"'
     assert height
     return told.replace("<svg", head, 1)
+
+
+def _lines(cells: Sequence[Cell], metric: str, x: str) -> dict[tuple[str, ...], list[Point]]:
+    """Return the points that one line joins, by recommender, attack, extractor and the rest."""
+    found: dict[tuple[str, ...], list[Point]] = defaultdict(list)
+    axes = ("recommender", "attack", "extractor", "objective", *MORE)
+    for cell in cells:
+        across, change = _across(cell, x), cell.change(metric)
+        if across is not None and change is not None:
+            budget = cell.entries[0]["parts"]["budget"]
+            ball = (budget.get("norm") or "", besides(budget, EPS))
+            found[(*(cell.where[axis] for axis in axes), *ball)].append((across, change))
+    fewest = 2 if x == EPS else 1
+    return {key: points for key, points in found.items() if len(points) >= fewest}
+
+
+def _zero(panel: Axes) -> None:
+    """Draw where nothing has changed."""
+    panel.axhline(0, color="#888888", linewidth=0.7, zorder=0)
 
 
 def _across(cell: Cell, x: str) -> float | None:
