@@ -1,4 +1,4 @@
-"""What a GPU steps by is what a processor steps by."""
+"""Every optimiser of rows takes the steps of torch's own."""
 
 import copy
 
@@ -7,34 +7,43 @@ import torch
 from torch import nn
 
 from vrbench.recommenders.training.captured import Captured
-from vrbench.recommenders.training.row_adam import RowAdam
+from vrbench.recommenders.training.row_adam import RowAdam, TouchedAdam
 
 
 @pytest.mark.parametrize("width", [1, 5])
-def test_its_steps_are_those_of_sparse_adam(width):
+@pytest.mark.parametrize("ours, sparse", [(RowAdam, False), (TouchedAdam, True)])
+def test_its_steps_are_those_of_sparse_adam(ours, sparse, width):
     rng = torch.Generator().manual_seed(0)
-    sparse = nn.Embedding(9, width, sparse=True)
-    sparse.weight.data.copy_(torch.randn(9, width, generator=rng))
-    dense = copy.deepcopy(sparse)
-    dense.sparse = False
+    theirs = nn.Embedding(9, width, sparse=True)
+    theirs.weight.data.copy_(torch.randn(9, width, generator=rng))
+    mine = copy.deepcopy(theirs)
+    mine.sparse = sparse
     aim = torch.randn(9, width, generator=rng)
-    first = sparse.weight.detach().clone()
-    theirs = torch.optim.SparseAdam(sparse.parameters(), lr=0.1)
-    ours = RowAdam(dense.parameters(), lr=0.1)
+    first = theirs.weight.detach().clone()
+    optimisers = [torch.optim.SparseAdam(theirs.parameters(), lr=0.1), ours(mine.parameters(), 0.1)]
     for _ in range(25):
         rows = torch.randint(0, 7, (6,), generator=rng)  # some twice, the last two never
-        for table, optimiser in ((sparse, theirs), (dense, ours)):
+        for table, optimiser in zip((theirs, mine), optimisers, strict=True):
             optimiser.zero_grad()
             (table(rows) - aim[rows]).square().sum().backward()
             optimiser.step()
-    torch.testing.assert_close(dense.weight, sparse.weight, rtol=1e-5, atol=1e-6)
-    assert torch.equal(dense.weight[7:], first[7:])
-    assert not torch.allclose(dense.weight[:7], first[:7])
+    torch.testing.assert_close(mine.weight, theirs.weight, rtol=1e-5, atol=1e-6)
+    assert torch.equal(mine.weight[7:], first[7:])
+    assert not torch.allclose(mine.weight[:7], first[:7])
 
 
-def test_a_table_without_a_gradient_stays():
+def test_a_batch_of_nothing_moves_nothing():
+    table = nn.Embedding(3, 2, sparse=True)
+    before = table.weight.detach().clone()
+    table(torch.empty(0, dtype=torch.int64)).sum().backward()
+    TouchedAdam(table.parameters(), lr=1.0).step()
+    assert torch.equal(table.weight, before)
+
+
+@pytest.mark.parametrize("ours", [RowAdam, TouchedAdam])
+def test_a_table_without_a_gradient_stays(ours):
     table = nn.Parameter(torch.ones(2, 2))
-    RowAdam([table], lr=1.0).step()
+    ours([table], lr=1.0).step()
     assert torch.equal(table, torch.ones(2, 2))
 
 

@@ -21,7 +21,7 @@ from vrbench.recommenders.base import History, Recommender
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.room import require_room_to_learn
 from vrbench.recommenders.training.captured import Captured
-from vrbench.recommenders.training.row_adam import RowAdam
+from vrbench.recommenders.training.row_adam import RowAdam, TouchedAdam
 
 Optimisers = list[torch.optim.Optimizer]
 READ_WHOLE = 2**27  # entries of tables that a GPU reads at every step: half a GiB
@@ -206,7 +206,7 @@ class EpochRecommender(Recommender):
         for table in tables:
             table.sparse, vars(table)["by_row"] = not whole, True
         rows = [parameter for table in tables for parameter in table.parameters()]
-        return RowAdam(rows, lr=self.lr) if whole else torch.optim.SparseAdam(rows, lr=self.lr)
+        return RowAdam(rows, lr=self.lr) if whole else TouchedAdam(rows, lr=self.lr)
 
     def _epoch(
         self, train: Interactions, visuals: Visuals, optimisers: Optimisers, rng: torch.Generator
