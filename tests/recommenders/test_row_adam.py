@@ -11,7 +11,7 @@ from vrbench.recommenders.training.row_adam import RowAdam, TouchedAdam
 
 
 @pytest.mark.parametrize("width", [1, 5])
-@pytest.mark.parametrize("ours, sparse", [(RowAdam, False), (TouchedAdam, True)])
+@pytest.mark.parametrize(("ours", "sparse"), [(RowAdam, False), (TouchedAdam, True)])
 def test_its_steps_are_those_of_sparse_adam(ours, sparse, width):
     rng = torch.Generator().manual_seed(0)
     theirs = nn.Embedding(9, width, sparse=True)
