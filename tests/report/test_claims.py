@@ -193,3 +193,25 @@ def test_doubts_of_many_runs_are_counted_without_their_numbers():
     )
     (single,) = (c for c in cells(told[:1]) if c.where["attack"] == "PGD")
     assert single.doubted() == "success 0.1"
+
+
+def test_recommenders_that_chose_their_own_pairs_are_compared_by_seed():
+    def cell(name, by):  # what a seed's pair lost, in percent
+        runs = {(seed, f"{pair} as watch"): value for seed, (pair, value) in enumerate(by)}
+        return Cell({"recommender": name}, "nDCG@10", sum(runs.values()) / 3, None, runs)
+
+    plain = cell("VBPR", [("bag", -9.0), ("sock", -10.0), ("bag", -11.0)])
+    robust = cell("AMR", [("hat", -1.0), ("hat", -2.0), ("sock", -3.5)])
+    assert difference(robust, plain).mean == pytest.approx(23.5 / 3)
+    assert claims.adversarial_training_falls_less([plain, robust]).holds
+    near = cell("AMR", [("hat", -9.0), ("hat", -11.0), ("sock", -10.5)])
+    said = claims.adversarial_training_falls_less([plain, near])
+    assert said.holds is None
+    assert "within chance over seeds" in said.said
+
+
+def test_where_pairs_are_shared_they_are_compared_pair_by_pair():
+    pairs = [(seed, aim) for seed in range(3) for aim in ("bag as watch", "sock as watch")]
+    whole = Cell({}, "CHR@20", 5.5, None, {run: 3.0 + 5.0 * ("sock" in run[1]) for run in pairs})
+    part = {run: whole.runs[run] + 1 for run in pairs if "bag" in run[1]}  # unfinished
+    assert difference(Cell({}, "CHR@20", 4.0, None, part), whole).mean == pytest.approx(1)

@@ -36,10 +36,14 @@ class Interval:
 
 def means_of_seeds(values: Mapping[Run, float]) -> list[float]:
     """Return the mean over the pairs of each seed."""
+    return list(_of_seeds(values).values())
+
+
+def _of_seeds(values: Mapping[Run, float]) -> dict[int, float]:
     by_seed: dict[int, list[float]] = defaultdict(list)
     for (seed, _), value in values.items():
         by_seed[seed].append(value)
-    return [fmean(of) for of in by_seed.values()]
+    return {seed: fmean(of) for seed, of in by_seed.items()}
 
 
 def interval(values: Mapping[Run, float]) -> Interval | None:
@@ -66,9 +70,29 @@ def difference(one: Cell, other: Cell, among: Iterable[Run] | None = None) -> In
     if not one.runs and not other.runs:
         change = one.value - other.value
         return Interval(change, change, change)
-    counted = one.sound() & other.sound() if among is None else set(among)
-    both = counted & one.runs.keys() & other.runs.keys()
-    return interval({run: one.runs[run] - other.runs[run] for run in both})
+    if among is None:
+        left, right = in_common(one, other)
+    else:
+        both = set(among) & one.runs.keys() & other.runs.keys()
+        left, right = ({run: cell.runs[run] for run in both} for cell in (one, other))
+    return interval({run: left[run] - right[run] for run in left})
+
+
+def in_common(one: Cell, other: Cell) -> tuple[dict[Run, float], dict[Run, float]]:
+    """Return what both have of every run without a doubt, by run.
+
+    Two recommenders that each chose their own pair of categories (``scenario=chosen``) have no run
+    in common: of a seed under which they share no pair, its means over pairs stand beside another.
+    """
+    runs = one.sound() & other.sound()
+    mine, theirs = (_of_seeds({r: cell.runs[r] for r in cell.sound()}) for cell in (one, other))
+    apart = [
+        seed
+        for seed in mine.keys() & theirs.keys()
+        if not {run for run in one.runs if run[0] == seed} & other.runs.keys()
+    ]
+    left = {run: one.runs[run] for run in runs} | {(s, ""): mine[s] for s in apart}
+    return left, {run: other.runs[run] for run in runs} | {(s, ""): theirs[s] for s in apart}
 
 
 @dataclass(frozen=True)

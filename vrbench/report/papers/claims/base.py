@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vrbench.report.over_seeds import difference, few
+from vrbench.report.over_seeds import difference, few, in_common
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell
 
 NOISE = "noise"
@@ -92,10 +92,9 @@ def in_all(pairs: Sequence[tuple[Cell, Cell]], word: str, told: str = "") -> Ver
 
 def why_not(one: Cell, other: Cell) -> str:
     """Return why one cell cannot be called larger than the other, or smaller."""
-    runs = one.sound() & other.sound()
     if difference(one, other) is not None:
         return "the difference is within chance over seeds"
-    return few(runs, one if one.doubts else other)
+    return few(in_common(one, other)[0], one if one.doubts else other)
 
 
 def reasons(untold: Sequence[tuple[str, str]]) -> str:
