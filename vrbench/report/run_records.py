@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from vrbench.core.errors import DataError, MissingDataError, VRBenchError
 from vrbench.core.files import regular
 from vrbench.report.names import label
+from vrbench.report.record_format import lacks_its_header, packed, parsed, unpacked
 from vrbench.report.shape import misshapen
 
 log = logging.getLogger(__name__)
@@ -55,19 +55,31 @@ def readable(places: Iterable[Path]) -> list[tuple[Path, Entry]]:
         except (VRBenchError, OSError) as reason:
             log.warning("left out: %s", reason)
             continue
-        for told in text.splitlines() if path.suffix == ".jsonl" else [text]:
+        reasons: Counter[str] = Counter()
+        for told in unpacked(text) if path.suffix == ".jsonl" else _whole(text):
             try:
                 found.append((path, _entry(told)))
             except DataError as reason:
-                log.warning("left out: %s: %s", path, reason)
+                reasons[str(reason)] += 1
+        for why, count in reasons.items():
+            lines = "" if count == 1 else f" ({count} lines)"
+            log.warning("left out: %s: %s%s", path, why, lines)
     return found
 
 
-def _entry(text: str) -> Entry:
+def _whole(text: str) -> Iterator[Any | DataError]:
+    """Yield what a ``rows.json`` says, or why it cannot be read."""
     try:
-        told = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"half written, or no JSON ({error}): run that cell again") from None
+        yield parsed(text)
+    except DataError as reason:
+        yield reason
+
+
+def _entry(told: Any | DataError) -> Entry:
+    if isinstance(told, DataError):
+        raise told
+    if isinstance(told, dict) and lacks_its_header(told):
+        raise DataError("the first line of the record, with what its lines share, is missing")
     parts = told.get("parts") if isinstance(told, dict) else None
     if not isinstance(parts, dict):
         raise DataError("no rows of vrbench")
@@ -112,8 +124,9 @@ def ambiguous(entries: Iterable[Entry]) -> list[str]:
 def record(entries: Sequence[Entry]) -> str:
     """Return entries as JSON lines to be committed beside a table made of them.
 
-    Each line has what a cell needs to be made and judged again: overrides, keys, seeds, machine,
-    versions, rows. What only the place knew (store, folders, time) is left out.
+    They have what a cell needs to be made and judged again: overrides, keys, seeds, machine,
+    versions, rows; what cells share stands once, see ``record_format``. What only the place knew
+    (store, folders, time) is left out.
     """
     kept = []
     for entry in entries:
@@ -121,5 +134,5 @@ def record(entries: Sequence[Entry]) -> str:
         told["overrides"] = [
             o for o in entry.get("overrides", []) if not o.startswith(OF_THE_PLACE)
         ]
-        kept.append(json.dumps(told))
-    return "\n".join(sorted(kept)) + "\n"
+        kept.append(told)
+    return packed(kept)
