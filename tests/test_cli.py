@@ -160,6 +160,26 @@ def test_an_interrupted_sweep_goes_on(tmp_path):
 
 
 @pytest.mark.slow
+def test_folds_are_one_cell_on_the_board_and_in_a_comparison(tmp_path):
+    lines = [f"u{n % 9}\ti{(n // 9 + n) % 13}\t{1 + n % 5}\t{n}" for n in range(117)]
+    (tmp_path / "all.tsv").write_text("\n".join(lines))
+    swept = ["dataset=ratings", "dataset.path=all.tsv", "split@dataset.split=k_fold"]
+    swept += ["dataset.split.test.folds=2", "dataset.fold=0,1", "recommender=popular,random"]
+    swept += ["threat=none", "metrics=ndcg", "hydra.sweep.dir=folds"]
+    done = vrbench("-m", *swept, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    told = [e["parts"]["dataset"] for e in entries(tmp_path)]
+    assert len({part["fold"]["shared"] for part in told}) == 1
+    assert len({part["key"] for part in told}) == 2
+    board = vrbench("leaderboard", "folds", cwd=tmp_path).stdout.splitlines()
+    assert board[0].split("  ")[0] == "recommender"
+    assert [line.split()[:4] for line in board[2:]] == [
+        [name, "1", "x", "2"] for name in ("popular", "random")
+    ]
+    compared = vrbench("compare", "folds", cwd=tmp_path).stdout.splitlines()
+    assert compared[2].split()[:3] == ["popular", "random", "9"]
+
+
 def test_joblib_finds_the_same_rows(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     (tmp_path / "a").mkdir()

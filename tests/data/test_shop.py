@@ -10,9 +10,11 @@ import torch
 from PIL import Image
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.core.spec import digest
 from vrbench.data.oddities import oddities
 from vrbench.data.sources.shop import shop
 from vrbench.data.splits.strategies.base import Split
+from vrbench.data.splits.strategies.k_fold import KFold
 from vrbench.data.splits.strategies.per_user import RandomHoldOut
 
 ITEMS = {f"0{n}": ("hat", "bag", "sock")[n % 3] for n in range(12)}
@@ -293,3 +295,16 @@ def test_the_command_says_what_was_understood_and_draws_a_sheet(place, capsys, m
     assert "next: python -m vrbench dataset=shop dataset.path=." in told
     with Image.open(place / "sheet.png") as sheet:
         assert sheet.height > 3 * 96
+
+
+def test_folds_of_a_shop_test_every_purchase_once(place):
+    split = Split(test=KFold(folds=2))
+    first, second = (read(place, split=split, fold=n) for n in (0, 1))
+    tested = [
+        set(zip(of.users.tolist(), of.items.tolist(), strict=True))
+        for of in (first.test, second.test)
+    ]
+    assert not tested[0] & tested[1]
+    assert len(tested[0] | tested[1]) == len(pairs(first))
+    assert digest(first) != digest(second)
+    assert digest(first.spec_of_folds) == digest(second.spec_of_folds)

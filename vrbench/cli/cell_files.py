@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
 from vrbench.bench.result import Result
+from vrbench.core.spec import digest
 from vrbench.core.visuals import Signal
 from vrbench.data.dataset import Dataset
 from vrbench.data.export import write_lists, write_profiles, write_splits
@@ -31,7 +32,10 @@ def leave_files(
         dataset: whose items and users it is about.
         folder: of the run.
     """
-    save_file({k: v.contiguous() for k, v in result.values.items()}, folder / "values.safetensors")
+    values = {k: v.contiguous() for k, v in result.values.items()}
+    if dataset.fold is not None:
+        values["users"] = _numbers_of(dataset.user_ids)
+    save_file(values, folder / "values.safetensors")
     for part, view in result.lists.items():
         if "lists" in wanted:
             assert view.lists.scores is not None
@@ -49,6 +53,11 @@ def leave_files(
     if "splits" in wanted:
         write_splits(folder / "splits", dataset)
     return _pictures("pictures" in wanted, result, dataset, folder)
+
+
+def _numbers_of(names: Sequence[str]) -> torch.Tensor:
+    """Return ``(n,)`` int64, a number made of each name: the same on every fold."""
+    return torch.tensor([int(digest(name), 16) >> 1 for name in names], dtype=torch.int64)
 
 
 def _features(result: Result, dataset: Dataset, folder: Path) -> None:

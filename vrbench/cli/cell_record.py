@@ -17,6 +17,7 @@ from vrbench.cli.folders import conf_dir
 
 if TYPE_CHECKING:
     from vrbench.bench.result import Result
+    from vrbench.data.dataset import Dataset
 
 PACKAGES = ("torch", "torchvision", "timm", "lpips", "numpy", "scipy", "hydra-core")
 ENVIRONMENT = "${oc.env:"
@@ -54,9 +55,23 @@ def add_parts(entry: dict[str, Any], cfg: DictConfig, parts: dict[str, Any]) -> 
             "component": _component(made),
             "settings": _settings(cfg[part], made),
         }
+    if parts["dataset"].fold is not None:
+        entry["parts"]["dataset"]["fold"] = fold_told(parts["dataset"])
     budget = parts["budget"]
     norm = getattr(budget, "norm", type(budget).__name__)
     entry["parts"]["budget"] |= {"eps": budget.eps, "norm": norm}
+
+
+def fold_told(dataset: Dataset) -> dict[str, Any] | None:
+    """Return which fold a data set is, of how many, and the key of what they share; or None."""
+    from vrbench.core.spec import digest
+
+    fold = dataset.fold
+    if fold is None:
+        return None
+    which = {"number": fold.number, "valid": fold.valid}
+    counts = {"count": fold.count, "valid_count": fold.valid_count}
+    return which | counts | {"shared": digest(dataset.spec_of_folds)}
 
 
 def add_metrics(entry: dict[str, Any], metrics: Sequence[Any]) -> None:

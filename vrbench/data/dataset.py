@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vrbench.data.catalogue import Catalogue
+from vrbench.data.fold import Fold
 from vrbench.data.interactions import Interactions
 
 
@@ -22,6 +23,7 @@ class Dataset:
             it selects epochs and settings, and is masked at test like ``train``.
         user_ids, item_ids: the names that users and items have outside; row order is index order.
         cold: ``(n,)`` items without training feedback by construction (item hold-out); or empty.
+        fold: which of several splits of the same feedback this is; None: there are no others.
 
     Example:
         >>> from vrbench.datasets import colours
@@ -37,6 +39,7 @@ class Dataset:
     user_ids: tuple[str, ...] = ()
     item_ids: tuple[str, ...] = ()
     cold: Tensor | None = None
+    fold: Fold | None = None
 
     @property
     def spec(self) -> list[Any]:
@@ -44,6 +47,11 @@ class Dataset:
         found = [self.catalogue.spec, self.train.spec, self.valid.spec, self.test.spec]
         features = self.catalogue.features
         return found if features is None else [*found, features.spec]
+
+    @property
+    def spec_of_folds(self) -> Any:
+        """What all folds have in common, in place of ``spec``; that itself where there are none."""
+        return self.spec if self.fold is None else self.fold.shared_by(self.spec)
 
     @property
     def item_names(self) -> list[str]:

@@ -48,7 +48,8 @@ class Gain:
 
 def gain(values: Mapping[int, float]) -> Gain:
     """Return what ``values``, one per seed, come to."""
-    return Gain(fmean(values.values()), interval({(seed, ""): v for seed, v in values.items()}))
+    by_run = {((seed, 0, 0), ""): value for seed, value in values.items()}
+    return Gain(fmean(values.values()), interval(by_run))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The cells of a grid: runs that differ in their seeds only, and which values they have."""
+"""The cells of a grid: runs that differ in their seeds and folds only, and their values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any, Literal
 
 from vrbench.core.errors import ConfigError, nearest
-from vrbench.report.identity import MORE, aim, seeds
+from vrbench.report.identity import MORE, aim, fold, repeat, seeds
 from vrbench.report.order import natural
 from vrbench.report.run_records import AXES as NAMED
 from vrbench.report.run_records import Entry
@@ -28,13 +28,13 @@ METRICS = ("CHR@20", "nCDCG@20", "nDCG@20", "success", "LPIPS")
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of the grid: runs that differ in their seeds only.
+    """One cell of the grid: runs that differ in their seeds, and in the fold of their data, only.
 
     Attributes:
         where: the choice made on every axis.
         pictures: whose pictures were attacked, to be taken for what, by which labels; "" where
             none were.
-        entries: the runs, by their seeds.
+        entries: the runs, by their seeds and folds.
     """
 
     where: dict[str, str]
@@ -47,9 +47,23 @@ class Cell:
         return tuple(sorted({seeds(entry)[0] for entry in self.entries}))
 
     @property
+    def folds(self) -> tuple[tuple[int, int], ...]:
+        """The folds of the runs, of test and validation, ascending; none where data has none."""
+        return tuple(sorted({of for entry in self.entries if (of := fold(entry)) is not None}))
+
+    @property
     def runs(self) -> int:
-        """How many pairs of seeds there are, of the run and of its extractor."""
-        return len({seeds(entry) for entry in self.entries})
+        """How many pairs of seeds there are, of the run and of its extractor, times folds."""
+        return len({repeat(entry) for entry in self.entries})
+
+    @property
+    def repeats(self) -> str:
+        """The number of runs as a table has it: seeds, or ``seeds x folds``."""
+        if not self.folds:
+            return str(self.runs)
+        pairs = len({seeds(entry) for entry in self.entries})
+        whole = f"{pairs} x {len(self.folds)}"
+        return whole if self.runs == pairs * len(self.folds) else f"{self.runs} of {whole}"
 
     @property
     def skipped(self) -> str | None:
@@ -65,7 +79,7 @@ class Cell:
         return [row[side] for row in self.rows(metric) if row.get(side) is not None]
 
     def mean(self, metric: str, side: Side) -> float | None:
-        """Return the mean over seeds; None where there is nothing."""
+        """Return the mean over runs; None where there is nothing."""
         values = self.values(metric, side)
         return fmean(values) if values else None
 
@@ -83,7 +97,7 @@ def cells(entries: Sequence[Entry]) -> list[Cell]:
             found[where_of(entry)].append(entry)
     order = sorted(found.items(), key=lambda cell: [natural(w) for w in cell[0]])
     return [
-        Cell(dict(zip(AXES, where[:-1], strict=True)), where[-1], tuple(sorted(group, key=seeds)))
+        Cell(dict(zip(AXES, where[:-1], strict=True)), where[-1], tuple(sorted(group, key=repeat)))
         for where, group in order
     ]
 
@@ -106,6 +120,11 @@ def chosen(entries: Sequence[Entry], metrics: Sequence[str] | None) -> list[str]
                 f"no metric {metric!r}{nearest(metric, known)}; there is {', '.join(known)}"
             )
     return list(metrics) if metrics else [m for m in known if m.startswith(METRICS)]
+
+
+def repeated(grid: Sequence[Cell]) -> str:
+    """Return over what the cells have a mean and a spread: the head of a column."""
+    return "seeds x folds" if any(cell.folds for cell in grid) else "seeds"
 
 
 def telling(grid: Sequence[Cell], axes: Sequence[str] = AXES) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import isclose, isfinite
 from typing import Any
 
+from vrbench.report.folds import fold_of, of_all_folds
 from vrbench.report.names import label, shown, text
 from vrbench.report.run_records import Entry
 
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 MORE = ("scenario", "precision", "metrics")  # tell cells apart as the axes do
 ADVERSARY = ("attack", "budget")  # whose names would lie of a number
 SIDES = ("before", "after", "control", "random")
+Repeat = tuple[int, int, int, int]
+Observation = tuple[int, int, int]
 Settings = Mapping[str, Any]
 
 
@@ -32,8 +35,8 @@ def told_apart(entries: Sequence[Entry]) -> list[Entry]:
 def counted(entries: Sequence[Entry]) -> list[Entry]:
     """Return the runs as they are, without those that a newer one replaces.
 
-    Of several runs of one cell under the same seeds the newest counts, with a warning where they
-    disagree.
+    Of several runs of one cell under the same seeds, on the same fold, the newest counts, with a
+    warning where they disagree.
     """
     return [entries[n] for n in _once(named(entries))]
 
@@ -43,7 +46,8 @@ def named(entries: Sequence[Entry]) -> list[Entry]:
 
     A name that stands for several settings gets those in which they differ: ``linf_8`` becomes
     ``linf_8 eps=8`` and ``linf_8 eps=32``. An attack or a budget of which a setting was changed is
-    called so in any case. Precision and the settings of metrics become parts of the run.
+    called so in any case. Precision and the settings of metrics become parts of the run. Folds of
+    one data set have one name, and the key of all of them.
     """
     told = [_with_more(entry) for entry in entries]
     _name_metrics(told)
@@ -69,6 +73,24 @@ def seeds(entry: Entry) -> tuple[int, int]:
     return entry.get("seed", 0), entry.get("extractor_seed", 0)
 
 
+def fold(entry: Entry) -> tuple[int, int] | None:
+    """Return on which fold of its data a run was, of test and validation; None: there are none."""
+    return fold_of(entry["parts"].get("dataset", {}))
+
+
+def repeat(entry: Entry) -> Repeat:
+    """Return what tells a run from the others of its cell: its seeds, and its fold."""
+    return (*seeds(entry), *(fold(entry) or (0, 0)))
+
+
+def observation(entry: Entry) -> Observation:
+    """Return of what a run is one observation, in an interval or a test over runs: seed and fold.
+
+    Seeds of the extractor and pairs of categories are averaged inside it.
+    """
+    return (seeds(entry)[0], *(fold(entry) or (0, 0)))
+
+
 def size(budget: Mapping[str, Any]) -> float | None:
     """Return the ``eps`` of a budget; None where it has none that is a number."""
     eps = budget.get("eps")
@@ -87,7 +109,7 @@ def besides(part: Mapping[str, Any], setting: str) -> str:
 
 def _with_more(entry: Entry) -> Entry:
     precision = (entry.get("machine") or {}).get("precision", "")
-    parts = {part: dict(made) for part, made in entry["parts"].items()}
+    parts = {part: of_all_folds(made) for part, made in entry["parts"].items()}
     return entry | {"parts": parts | {"precision": {"name": precision}, "metrics": {"name": ""}}}
 
 
@@ -161,13 +183,14 @@ def _once(entries: Sequence[Entry]) -> list[int]:
     for n in sorted(range(len(entries)), key=lambda n: _age(entries[n])):
         entry = entries[n]
         where = tuple(sorted((part, made["name"]) for part, made in entry["parts"].items()))
-        place = (where, aim(entry) if "rows" in entry else "", *seeds(entry))
+        place = (where, aim(entry) if "rows" in entry else "", *repeat(entry))
         if n in failed:
             continue
         older = entries[kept[place]] if place in kept else {}
         if not _agree(older.get("rows", ()), entry.get("rows", ())):
             names = " ".join(name for _, name in where if name)
-            log.warning("two runs disagree, the newer one counts: %s, seed %s", names, place[-2])
+            seed = seeds(entry)[0]
+            log.warning("two runs disagree, the newer one counts: %s, seed %s", names, seed)
         kept[place] = n
     return sorted([*kept.values(), *failed])
 

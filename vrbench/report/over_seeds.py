@@ -1,7 +1,8 @@
 """Whether numbers differ by more than training again does: paired, over seeds.
 
 A test over users holds the model and the pictures fixed, and calls significant what another seed
-would not give again. Here a seed is one observation; pairs of categories are averaged inside it.
+would not give again. Here a seed is one observation, and of data with folds a seed on a fold; pairs
+of categories are averaged inside it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from math import exp, log, sqrt
 from statistics import fmean, stdev
 
+from vrbench.report.identity import Observation
 from vrbench.report.papers.published_comparison import Cell, Run
 
 LEAST = 3  # seeds
@@ -39,8 +41,8 @@ def means_of_seeds(values: Mapping[Run, float]) -> list[float]:
     return list(_of_seeds(values).values())
 
 
-def _of_seeds(values: Mapping[Run, float]) -> dict[int, float]:
-    by_seed: dict[int, list[float]] = defaultdict(list)
+def _of_seeds(values: Mapping[Run, float]) -> dict[Observation, float]:
+    by_seed: dict[Observation, list[float]] = defaultdict(list)
     for (seed, _), value in values.items():
         by_seed[seed].append(value)
     return {seed: fmean(of) for seed, of in by_seed.items()}

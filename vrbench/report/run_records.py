@@ -10,6 +10,7 @@ from typing import Any
 
 from vrbench.core.errors import DataError, MissingDataError, VRBenchError
 from vrbench.core.files import regular
+from vrbench.report.folds import of_all_folds
 from vrbench.report.names import label
 from vrbench.report.record_format import lacks_its_header, packed, parsed, unpacked
 from vrbench.report.shape import misshapen
@@ -107,10 +108,11 @@ def not_shown(entries: Iterable[Entry]) -> list[str]:
 
 
 def ambiguous(entries: Iterable[Entry]) -> list[str]:
-    """Return one line per name that stands for several settings."""
+    """Return one line per name that stands for several settings; folds are no setting."""
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)
     for entry in entries:
-        for part, made in entry["parts"].items():
+        for part, told in entry["parts"].items():
+            made = of_all_folds(told)
             if "key" in made:
                 keys[part, label(made)].add(made["key"])
     return [

@@ -64,6 +64,7 @@ _ROW = {
     "n": _whole,
     **dict.fromkeys(("before", "after", "control", "random", "std", "p"), _maybe(_measured)),
 }
+_FOLD = {"shared": _text, **dict.fromkeys(("number", "valid", "count", "valid_count"), _whole)}
 _PART = {
     "name": _text,
     "key": _maybe(_text),
@@ -71,6 +72,7 @@ _PART = {
     "changed": _maybe(lambda value: isinstance(value, dict)),
     "settings": _maybe(lambda value: isinstance(value, dict)),
     "norm": _maybe(_text),
+    "fold": _maybe(_record(_FOLD, tuple(_FOLD))),
     "eps": _any_of(_SCALAR, _measured),  # pages say what is no number
 }
 _STANDING = _maybe(_record(dict.fromkeys(("chr", "uniform", "lift"), _number), ("chr", "uniform")))

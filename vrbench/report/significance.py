@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors.numpy import load_file
 from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
 
 from vrbench.core.errors import ConfigError, DataError, nearest
 from vrbench.core.files import regular
-from vrbench.report.identity import aim, named, seeds
+from vrbench.report.identity import Repeat, aim, fold, named, repeat
 from vrbench.report.order import natural
+from vrbench.report.per_user import OfUsers, Values, averaged, everybody, folds
 from vrbench.report.run_records import Entry, read
 from vrbench.report.tables import number, probability
 
-Values = NDArray[np.float64]
 Side = Literal["before", "after"]
 Correction = Literal["holm", "fdr", "none"]
 OF_MODEL = ("extractor", "recommender")  # what can move a number where nobody attacks
@@ -35,7 +34,7 @@ class Sample:
 
     Attributes:
         label: what tells it from the others.
-        values: ``(U,)`` one number per user, a mean over seeds; NaN where undefined.
+        values: ``(U,)`` one number per user, a mean over seeds and folds; NaN where undefined.
         seeds: which.
     """
 
@@ -69,7 +68,7 @@ class Comparison:
 
 
 def samples(folders: Iterable[str | Path], metric: str, side: Side) -> list[Sample]:
-    """Return one sample per model below ``folders``, averaged per user over seeds.
+    """Return one sample per model below ``folders``, averaged per user over seeds and folds.
 
     Args:
         folders: where runs are.
@@ -79,7 +78,8 @@ def samples(folders: Iterable[str | Path], metric: str, side: Side) -> list[Samp
     Raises:
         MissingDataError: if there are no runs, or no values beside their rows.
         ConfigError: if the metric is unknown or not per user, or if the runs are of different
-            data, or split differently: their users cannot be paired.
+            data, or split differently (but for folds), or of different folds: their users cannot
+            be paired.
         DataError: if two runs of one model and seed disagree.
     """
     runs = _runs(folders, metric, side)
@@ -89,18 +89,32 @@ def samples(folders: Iterable[str | Path], metric: str, side: Side) -> list[Samp
         raise ConfigError(f"users of different data or splits cannot be paired: {names}")
     where = [_where(entry, side, metric) for entry, _ in runs]
     axes = [n for n in range(len(where[0])) if len({place[n] for place in where}) > 1]
-    found: dict[str, dict[tuple[int, int], Values]] = defaultdict(dict)
-    for (entry, values), place in zip(runs, where, strict=True):
+    found: dict[str, dict[Repeat, OfUsers]] = defaultdict(dict)
+    for (entry, of_users), place in zip(runs, where, strict=True):
         label = " ".join(place[n] for n in axes) or entry["parts"]["recommender"]["name"]
-        known = found[label].setdefault(seeds(entry), values)
-        if not np.array_equal(known, values, equal_nan=True):
+        known = found[label].setdefault(repeat(entry), of_users)
+        if not np.array_equal(known.values, of_users.values, equal_nan=True):
             raise DataError(
                 f"two runs of {label}, seed {entry['seed']}, disagree: name the folders to read"
             )
+    _on_the_same_folds(found)
+    users = everybody(of_users for _, of_users in runs)
     return [
-        Sample(label, np.mean([by[s] for s in sorted(by)], axis=0), tuple(s for s, _ in sorted(by)))
+        Sample(label, averaged(by, users), tuple(sorted({seed for seed, *_ in by})))
         for label, by in sorted(found.items(), key=lambda model: natural(model[0]))
     ]
+
+
+def _on_the_same_folds(found: Mapping[str, Mapping[Repeat, OfUsers]]) -> None:
+    """Raise unless all models were run on the same folds: users are averaged over them."""
+    first, *others = found
+    for other in others:
+        if folds(found[first]) != folds(found[other]):
+            told = [
+                f"{label} on {', '.join(f'{a}.{b}' if b else f'{a}' for a, b in folds(runs))}"
+                for label, runs in ((first, found[first]), (other, found[other]))
+            ]
+            raise ConfigError(f"models on different folds cannot be paired: {'; '.join(told)}")
 
 
 def compare(
@@ -160,7 +174,7 @@ def table(found: Sequence[Comparison], exact: bool = False) -> tuple[list[str], 
     ]
 
 
-def _runs(folders: Iterable[str | Path], metric: str, side: Side) -> list[tuple[Entry, Values]]:
+def _runs(folders: Iterable[str | Path], metric: str, side: Side) -> list[tuple[Entry, OfUsers]]:
     """Return every run that has the metric's values on this side, and the values."""
     read_from = read(folders)
     found, known = [], set()
@@ -171,7 +185,9 @@ def _runs(folders: Iterable[str | Path], metric: str, side: Side) -> list[tuple[
             continue
         file = path.parent / "values.safetensors"
         regular(file, f"no {file}: values per user lie beside rows.json; run it again")
-        found.append((entry, load_file(file)[f"{metric}/{side}"].astype(np.float64)))
+        told = load_file(file)
+        users = None if fold(entry) is None else told["users"]
+        found.append((entry, OfUsers(told[f"{metric}/{side}"].astype(np.float64), users)))
     if not found:
         raise ConfigError(
             f"no run has {metric!r} per user {side} an attack{nearest(metric, known)} "

@@ -16,6 +16,7 @@ import torch
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.cli.axes import PARTS, name_of
+from vrbench.cli.cell_record import fold_told
 from vrbench.cli.changed import changed_settings
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir, own_dir
@@ -23,6 +24,9 @@ from vrbench.cli.instantiation import make
 from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
 from vrbench.core.spec import digest
+from vrbench.data.dataset import Dataset
+from vrbench.report.folds import of_all_folds
+from vrbench.report.identity import Repeat, fold, repeat
 from vrbench.report.names import label
 from vrbench.report.run_records import Entry, ambiguous
 
@@ -96,11 +100,14 @@ def _steps(entry: Entry) -> list[dict[str, Any]]:
 
 def _label(path: Path, entry: Entry) -> str:
     """Return where a cell stands and what it is."""
-    return f"{path} ({_names(entry)}, seed {entry.get('seed')})"
+    on = fold(entry)
+    which = "" if on is None else f", fold {on[0]}" + (f".{on[1]}" if on[1] else "")
+    return f"{path} ({_names(entry)}, seed {entry.get('seed')}{which})"
 
 
 def _names(entry: Entry) -> str:
-    return " ".join(label(entry["parts"].get(part) or {"name": None}) for part in PARTS)
+    parts = (entry["parts"].get(part) or {"name": None} for part in PARTS)
+    return " ".join(label(of_all_folds(part)) for part in parts)
 
 
 class _Keys:
@@ -108,6 +115,7 @@ class _Keys:
 
     def __init__(self) -> None:
         self._digests: dict[tuple[str, str], str | VRBenchError] = {}
+        self._folds: dict[tuple[str, str], dict[str, Any] | None] = {}
         self._missing: Counter[str] = Counter()
 
     def missing(self) -> list[str]:
@@ -147,6 +155,8 @@ class _Keys:
                         f"{part}={name} has the key {told['key']}, and its settings give {key}: "
                         "edited, or of another version"
                     )
+                elif told.get("fold") != self._folds.get((part, composed.yaml(part, {}))):
+                    yield f"{part}={name} has a fold that its settings do not give"
                 elif told.get("changed") not in (None, (changed or {}).get(part)):
                     yield f"{part}={label(told)}, and its overrides change something else"
 
@@ -154,7 +164,10 @@ class _Keys:
         known = part, composed.yaml(part, {})
         if known not in self._digests:
             try:
-                self._digests[known] = digest(composed.make(part))
+                made = composed.make(part)
+                self._digests[known] = digest(made)
+                if isinstance(made, Dataset):
+                    self._folds[known] = fold_told(made)
             except VRBenchError as error:
                 self._digests[known] = error
         found = self._digests[known]
@@ -181,15 +194,15 @@ def _composition(overrides: tuple[str, ...], own: Path | None) -> Composition:
 
 
 def _few_seeds(found: Iterable[tuple[Path, Entry]], least: int) -> list[str]:
-    """Return one line per cell with fewer than ``least`` pairs of seeds."""
-    cells: dict[str, set[tuple[Any, Any]]] = defaultdict(set)
+    """Return one line per cell with fewer than ``least`` runs: pairs of seeds, times folds."""
+    cells: dict[str, set[Repeat]] = defaultdict(set)
     for _, entry in found:
         if "rows" in entry:
-            cells[_names(entry)].add((entry.get("seed"), entry.get("extractor_seed")))
+            cells[_names(entry)].add(repeat(entry))
     return [
-        f"{names}: {len(seeds)} of {least} seeds: {', '.join(str(s) for s, _ in sorted(seeds))}"
-        for names, seeds in sorted(cells.items())
-        if len(seeds) < least
+        f"{names}: {len(runs)} of {least} seeds: {', '.join(str(s) for s, *_ in sorted(runs))}"
+        for names, runs in sorted(cells.items())
+        if len(runs) < least
     ]
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.core.spec import digest
 from vrbench.data.published import source_of
 from vrbench.data.readers.csv_files import Feedback, feedback_of, numbers, read_feedback
 from vrbench.data.readers.text import read_tabs
@@ -91,6 +92,22 @@ def hierarchy(root: Path, fold: int, valid_fold: int) -> Parts:
     return {name: (file, read_feedback(file)) for name, file in files.items()}
 
 
+def folds_of(root: Path, fold: int) -> tuple[int, int]:
+    """Return how many folds Elliot's layout has, and in this one of the validation."""
+    outer = _nth(root, fold, "fold")
+    inside = 1 if (outer / "train.tsv").is_file() else len(_numbered(outer))
+    return len(_numbered(root)), inside
+
+
+def all_rows(parts: Parts) -> str:
+    """Return the digest of all rows of all parts, in whichever of them they stand."""
+    rows = []
+    for _, part in parts.values():
+        stars = [None] * len(part.users) if part.ratings is None else part.ratings.tolist()
+        rows += list(zip(part.users, part.items, map(str, stars), strict=True))
+    return digest(sorted(rows))
+
+
 def benchmark(folder: Path) -> Parts:
     """Return RecBole's pre-split ``NAME.train.inter``, ``NAME.valid.inter``, ``NAME.test.inter``.
 
@@ -140,12 +157,16 @@ def _only(path: Path, pattern: str) -> Path:
 
 
 def _nth(folder: Path, n: int, name: str) -> Path:
-    inside = [p for p in folder.glob("*") if p.is_dir() and p.name.isdecimal()]
+    inside = _numbered(folder)
     if not inside:
         raise MissingDataError(f"no folder {folder / '0'}: expected one per {name}, 0, 1, ...")
     if not 0 <= n < len(inside):
         raise ConfigError(f"{folder}: expected {name} in 0..{len(inside) - 1}, got {n}")
     return sorted(inside, key=lambda p: int(p.name))[n]
+
+
+def _numbered(folder: Path) -> list[Path]:
+    return [p for p in folder.glob("*") if p.is_dir() and p.name.isdecimal()]
 
 
 def names_of(parts: Parts) -> tuple[list[str], list[str]]:

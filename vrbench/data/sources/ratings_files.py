@@ -14,6 +14,7 @@ from vrbench.core.errors import DataError
 from vrbench.core.spec import describe
 from vrbench.data.dataset import Dataset
 from vrbench.data.filters import Filter, filtered
+from vrbench.data.fold import Fold, fold_of
 from vrbench.data.interactions import Interactions
 from vrbench.data.readers import formats
 from vrbench.data.readers.csv_files import Feedback
@@ -78,9 +79,11 @@ def ratings(
     which = split.parts(table, fold, valid_fold)
     steps = [describe(step) for step in (filters or {}).values()]
     spec: list[Any] = ["ratings", VERSION, feedback.sha256[:16], format, binarise, steps]
-    spec += [describe(split), fold, valid_fold]
+    shared = [*spec, describe(split)]
+    spec = [*shared, fold, valid_fold]
     parts = {name: table.keep(which == n) for n, name in enumerate(("train", "valid", "test"))}
-    return _dataset(parts, binarise, spec)
+    which_fold = fold_of(fold, valid_fold, split.counts, spec, [*shared, "all folds"])
+    return _dataset(parts, binarise, spec, which_fold)
 
 
 def prepared(
@@ -120,8 +123,11 @@ def prepared(
         (('cap', 'coat', 'shoe', 'sock'), 3, 2)
     """
     root = Path(path)
+    counts, feedback = (1, 1), ""
     if format == "hierarchy":
         read = formats.hierarchy(root, fold, valid_fold)
+        counts = formats.folds_of(root, fold)
+        feedback = formats.all_rows(read)
     else:
         reader = {"tsv": formats.three_files, "atomic": formats.benchmark}
         read = reader.get(format, formats.labelled)(root)
@@ -141,7 +147,9 @@ def prepared(
         raise DataError(f"{parts['test'].source}: no user of it has feedback for training")
     _disjoint(parts)
     hashes = [part.sha256[:16] for _, part in read.values()]
-    return _dataset(parts, binarise, ["prepared", VERSION, format, hashes, list(read), binarise])
+    spec = ["prepared", VERSION, format, hashes, list(read), binarise]
+    shared = ["prepared", VERSION, format, feedback, list(read), binarise]
+    return _dataset(parts, binarise, spec, fold_of(fold, valid_fold, counts, spec, shared))
 
 
 def _table(feedback: Feedback, users: list[str], items: list[str], file: Path) -> Ratings:
@@ -180,7 +188,9 @@ def _disjoint(parts: dict[str, Ratings]) -> None:
                 )
 
 
-def _dataset(parts: dict[str, Ratings], binarise: bool, spec: list[Any]) -> Dataset:
+def _dataset(
+    parts: dict[str, Ratings], binarise: bool, spec: list[Any], fold: Fold | None
+) -> Dataset:
     made = {}
     for name, table in parts.items():
         kept = replace(table, ratings=None) if binarise else table
@@ -195,4 +205,4 @@ def _dataset(parts: dict[str, Ratings], binarise: bool, spec: list[Any]) -> Data
         )
     ids = parts["train"].user_ids, parts["train"].item_ids
     catalogue = unpictured(len(ids[1]))
-    return Dataset(catalogue, made["train"], made["valid"], made["test"], *ids)
+    return Dataset(catalogue, made["train"], made["valid"], made["test"], *ids, fold=fold)

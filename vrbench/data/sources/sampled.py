@@ -66,6 +66,7 @@ def sampled(
         part(dataset.test),
         _names(dataset.user_ids, users),
         _names(dataset.item_ids, items),
+        fold=dataset.fold,
     )
 
 

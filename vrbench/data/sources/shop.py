@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from typing_extensions import Unpack
 
@@ -15,6 +15,7 @@ from vrbench.core.shared_settings import sharing
 from vrbench.core.spec import describe
 from vrbench.data.dataset import Dataset
 from vrbench.data.filters import Filter, filtered
+from vrbench.data.fold import fold_of
 from vrbench.data.interactions import Interactions
 from vrbench.data.readers.business_tables import BusinessTable, read_business_table
 from vrbench.data.readers.databases import is_address, read_database
@@ -99,6 +100,8 @@ def shop(
     path: str,
     filters: Mapping[str, Filter] | None = None,
     split: Split | None = None,
+    fold: int = 0,
+    valid_fold: int = 0,
     **folder: Unpack[ShopSettings],
 ) -> Dataset:
     """Return the shop of a folder with pictures, a product list and one purchase log.
@@ -128,12 +131,13 @@ def shop(
         filters: what is left out, by any names, applied in the order given.
         split: test and validation; None holds out the last fifth of each user's purchases, and the
             last tenth of the rest.
+        fold, valid_fold: which of a random split's folds.
         size, fit, redistributable: of the pictures, see ``folder``.
 
     Raises:
         MissingDataError: if a file is not there.
         DataError: if one cannot be used; the text names file and line.
-        ConfigError: if a column is not there, or two could be meant.
+        ConfigError: if a column is not there, or two could be meant; or if there is no such fold.
 
     Example:
         >>> from pathlib import Path
@@ -166,11 +170,13 @@ def shop(
     catalogue = replace(catalogue, redistributable=folder["redistributable"])
     table = filtered(understood.ratings.once(), filters).liked()
     split = split or Split(test=TemporalHoldOut(), valid=TemporalHoldOut(ratio=0.1))
-    which = split.parts(table)
+    which = split.parts(table, fold, valid_fold)
     steps = [describe(step) for step in (filters or {}).values()]
     chosen = sorted(understood.columns.items())
     log_of = understood.purchases.sha256[:16]
-    spec: list[Any] = ["shop", VERSION, log_of, numbering(ids), chosen, steps, describe(split)]
+    shared = ["shop", VERSION, log_of, numbering(ids), chosen, steps, describe(split)]
+    spec = [*shared, fold, valid_fold] if fold or valid_fold else shared
+    of = fold_of(fold, valid_fold, split.counts, spec, [*shared, "all folds"])
     item = indices(list(table.item_ids), {name: n for n, name in enumerate(ids)})
 
     def part(n: int, name: str) -> Interactions:
@@ -180,7 +186,7 @@ def shop(
         return Interactions.of(rows.users, item[rows.items], *sizes, own, rows.ratings, rows.times)
 
     train, valid, test = (part(n, name) for n, name in enumerate(("train", "valid", "test")))
-    return Dataset(catalogue, train, valid, test, table.user_ids, tuple(ids))
+    return Dataset(catalogue, train, valid, test, table.user_ids, tuple(ids), fold=of)
 
 
 def understand(

@@ -10,11 +10,12 @@ from typing import Any
 
 from vrbench.core.errors import ConfigError
 from vrbench.report import plots
-from vrbench.report.grid import AXES, Cell, cells, chosen, columns, sides, telling
-from vrbench.report.identity import seeds
+from vrbench.report.grid import AXES, Cell, cells, chosen, columns, repeated, sides, telling
+from vrbench.report.identity import observation, seeds
 from vrbench.report.leaderboard import left_out, mean
 from vrbench.report.over_seeds import LEAST, Change, change
 from vrbench.report.pages.page import Head, Picture, Table, Value, measured, picture, render
+from vrbench.report.papers.published_comparison import Run
 from vrbench.report.plots.picture import height_of
 from vrbench.report.run_records import Entry, may_show, not_shown
 from vrbench.report.worst_case import SHOP, Worst, worst
@@ -84,7 +85,8 @@ def _worst_table(
     floored = any(w.floor is not None for w in found)
     heads += [Head(f"{headline} clean"), Head("attacked"), Head("change")]
     heads += [Head("by chance")] * floored
-    heads += [Head("interval"), Head("seeds"), *([Head(f"{accuracy} clean")] if accuracy else [])]
+    heads += [Head("interval"), Head(repeated([w.cell for w in found]))]
+    heads += [*([Head(f"{accuracy} clean")] if accuracy else [])]
     lines = []
     for w in found:
         moved = w.cell.change(headline)
@@ -94,7 +96,7 @@ def _worst_table(
             + [_mean(w.cell, headline, "after")]
             + [measured(moved, _signed(moved) + _mark(tested[id(w.cell)]), "headline")]
             + [measured(w.floor)] * floored
-            + [_interval(tested[id(w.cell)]), Value(str(w.cell.runs))]
+            + [_interval(tested[id(w.cell)]), Value(w.cell.repeats)]
             + ([_mean(w.cell, accuracy, "before")] if accuracy else [])
         )
     return Table(heads, lines)
@@ -109,11 +111,11 @@ def _cells_table(
 ) -> Table:
     shown = [(m, side, head) for m in metrics for side, head in sides(grid, m)]
     heads = [Head(axis, axis) for axis in axes]
-    heads += [Head("seeds"), *(Head(head) for *_, head in shown)]
+    heads += [Head(repeated(grid)), *(Head(head) for *_, head in shown)]
     lines = []
     for cell in grid:
         line = [Value(cell.where[axis], kind="name") for axis in axes]
-        line.append(Value(str(cell.runs)))
+        line.append(Value(cell.repeats))
         for metric, side, _ in shown:
             mark = _mark(tested[id(cell)]) if (metric, side) == (headline, "after") else ""
             line.append(_mean(cell, metric, side, mark))
@@ -203,12 +205,12 @@ def _interval(found: Change) -> Value:
     return measured(found.by.low, f"{_signed(found.by.low)} to {_signed(found.by.high)}")
 
 
-def _by_run(cell: Cell, metric: str) -> dict[tuple[int, str], tuple[float, float, float | None]]:
+def _by_run(cell: Cell, metric: str) -> dict[Run, tuple[float, float, float | None]]:
     """Return the number clean, attacked and retrained of every run that has both."""
-    found = {}
+    found: dict[Run, tuple[float, float, float | None]] = {}
     for entry in cell.entries:
         row = next((r for r in entry.get("rows", []) if r["metric"] == metric), None)
         if row is not None and row["before"] is not None and row["after"] is not None:
-            one, other = seeds(entry)
-            found[one, f"{other} {cell.pictures}"] = row["before"], row["after"], row.get("control")
+            run = observation(entry), f"{seeds(entry)[1]} {cell.pictures}"
+            found[run] = row["before"], row["after"], row.get("control")
     return found

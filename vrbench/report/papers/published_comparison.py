@@ -15,14 +15,14 @@ import yaml
 
 from vrbench.core.errors import DataError
 from vrbench.core.files import regular
-from vrbench.report.identity import aim, seeds
+from vrbench.report.identity import Observation, aim, observation
 from vrbench.report.papers.premise import Doubt, doubt
 from vrbench.report.run_records import Entry
 from vrbench.report.tables import number
 
 Show = Literal["value", "change", "clean", "sides"]
 Labels = Mapping[str, Mapping[str, str]]
-Run = tuple[int, str]  # its seed, and whose pictures were to be taken for what
+Run = tuple[Observation, str]  # its seed and fold, and whose pictures were to be taken for what
 BASE, RETRAINED = "Base", "retrained clean"
 LEVEL = 0.05  # below which a paper prints a star
 
@@ -160,7 +160,7 @@ def measured(
     found = defaultdict(lambda: defaultdict(list))
     doubts: dict[tuple[str, ...], dict[Run, Doubt]] = defaultdict(dict)
     for entry in entries:
-        told, why, run = labelled(entry, labels), doubt(entry), (seeds(entry)[0], aim(entry))
+        told, why, run = labelled(entry, labels), doubt(entry), (observation(entry), aim(entry))
         for row in entry.get("rows", []):
             for metric, attack, value in _sides(row, show, told.get("attack", "")):
                 if metric in metrics:
@@ -181,7 +181,7 @@ def _cell(
     by_run: Mapping[Run, Sequence[float]],
     doubts: Mapping[Run, Doubt],
 ) -> Cell:
-    by_seed: dict[int, list[float]] = defaultdict(list)
+    by_seed: dict[Observation, list[float]] = defaultdict(list)
     for (seed, _), values in by_run.items():
         by_seed[seed] += values
     means = [fmean(values) for values in by_seed.values()]

@@ -53,6 +53,11 @@ class Split:
     test: Strategy
     valid: Strategy | None = None
 
+    @property
+    def counts(self) -> tuple[int, int]:
+        """How many splits of the test there are, and in each of the validation."""
+        return self.test.count, 1 if self.valid is None else self.valid.count
+
     def parts(self, table: Ratings, fold: int = 0, valid_fold: int = 0) -> Tensor:
         """Return ``(N,)`` int64: 0 train, 1 validation, 2 test.
 
