@@ -145,6 +145,12 @@ def _read(path: Path) -> tuple[Tensor, Tensor]:
     if missing:
         raise DataError(f"{path}: no tensor {missing[0]!r}; it must hold items and pixels")
     items, pixels = held["items"], held["pixels"]
+    _check(path, items, pixels)
+    return items, pixels
+
+
+def _check(path: Path, items: Tensor, pixels: Tensor) -> None:
+    """Raise unless a file holds a position for each picture, and these are such."""
     if items.ndim != 1 or items.dtype not in WHOLE or pixels.ndim != 4:
         raise DataError(f"{path}: expected items (n,), whole numbers, and pixels (n, 3, H, W)")
     if len(items) != len(pixels):
@@ -154,7 +160,6 @@ def _read(path: Path) -> tuple[Tensor, Tensor]:
             raise DataError(f"{path}: expected pixels as uint8 or float, got {pixels.dtype}")
         if not ((pixels >= 0) & (pixels <= 1)).all():
             raise DataError(f"{path}: expected float pixels in [0, 1]")
-    return items, pixels
 
 
 def size_of(x: Tensor) -> str:

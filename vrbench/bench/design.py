@@ -86,13 +86,9 @@ def design(
     Raises:
         IncompatibleError: if a ranker does not score an item by its picture alone.
     """
-    for factory in (recommender, judge):
-        if class_of(factory).signal is not Signal.PIXELS:
-            raise IncompatibleError(
-                f"{class_of(factory).name} does not score a picture alone: take a DVBPR"
-            )
+    _check_rankers(recommender, judge)
     session = Session(store, machine, seed, extractor_seed)
-    device, catalogue = machine.device, dataset.catalogue
+    catalogue = dataset.catalogue
     world = session.shop(dataset, extractor, recommender, needs_network=True)
     images, served = world.images, world.network
     models = {
@@ -109,23 +105,38 @@ def design(
         for name, model in models.items()
     }
     made = propose(
-        store, design, models[OWN], tastes[OWN], catalogue, images, who, asked, seed, device
+        store, design, models[OWN], tastes[OWN], catalogue, images, who, asked, seed, machine.device
     )
     retrieved = tastes[OWN].real.nan_to_num(-torch.inf).argmax(1)
     best = made.designed.best(design.realism)
     learnt, held_out = stages.split_off(len(images), extractor_seed)
     near = Nearest(images, learnt, served, design.generator.size)
     unseen = _held_out(held_out, catalogue.categories, categories)
-    real = {"real items held out": unseen, "best real item": retrieved[:, None]}
-    rows = [
-        _row(kind, {name: t.real.gather(1, items) for name, t in tastes.items()}, images[items])
-        for kind, items in real.items()
-    ]
+    rows = _of_real(unseen, retrieved, tastes, images)
     rows[0] |= near(images[unseen])  # the other may be a picture that the GAN learnt from
     for kind, x in made.kinds(best).items():
         rows.append(_row(kind, {name: t.of(x, who) for name, t in tastes.items()}, x) | near(x))
     bought = tuple(_items(dataset.train, user) for user in who)
     return Designed(who, categories, asked, bought, retrieved, made, best, rows, images)
+
+
+def _check_rankers(*factories: RecommenderFactory) -> None:
+    for factory in factories:
+        if class_of(factory).signal is not Signal.PIXELS:
+            raise IncompatibleError(
+                f"{class_of(factory).name} does not score a picture alone: take a DVBPR"
+            )
+
+
+def _of_real(
+    held_out: Tensor, best: Tensor, tastes: dict[str, Taste], images: Visuals
+) -> list[Row]:
+    """Return the rows of the real items held out, ``(n, m)``, and of each user's best, ``(n,)``."""
+    real = {"real items held out": held_out, "best real item": best[:, None]}
+    return [
+        _row(kind, {name: t.real.gather(1, items) for name, t in tastes.items()}, images[items])
+        for kind, items in real.items()
+    ]
 
 
 def _items(feedback: Interactions, user: Tensor) -> Tensor:

@@ -61,15 +61,7 @@ class Machine:
             )
         if self.workers is not None and self.workers < 1:
             raise ConfigError(f"machine.workers: expected at least 1, got {self.workers}")
-        found = _device(self.device)
-        if found is None or found.type not in DEVICES:
-            raise ConfigError(f"machine.device: expected cpu, cuda or cuda:n, got {self.device!r}")
-        cards = torch.cuda.device_count()
-        if found.type == "cuda" and (found.index or 0) >= cards:
-            raise IncompatibleError(
-                f"machine.device={self.device}: this machine has {cards or 'no'} CUDA device"
-                f"{'s' if cards > 1 else ''}"
-            )
+        _check_device(self.device)
 
     def of_job(self, number: int) -> Machine:
         """Return the machine of one of several jobs at once: they take turns at the cards.
@@ -97,6 +89,24 @@ class Machine:
             torch.set_float32_matmul_precision("highest")
             torch.backends.cuda.matmul.allow_tf32 = False
             torch.backends.cudnn.allow_tf32 = False
+
+
+def _check_device(name: str) -> None:
+    """Raise unless there is such a device, and it is here.
+
+    Raises:
+        ConfigError: if there is no such device anywhere.
+        IncompatibleError: if this machine has it not.
+    """
+    found = _device(name)
+    if found is None or found.type not in DEVICES:
+        raise ConfigError(f"machine.device: expected cpu, cuda or cuda:n, got {name!r}")
+    cards = torch.cuda.device_count()
+    if found.type == "cuda" and (found.index or 0) >= cards:
+        raise IncompatibleError(
+            f"machine.device={name}: this machine has {cards or 'no'} CUDA device"
+            f"{'s' if cards > 1 else ''}"
+        )
 
 
 def _device(name: str) -> torch.device | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,8 @@ from vrbench.cli.trouble import blamed, full_error, line, place, written
 from vrbench.core.errors import ConfigError, IncompatibleError, VRBenchError
 
 if TYPE_CHECKING:
+    from vrbench.bench.machine import Machine
+    from vrbench.bench.result import Result
     from vrbench.bench.store import Store
 
 log = logging.getLogger("vrbench")
@@ -76,10 +79,6 @@ def _bench(cfg: DictConfig, folder: Path) -> None:
 
 def _measure(cfg: DictConfig, entry: dict[str, Any], store: Store, folder: Path) -> None:
     """Make the parts of a cell and run it; its record grows, also where something goes wrong."""
-    from dataclasses import asdict
-    from functools import partial
-
-    from vrbench.bench.run import run
     from vrbench.cli.cell_files import leave_files
     from vrbench.cli.cell_tracking import tell, tracked
     from vrbench.cli.cell_words import plan, title
@@ -89,24 +88,10 @@ def _measure(cfg: DictConfig, entry: dict[str, Any], store: Store, folder: Path)
 
     check(cfg)
     tracker = make(cfg.track)
-    asked = make(cfg.machine)
-    entry["machine"] = asdict(asked)  # which of several cards it was stands with the stages
-    machine = asked.of_job(_number())
-    machine.use()
+    machine = _machine(cfg, entry)
     parts = {part: make(cfg[part]) for part in PARTS}
     cell_record.add_parts(entry, cfg, parts)
-    metrics = _metrics(cfg)
-    cell_record.add_metrics(entry, metrics)
-    call = partial(
-        run,
-        **parts,
-        metrics=metrics,
-        store=store,
-        machine=machine,
-        seed=cfg.seed,
-        extractor_seed=cfg.extractor_seed,
-        control=cfg.control,
-    )
+    call = _call(cfg, entry, parts, store, machine)
     if cfg.dry_run:
         complete = call() is not None
         for told_of_stage in plan(store.log, complete=complete):
@@ -122,6 +107,41 @@ def _measure(cfg: DictConfig, entry: dict[str, Any], store: Store, folder: Path)
     log.info("\n%s\n", result_table(entry, title(names, parts, entry["case"], cfg.seed)))
     for what, where in written:
         log.info("%s: %s", what, where)
+
+
+def _machine(cfg: DictConfig, entry: dict[str, Any]) -> Machine:
+    """Return the machine of this job, in use; the record has it as asked for."""
+    from dataclasses import asdict
+
+    from vrbench.cli.instantiation import make
+
+    asked: Machine = make(cfg.machine)
+    entry["machine"] = asdict(asked)  # which of several cards it was stands with the stages
+    machine = asked.of_job(_number())
+    machine.use()
+    return machine
+
+
+def _call(
+    cfg: DictConfig, entry: dict[str, Any], parts: dict[str, Any], store: Store, machine: Machine
+) -> Callable[[], Result | None]:
+    """Return the run of a cell; the record has its metrics."""
+    from functools import partial
+
+    from vrbench.bench.run import run
+
+    metrics = _metrics(cfg)
+    cell_record.add_metrics(entry, metrics)
+    return partial(
+        run,
+        **parts,
+        metrics=metrics,
+        store=store,
+        machine=machine,
+        seed=cfg.seed,
+        extractor_seed=cfg.extractor_seed,
+        control=cfg.control,
+    )
 
 
 def _number() -> int:

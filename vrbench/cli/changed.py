@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
@@ -38,13 +38,17 @@ def changed_settings(
     if not any(wholes) and not any("." in o.partition("=")[0].partition("@")[0] for o in overrides):
         return {part: {} for part in PARTS}
     added = {o.partition("=")[0] for o in overrides if o.startswith("+")}
-    chosen = tuple(
+    default = _as_chosen(_of_parts(choices, added), conf, own_dir())
+    return None if default is None else {part: _differing(cfg, default, part) for part in PARTS}
+
+
+def _of_parts(choices: Mapping[str, str], added: Collection[str]) -> tuple[str, ...]:
+    """Return the choices of a run's parts, and inside them, as overrides; outer ones first."""
+    return tuple(
         f"{'+' if f'+{group}' in added else ''}{group}={name}"
         for group, name in sorted(choices.items(), key=lambda choice: choice[0].count("."))
         if group in PARTS or group.partition("@")[2].partition(".")[0] in PARTS
     )
-    default = _as_chosen(chosen, conf, own_dir())
-    return None if default is None else {part: _differing(cfg, default, part) for part in PARTS}
 
 
 @cache

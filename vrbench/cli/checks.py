@@ -69,28 +69,44 @@ def _check(cfg: Any, where: str, kinds: tuple[type, ...]) -> None:
             _check(child, f"{where}[{n}]", kinds)
     if not isinstance(cfg, DictConfig):
         return
-    if "_target_" in cfg:
-        within = _check_call(cfg, where, kinds)
-    else:
-        axes = kinds_of() if not where else dict.fromkeys(map(str, cfg), kinds)
-        within = {key: axes.get(key, ()) for key in map(str, cfg)}
-        if where in kinds_of() and where != "metrics":
-            raise ConfigError(f"{where}: expected a choice, as in {where}=NAME, got {_cut(cfg)}")
+    called = "_target_" in cfg
+    within = _check_call(cfg, where, kinds) if called else _check_group(cfg, where, kinds)
     for key, wanted in within.items():
-        child = None if OmegaConf.is_missing(cfg, key) else cfg[key]
-        if not isinstance(child, DictConfig) and wanted and "_target_" not in cfg:
-            name = f"{where}.{key}".lstrip(".")
+        child, name = (
+            None if OmegaConf.is_missing(cfg, key) else cfg[key],
+            f"{where}.{key}".lstrip("."),
+        )
+        if not isinstance(child, DictConfig) and wanted and not called:
             raise ConfigError(f"{name}: expected a choice or component, got {_cut(child)}")
-        _check(child, f"{where}.{key}".lstrip("."), wanted)
+        _check(child, name, wanted)
+
+
+def _check_group(
+    cfg: DictConfig, where: str, kinds: tuple[type, ...]
+) -> dict[str, tuple[type, ...]]:
+    """Check a node that calls nothing; return by key what each node in it may make."""
+    if where in kinds_of() and where != "metrics":
+        raise ConfigError(f"{where}: expected a choice, as in {where}=NAME, got {_cut(cfg)}")
+    axes = kinds_of() if not where else dict.fromkeys(map(str, cfg), kinds)
+    return {key: axes.get(key, ()) for key in map(str, cfg)}
 
 
 def _check_call(
     cfg: DictConfig, where: str, kinds: tuple[type, ...]
 ) -> dict[str, tuple[type, ...]]:
     """Check one call; return by key the classes that its annotation allows."""
-    target = _target(cfg, where, kinds)
-    known, given = settings(target), set(map(str, cfg)) - HYDRA_KEYS
-    inputs = inputs_of(target)
+    target, given = _target(cfg, where, kinds), set(map(str, cfg)) - HYDRA_KEYS
+    _check_names(cfg, where, target, given)
+    hints = hints_of(target)
+    values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+    for key in sorted(given & set(hints)):
+        _check_value(f"{where}.{key}", values[key], hints[key])
+    return {key: _component_classes(hints.get(key)) for key in sorted(given)}
+
+
+def _check_names(cfg: DictConfig, where: str, target: Any, given: set[str]) -> None:
+    """Raise unless a call is given what it needs, and nothing that it has not."""
+    known, inputs = settings(target), inputs_of(target)
     called = getattr(target, "name", target.__name__)
     for key in sorted(given - set(known)):
         if key in inputs and OmegaConf.is_dict(cfg[key]) and "_target_" in cfg[key]:
@@ -106,11 +122,6 @@ def _check_call(
             raise ConfigError(f"{where}: {called} needs {key!r}")
         if OmegaConf.is_missing(cfg, key):
             raise ConfigError(f"{where}.{key} has no value yet: give one with {where}.{key}=...")
-    hints = hints_of(target)
-    values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    for key in sorted(given & set(hints)):
-        _check_value(f"{where}.{key}", values[key], hints[key])
-    return {key: _component_classes(hints.get(key)) for key in sorted(given)}
 
 
 def _target(cfg: DictConfig, where: str, kinds: tuple[type, ...]) -> Any:

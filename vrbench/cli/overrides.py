@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from vrbench.core.errors import ConfigError
@@ -44,14 +45,7 @@ def each_choice(arguments: list[str]) -> list[list[str]]:
         parsed = OverridesParser.create().parse_overrides(arguments)
     except HydraException as error:
         raise ConfigError(str(error).splitlines()[0]) from None
-    swept: list[list[str]] = []
-    for override in parsed:
-        key = override.get_key_element()
-        if override.is_choice_sweep() or override.is_range_sweep():
-            swept.append([f"{key}={v}" for v in override.sweep_string_iterator()])
-        else:
-            assert override.input_line is not None
-            swept.append([override.input_line])
+    swept = [_each_value(override) for override in parsed]
     first = [values[0] for values in swept]
     more = [
         [*first[:n], value, *first[n + 1 :]]
@@ -59,3 +53,12 @@ def each_choice(arguments: list[str]) -> list[list[str]]:
         for value in values[1:]
     ]
     return [first, *more]
+
+
+def _each_value(override: Override) -> list[str]:
+    """Return an override for each value that it sweeps; of a single one, itself."""
+    if override.is_choice_sweep() or override.is_range_sweep():
+        key = override.get_key_element()
+        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+    assert override.input_line is not None
+    return [override.input_line]

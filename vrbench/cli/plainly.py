@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hydra.errors import MissingConfigException
@@ -59,13 +59,15 @@ def no_setting(key: str, known: dict[str, Any], axes: Iterable[str]) -> str:
     there = [name for name in node if not name.startswith("_")] if isinstance(node, dict) else []
     if not right:
         there = sorted({*there, *axes} - {"hydra"})
-    meant = nearest(parts[len(right)], there)
-    if meant:
-        before, after = "".join(f"{p}." for p in right), parts[len(right) + 1 :]
-        meant = meant.replace("mean '", f"mean '{before}")
-        meant = meant.replace("'?", "".join(f".{p}" for p in after) + "'?")
+    meant = _whole(nearest(parts[len(right)], there), right, parts[len(right) + 1 :])
     if right:
         held = f"{'.'.join(right)} has: {', '.join(there) or 'none'}"
     else:
         held = f"axes: {', '.join(sorted(axes))}"
     return f"no setting {key!r}{meant} ({held})"
+
+
+def _whole(meant: str, before: Sequence[str], after: Sequence[str]) -> str:
+    """Return a question after one part of a dotted name as one after the whole of it."""
+    meant = meant.replace("mean '", "".join(["mean '", *(f"{part}." for part in before)]))
+    return meant.replace("'?", "".join([*(f".{part}" for part in after), "'?"]))

@@ -122,14 +122,20 @@ def _check_setting(line: str, override: Override, axes: Collection[str]) -> None
         _refuse(line, f"{key!r} is no setting")
     if key.partition(".")[0] not in axes and key not in (*OF_THE_RUN, *OF_NO_MATTER):
         _refuse(line, f"{key!r} belongs to no axis")
-    inside = cast(list[Any], value) if isinstance(value, list) else [value]
-    for part in inside:
-        if isinstance(part, dict | list):
-            _refuse(line, "values are numbers and words")
-        if isinstance(part, str) and "${" in part:
-            _refuse(line, "nothing is looked up outside: ${...}")
-        if isinstance(part, str) and isinstance(value, list) and key not in OF_NO_MATTER:
+    if not isinstance(value, list):
+        _check_plain(line, value)
+        return
+    for part in cast(list[Any], value):
+        _check_plain(line, part)
+        if isinstance(part, str) and key not in OF_NO_MATTER:
             _refuse(line, "lists hold numbers only")
+
+
+def _check_plain(line: str, value: Any) -> None:
+    if isinstance(value, dict | list):
+        _refuse(line, "values are numbers and words")
+    if isinstance(value, str) and "${" in value:
+        _refuse(line, "nothing is looked up outside: ${...}")
 
 
 def _refuse(line: Any, why: str) -> NoReturn:

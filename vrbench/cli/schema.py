@@ -89,7 +89,7 @@ def classes_in(hint: Any) -> tuple[type, ...]:
     return (hint,) if isinstance(hint, type) and hint not in plain else ()
 
 
-PLAIN = (None, type(None), bool, str, Path, int, float)
+PLAIN = (None, type(None), bool, str, Path, int, float, Any)
 
 
 def _fits(value: Any, hint: Any) -> bool:
@@ -100,12 +100,10 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, arg) for arg in args)
     if origin is Literal:
         return (type(value), value) in [(type(arg), arg) for arg in args]
-    if hint is Any:
-        return True
     if hint in PLAIN:
-        return _fits_plain(value, hint)
+        return hint is Any or _fits_plain(value, hint)
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return isinstance(value, hint) or value in [member.value for member in hint]
+        return value in [*hint, *(member.value for member in hint)]
     return _fits_inside(value, origin or hint, args)
 
 

@@ -83,14 +83,7 @@ def _of_kinds(packages: tuple[str, ...], kinds: tuple[str, ...]) -> dict[str, st
     import ast
 
     found = [defined for package in packages for defined in _defined(package)]
-    bases = {
-        node.name: {_last(ast.unparse(base)) for base in node.bases}
-        for _, node in found
-        if isinstance(node, ast.ClassDef)
-    }
-    known = set(kinds)
-    while more := {name for name, above in bases.items() if above & known} - known:
-        known |= more
+    known = _below(kinds, [node for _, node in found if isinstance(node, ast.ClassDef)])
     shown: dict[str, str] = {}
     for module, node in found:
         of_kind = node.name in known if isinstance(node, ast.ClassDef) else _makes(node, known)
@@ -98,6 +91,17 @@ def _of_kinds(packages: tuple[str, ...], kinds: tuple[str, ...]) -> dict[str, st
             assert node.name not in shown, f"{node.name} is in {module} and in {shown[node.name]}"
             shown[node.name] = module
     return shown
+
+
+def _below(kinds: Iterable[str], classes: Iterable[ast.ClassDef]) -> set[str]:
+    """Return the names of some kinds and of all ``classes`` that descend from them."""
+    import ast
+
+    bases = {node.name: {_last(ast.unparse(base)) for base in node.bases} for node in classes}
+    known = set(kinds)
+    while more := {name for name, above in bases.items() if above & known} - known:
+        known |= more
+    return known
 
 
 def _last(base: str) -> str:

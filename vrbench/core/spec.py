@@ -275,8 +275,8 @@ def inputs_of(target: Any) -> list[str]:
 def _describe_call(target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     known, inputs = settings(target), inputs_of(target)
     values = {k: p.default for k, p in known.items() if p.default is not p.empty}
-    values |= {k: v for k, v in kwargs.items() if k in known}
-    given = dict(zip(inputs, args, strict=False)) | {k: v for k, v in kwargs.items() if k in inputs}
+    values |= {k: kwargs[k] for k in kwargs.keys() & known}
+    given = dict(zip(inputs, args, strict=False)) | {k: kwargs[k] for k in kwargs.keys() & inputs}
     parts = {k: describe(v) for k, v in sorted(given.items()) if _is_component(v)}
     name = getattr(target, "name", target.__qualname__)
     described = {k: describe(v) for k, v in sorted(values.items())}

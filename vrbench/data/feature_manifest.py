@@ -32,6 +32,22 @@ def read_manifest(path: Path | None, features: Path) -> dict[str, str]:
     regular(path, f"no file {path}: put a JSON file with any of {', '.join(FIELDS)} there")
     if path.stat().st_size > MOST:
         raise DataError(f"{path}: a manifest has at most {MOST:,} bytes")
+    told = _texts(path)
+    expected = told.pop("sha256", None)
+    if expected is not None and (features.is_dir() or sha256(features) != expected.lower()):
+        raise DataError(
+            f"{features} is not the file that {path} tells of: its sha256 differs; name the right "
+            "one, or correct sha256"
+        )
+    return dict(sorted(told.items()))
+
+
+def _texts(path: Path) -> dict[str, str]:
+    """Return the texts of a manifest, by name.
+
+    Raises:
+        DataError: if it holds anything but texts of the known names.
+    """
     with reading(path):
         told = json.loads(path.read_text(encoding="utf-8"))
     if not isinstance(told, dict) or not all(isinstance(v, str) for v in told.values()):
@@ -41,10 +57,4 @@ def read_manifest(path: Path | None, features: Path) -> dict[str, str]:
             raise DataError(
                 f"{path}: no field {name!r}{nearest(name, FIELDS)}; have {', '.join(FIELDS)}"
             )
-    expected = told.pop("sha256", None)
-    if expected is not None and (features.is_dir() or sha256(features) != expected.lower()):
-        raise DataError(
-            f"{features} is not the file that {path} tells of: its sha256 differs; name the right "
-            "one, or correct sha256"
-        )
-    return dict(sorted(told.items()))
+    return told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -36,7 +38,7 @@ def folded(histories: Interactions, side: Side, others: Tensor, l2: float) -> Te
     most = max(1, int(histories.counts.max())) if histories.num_users else 1
     widest = len(others) * max(most, vector.shape[1])
     rows = [
-        _solve(*_padded(histories, users, device), vector, bias, others, l2)
+        _minimised(_losses(*_padded(histories, users, device), vector, bias, others, l2))
         for users in torch.arange(histories.num_users).split(max(1, ENTRIES // max(1, widest)))
     ]
     return torch.cat(rows).float() if rows else side.vector[:0]
@@ -51,47 +53,70 @@ def _padded(histories: Interactions, users: Tensor, device: torch.device) -> tup
     return owned.to(device), taken.to(device)
 
 
-def _solve(
+class _Losses(NamedTuple):
+    """The losses of ``n`` users in their own rows, each over ``h`` owned and ``m`` other items."""
+
+    own_nhk: Tensor
+    own_bias_nh: Tensor
+    rest_mk: Tensor
+    rest_bias_m: Tensor
+    pair_nhm: Tensor  # weights that sum to 1; 0 where a place is empty, or the other owned, too
+    l2: float
+
+    def margins(self, row_nk: Tensor) -> Tensor:
+        """Return ``(n, h, m)``: by how much owned items are scored above the others."""
+        own = torch.einsum("nhk,nk->nh", self.own_nhk, row_nk) + self.own_bias_nh
+        return own[:, :, None] - (row_nk @ self.rest_mk.T + self.rest_bias_m)[:, None]
+
+    def at(self, row_nk: Tensor) -> Tensor:
+        """Return the ``(n,)`` losses."""
+        fit = (F.softplus(-self.margins(row_nk)) * self.pair_nhm).sum((1, 2))
+        return fit + 0.5 * self.l2 * row_nk.square().sum(1)
+
+    def slope(self, row_nk: Tensor, wrong: Tensor) -> Tensor:
+        """Return the ``(n, K)`` gradients; ``wrong`` is the sigmoid of minus the margins."""
+        pull = wrong * self.pair_nhm
+        own = torch.einsum("nh,nhk->nk", pull.sum(2), self.own_nhk)
+        return self.l2 * row_nk - own + pull.sum(1) @ self.rest_mk
+
+    def curve(self, wrong: Tensor) -> Tensor:
+        """Return the ``(n, K, K)`` Hessians."""
+        bend, rest_mk = wrong * (1 - wrong) * self.pair_nhm, self.rest_mk
+        ridge = self.l2 * torch.eye(rest_mk.shape[1], dtype=rest_mk.dtype, device=rest_mk.device)
+        cross = torch.einsum("nhk,nhl->nkl", self.own_nhk, bend @ rest_mk)
+        curve = torch.einsum("nh,nhk,nhl->nkl", bend.sum(2), self.own_nhk, self.own_nhk) + ridge
+        return curve + rest_mk.T @ (bend.sum(1)[:, :, None] * rest_mk) - cross - cross.mT
+
+
+def _losses(
     owned: Tensor, taken: Tensor, vector: Tensor, bias: Tensor, others: Tensor, l2: float
-) -> Tensor:
-    own_nhk, own_bias, rest_mk, rest_bias = vector[owned], bias[owned], vector[others], bias[others]
+) -> _Losses:
     is_own = torch.zeros(len(owned), len(vector), dtype=torch.bool, device=vector.device)
-    is_own[
-        torch.arange(len(owned), device=vector.device)[:, None].expand_as(owned)[taken],
-        owned[taken],
-    ] = True
+    user = torch.arange(len(owned), device=vector.device)[:, None].expand_as(owned)
+    is_own[user[taken], owned[taken]] = True
     pair_nhm = (taken[:, :, None] & ~is_own[:, others][:, None]).double()
     pair_nhm /= pair_nhm.sum((1, 2), keepdim=True).clamp(min=1)
-    ridge = l2 * torch.eye(vector.shape[1], dtype=vector.dtype, device=vector.device)
+    return _Losses(vector[owned], bias[owned], vector[others], bias[others], pair_nhm, l2)
 
-    def margins(row_nk: Tensor) -> Tensor:
-        own = torch.einsum("nhk,nk->nh", own_nhk, row_nk) + own_bias
-        return own[:, :, None] - (row_nk @ rest_mk.T + rest_bias)[:, None]
 
-    def loss(row_nk: Tensor) -> Tensor:
-        fit = (F.softplus(-margins(row_nk)) * pair_nhm).sum((1, 2))
-        return fit + 0.5 * l2 * row_nk.square().sum(1)
-
-    row = torch.zeros(len(owned), vector.shape[1], dtype=vector.dtype, device=vector.device)
-    value = loss(row)
+def _minimised(losses: _Losses) -> Tensor:
+    """Return the ``(n, K)`` rows at which each loss is least, by damped Newton steps."""
+    row = torch.zeros_like(losses.own_nhk[:, 0])
+    value = losses.at(row)
     for _ in range(STEPS):
-        wrong = torch.sigmoid(-margins(row))
-        pull, bend = wrong * pair_nhm, wrong * (1 - wrong) * pair_nhm
-        slope = l2 * row - torch.einsum("nh,nhk->nk", pull.sum(2), own_nhk) + pull.sum(1) @ rest_mk
+        wrong = torch.sigmoid(-losses.margins(row))
+        slope = losses.slope(row, wrong)
         going = slope.norm(dim=1) > EXACT
         if not going.any():
             break
-        cross = torch.einsum("nhk,nhl->nkl", own_nhk, bend @ rest_mk)
-        curve = torch.einsum("nh,nhk,nhl->nkl", bend.sum(2), own_nhk, own_nhk) + ridge
-        curve = curve + rest_mk.T @ (bend.sum(1)[:, :, None] * rest_mk) - cross - cross.mT
-        step = torch.linalg.solve(curve, slope) * going[:, None]
+        step = torch.linalg.solve(losses.curve(wrong), slope) * going[:, None]
         length = torch.ones_like(value)
         for _ in range(30):  # halve, user by user, until the loss falls as a slope promises
-            ahead = loss(row - length[:, None] * step)
+            ahead = losses.at(row - length[:, None] * step)
             short = ahead > value - 1e-4 * length * (step * slope).sum(1) + 1e-15
             if not short.any():
                 break
             length = torch.where(short, length / 2, length)
         row = row - length[:, None] * step
-        value = loss(row)
+        value = losses.at(row)
     return row

@@ -72,52 +72,88 @@ def rank(
     num_items, device = seen.num_items, model.device
     assert num_items < 2**24, "counts are kept as float32"
     encoded = model.encode(torch.arange(num_items, device=device), visuals)
-    shuffled = torch.randperm(num_items, generator=stream(0, "ties", num_items))
-    place = torch.empty_like(shuffled)
-    place[shuffled] = torch.arange(num_items)
-    place, shuffled = place.int().to(device), shuffled.to(device)
-    targets = targets.to(device)
-    counted = seen.counts.to(device)
+    wanted = _Wanted(
+        seen, relevant, targets.to(device), k, None if cold is None else cold.to(device)
+    )
+    ties, counted = _tie_order(num_items, device), seen.counts.to(device)
     block = _together(block, num_items, device)
     asked = range(seen.num_users) if users is None else users
     space = torch.empty(min(block, len(asked)), num_items, device=device)
-    parts: list[tuple[Tensor, ...]] = []
-    among_cold: list[tuple[Tensor, Tensor]] = []
-    profiles: list[Tensor] = []
+    parts: list[Ranked] = []
     for begin in range(asked.start, asked.stop, block):
         end = min(begin + block, asked.stop)
         some = torch.arange(begin, end, device=device)
         profile = model.profile(some, encoded)
-        if profile is not None:
-            profiles.append(profile.float().cpu())
         score = _finite(model.score(some, encoded), space[: len(some)])
-        test_row, test_item = relevant.pairs_between(begin, end, device)
-        shown, shown_test = score[:, targets], score[test_row, test_item]
-        row, item = seen.pairs_between(begin, end, device)
-        score[row, item] = SEEN
-        count = num_items - counted[begin:end]
-        of_target = _ranks(score, place, targets)
-        of_target = of_target.masked_fill(score[:, targets] == SEEN, 0)
-        of_test = _ranks_of_pairs(score, place, test_row, test_item)
-        if cold is not None:
-            among_cold.append(_among(cold.to(device), score, place, test_row, test_item))
-        top = _top(score, place, shuffled, k)
-        value, past = score.gather(1, top), torch.arange(k, device=device) >= count[:, None]
-        top, value = top.masked_fill(past, -1), value.masked_fill(past, torch.nan)
-        parts.append((top, shown, of_target.int(), of_test, count, shown_test, value))
+        made = _of_block(score, begin, num_items - counted[begin:end], wanted, ties)
+        parts.append(made._replace(profiles=None if profile is None else profile.float().cpu()))
     if not parts:
-        empty = torch.empty(0, dtype=torch.int64)
-        none = torch.empty(0, len(targets))
-        lists = empty.reshape(0, k)
-        return Ranked(lists, none, none.int(), empty, empty, None, empty.float(), lists.float())
-    top, shown, ranks, of_test, count, shown_test, value = (
-        torch.cat(part).cpu() for part in zip(*parts, strict=True)
+        return _of_nobody(len(targets), k)
+    found = joined(parts)._asdict().items()
+    return Ranked(**{name: value.cpu() for name, value in found if value is not None})
+
+
+class _Wanted(NamedTuple):
+    """What ``rank`` is asked; tensors are on the device of the scores."""
+
+    seen: Interactions
+    relevant: Interactions
+    targets: Tensor
+    k: int
+    cold: Tensor | None
+
+
+class _Ties(NamedTuple):
+    """The fixed random order of equal scores: each item's place in it, and the item at a place."""
+
+    place: Tensor  # (I,) int32
+    shuffled: Tensor  # (I,) int64
+
+
+def _tie_order(num_items: int, device: torch.device) -> _Ties:
+    shuffled = torch.randperm(num_items, generator=stream(0, "ties", num_items))
+    place = torch.empty_like(shuffled)
+    place[shuffled] = torch.arange(num_items)
+    return _Ties(place.int().to(device), shuffled.to(device))
+
+
+def _of_block(score: Tensor, begin: int, count: Tensor, wanted: _Wanted, ties: _Ties) -> Ranked:
+    """Return what is wanted of the users from ``begin`` on, on the device of their scores.
+
+    Args:
+        score: ``(B, I)``; what has been seen is struck out in it.
+        begin: the first user.
+        count: ``(B,)`` items that each has not seen.
+        wanted: what is asked.
+        ties: how equal scores are ordered.
+    """
+    (place, shuffled), device, end = ties, score.device, begin + len(score)
+    targets, k = wanted.targets, wanted.k
+    row, item = wanted.relevant.pairs_between(begin, end, device)
+    shown, shown_test = score[:, targets], score[row, item]
+    score[wanted.seen.pairs_between(begin, end, device)] = SEEN
+    of_target = _ranks(score, place, targets).masked_fill(score[:, targets] == SEEN, 0)
+    top = _top(score, place, shuffled, k)
+    past = torch.arange(k, device=device) >= count[:, None]
+    made = Ranked(
+        ranking=top.masked_fill(past, -1),
+        scores=shown,
+        ranks=of_target.int(),
+        relevant_ranks=_ranks_of_pairs(score, place, row, item),
+        candidates=count,
+        relevant_scores=shown_test,
+        ranking_scores=score.gather(1, top).masked_fill(past, torch.nan),
     )
-    made = Ranked(top, shown, ranks, of_test, count, None, shown_test, value)
-    if among_cold:
-        cold_ranks, cold_count = (torch.cat(part).cpu() for part in zip(*among_cold, strict=True))
-        made = made._replace(cold_ranks=cold_ranks, cold_candidates=cold_count)
-    return made._replace(profiles=torch.cat(profiles)) if profiles else made
+    if wanted.cold is None:
+        return made
+    ranks, candidates = _among(wanted.cold, score, place, row, item)
+    return made._replace(cold_ranks=ranks, cold_candidates=candidates)
+
+
+def _of_nobody(targets: int, k: int) -> Ranked:
+    empty, none = torch.empty(0, dtype=torch.int64), torch.empty(0, targets)
+    lists = empty.reshape(0, k)
+    return Ranked(lists, none, none.int(), empty, empty, None, empty.float(), lists.float())
 
 
 def slices(num_users: int, num_items: int, users: int = SLICE, block: int = 512) -> list[range]:

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -179,8 +179,7 @@ def _to_parquet() -> Any:
 
 def _card(entry: Entry, licence: str, source: str, parquet: bool) -> str:
     """Return the README of a data set: front matter, and what the pictures are."""
-    parts, case = entry["parts"], entry["case"]
-    names = {part: made["name"] for part, made in parts.items()}
+    names = {part: made["name"] for part, made in entry["parts"].items()}
     where = "{}.parquet" if parquet else "{}/**"
     front = {
         "license": licence,
@@ -196,18 +195,7 @@ def _card(entry: Entry, licence: str, source: str, parquet: bool) -> str:
     told = [o for o in entry["overrides"] if not o.startswith(OF_THE_PLACE)]
     kept = " ".join(o for o in told if not o.lstrip("+~").startswith("attack"))
     again = f"python -m vrbench {kept} attack=imported attack.path=FOLDER".replace("  ", " ")
-    facts = {
-        "pictures": f"{case['items']} of {case['source']!r}, to be taken for {case['target']!r} "
-        f"({case['labels']} labels)",
-        "source": source,
-        "licence": licence,
-        "seeds": f"{entry['seed']} (extractor: {entry['extractor_seed']})",
-        **{
-            part: " ".join(f"{key}={value}" for key, value in made.items())
-            for part, made in parts.items()
-        },
-        "versions": " ".join(f"{key}={value}" for key, value in entry["versions"].items()),
-    }
+    facts = [[what, told_of] for what, told_of in _facts(entry, licence, source).items()]
     rows = [
         [r["metric"], number(r["before"]), number(r["after"]), str(r["n"])] for r in entry["rows"]
     ]
@@ -216,8 +204,26 @@ def _card(entry: Entry, licence: str, source: str, parquet: bool) -> str:
         f"# {front['pretty_name']}\n\n"
         "Product pictures and their adversarial versions, made by vrbench. Splits: `clean` and "
         "`attacked`; `position` is an item's place in the catalogue of the source.\n\n"
-        f"{markdown(['what', 'value'], [[k, v] for k, v in facts.items()])}\n\n"
+        f"{markdown(['what', 'value'], facts)}\n\n"
         f"Made by\n\n    python -m vrbench {' '.join(told)}\n\n"
         f"and measured again, FOLDER being this one, by\n\n    {again}\n\n"
         f"{markdown(['metric', 'clean', 'attacked', 'n'], rows)}\n"
     )
+
+
+def _facts(entry: Entry, licence: str, source: str) -> dict[str, str]:
+    """Return what the pictures are, whose, and how they were made."""
+    case = entry["case"]
+    return {
+        "pictures": f"{case['items']} of {case['source']!r}, to be taken for {case['target']!r} "
+        f"({case['labels']} labels)",
+        "source": source,
+        "licence": licence,
+        "seeds": f"{entry['seed']} (extractor: {entry['extractor_seed']})",
+        **{part: _settings(made) for part, made in entry["parts"].items()},
+        "versions": _settings(entry["versions"]),
+    }
+
+
+def _settings(told: Mapping[str, object]) -> str:
+    return " ".join(f"{key}={value}" for key, value in told.items())

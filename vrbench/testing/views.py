@@ -28,6 +28,7 @@ from vrbench.metrics.view import (
 )
 
 NONE = torch.empty(0, dtype=torch.int64)
+RED_OR_BLUE = (0, 0, 1, 1, 1)  # the categories of the five items of ``two_users``
 
 
 def dataset(
@@ -131,21 +132,40 @@ def two_users(after: bool = False) -> tuple[View, Dataset]:
     Args:
         after: the attack, which gave item 1 two points more.
     """
-    red_or_blue, names = torch.tensor([0, 0, 1, 1, 1]), ("red", "blue")
-    images = Table(Signal.PIXELS, torch.zeros(5, 3, 1, 1), None)
-    stars = torch.tensor([5.0, 3.0, 1.0])
+    if not after:
+        return _clean_view(), _shop_of_two()
+    seen = changed(
+        _clean_view(),
+        lists={"ranking": torch.tensor([[1, 0, 3, 4], [1, 2, 4, -1]])},
+        tested={"ranks": torch.tensor([2, 3, 1])},
+        attacked={
+            "scores": torch.tensor([[5.0, 6.0], [1.0, 4.0]]),
+            "ranks": torch.tensor([[2, 1], [0, 1]]),
+        },
+        users={"profiles": torch.tensor([[3.0, 9.0], [0.0, 2.0]])},
+    )
+    return seen, _shop_of_two()
+
+
+def _shop_of_two() -> Dataset:
+    """Return what the two users of ``two_users`` had and will like, and the five items."""
 
     def pairs(*of: tuple[int, int], ratings: Tensor | None = None) -> Interactions:
         users, items = torch.tensor(of, dtype=torch.int64).reshape(-1, 2).T
         return Interactions.of(users, items, 2, 5, None, ratings)
 
-    shop = Dataset(
-        Catalogue(images, red_or_blue, names, None),
+    images = Table(Signal.PIXELS, torch.zeros(5, 3, 1, 1), None)
+    return Dataset(
+        Catalogue(images, torch.tensor(RED_OR_BLUE), ("red", "blue"), None),
         train=pairs((0, 2), (1, 0), (1, 3)),
         valid=pairs(),
-        test=pairs((0, 0), (0, 3), (1, 1), ratings=stars),
+        test=pairs((0, 0), (0, 3), (1, 1), ratings=torch.tensor([5.0, 3.0, 1.0])),
     )
-    seen = View(
+
+
+def _clean_view() -> View:
+    """Return what the two users of ``two_users`` are shown before the attack."""
+    return View(
         lists=Lists(
             ranking=torch.tensor([[0, 1, 3, 4], [2, 1, 4, -1]]),
             candidates=torch.tensor([4, 3]),
@@ -162,7 +182,7 @@ def two_users(after: bool = False) -> tuple[View, Dataset]:
             ranks=torch.tensor([[1, 2], [0, 2]]),
             audience=torch.tensor([[True, False], [False, True]]),
         ),
-        counted=Counted(labels=red_or_blue, source=0, target=1),
+        counted=Counted(labels=torch.tensor(RED_OR_BLUE), source=0, target=1),
         two_stage=TwoStage(
             injected_ranks=torch.tensor([[1, 2], [3, 1]]),
             offered_ranks=torch.tensor([1, 2]),
@@ -173,18 +193,6 @@ def two_users(after: bool = False) -> tuple[View, Dataset]:
             visual_share=torch.tensor([0.25, 1.0]),
         ),
     )
-    if after:
-        seen = changed(
-            seen,
-            lists={"ranking": torch.tensor([[1, 0, 3, 4], [1, 2, 4, -1]])},
-            tested={"ranks": torch.tensor([2, 3, 1])},
-            attacked={
-                "scores": torch.tensor([[5.0, 6.0], [1.0, 4.0]]),
-                "ranks": torch.tensor([[2, 1], [0, 1]]),
-            },
-            users={"profiles": torch.tensor([[3.0, 9.0], [0.0, 2.0]])},
-        )
-    return seen, shop
 
 
 def two_pictures() -> Crafted:

@@ -104,6 +104,36 @@ class Asked:
         share = 1 - torch.minimum(ranks.double(), count) / (count + 1)
         return (torch.special.ndtri(share) if scale == "normal" else share).float()
 
+    def guessed(
+        self, rank_B3: Tensor, rows_B3: Tensor, scale: Scale, visible: float, k: int
+    ) -> Tensor:
+        """Return ``(B,)`` worths of a user's rank where it can be seen, else of two helpers'.
+
+        Args:
+            rank_B3: ranks of a picture for the user, and for the helpers who own the user's and a
+                similar item, and only that.
+            rows_B3: which of those asked they are.
+            scale: of the quantiles of ranks.
+            visible: share of a list, from the top, in which ranks are known.
+            k: places that are seen in any case.
+        """
+        count = self.candidates[rows_B3]
+        seen_to = (visible * count).floor().clamp(min=k).double()
+        worth = self.quantile(torch.minimum(rank_B3, seen_to + 1), rows_B3, scale)
+        least = self.quantile(seen_to + 1, rows_B3, scale)
+        most = self.quantile(torch.ones_like(rank_B3), rows_B3, scale)
+        seen = rank_B3 <= seen_to
+        n = self.counts[rows_B3[:, 0]].float()
+
+        def mixed(both: Tensor, alone: Tensor) -> Tensor:
+            return ((n + 1) * both - alone) / n
+
+        lift = least[:, 0] - 1 - mixed(most[:, 1], least[:, 2])
+        second = mixed(worth[:, 1], worth[:, 2]) + lift
+        floor = mixed(least[:, 1], most[:, 2]) + lift
+        first = worth[:, 2] - most[:, 2] + floor - 1
+        return torch.where(seen[:, 0], worth[:, 0], torch.where(seen[:, 1], second, first))
+
 
 def histories_of(profiles: Sequence[Tensor], num_items: int) -> Interactions:
     """Return one user per profile, a vector of owned items."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -82,14 +83,8 @@ def craft(
     chunks = items.split(TOGETHER)
     keys = [common | {"items": chunk.tolist()} for chunk in chunks]
     compute = partial(_crafted, adversary, goal, images, device=device, machine=machine)
-    together = at_once(device, images.shape) // TOGETHER
-    if machine.executor == "serial" and together > 1:
-        missing = [not store.has("attacks", key) for key in keys]
-        ahead = Ahead(chunks, compute, missing.__getitem__, together)
-        blocks = [Block(key, partial(ahead.make, n)) for n, key in enumerate(keys)]
-    else:
-        made_of = zip(keys, chunks, strict=True)
-        blocks = [Block(key, partial(compute, chunk)) for key, chunk in made_of]
+    together = at_once(device, images.shape) // TOGETHER if machine.executor == "serial" else 1
+    blocks = _blocks(store, keys, chunks, compute, together)
     parts = map_blocks(store, machine, "attacks", blocks, f"attacking ({adversary.attack.name})")
     spec = f"attacks/{digest([part.spec for part in parts])}"
     made = [part.tensors for part in parts if part.tensors is not None]
@@ -101,6 +96,22 @@ def craft(
         "queries": torch.cat([t["queries"] for t in made]),
     }
     return Artifact(tensors, {}, spec)
+
+
+def _blocks(
+    store: Store,
+    keys: Sequence[dict[str, Any]],
+    chunks: Sequence[Tensor],
+    compute: Callable[[Tensor], dict[str, Tensor]],
+    together: int,
+) -> list[Block]:
+    """Return one block a chunk; ``together`` of those not in the store are computed at once."""
+    if together <= 1:
+        made_of = zip(keys, chunks, strict=True)
+        return [Block(key, partial(compute, chunk)) for key, chunk in made_of]
+    missing = [not store.has("attacks", key) for key in keys]
+    ahead = Ahead(chunks, compute, missing.__getitem__, together)
+    return [Block(key, partial(ahead.make, n)) for n, key in enumerate(keys)]
 
 
 def _crafted(

@@ -23,7 +23,7 @@ from vrbench.report.tables import comma_separated
 
 if TYPE_CHECKING:
     from vrbench.bench.tune import Pruner, Sampler, Tried
-    from vrbench.bench.validation import Watch
+    from vrbench.bench.validation import Validation, Watch
 
 log = logging.getLogger(__name__)
 TRIALS = 20
@@ -81,9 +81,7 @@ def tuned(
         ConfigError: one line about what is wrong with the command or the space.
     """
     from vrbench.bench.space import read_space
-    from vrbench.bench.store import Store
     from vrbench.bench.tune import best, search
-    from vrbench.bench.validation import Validation
 
     conf = conf_dir()
     composition = Composition(list(overrides), conf)
@@ -92,21 +90,11 @@ def tuned(
     chosen = _seeds(seeds)
     if trials is not None and trials < 1:
         raise ConfigError(f"expected --trials >= 1, got {trials}")
-    machine = composition.make("machine")
-    machine.use()
-    cfg = composition.cfg
-    validation = Validation(
-        composition.make("dataset"),
-        composition.make("extractor"),
-        Store(Path(cfg.store)),
-        machine,
-        seeds=chosen,
-        extractor_seed=cfg.extractor_seed,
-    )
+    validation = _validation(composition, chosen)
     asked = {
         "data": validation.data,
         "extractor": composition.make("extractor"),
-        "extractor_seed": cfg.extractor_seed,
+        "extractor_seed": composition.cfg.extractor_seed,
         PART: composition.make(PART),
         "space": {key: asdict(values) for key, values in wanted.items()},
         "seeds": chosen,
@@ -121,9 +109,7 @@ def tuned(
     tried = search(
         score, wanted, journal, trials=count, sampler=sampler, pruner=pruner, seed=sampler_seed
     )
-    table = journal.with_suffix(".csv")
-    table.write_text(_table(tried, list(wanted)))
-    log.info("%d trials: %s", len(tried), table)
+    _leave_table(tried, list(wanted), journal.with_suffix(".csv"))
     top = best(tried)
     return (
         f"# tuned on the validation split alone: nDCG@20 {top.value:.4f}, best of {len(tried)}\n"
@@ -131,6 +117,28 @@ def tuned(
         f"--sampler {sampler} --pruner {pruner} --seeds {seeds} --sampler-seed {sampler_seed}\n"
         f"{composition.yaml(PART, top.settings).rstrip()}\n"
     )
+
+
+def _validation(composition: Composition, seeds: list[int]) -> Validation:
+    """Return what scores a recommender on the shop that is composed, on its machine."""
+    from vrbench.bench.store import Store
+    from vrbench.bench.validation import Validation
+
+    machine, cfg = composition.make("machine"), composition.cfg
+    machine.use()
+    return Validation(
+        composition.make("dataset"),
+        composition.make("extractor"),
+        Store(Path(cfg.store)),
+        machine,
+        seeds=seeds,
+        extractor_seed=cfg.extractor_seed,
+    )
+
+
+def _leave_table(tried: Sequence[Tried], keys: Sequence[str], path: Path) -> None:
+    path.write_text(_table(tried, keys))
+    log.info("%d trials: %s", len(tried), path)
 
 
 def _seeds(told: str) -> list[int]:

@@ -62,16 +62,27 @@ def products_of(
         raise MissingDataError(f"no folder {root}: set dataset.pictures to that of the pictures")
     _check_ids(table, ids)
     names = _named(root, ids) if image is None else list(table.columns[image])
-    kept = [n for n, name in enumerate(names) if name and (root / name).is_file()]
-    if not kept:
-        how = "named like an item (ID.jpg)" if image is None else f"of column {image!r}"
-        raise MissingDataError(f"no picture {how} lies in {root}: set dataset.pictures")
+    kept = _there(
+        root, names, "named like an item (ID.jpg)" if image is None else f"of column {image!r}"
+    )
     if len(kept) < len(names):
         left_out["products have no picture and are left out"] = len(names) - len(kept)
     if NO_CATEGORY in kinds:
         log.warning("%d products have no category", kinds.count(NO_CATEGORY))
     files = confined(root, [names[n] for n in kept], elsewhere)
     return [ids[n] for n in kept], files, [kinds[n] for n in kept]
+
+
+def _there(root: Path, names: Sequence[str], how: str) -> list[int]:
+    """Return which of some pictures are there.
+
+    Raises:
+        MissingDataError: if none is; ``how`` says which were looked for.
+    """
+    kept = [n for n, name in enumerate(names) if name and (root / name).is_file()]
+    if not kept:
+        raise MissingDataError(f"no picture {how} lies in {root}: set dataset.pictures")
+    return kept
 
 
 def _check_ids(table: BusinessTable, ids: list[str]) -> None:

@@ -52,21 +52,20 @@ class Torchvision(Library):
             )
         settings = {"aux_logits": False} if self.arch in AUXILIARY else {}
         network = models.get_model(self.arch, weights=None, **settings)
+        self._note_layers(network)
+        mean, std = (MEAN, STD) if self.weights is None else self._taught_on()
+        self._shown = [] if (mean, std) == (MEAN, STD) else [mean, std]
+        if self.weights is not None and self.arch in AUXILIARY:
+            network.transform_input, self._shown = True, ["transformed"]
+        return network, mean, std
+
+    def _note_layers(self, network: nn.Module) -> None:
+        """Remember where the network's last layer and its pooling stand."""
         last = [n for n, m in network.named_modules() if isinstance(m, nn.Linear)]
         if not last:
             raise ConfigError(f"{self.arch} does not end in a linear layer: it has no vector")
-        self._last = last[-1]
         pools = [n for n, _ in network.named_modules() if n.rpartition(".")[2] == "avgpool"]
-        self._pool = pools[-1] if pools else None
-        if self.weights is None:
-            self._shown = []
-            return network, MEAN, STD
-        mean, std = self._taught_on()
-        if self.arch in AUXILIARY:
-            network.transform_input = True
-        other = (mean, std) != (MEAN, STD)
-        self._shown = ["transformed"] if self.arch in AUXILIARY else [mean, std] if other else []
-        return network, mean, std
+        self._last, self._pool = last[-1], pools[-1] if pools else None
 
     def _taught_on(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Return mean and standard deviation of the weights asked for, by name or by file."""

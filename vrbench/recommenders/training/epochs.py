@@ -134,7 +134,7 @@ class EpochRecommender(Recommender):
     ) -> None:
         optimisers = self._optimisers()
         vars(self)["_stepping"] = Steps(self, optimisers, visuals)
-        best, best_state, bad = -1.0, None, 0
+        best = Best(self)
         good = {n: p.detach().clone() for n, p in self.named_parameters() if p.requires_grad}
         for epoch in progress(range(1, epochs + 1), f"training {self.name}"):
             began = time.perf_counter()
@@ -145,20 +145,12 @@ class EpochRecommender(Recommender):
                 score = entry["valid_ndcg"] = self._validate(train, valid, visuals)
                 if self.watch is not None:
                     self.watch(len(history.epochs), score)
-                if score > best:
-                    best, bad = score, 0
-                    history.best_epoch = len(history.epochs)
-                    best_state = {k: v.clone() for k, v in self.state_dict().items()}
-                else:
-                    bad += 1
+                best.note(score, len(history.epochs))
             entry["seconds"] = time.perf_counter() - began
-            if bad >= self.patience:
+            if best.worse >= self.patience:
                 break
         del vars(self)["_stepping"]
-        if best_state is None:
-            history.best_epoch = len(history.epochs)
-        else:
-            self.load_state_dict(best_state)
+        history.best_epoch = best.restored() or len(history.epochs)
 
     def rates(self) -> dict[str, float]:
         """Return the settings to lower where training diverges, and what they are now."""
@@ -233,6 +225,33 @@ class EpochRecommender(Recommender):
         summed = torch.zeros(valid.num_users, dtype=torch.float64)
         summed.index_add_(0, valid.users, gain)
         return float((summed / ideal)[valid.counts > 0].mean())
+
+
+class Best:
+    """The epoch of a phase that validation likes best, and the parameters after it.
+
+    Attributes:
+        worse: evaluations since then.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.score, self.worse = model, -1.0, 0
+        self.epoch = 0  # none was evaluated
+        self._state: dict[str, Tensor] = {}
+
+    def note(self, score: float, epoch: int) -> None:
+        """Keep the model's parameters if ``score`` is better than any before."""
+        if score > self.score:
+            self.score, self.epoch, self.worse = score, epoch, 0
+            self._state = {k: v.clone() for k, v in self.model.state_dict().items()}
+        else:
+            self.worse += 1
+
+    def restored(self) -> int:
+        """Give the model the best parameters back and return their epoch; 0 if there are none."""
+        if self.epoch:
+            self.model.load_state_dict(self._state)
+        return self.epoch
 
 
 class Steps:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from vrbench.report.exposure import ACCURACY, Exposed, Gain, enough, gain, percent, relative
 from vrbench.report.names import label
@@ -86,20 +86,24 @@ def _what_helps(told: Story) -> list[str]:
         return []
     if any(found.interval is None for found in beside.values()):
         return [f"Which defence helps is not told by fewer than {LEAST} seeds."]
-    helps = sorted((o for o in beside if beside[o].above is False), key=lambda o: beside[o].mean)
-    harms = [one for one in beside if beside[one].above is True]
-    level = [one for one in beside if beside[one].above is None]
-    lines = [
-        f"{one.name} lowers it: {beside[one].told()} points, against an adversary who knows it; "
-        f"clean {ACCURACY} {_cost(one.cost(told.shop))}."
-        for one in helps
-    ]
-    if not helps:
+    lines = _what_lowers(beside, told.shop)
+    if not lines:
         lines = [f"No defence of {len(beside)} that were tried is shown to lower it."]
-    lines += [f"{one.name} raises it: {beside[one].told()} points." for one in harms]
-    if level:
+    harms = [(one, found) for one, found in beside.items() if found.above is True]
+    lines += [f"{one.name} raises it: {found.told()} points." for one, found in harms]
+    if level := [one for one, found in beside.items() if found.above is None]:
         lines.append(f"Not told apart from the shop as it is: {_names(level)}.")
     return lines
+
+
+def _what_lowers(beside: Mapping[Exposed, Gain], shop: Exposed) -> list[str]:
+    """Return a line for each defence that lowers exposure, the best first."""
+    helps = [(one, found) for one, found in beside.items() if found.above is False]
+    return [
+        f"{one.name} lowers it: {found.told()} points, against an adversary who knows it; "
+        f"clean {ACCURACY} {_cost(one.cost(shop))}."
+        for one, found in sorted(helps, key=lambda both: both[1].mean)
+    ]
 
 
 def _in_accuracy(shop: Exposed) -> str:

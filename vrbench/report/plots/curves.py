@@ -183,15 +183,7 @@ def table(
 ) -> tuple[list[str], list[list[str]]]:
     """Return heads and cells: one line per curve and one column per size, or one line per point."""
     if x != EPS:
-        points = [
-            (line.label, *point)
-            for line in lines
-            for point in zip(line.x, line.y, line.spread, strict=True)
-        ]
-        return ["curve", x, "value", "spread"], [
-            [label, f"{across:.4g}", f"{y:.4g}", f"{spread:.2g}"]
-            for label, across, y, spread in points
-        ]
+        return ["curve", x, "value", "spread"], _by_point(lines)
     sizes = sorted({e for line in lines for e in line.x if e > 0 or show == "value"})
     rows = []
     for line in lines:
@@ -199,6 +191,15 @@ def table(
         cells = [_cell(*at[e], show) if e in at else "-" for e in sizes]
         rows.append([line.label, *cells])
     return ["curve", *(f"eps {e:g}" for e in sizes)], rows
+
+
+def _by_point(lines: Sequence[Curve]) -> list[list[str]]:
+    """Return one line per point."""
+    return [
+        [line.label, f"{across:.4g}", f"{y:.4g}", f"{spread:.2g}"]
+        for line in lines
+        for across, y, spread in zip(line.x, line.y, line.spread, strict=True)
+    ]
 
 
 def _cell(y: float, spread: float, show: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -113,23 +113,12 @@ class PromoteTo(Objective):
         seed: int = 0,
     ) -> None:
         check_promotable(recommender)
-        for choice, known in ((audience, Audience), (feedback, Feedback), (scale, Scale)):
-            if choice not in get_args(known):
-                raise ConfigError(
-                    f"PromoteTo: expected {', '.join(get_args(known))}, got {choice!r}"
-                )
+        _check_words((audience, Audience), (feedback, Feedback), (scale, Scale))
         if min(k, owners, fakes) < 1 or not 0 < quantile <= 1:
             raise ConfigError("PromoteTo: expected k, owners, fakes >= 1 and 0 < quantile <= 1")
-        if visible is not None and (feedback == "score" or audience == "population"):
-            raise ConfigError("PromoteTo.visible goes with feedback=rank and one user or segment")
-        if visible is not None and not 0 < visible <= 1:
-            raise ConfigError(f"PromoteTo.visible: expected a share in (0, 1], got {visible}")
-        for name, given, most in (
-            ("user", user, train.num_users),
-            ("seed_item", seed_item, train.num_items),
-        ):
-            if given is not None and not 0 <= given < most:
-                raise ConfigError(f"PromoteTo.{name}: expected 0..{most - 1}, got {given}")
+        _check_visible(visible, feedback, audience)
+        _check_number("user", user, train.num_users)
+        _check_number("seed_item", seed_item, train.num_items)
         assert recommender.signal is not None
         self.train, self.extractor, self.recommender = train, extractor, recommender
         self.visuals, self.images, self.signal = visuals, images, recommender.signal
@@ -145,6 +134,9 @@ class PromoteTo(Objective):
             raise IncompatibleError(
                 "ranks have no gradient: take objective.feedback=score, or an attack that asks"
             )
+        if not len(items):
+            none = x.flatten(1).sum(1)
+            return Verdict(none, none)
         who = self._asked(items)
         shown = self.extractor.see(x, self.signal).float()
         rounds = _rounds(items)
@@ -164,7 +156,9 @@ class PromoteTo(Objective):
             if self.visible is not None:
                 assert who.helpers is not None
                 rows_B3 = torch.cat([place_BP, who.helpers[at]], 1)
-                worth = self._guess(who.asked, rank_RB[rows_B3, column], rows_B3)[:, None]
+                rank_B3 = rank_RB[rows_B3, column]
+                guessed = who.asked.guessed(rank_B3, rows_B3, self.scale, self.visible, self.k)
+                worth = guessed[:, None]
         nth = math.ceil(worth.shape[1] * self.quantile - 1e-9) if self.target == "population" else 1
         loss = (-worth).kthvalue(nth, dim=1).values
         return Verdict(loss, (bar - worth).kthvalue(nth, dim=1).values)
@@ -173,26 +167,6 @@ class PromoteTo(Objective):
         """Return the ``(R, n)`` scores of distinct ``items`` as ``shown``."""
         encoded = self.recommender.encode(items, self.visuals.overlay(items, shown))
         return asked.score(encoded)
-
-    def _guess(self, asked: Asked, rank_B3: Tensor, rows_B3: Tensor) -> Tensor:
-        """Return ``(B,)`` worths of the user's rank where it can be seen, and of the helpers'."""
-        assert self.visible is not None
-        count = asked.candidates[rows_B3]
-        seen_to = (self.visible * count).floor().clamp(min=self.k).double()
-        worth = asked.quantile(torch.minimum(rank_B3, seen_to + 1), rows_B3, self.scale)
-        least = asked.quantile(seen_to + 1, rows_B3, self.scale)
-        most = asked.quantile(torch.ones_like(rank_B3), rows_B3, self.scale)
-        seen = rank_B3 <= seen_to
-        n = asked.counts[rows_B3[:, 0]].float()
-
-        def mixed(both: Tensor, alone: Tensor) -> Tensor:
-            return ((n + 1) * both - alone) / n
-
-        lift = least[:, 0] - 1 - mixed(most[:, 1], least[:, 2])
-        second = mixed(worth[:, 1], worth[:, 2]) + lift
-        floor = mixed(least[:, 1], most[:, 2]) + lift
-        first = worth[:, 2] - most[:, 2] + floor - 1
-        return torch.where(seen[:, 0], worth[:, 0], torch.where(seen[:, 1], second, first))
 
     def aimed_at(self, items: Tensor) -> Tensor:
         """Return ``(num_users, n)`` bool: to whom each of ``items`` is promoted; on the CPU."""
@@ -297,3 +271,23 @@ class PromoteTo(Objective):
                 shown = self.see(shown)
             seen.append(torch.nn.functional.normalize(shown.flatten(1), dim=1).cpu())
         return torch.cat(seen)
+
+
+def _check_words(*given: tuple[str, Any]) -> None:
+    for word, known in given:
+        if word not in get_args(known):
+            raise ConfigError(f"PromoteTo: expected {', '.join(get_args(known))}, got {word!r}")
+
+
+def _check_visible(share: float | None, feedback: Feedback, audience: Audience) -> None:
+    if share is None:
+        return
+    if feedback == "score" or audience == "population":
+        raise ConfigError("PromoteTo.visible goes with feedback=rank and one user or segment")
+    if not 0 < share <= 1:
+        raise ConfigError(f"PromoteTo.visible: expected a share in (0, 1], got {share}")
+
+
+def _check_number(name: str, given: int | None, count: int) -> None:
+    if given is not None and not 0 <= given < count:
+        raise ConfigError(f"PromoteTo.{name}: expected 0..{count - 1}, got {given}")

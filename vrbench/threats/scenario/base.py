@@ -147,10 +147,30 @@ class Scenario:
 
     def _choose_open(self, facts: Facts) -> tuple[str, str]:
         """Return source and target, chosen where they are not named."""
-        names, counts = facts.names, facts.counts
-        named = [n for n in (self.source, self.target) if n]
+        names = facts.names
+        stand = self.standing(facts.chr_by_label, facts.counts).tolist()
+        order = sorted(self._large(facts), key=lambda n: (stand[n], names[n]))
+        found = []
+        for name, which, end in zip(
+            (self.source, self.target), ("lowest", "highest"), self.pick(order), strict=True
+        ):
+            if name is None:
+                self.note_tie(which, [n for n in order if stand[n] == stand[end]], names)
+            found.append(name or names[end])
+        source, target = found
+        return source, target
+
+    def _large(self, facts: Facts) -> list[int]:
+        """Return the categories with enough items that are not named; with those, two at least.
+
+        Raises:
+            NoCaseError: if there are fewer.
+        """
+        names, named = facts.names, [n for n in (self.source, self.target) if n]
         large = [
-            n for n in range(len(names)) if counts[n] >= self.min_items and names[n] not in named
+            n
+            for n, count in enumerate(facts.counts.tolist())
+            if count >= self.min_items and names[n] not in named
         ]
         if len(names) < 2:
             raise NoCaseError(
@@ -162,17 +182,7 @@ class Scenario:
                 f"fewer than two categories have {self.min_items} items or more; "
                 "lower scenario.min_items"
             )
-        stand = self.standing(facts.chr_by_label, counts).tolist()
-        order = sorted(large, key=lambda n: (stand[n], names[n]))
-        found = []
-        for name, which, end in zip(
-            (self.source, self.target), ("lowest", "highest"), self.pick(order), strict=True
-        ):
-            if name is None:
-                self.note_tie(which, [n for n in order if stand[n] == stand[end]], names)
-            found.append(name or names[end])
-        source, target = found
-        return source, target
+        return large
 
     def standing(self, chr_by_label: Tensor, counts: Tensor) -> Tensor:
         """Return ``(len(names),)``: what the lowest and the highest category are lowest in."""

@@ -36,21 +36,20 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     for trio, bare in pairs:
         runs = trio[1].sound(reached=False) & bare[1].sound()
         both = effect(*trio, runs), effect(*bare, runs)
-        if any(e.rose is None for e in both):
-            why = bare[1].doubted() or next(e.why for e in both if e.rose is None)
-            untold.append((name_of(trio[1]), why))
+        unclear = [e.why for e in both if e.rose is None]
+        if unclear:
+            untold.append((name_of(trio[1]), bare[1].doubted() or unclear[0]))
         elif any(e.rose for e in both):
             kept.append(_no_smaller(trio, bare, runs))
         else:
             idle += 1
     if len(untold) == len(pairs):
         return Verdict(None, reasons(untold))
-    retrained = any(trio[2] is not None for trio, _ in pairs)
-    by_more = ", by more than a clean retrain does," if retrained else ""
-    if not kept:
-        said = f"the attack raises CHR{by_more} in none of {len(pairs)} pairs of cells"
-        return Verdict(None, said)
-    return _protects(kept, untold, idle, by_more)
+    trained_again = [trio for trio, _ in pairs if trio[2] is not None]
+    by_more = ", by more than a clean retrain does," if trained_again else ""
+    if kept:
+        return _protects(kept, untold, idle, by_more)
+    return Verdict(None, f"the attack raises CHR{by_more} in none of {len(pairs)} pairs of cells")
 
 
 def _defended_and_bare(cells: Sequence[Cell]) -> list[tuple[Trio, Trio]]:

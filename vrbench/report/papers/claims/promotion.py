@@ -36,18 +36,26 @@ def recommended_more_often(cells: Sequence[Cell]) -> Verdict:
     told, untold, floors = _effects(cells)
     if not told:
         return Verdict(None, reasons(untold)) if untold else NOTHING
-    most, what = max(((e.ratio or 0.0, what) for e, what in told))
-    said = f"at most {most:.2f} times as often ({what})"
-    if floors:
-        said += f"; a clean retrain alone reaches {max(floors):.2f}"
-    if untold:
-        said += f"; in {len(untold)} of {len(told) + len(untold)} cells nothing can be told"
+    said = _said(told, untold, floors)
     if any(e.rose and e.ratio is not None and e.ratio >= ROUGHLY_THREE for e, _ in told):
         return Verdict(True, said)
     reach = max(e.at_most or 0.0 for e, _ in told)
     if reach >= ROUGHLY_THREE:
         return Verdict(None, f"{said}; over seeds the ratio may be {reach:.2f}")
     return Verdict(False, said)
+
+
+def _said(
+    told: Sequence[tuple[Effect, str]], untold: Sequence[tuple[str, str]], floors: Sequence[float]
+) -> str:
+    """Return in words how far the category rises, and what that is to be read beside."""
+    most, what = max(((e.ratio or 0.0, what) for e, what in told))
+    said = f"at most {most:.2f} times as often ({what})"
+    if floors:
+        said += f"; a clean retrain alone reaches {max(floors):.2f}"
+    if untold:
+        said += f"; in {len(untold)} of {len(told) + len(untold)} cells nothing can be told"
+    return said
 
 
 def _effects(
