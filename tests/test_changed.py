@@ -1,6 +1,7 @@
 """A cell is named by its choices and by what was changed of them, however it was changed."""
 
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 
@@ -13,9 +14,9 @@ from vrbench.report.run_records import ambiguous
 CONF = Path(__file__).parents[1] / "conf"
 
 
-def changed(*overrides):
-    made = Composition(list(overrides), CONF)
-    found = changed_settings(made.cfg, made.choices, overrides, CONF)
+def changed(*overrides, conf=CONF):
+    made = Composition(list(overrides), conf)
+    found = changed_settings(made.cfg, made.choices, overrides, conf)
     return {part: told for part, told in found.items() if told}
 
 
@@ -44,6 +45,15 @@ def changed(*overrides):
 )
 def test_what_differs_from_the_choices_is_told(overrides, found):
     assert changed(*overrides) == found
+
+
+def test_a_choice_may_take_a_value_from_where_none_is_yet(tmp_path):
+    """By itself the choice cannot be resolved: its data set has no path until one is given."""
+    copytree(CONF, conf := tmp_path / "conf")
+    with (conf / "variants" / "attack.yaml").open("a") as table:
+        table.write('again: {over: imported, path: "${dataset.path}"}\n')
+    found = changed("dataset=folder", "attack=again", "dataset.path=some/shop", conf=conf)
+    assert found == {"dataset": {"path": "some/shop"}, "attack": {"path": "some/shop"}}
 
 
 def test_a_name_has_the_choice_and_what_was_changed():

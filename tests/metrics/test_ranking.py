@@ -4,8 +4,9 @@ import torch
 from ir_measures import RR, R, Success, nDCG
 
 from vrbench.core.errors import ConfigError
+from vrbench.metrics.accuracy.places import ordinal
 from vrbench.metrics.ranking import AUC, HR, MRR, NDCG, Recall
-from vrbench.testing.views import dataset, random_case, view
+from vrbench.testing.views import changed, dataset, random_case, view
 
 PAIRS = [(HR, Success), (Recall, R), (NDCG, nDCG), (MRR, RR)]
 
@@ -59,3 +60,12 @@ def test_a_list_small_enough_to_check_by_eye():
 def test_cutoffs_are_positive():
     with pytest.raises(ConfigError, match="k >= 1"):
         HR(k=0)
+
+
+def test_places_among_a_users_own_are_those_of_the_view():
+    seen, data, _, _ = random_case()
+    worst = changed(seen, tested={"ranks": seen.tested.ranks.max() + 1 - seen.tested.ranks})
+    for one in (seen, worst, seen):
+        user, rank = data.test.users, one.tested.ranks
+        before = (user[:, None] == user) & (rank < rank[:, None])
+        assert torch.equal(ordinal(one, data), 1 + before.sum(1))

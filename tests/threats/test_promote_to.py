@@ -304,3 +304,14 @@ def test_impossible_audiences_say_so():
     plain = Dot(model.users, model.bias)
     with pytest.raises(IncompatibleError, match="takes in no user"):
         PromoteTo(train, Means(), plain, visuals, audience="segment", owners=2).judge(x, item)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"user": 3}, {"feedback": "rank"}, {"audience": "population"}]
+)
+def test_of_no_picture_there_is_no_verdict(settings):
+    """Searches leave out what they are done with, and may be left with nothing."""
+    x = pictures(2)[:0].requires_grad_(settings.get("feedback") != "rank")
+    verdict = goal(**settings).judge(x, torch.empty(0, dtype=torch.int64))
+    assert verdict.loss.shape == verdict.margin.shape == (0,)
+    assert verdict.loss.requires_grad == x.requires_grad

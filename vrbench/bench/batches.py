@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vrbench.bench.machine import TOGETHER
+from vrbench.core.visuals import TOGETHER
 
 MOST = 512  # beyond it no GPU gets quicker
 LEAST = 3 * 224 * 224  # numbers of a picture: networks enlarge those that are smaller

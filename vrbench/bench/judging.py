@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.bench.machine import TOGETHER
+from vrbench.core.visuals import TOGETHER
 from vrbench.metrics.view import Crafted, Watched
 from vrbench.threats.case import Case
 from vrbench.threats.objectives.base import Objective

@@ -9,8 +9,8 @@ from typing import Literal
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.visuals import TOGETHER
 
-TOGETHER = 64  # pictures computed at once: a network's products round by their number
 PATIENCE = 1000  # batches of one shape on a GPU: what compiling takes, their saving pays back
 DEVICES = ("cpu", "cuda")  # others compute some of it only (mps has no float64)
 

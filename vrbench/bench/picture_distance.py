@@ -7,9 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vrbench.bench.machine import TOGETHER
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import Signal, Visuals
+from vrbench.core.visuals import TOGETHER, Signal, Visuals
 from vrbench.extractors.base import Extractor
 from vrbench.generators.networks import resized
 from vrbench.metrics.perceptual import SSIM

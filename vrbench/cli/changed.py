@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import InterpolationToMissingValueError
 
 from vrbench.cli.axes import PARTS
 from vrbench.cli.folders import own_dir
@@ -64,5 +65,13 @@ def _as_chosen(chosen: tuple[str, ...], conf: Path, own: Path | None) -> DictCon
 
 
 def _differing(cfg: DictConfig, default: DictConfig, part: str) -> dict[str, Any]:
-    now, before = (flat(OmegaConf.to_container(c[part], resolve=True)) for c in (cfg, default))
+    now, before = _flat(cfg[part]), _flat(default[part])
     return {key: value for key, value in now.items() if value != before.get(key, KeyError)}
+
+
+def _flat(part: DictConfig) -> dict[str, Any]:
+    """Return settings by dotted key; unresolved if one is taken from where no value is yet."""
+    try:
+        return flat(OmegaConf.to_container(part, resolve=True))
+    except InterpolationToMissingValueError:
+        return flat(OmegaConf.to_container(part, resolve=False))

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError
 
+TOGETHER = 64  # pictures computed at once: a network's products round by their number
+
 
 class Signal(str, Enum):
     """How much of an image a model is shown."""

@@ -11,9 +11,8 @@ import torch
 from PIL import Image
 
 from vrbench.core.errors import ConfigError
+from vrbench.core.visuals import TOGETHER
 from vrbench.data.dataset import Dataset
-
-BLOCK = 64  # pictures decoded together
 
 
 def write_shop(place: Path, data: Dataset) -> None:
@@ -46,7 +45,7 @@ def write_shop(place: Path, data: Dataset) -> None:
 
 
 def _write_pictures(place: Path, files: Sequence[str], data: Dataset) -> None:
-    for items in torch.arange(len(files)).split(BLOCK):
+    for items in torch.arange(len(files)).split(TOGETHER):
         levels = (data.catalogue.images[items] * 255).round().byte().permute(0, 2, 3, 1).numpy()
         for item, picture in zip(items.tolist(), levels, strict=True):
             Image.fromarray(picture).save(place / files[item])

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.visuals import TOGETHER
 from vrbench.metrics.base import ImageMetric
 
 
@@ -63,7 +64,7 @@ class SSIM(ImageMetric):
         return torch.cat(
             [
                 _ssim(a, b, self.data_range)
-                for a, b in zip(clean.split(64), attacked.split(64), strict=True)
+                for a, b in zip(clean.split(TOGETHER), attacked.split(TOGETHER), strict=True)
             ]
         )
 

@@ -16,12 +16,12 @@ from vrbench.attacks.ensemble import Ensemble, Ledger
 from vrbench.attacks.goal import Goal, Verdict
 from vrbench.attacks.oracle import Oracle
 from vrbench.bench.batches import Ahead, at_once
-from vrbench.bench.machine import TOGETHER, Machine
+from vrbench.bench.machine import Machine
 from vrbench.bench.mapping import Block, map_blocks
 from vrbench.bench.store import Artifact, Store
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import digest
-from vrbench.core.visuals import Visuals
+from vrbench.core.visuals import TOGETHER, Visuals
 from vrbench.extractors.inference_copy import layout
 from vrbench.threats.objectives.base import Objective
 

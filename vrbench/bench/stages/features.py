@@ -9,10 +9,10 @@ from torch import Tensor
 
 from vrbench.bench.batches import at_once
 from vrbench.bench.executors import run_jobs
-from vrbench.bench.machine import TOGETHER, Machine
+from vrbench.bench.machine import Machine
 from vrbench.bench.store import Artifact, Store
 from vrbench.core.progress import progress
-from vrbench.core.visuals import Signal, Table, Visuals
+from vrbench.core.visuals import TOGETHER, Signal, Table, Visuals
 from vrbench.extractors.base import Extractor
 
 

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from vrbench.bench.executors import run_jobs
-from vrbench.bench.machine import TOGETHER, Machine
+from vrbench.bench.machine import Machine
 from vrbench.bench.store import Store
-from vrbench.core.visuals import OnDemand, Signal, Table, Visuals
+from vrbench.core.visuals import TOGETHER, OnDemand, Signal, Table, Visuals
 
 
 def decode_images(store: Store, machine: Machine, images: Visuals) -> Visuals:

@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from vrbench.core.errors import ConfigError, DataError, MissingDataError, nearest
+from vrbench.core.errors import ConfigError, DataError, nearest
+from vrbench.core.extras import extra
 from vrbench.core.files import regular, sha256
 from vrbench.data.readers.text import read_commas, read_tabs
 
@@ -110,9 +110,10 @@ def read_business_table(
         database: whether it is an SQLite database, whatever its suffix.
 
     Raises:
-        MissingDataError: if it is not there, or what reads it is not installed.
+        MissingDataError: if it is not there.
         DataError: if it cannot be read, or has no rows; the text names the line.
-        ConfigError: if a database comes without a query, or a query without a database.
+        ConfigError: if a database comes without a query, or a query without a database, or what
+            reads the file is not installed.
     """
     suffix = path.suffix.lower()
     if suffix not in FORMATS and not database:
@@ -172,14 +173,9 @@ def parquet_reader(path: Path) -> Any:
     """Return the library that reads ``path``.
 
     Raises:
-        MissingDataError: if it is not installed.
+        ConfigError: if it is not installed.
     """
-    try:
-        return import_module("pyarrow.parquet")
-    except ImportError:
-        raise MissingDataError(
-            f"{path}: pyarrow is not installed; pip install 'vrbench[parquet]'"
-        ) from None
+    return extra("pyarrow.parquet", needed_by=str(path), group="parquet")
 
 
 def _parquet(path: Path) -> tuple[list[str], list[list[str]]]:

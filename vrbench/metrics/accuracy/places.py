@@ -4,8 +4,11 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
+from vrbench.data.interactions import Interactions
 from vrbench.metrics.ranking import per_user
 from vrbench.metrics.view import View
+
+KEPT = "_ordinal"  # what a view's places are kept under
 
 
 def hits(view: View, dataset: Dataset, k: int) -> Tensor:
@@ -14,10 +17,20 @@ def hits(view: View, dataset: Dataset, k: int) -> Tensor:
 
 
 def ordinal(view: View, dataset: Dataset) -> Tensor:
-    """Return ``(T,)``: each test item's place, from 1, among its user's test items by rank."""
-    test = dataset.test
-    far = int(view.tested.ranks.max()) + 1 if len(test) else 1
-    order = (test.users * far + view.tested.ranks).argsort()
+    """Return ``(T,)``: each test item's place, from 1, among its user's test items by rank.
+
+    Found once for a view, and kept with it.
+    """
+    kept: tuple[Interactions, Tensor] | None = vars(view.tested).get(KEPT)
+    if kept is None or kept[0] is not dataset.test:
+        kept = dataset.test, _ordinal(view.tested.ranks, dataset.test)
+        vars(view.tested)[KEPT] = kept
+    return kept[1]
+
+
+def _ordinal(ranks: Tensor, test: Interactions) -> Tensor:
+    far = int(ranks.max()) + 1 if len(test) else 1
+    order = (test.users * far + ranks).argsort()
     nth = torch.empty_like(order)
     nth[order] = torch.arange(len(order)) - test.indptr[test.users] + 1
     return nth

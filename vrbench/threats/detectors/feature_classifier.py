@@ -12,9 +12,9 @@ from vrbench.attacks.gradient.pgd import PGD
 from vrbench.core.errors import ConfigError
 from vrbench.core.extras import extra
 from vrbench.core.seeds import Streams
-from vrbench.core.visuals import Signal, Visuals
+from vrbench.core.visuals import TOGETHER, Signal, Visuals
 from vrbench.extractors.base import Extractor
-from vrbench.threats.detectors.pictures import TOGETHER, Learnt, PictureDetector
+from vrbench.threats.detectors.pictures import Learnt, PictureDetector
 
 FAR = 10.0  # deviations that no feature comes to
 

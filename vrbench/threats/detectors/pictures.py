@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from vrbench.core.spec import Component
-from vrbench.core.visuals import Visuals
+from vrbench.core.visuals import TOGETHER, Visuals
 from vrbench.extractors.base import Extractor
 
 Learnt = Mapping[str, Tensor]  # what a detector has learnt, by name
-TOGETHER = 64  # pictures looked at together; changes no number
 
 
 class PictureDetector(Component, ABC):

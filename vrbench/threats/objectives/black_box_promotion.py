@@ -11,7 +11,7 @@ from torch import Tensor
 from vrbench.attacks.goal import Verdict
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import Signal, Visuals
+from vrbench.core.visuals import TOGETHER, Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
@@ -265,7 +265,7 @@ class PromoteTo(Objective):
     def _public_features(self) -> Tensor:
         """Return ``(I, D)`` unit feature vectors of the clean catalogue, on the CPU."""
         seen = []
-        for block in torch.arange(len(self.visuals)).split(64):
+        for block in torch.arange(len(self.visuals)).split(TOGETHER):
             shown = self.visuals[block.to(self.visuals.device)]
             if self.signal is Signal.PIXELS:
                 shown = self.see(shown)
