@@ -16,6 +16,7 @@ ASKED = {
     "compare": (["."], ["--out"]),
     "tune": (["recommender=bprmf", "--space", "bprmf"], ["--out"]),
     "audit": ([], ["--out"]),
+    "certify": ([], ["--out", "--picture"]),
     "design": ([], ["--out", "--picture"]),
     "reproduce": (["apr"], ["--out"]),
     "study": (["."], ["--out", "--picture"]),

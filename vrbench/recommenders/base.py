@@ -121,6 +121,16 @@ class Recommender(Component, Placed, ABC):
         """
         raise IncompatibleError(f"the score of {self.name} is no product with a row per user")
 
+    def slope(self, users: Tensor) -> Tensor:
+        """Return ``(len(users), D)``: the gradient of an item's score in its own feature vector.
+
+        In the features as extracted, and the same for every item.
+
+        Raises:
+            IncompatibleError: if scores are not linear in the features of the item alone.
+        """
+        raise IncompatibleError(f"the score of {self.name} is not linear in an item's features")
+
     def fold_in(self, histories: Interactions, visuals: Visuals, others: Tensor) -> Tensor:
         """Return ``(num_users, K)`` rows for users the model was not trained on.
 

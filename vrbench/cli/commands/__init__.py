@@ -56,6 +56,7 @@ COMMANDS = {
         Command("compare", "compare"),
         Command("study", "study"),
         Command("audit", "audit", overrides=True),
+        Command("certify", "certify", overrides=True),
         Command("design", "design", overrides=True),
         Command("tune", "tune", overrides=True),
         Command("shop", "shop", overrides=True),

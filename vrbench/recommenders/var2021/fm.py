@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
+from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Side, Sizes
@@ -107,6 +108,14 @@ class FM2021(FM):
         vector = self.item(items) + seen @ self.item.weight[:dim]
         bias = self.bias(items) + seen @ self.bias.weight[:dim]
         return Side(vector, bias.squeeze(1))
+
+    def slope(self, users: Tensor) -> Tensor:
+        if self.collide or self.misfiled:
+            raise IncompatibleError(
+                f"{self.name} reads an item's features as other items, too: collide=false and "
+                "misfiled=false score it by its own"
+            )
+        return super().slope(users)
 
     def shared(self) -> list[Tensor]:
         return [] if self.collide else super().shared()

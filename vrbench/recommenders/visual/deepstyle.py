@@ -65,6 +65,9 @@ class DeepStyle(Bilinear):
         vector = style + self.item(items)
         return Side(vector, torch.zeros(len(items), device=vector.device))
 
+    def slope(self, users: Tensor) -> Tensor:
+        return self.user(users) @ self.project.weight / self.unit
+
     def rows(self, items: Tensor) -> list[Tensor]:
         return [self.item(items), self.category(self.category_of[items])]
 

@@ -69,6 +69,11 @@ class FM(Bilinear):
             bias = bias + (own * look).sum(1) + pairs
         return Side(own + look, bias)
 
+    def slope(self, users: Tensor) -> Tensor:
+        if self.second_order:
+            return super().slope(users)
+        return (self.user(users) @ self.feature.weight + self.feature_bias.weight) / self.unit
+
     def rows(self, items: Tensor) -> list[Tensor]:
         return [self.item(items), self.bias(items)]
 

@@ -111,6 +111,11 @@ class VBPR(VisualFactorModel):
             return Side(item_IK, torch.zeros(len(item_IK), device=item_IK.device))
         return Side(torch.cat([item_IK, look_IV], 1), bias_I1.squeeze(1))
 
+    def slope(self, users: Tensor) -> Tensor:
+        if self.tied:
+            return self.user(users) @ self.project.weight / self.unit
+        return (self.taste(users) @ self.project.weight + self.appeal.weight) / self.unit
+
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
         item_BK, look_BV, bias_B1 = self.encode(items, visuals)
         latent_B = (self.user(users) * item_BK).sum(1)
