@@ -89,6 +89,23 @@ class TestShop(DatasetContract):
         return shop(path=str(folder), size=16)
 
 
+@pytest.mark.parametrize("name", ["ratings.dat", "ratings.csv"])
+class TestMovieLens(DatasetContract):
+    has_pictures = False
+
+    @pytest.fixture(autouse=True)
+    def _name(self, name):
+        self.name = name
+
+    def make(self, folder):
+        rows = [(u, (u + n) % 7, 1 + n % 5, 10 * u + n) for u in range(5) for n in range(6)]
+        by = "," if self.name.endswith("csv") else "::"
+        first = ["userId,movieId,rating,timestamp"] * self.name.endswith("csv")
+        lines = [*first, *(by.join(map(str, row)) for row in rows)]
+        (folder / self.name).write_text("\n".join(lines))
+        return ratings(path=str(folder), format="movielens")
+
+
 class TestWithFeatures(DatasetContract):
     has_pictures = False
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 EDGE = "https://github.com/sisinflab/Edge-Graph-Collaborative-Filtering"
 RECBOLE = "https://recbole.s3-accelerate.amazonaws.com/ProcessedDatasets/MovieLens/ml-100k.zip"
+GROUPLENS = "https://files.grouplens.org/datasets/movielens"
 AIP = "https://github.com/liuzrcc/AIP"
 VAR = (
     "it is one of VAR's (https://github.com/sisinflab/Visual-Adversarial-Recommendation): on a "
@@ -18,6 +19,10 @@ SOURCES = {  # by the end of the folder's path
     "train.tsv, validation.tsv and test.tsv",
     "ml-100k": f"it is RecBole's ml-100k: on a machine with internet `curl -LO {RECBOLE} && unzip "
     "ml-100k.zip` and put ml-100k.inter there",
+    "ml-1m": f"it is MovieLens 1M: on a machine with internet `curl -LO {GROUPLENS}/ml-1m.zip && "
+    "unzip ml-1m.zip` there",
+    "ml-latest-small": "it is MovieLens latest-small: on a machine with internet `curl -LO "
+    f"{GROUPLENS}/ml-latest-small.zip && unzip ml-latest-small.zip` there",
     "var/amazon_men": VAR,
     "var/amazon_women": VAR,
     "var/tradesy": VAR,

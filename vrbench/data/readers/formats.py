@@ -12,9 +12,11 @@ from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.spec import digest
 from vrbench.data.published import source_of
 from vrbench.data.readers.csv_files import Feedback, feedback_of, numbers, read_feedback
+from vrbench.data.readers.movielens import read_movielens
 from vrbench.data.readers.text import read_tabs
 
 Parts = dict[str, tuple[Path, Feedback]]
+Whole = Literal["tsv", "atomic", "movielens"]
 LABEL = "x_label"  # MMRec: 0 train, 1 validation, 2 test
 FIELDS = {
     "user": ("user_id", "userID"),
@@ -52,12 +54,14 @@ def read_atomic(path: Path) -> tuple[Feedback, Tensor | None]:
     return feedback_of(path, lines[1:], columns), label
 
 
-def whole(path: Path, format: Literal["tsv", "atomic"]) -> tuple[Path, Feedback]:
+def whole(path: Path, format: Whole) -> tuple[Path, Feedback]:
     """Return one file of feedback, not yet split; ``path`` is the file or its only folder.
 
     Raises:
-        MissingDataError, DataError: as ``read_feedback`` and ``read_atomic``.
+        MissingDataError, DataError: as ``read_feedback``, ``read_atomic`` and ``read_movielens``.
     """
+    if format == "movielens":
+        return read_movielens(path)
     file = _only(path, "*.tsv" if format == "tsv" else "*.inter")
     return file, read_feedback(file) if format == "tsv" else read_atomic(file)[0]
 

@@ -31,7 +31,7 @@ VERSION = 1  # raise it when the same files and settings give another split
 def ratings(
     *,
     path: str,
-    format: Literal["tsv", "atomic"] = "tsv",
+    format: Literal["tsv", "atomic", "movielens"] = "tsv",
     binarise: bool = False,
     lowest: float | None = None,
     highest: float | None = None,
@@ -49,7 +49,8 @@ def ratings(
     Args:
         path: the file, or the folder that holds it alone.
         format: "tsv": user, item, and optionally rating and timestamp, tab-separated without
-            header, as Elliot has it; "atomic": RecBole's ``.inter``.
+            header, as Elliot has it; "atomic": RecBole's ``.inter``; "movielens": GroupLens'
+            ``ratings.dat`` or ``ratings.csv``.
         binarise: forget the ratings once filtered: every one is a like.
         lowest, highest: the scale of the ratings; one off it is an error. None: anything goes.
         filters: what is left out, by any names, applied in the order given.
