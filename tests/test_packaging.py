@@ -82,7 +82,7 @@ def test_archives_hold_what_they_should(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         inside = set(archive.namelist())
         metadata = archive.read(next(n for n in inside if n.endswith("METADATA"))).decode()
-    wanted = ["vrbench/py.typed", "vrbench/conf/run.yaml", "vrbench/conf/track/mlflow.yaml"]
+    wanted = ["vrbench/py.typed", "vrbench/conf/run.yaml", "vrbench/conf/track/none.yaml"]
     assert {*wanted, "vrbench/report/pages/templates/page.css"} <= inside
     assert "Keywords: adversarial" in metadata
     assert "Description-Content-Type: text/markdown" in metadata

@@ -6,6 +6,7 @@ Where choices of an axis differ in a few settings, one of them is a file and the
     vbpr/tied: {tied: true, scale: max}        # over vbpr, as its name says
     cw_margin: {over: cw, confidence: 1.0}
     linf_N: {over: linf_8, N: [2, 4], eps: N}  # linf_2, linf_4; linf_3 as well
+    few_N: {N: [10], defaults: [chr_N, auc]}   # over nothing: what a file of its own would say
 
 ``over`` is another choice of the axis, ``N`` the numbers to be listed, the rest what the file would
 say. ``conf/renamed.yaml`` has the spellings of earlier versions: they compose what they did.
@@ -35,7 +36,7 @@ Table = dict[str, dict[str, Any]]
 class Row(NamedTuple):
     """What a choice says that has no file of its own."""
 
-    over: str  # the choice that it changes
+    over: str  # the choice that it changes; "" if it stands by itself
     defaults: list[Any]  # what it chooses inside, as in a file
     settings: dict[str, Any]
 
@@ -97,6 +98,10 @@ def _number(digits: str) -> int | float:
 
 def _filled(value: Any, number: int | float) -> Any:
     """Return a setting with the number in place of N, also in the name of another choice."""
+    if isinstance(value, dict):
+        return {key: _filled(inner, number) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, number) for inner in value]
     if not isinstance(value, str):
         return value
     return number if value == "N" else value.replace("_N", f"_{number}")
@@ -106,6 +111,8 @@ def _filled(value: Any, number: int | float) -> Any:
 def _package(axis: str, name: str, conf: Path) -> str | None:
     """Return where a choice says that it belongs if not to its axis: ``_global_``."""
     while (found := row(axis, name, conf)) is not None:
+        if not found.over:
+            return None
         name = found.over
     text = (conf / axis / f"{name}.yaml").read_text(encoding="utf-8")
     return FileConfigSource._get_header_dict(text)["package"]
@@ -125,9 +132,7 @@ class Choices(FileConfigSource):
         axis, _, name = config_path.partition("/")
         package = _package(axis, name, Path(self.path))
         over = f"/{axis}/{found.over}" + ("" if package else "@_here_")
-        first = [d for d in found.defaults if not _overrides(d)]
-        last = [d for d in found.defaults if _overrides(d)]
-        told = {"defaults": [over, *first, "_self_", *last]} | found.settings
+        told = {"defaults": [*([over] if found.over else []), *_in_order(found)]} | found.settings
         return ConfigResult(
             self.provider, self.full_path(), OmegaConf.create(told), {"package": package}
         )
@@ -143,6 +148,15 @@ class Choices(FileConfigSource):
     def _row(self, config_path: str) -> Row | None:
         axis, _, name = config_path.partition("/")
         return row(axis, name, Path(self.path))
+
+
+def _in_order(found: Row) -> list[Any]:
+    """Return what a row chooses inside, with the place of its own settings among it."""
+    if "_self_" in found.defaults:
+        return found.defaults
+    first = [d for d in found.defaults if not _overrides(d)]
+    last = [d for d in found.defaults if _overrides(d)]
+    return [*first, "_self_", *last]
 
 
 def _overrides(default: Any) -> bool:
