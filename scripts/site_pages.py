@@ -19,7 +19,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("images/*.png", "results/*.csv", "results/*.jsonl", "results/*.html")
 ELSEWHERE = re.compile(r"\]\((?:\.\./)+((?:images|results)/[\w.-]+\.(?:png|csv|jsonl|html))\)")
 KINDS = {  # title: the files whose classes, and functions that return a data set, it shows
-    "Runs": ("bench/run.py", "bench/session.py", "bench/store.py", "bench/machine.py"),
+    "Runs": (
+        "bench/run.py",
+        "bench/session.py",
+        "bench/shops.py",
+        "bench/store.py",
+        "bench/machine.py",
+    ),
     "Experiments, scenarios, threats": ("threats",),
     "Data": ("data",),
     "Extractors": ("extractors",),

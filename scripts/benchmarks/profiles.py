@@ -15,22 +15,23 @@ import time
 
 import numpy as np
 
+from vrbench import attacks
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.draft import Draft, weighted
-from vrbench.attacks.profile.fillers import (
-    AverageProfiles,
-    BandwagonProfiles,
-    LoveHate,
-    PopularProfiles,
-    RandomProfiles,
-    ReverseBandwagon,
-)
-from vrbench.attacks.profile.imitation import PowerUser
-from vrbench.attacks.profile.neighbours import SegmentProfiles
 from vrbench.attacks.profile.shop import Shop
 from vrbench.core.dice import Dice
 
 OWNED = 10
+KINDS = (
+    "RandomProfiles",
+    "AverageProfiles",
+    "BandwagonProfiles",
+    "PopularProfiles",
+    "PowerUser",
+    "SegmentProfiles",
+    "LoveHate",
+    "ReverseBandwagon",
+)
 
 
 def main() -> None:
@@ -44,8 +45,8 @@ def main() -> None:
     shop = bazaar(chosen.users, chosen.items)
     targets = np.sort(shop.by_popularity[chosen.items // 2 :][:5])
     budget = FakeUsers(eps=chosen.eps, length=chosen.length)
-    kinds = (RandomProfiles, AverageProfiles, BandwagonProfiles, PopularProfiles, PowerUser)
-    for kind in (*kinds, SegmentProfiles, LoveHate, ReverseBandwagon):
+    for name in KINDS:
+        kind = getattr(attacks, name)
         began = time.perf_counter()
         made = kind()(shop, targets, budget, Dice(0, "profiles"))
         seconds = time.perf_counter() - began

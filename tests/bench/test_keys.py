@@ -109,7 +109,8 @@ def features(store, images=IMAGES):
 
 
 def _model(store, cls, seed):
-    return stages.train(store, WORLD, partial(cls, **ONE_EPOCH), features(store), seed, "cpu")
+    made = stages.trained(store, WORLD, partial(cls, **ONE_EPOCH), features(store), seed, "cpu")
+    return made[0]
 
 
 def _network(epochs=1):

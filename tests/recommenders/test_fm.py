@@ -37,31 +37,33 @@ def small():
 def test_the_score_is_that_of_lightfm(small):
     made, f = small
     model = made(False)
-    found = model.score(torch.arange(2), model.encode(torch.arange(3), _table(f)))
-    for u in range(2):
-        for i in range(3):
-            embedding, bias = model.item.weight[i].clone(), model.bias.weight[i, 0].clone()
-            for d in range(4):
-                embedding += f[i, d] * model.feature.weight[:, d]
-                bias += f[i, d] * model.feature_bias.weight[0, d]
-            expected = model.user.weight[u] @ embedding + bias
-            assert found[u, i].item() == pytest.approx(expected.item(), abs=1e-4)
+    for (u, i), score in _scores(model, f):
+        embedding, bias = model.item.weight[i].clone(), model.bias.weight[i, 0].clone()
+        for d in range(4):
+            embedding += f[i, d] * model.feature.weight[:, d]
+            bias += f[i, d] * model.feature_bias.weight[0, d]
+        expected = model.user.weight[u] @ embedding + bias
+        assert score == pytest.approx(expected.item(), abs=1e-4)
 
 
 def test_the_second_order_is_every_pair_of_variables(small):
     """Rendle's sum over pairs, written out; user-only terms are left out of ours."""
     made, f = small
     model = made(True)
+    for (u, i), score in _scores(model, f):
+        values = [1.0, 1.0, *f[i].tolist()]
+        rows = [model.user.weight[u], model.item.weight[i], *model.feature.weight.T]
+        expected = model.bias.weight[i, 0] + f[i] @ model.feature_bias.weight[0]
+        for a in range(len(rows)):
+            for b in range(a + 1, len(rows)):
+                expected = expected + values[a] * values[b] * (rows[a] @ rows[b])
+        assert score == pytest.approx(expected.item(), abs=1e-3)
+
+
+def _scores(model, f):
+    """Yield each of 2 users with each of 3 items, and its score."""
     found = model.score(torch.arange(2), model.encode(torch.arange(3), _table(f)))
-    for u in range(2):
-        for i in range(3):
-            values = [1.0, 1.0, *f[i].tolist()]
-            rows = [model.user.weight[u], model.item.weight[i], *model.feature.weight.T]
-            expected = model.bias.weight[i, 0] + f[i] @ model.feature_bias.weight[0]
-            for a in range(len(rows)):
-                for b in range(a + 1, len(rows)):
-                    expected = expected + values[a] * values[b] * (rows[a] @ rows[b])
-            assert found[u, i].item() == pytest.approx(expected.item(), abs=1e-3)
+    return (((u, i), found[u, i].item()) for u in range(2) for i in range(3))
 
 
 def _table(f):

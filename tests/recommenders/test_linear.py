@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load, save
 
+from tests.recommenders.without_features import ALL, SIZES, fitted, scores
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
@@ -18,9 +19,6 @@ from vrbench.recommenders.collaborative.slim import SLIM
 from vrbench.recommenders.collaborative.svd import PureSVD
 from vrbench.recommenders.collaborative.wrmf import WRMF
 from vrbench.testing.recommenders import RecommenderContract
-
-SIZES = Sizes(30, 36, ())
-USERS, ALL = torch.arange(30), torch.arange(36)
 
 
 class TestEASE(RecommenderContract):
@@ -40,23 +38,6 @@ class TestPureSVD(RecommenderContract):
 
 class TestWRMF(RecommenderContract):
     make = partial(WRMF, factors=4, alpha=5.0, l2=1.0)
-
-
-@pytest.fixture
-def feedback():
-    users, items = torch.nonzero(torch.rand(30, 36, generator=stream(4)) < 0.4, as_tuple=True)
-    ratings = torch.randint(1, 6, users.shape, generator=stream(5)).float()
-    return Interactions.of(users, items, 30, 36, None, ratings)
-
-
-def fitted(make, train):
-    model = make(SIZES)
-    model.fit(train, train, None, stream(0))
-    return model
-
-
-def scores(model):
-    return model.score(USERS, model.encode(ALL, None))
 
 
 def test_ease_solves_every_column_without_its_own_item(feedback):

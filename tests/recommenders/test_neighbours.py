@@ -5,15 +5,12 @@ import pytest
 import torch
 from scipy import sparse
 
+from tests.recommenders.without_features import ALL, SIZES, fitted, scores
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.neighbours import ItemKNN, RP3Beta, UserKNN, nearest
 from vrbench.testing.recommenders import RecommenderContract
-
-SIZES = Sizes(30, 36, ())
-ALL = torch.arange(36)
 
 
 class TestItemKNN(RecommenderContract):
@@ -31,18 +28,8 @@ class TestRP3Beta(RecommenderContract):
     seeded = False
 
 
-@pytest.fixture
-def feedback():
-    """Feedback of no pattern, so that hardly any similarities are equal; ratings beside it."""
-    users, items = torch.nonzero(torch.rand(30, 36, generator=stream(4)) < 0.4, as_tuple=True)
-    ratings = torch.randint(1, 6, users.shape, generator=stream(5)).float()
-    return Interactions.of(users, items, 30, 36, None, ratings)
-
-
-def fitted(make, train):
-    model = make(SIZES)
-    model.fit(train, train, None, stream(0))
-    return model.score(torch.arange(30), model.encode(ALL, None))
+def scored(make, train):
+    return scores(fitted(make, train))
 
 
 def by_hand(rows, k, shrink):
@@ -69,7 +56,7 @@ def tied(similarity, k):
 def test_item_knn_is_the_sum_over_similar_items(feedback, shrink):
     x = feedback.matrix().int().numpy()
     similar = by_hand(x.T.tolist(), 5, shrink)
-    found = fitted(partial(ItemKNN, k=5, shrink=shrink), feedback).numpy()
+    found = scored(partial(ItemKNN, k=5, shrink=shrink), feedback).numpy()
     clear = ~tied(by_hand(x.T.tolist(), 36, shrink), 5)
     assert clear.sum() > 15
     assert np.allclose(found[:, clear], (x @ similar.T)[:, clear], atol=1e-5)
@@ -79,7 +66,7 @@ def test_item_knn_is_the_sum_over_similar_items(feedback, shrink):
 def test_user_knn_is_the_sum_over_similar_users(feedback, shrink):
     x = feedback.matrix().int().numpy()
     similar = by_hand(x.tolist(), 5, shrink)
-    found = fitted(partial(UserKNN, k=5, shrink=shrink), feedback).numpy()
+    found = scored(partial(UserKNN, k=5, shrink=shrink), feedback).numpy()
     clear = ~tied(by_hand(x.tolist(), 30, shrink), 5)
     assert clear.sum() > 15
     assert np.allclose(found[clear], (similar @ x)[clear], atol=1e-5)
@@ -90,14 +77,14 @@ def test_rp3beta_is_the_chance_of_a_walk(feedback):
     to_item, to_user = x / x.sum(1, keepdims=True), x.T / x.sum(0)[:, None]
     walk = (to_user**0.8) @ (to_item**0.8) / x.sum(0) ** 0.5
     np.fill_diagonal(walk, 0)
-    found = fitted(partial(RP3Beta, k=36, alpha=0.8, beta=0.5), feedback).numpy()
+    found = scored(partial(RP3Beta, k=36, alpha=0.8, beta=0.5), feedback).numpy()
     assert np.allclose(found, x @ walk, atol=1e-5)
 
 
 @pytest.mark.parametrize("make", [ItemKNN, UserKNN, RP3Beta])
 def test_ratings_are_not_read(feedback, make):
     plain = Interactions.of(feedback.users, feedback.items, 30, 36)
-    assert torch.equal(fitted(make, feedback), fitted(make, plain))
+    assert torch.equal(scored(make, feedback), scored(make, plain))
 
 
 def test_scoring_writes_nothing_into_the_model(feedback):
@@ -135,11 +122,11 @@ def test_a_large_catalogue_is_never_dense():
 def test_users_and_items_without_feedback_score_nothing():
     train = Interactions.of(torch.tensor([0, 0, 1]), torch.tensor([0, 1, 1]), 30, 36)
     for make in (ItemKNN, UserKNN, RP3Beta):
-        scores = fitted(make, train)
-        assert torch.isfinite(scores).all()
-        assert scores[5].abs().sum() == 0
-        assert scores[:, 9].abs().sum() == 0
-        assert scores[1, 0] > 0
+        found = scored(make, train)
+        assert torch.isfinite(found).all()
+        assert found[5].abs().sum() == 0
+        assert found[:, 9].abs().sum() == 0
+        assert found[1, 0] > 0
 
 
 def test_settings_out_of_range_are_named():

@@ -122,7 +122,7 @@ class Shops:
     def fit(self, world: World, seed: int | None = None) -> World:
         """Return ``world`` with its recommender trained on what it is shown."""
         seed = self.seed if seed is None else seed
-        model = stages.train(
+        model, _ = stages.trained(
             self.store, world.taught, world.factory, world.visuals, seed, self.device
         )
         return replace(world, model=model)

@@ -84,10 +84,9 @@ class DivergedError(VRBenchError, ArithmeticError):
     """A training or an attack left the finite numbers; nothing of it was kept.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import BPRMF
         >>> from vrbench.testing.world import taught
-        >>> taught(partial(BPRMF, lr=1e30, epochs=2))
+        >>> taught(BPRMF, lr=1e30, epochs=2)
         Traceback (most recent call last):
             ...
         vrbench.core.errors.DivergedError: BPRMF: in epoch 2 the loss is no longer a ...

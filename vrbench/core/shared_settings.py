@@ -10,6 +10,13 @@ from typing import Any, TypeVar, cast
 from vrbench.core.spec import parameters, refuse_unknown
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Kind = TypeVar("Kind", bound=Mapping[str, object])
+
+
+def apart(given: Mapping[str, Any], kind: type[Kind]) -> tuple[dict[str, Any], Kind]:
+    """Return the settings that are not of a kind, a ``TypedDict``, and those that are."""
+    of_kind = {name: given[name] for name in kind.__annotations__ if name in given}
+    return {k: v for k, v in given.items() if k not in of_kind}, cast(Kind, of_kind)
 
 
 def sharing(defaults: Mapping[str, object]) -> Callable[[Function], Function]:

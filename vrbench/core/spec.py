@@ -45,7 +45,8 @@ class Component:
     those below it, and ``with_defaults`` adds them to what is given.
 
     Raises:
-        ConfigError: if a setting is NaN, or holds one; infinity is each component's own matter.
+        ConfigError: if a setting is out of its range, which no class says again of itself; or is
+            NaN, or holds one. Infinity is each component's own matter.
     """
 
     name: ClassVar[str]  # its identity in keys and rows; independent of the module it lives in

@@ -49,9 +49,6 @@ class Design(Component):
         realism: weight of the discriminator's doubt, lambda of the paper.
         copies: steps that find the vector of a given picture, before it is tailored.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> import torch
         >>> from vrbench.core.seeds import Streams

@@ -45,9 +45,6 @@ class LSGAN(Component, Placed):
         shift: how far pictures are moved, as a share of their side.
         mirror: whether real pictures are mirrored.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> import torch
         >>> from vrbench.testing.world import toy_gan

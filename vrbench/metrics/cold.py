@@ -6,7 +6,7 @@ from torch import Tensor
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.accuracy.places import others_ahead
 from vrbench.metrics.base import RankMetric
-from vrbench.metrics.ranking import defined, per_user
+from vrbench.metrics.ranking import defined, in_order, pairs_ahead, per_user
 from vrbench.metrics.view import View, Views
 
 
@@ -49,10 +49,8 @@ class ColdAUC(ColdMetric):
             return _undefined(dataset)
         count = per_user((cold.ranks > 0).double(), dataset)
         others = cold.candidates.double() - count
-        # Ranks sum to n(n+1)/2 if nothing else is ahead; each pair (other, test) ahead adds one.
-        ahead = per_user(cold.ranks.double(), dataset) - count * (count + 1) / 2
-        value = 1 - ahead / (count * others)
-        return defined(torch.where(count * others > 0, value, torch.nan), dataset)
+        ahead = pairs_ahead(cold.ranks, count, dataset)
+        return defined(in_order(ahead, count * others), dataset)
 
 
 class ColdAUCAmongAll(ColdMetric):
@@ -77,8 +75,7 @@ class ColdAUCAmongAll(ColdMetric):
         count = per_user(is_cold, dataset)
         others = view.lists.candidates.double() - dataset.test.counts
         ahead = per_user(is_cold * others_ahead(view, dataset), dataset)
-        value = 1 - ahead / (count * others)
-        return defined(torch.where(count * others > 0, value, torch.nan), dataset)
+        return defined(in_order(ahead, count * others), dataset)
 
 
 def _undefined(dataset: Dataset) -> Tensor:

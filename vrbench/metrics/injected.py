@@ -19,7 +19,20 @@ def stages(view: View) -> TwoStage:
     return view.two_stage
 
 
-class InjectedHR(CutoffMetric):
+class OfInjected(RankMetric):
+    """A metric of new items among candidates, which a run makes for it.
+
+    Example:
+        >>> from vrbench.metrics import InjectedRank, OfInjected
+        >>> issubclass(InjectedRank, OfInjected), OfInjected.two_stage
+        (True, True)
+    """
+
+    of_category = True
+    two_stage = True
+
+
+class InjectedHR(OfInjected, CutoffMetric):
     """Share of the attacked items that would enter the user's top ``k``, each injected alone.
 
     HR of the adversarial item; on clean pictures, that of the cooperative one. The mean over users
@@ -34,14 +47,12 @@ class InjectedHR(CutoffMetric):
 
     name = "injected HR"
     better = "lower"
-    of_category = True
-    two_stage = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         return (ranks(view) <= self.k).float().mean(1)
 
 
-class InjectedRank(RankMetric):
+class InjectedRank(OfInjected):
     """Mean rank of the attacked items, each injected alone among the user's candidates.
 
     Example:
@@ -53,14 +64,12 @@ class InjectedRank(RankMetric):
 
     name = "injected rank"
     better = "higher"
-    of_category = True
-    two_stage = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         return ranks(view).float().mean(1)
 
 
-class TwoStageHR(CutoffMetric):
+class TwoStageHR(OfInjected, CutoffMetric):
     """Share of the injections that leave a test item of the user in the top ``k``.
 
     What the shop is for, beside each injected item. NaN for users without a test item that is
@@ -75,8 +84,6 @@ class TwoStageHR(CutoffMetric):
 
     name = "two-stage HR"
     better = "higher"
-    of_category = True
-    two_stage = True
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         injected, alone = ranks(view), stages(view).offered_ranks

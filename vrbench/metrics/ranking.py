@@ -19,6 +19,24 @@ def defined(values: Tensor, dataset: Dataset) -> Tensor:
     return torch.where(dataset.test.counts > 0, values.float(), torch.nan)
 
 
+def pairs_ahead(ranks: Tensor, count: Tensor, dataset: Dataset) -> Tensor:
+    """Return ``(U,)``: in how many pairs an item that is none stands before a test item.
+
+    Ranks sum to ``n (n + 1) / 2`` if nothing else is ahead; each such pair adds one.
+
+    Args:
+        ranks: ``(T,)`` ranks of the test items; 0 where one does not count.
+        count: ``(U,)`` how many of them count.
+        dataset: whose test items they are.
+    """
+    return per_user(ranks.double(), dataset) - count * (count + 1) / 2
+
+
+def in_order(ahead: Tensor, pairs: Tensor) -> Tensor:
+    """Return the share of ``pairs`` in which the test item stands first; NaN where are none."""
+    return torch.where(pairs > 0, 1 - ahead / pairs, torch.nan)
+
+
 class HR(CutoffMetric):
     """Hit ratio: 1 for users with a test item in their top ``k``, else 0.
 
@@ -115,7 +133,5 @@ class AUC(RankMetric):
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         count = dataset.test.counts.double()
         others = view.lists.candidates.double() - count
-        # Ranks sum to n(n+1)/2 if nothing else is ahead; each pair (other, test) ahead adds one.
-        ahead = per_user(view.tested.ranks.double(), dataset) - count * (count + 1) / 2
-        value = 1 - ahead / (count * others)
-        return defined(torch.where(others > 0, value, torch.nan), dataset)
+        ahead = pairs_ahead(view.tested.ranks, count, dataset)
+        return defined(in_order(ahead, count * others), dataset)

@@ -62,10 +62,9 @@ class Recommender(Component, Placed, ABC):
 
     Example:
         >>> import torch
-        >>> from functools import partial
         >>> from vrbench.recommenders import BPRMF
         >>> from vrbench.testing.world import BRISK, taught, toy_visuals
-        >>> model = taught(partial(BPRMF, factors=8, **BRISK))
+        >>> model = taught(BPRMF, factors=8, **BRISK)
         >>> encoded = model.encode(torch.arange(36), toy_visuals(model.signal))
         >>> model.score(torch.tensor([0, 1]), encoded).shape
         torch.Size([2, 36])

@@ -19,10 +19,9 @@ class Bilinear(VisualFactorModel):
 
     Example:
         >>> import torch
-        >>> from functools import partial
         >>> from vrbench.recommenders import FM
         >>> from vrbench.testing.world import taught, toy_visuals
-        >>> model = taught(partial(FM, epochs=2))
+        >>> model = taught(FM, epochs=2)
         >>> model.side(torch.arange(2), toy_visuals(model.signal)).vector.shape
         torch.Size([2, 64])
     """

@@ -67,12 +67,19 @@ def toy_visuals(signal: Signal | None) -> Visuals:
     return looks(toy_world(), Colour().eval(), signal)
 
 
-def taught(factory: RecommenderFactory, seed: int = 0) -> Recommender:
-    """Return a recommender that has learnt the toy world."""
+def taught(factory: RecommenderFactory, /, **settings: Any) -> Recommender:
+    """Return a recommender that has learnt the toy world.
+
+    Args:
+        factory: makes it.
+        settings: of its own, beside those of ``factory``.
+    """
     world, visuals = toy_world(), toy_visuals(class_of(factory).signal)
     train, labels = world.train, world.catalogue.categories
-    model = factory(Sizes(train.num_users, train.num_items, visuals.shape, labels))
-    model.fit(train, world.valid, visuals, stream(seed))
+    sizes = Sizes(train.num_users, train.num_items, visuals.shape, labels)
+    make: Any = partial(factory, **settings)
+    model: Recommender = make(sizes)
+    model.fit(train, world.valid, visuals, stream(0))
     return model.eval().requires_grad_(False)
 
 

@@ -46,7 +46,6 @@ class HopSkipJump(BlackBox):
         reach: how far from the boundary they are, as a share of the distance; None is ``1 / d``.
 
     Raises:
-        ConfigError: if a setting is out of range.
         IncompatibleError: if the goal knows no example.
 
     Example:

@@ -43,7 +43,6 @@ class FeatureRegression(BlackBox):
             rises and adds none where it falls.
 
     Raises:
-        ConfigError: if a setting is out of range.
         IncompatibleError: if the goal has no public extractor.
 
     Example:

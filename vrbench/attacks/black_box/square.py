@@ -43,7 +43,6 @@ class Square(BlackBox):
             last query.
 
     Raises:
-        ConfigError: if a setting is out of range.
         IncompatibleError: if the budget is neither of Linf nor of L2.
 
     Example:

@@ -49,9 +49,6 @@ class ZOO(BlackBox):
         enough: without ``c``: an item whose margin falls below ``-enough`` stops asking; None
             goes on to the last query.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import ZOO
         >>> from vrbench.testing.world import red_removed

@@ -36,9 +36,6 @@ class AdamPGD(Attack):
         enough: an item whose margin falls below ``-enough`` leaves the batch with the image it
             has; None, the authors' way, takes every step whatever happens.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import AdamPGD
         >>> from vrbench.testing.world import red_removed

@@ -40,7 +40,6 @@ class AutoPGD(Attack):
         descend: "loss" or "margin" of the goal, or "dlr" of its logits.
 
     Raises:
-        ConfigError: if a setting is out of range.
         IncompatibleError: if ``descend="dlr"`` and the goal has no logits, or too few.
 
     Example:

@@ -30,9 +30,6 @@ class PGD(Attack):
         enough: an item whose margin falls below ``-enough`` leaves the batch with the image it
             has; None, the default and the papers' way, takes every step whatever happens.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import PGD
         >>> from vrbench.testing.world import red_removed

@@ -29,9 +29,6 @@ class MinimumNorm(Attack):
         steps: most steps of a search.
         confidence: by how much the margin is to be passed.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import FMN, MinimumNorm
         >>> attack = FMN(steps=20)
@@ -54,9 +51,6 @@ class Penalty(MinimumNorm):
     Args:
         search_steps: values of ``c`` tried per item.
         steps, confidence: see ``MinimumNorm``; of each ``c``.
-
-    Raises:
-        ConfigError: if a setting is out of range.
 
     Example:
         >>> from vrbench.attacks import LBFGS, Penalty

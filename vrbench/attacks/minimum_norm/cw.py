@@ -45,9 +45,6 @@ class CW(Penalty):
             is done with this ``c``; 0 takes all steps.
         warm_start: whether a search step goes on from the last one's picture.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import CW
         >>> from vrbench.testing.world import red_removed

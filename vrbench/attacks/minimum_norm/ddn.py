@@ -42,9 +42,6 @@ class DDN(MinimumNorm):
         initial: first L2 length of the change, on that scale; None estimates it.
         confidence: by how much the margin is to be passed.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import DDN
         >>> from vrbench.budgets import L2

@@ -47,9 +47,6 @@ class DeepFool(MinimumNorm):
         overshoot: share by which the sum of the steps is lengthened.
         confidence: by how much the margin is to be passed.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import DeepFool
         >>> from vrbench.testing.world import red_removed

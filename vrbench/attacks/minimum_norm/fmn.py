@@ -40,9 +40,6 @@ class FMN(MinimumNorm):
         gamma: first share by which the radius changes.
         confidence: by how much the margin is to be passed.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import FMN
         >>> from vrbench.testing.world import red_removed

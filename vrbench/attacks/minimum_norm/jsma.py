@@ -40,9 +40,6 @@ class JSMA(Attack):
         pairs: move two values per step; False moves the one with the largest ``a * b``.
         candidates: see above.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import JSMA
         >>> from vrbench.testing.world import red_removed

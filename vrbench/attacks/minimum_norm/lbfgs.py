@@ -44,9 +44,6 @@ class LBFGS(Penalty):
             to within this share of either pull.
         confidence: by how much the margin is to be passed.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.attacks import LBFGS
         >>> from vrbench.testing.world import red_removed

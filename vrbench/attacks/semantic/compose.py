@@ -55,7 +55,6 @@ class Compose(Attack):
         border: width of the white frame around it, in pixels, inside its side.
 
     Raises:
-        ConfigError: if a setting is out of range.
         IncompatibleError: if the goal has no example to paste.
 
     Example:

@@ -41,9 +41,6 @@ class Denoised(Purified):
         epochs, batch_size: passes over the training pictures, and pictures of a step.
         lr: of Adam, at first; it falls to zero along a cosine.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> from vrbench.extractors import Colour, Denoised
         >>> network = Denoised(Colour(), width=4, epochs=1)

@@ -9,14 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import Unpack
 
+from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.bpr import BPRMF
-from vrbench.recommenders.training.adversarial_phase import (
-    AdversarialPhase,
-    AdversarialSettings,
-    two_phases,
-)
+from vrbench.recommenders.training.adversarial_phase import AdversarialPhase, AdversarialSettings
 from vrbench.recommenders.training.pairwise import FactorSettings
 
 
@@ -51,10 +48,9 @@ class APR(AdversarialPhase, BPRMF):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import APR
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(partial(APR, factors=8, adversarial_epochs=5, **BRISK))) > 0.8
+        >>> favourites(taught(APR, factors=8, adversarial_epochs=5, **BRISK)) > 0.8
         True
     """
 
@@ -63,7 +59,7 @@ class APR(AdversarialPhase, BPRMF):
     defaults = APRSettings(eps=0.5, weight=1.0, adversarial_epochs=100)
 
     def __init__(self, sizes: Sizes, **training: Unpack[APRSettings]) -> None:
-        first, second = two_phases(self.with_defaults(APRSettings, training))
+        first, second = apart(self.with_defaults(APRSettings, training), AdversarialSettings)
         super().__init__(sizes, **first)
         self._second_phase(**second)
 

@@ -24,10 +24,9 @@ class BPRMF(FactorModel):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import BPRMF
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(partial(BPRMF, factors=8, **BRISK))) > 0.8
+        >>> favourites(taught(BPRMF, factors=8, **BRISK)) > 0.8
         True
     """
 

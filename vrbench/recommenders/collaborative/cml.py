@@ -39,10 +39,9 @@ class CML(EpochRecommender):
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import CML
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(CML, factors=8, candidates=5, epochs=40, lr=0.05))) > 0.8
+        >>> favourites(taught(CML, factors=8, candidates=5, epochs=40, lr=0.05)) > 0.8
         True
     """
 

@@ -33,10 +33,9 @@ class EASE(Recommender):
         IncompatibleError: if the catalogue is larger than that.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import EASE
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(EASE, l2=5.0))) > 0.8
+        >>> favourites(taught(EASE, l2=5.0)) > 0.8
         True
     """
 

@@ -31,10 +31,9 @@ class FISM(FactorModel):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import FISM
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(partial(FISM, factors=8, **BRISK))) > 0.8
+        >>> favourites(taught(FISM, factors=8, **BRISK)) > 0.8
         True
     """
 

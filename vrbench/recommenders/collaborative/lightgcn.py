@@ -44,10 +44,9 @@ class LightGCN(FactorModel):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import LightGCN
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(partial(LightGCN, factors=8, layers=2, **BRISK))) > 0.8
+        >>> favourites(taught(LightGCN, factors=8, layers=2, **BRISK)) > 0.8
         True
     """
 

@@ -39,11 +39,10 @@ class MultiVAE(EpochRecommender):
             in users.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import MultiVAE
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = partial(MultiVAE, hidden=16, latent=8, epochs=30, batch_size=10, lr=0.02)
-        >>> favourites(taught(model)) > 0.8
+        >>> model = taught(MultiVAE, hidden=16, latent=8, epochs=30, batch_size=10, lr=0.02)
+        >>> favourites(model) > 0.8
         True
     """
 

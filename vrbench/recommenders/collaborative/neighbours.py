@@ -23,10 +23,9 @@ class ItemWeights(Recommender):
     """``x_uj`` is the sum of ``W_ij`` over the items ``i`` that ``u`` has in train; W is sparse.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import ItemKNN, ItemWeights
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(partial(ItemKNN, k=3))
+        >>> model = taught(ItemKNN, k=3)
         >>> isinstance(model, ItemWeights), favourites(model) > 0.5
         (True, True)
     """
@@ -70,10 +69,9 @@ class ItemKNN(ItemWeights):
         shrink: takes weight from similarities that few users support.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import ItemKNN
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(ItemKNN, k=36, shrink=2.0))) > 0.8
+        >>> favourites(taught(ItemKNN, k=36, shrink=2.0)) > 0.8
         True
     """
 
@@ -100,10 +98,9 @@ class UserKNN(Recommender):
         shrink: takes weight from similarities that few items support.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import UserKNN
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(UserKNN, k=30, shrink=2.0))) > 0.8
+        >>> favourites(taught(UserKNN, k=30, shrink=2.0)) > 0.8
         True
     """
 
@@ -147,10 +144,9 @@ class RP3Beta(ItemWeights):
         beta: power of the popularity that scores are divided by.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import RP3Beta
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(RP3Beta, k=36))) > 0.8
+        >>> favourites(taught(RP3Beta, k=36)) > 0.8
         True
     """
 

@@ -50,11 +50,10 @@ class NeuMF(EpochRecommender):
         l2: weight of the penalty on rows.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import NeuMF
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = partial(NeuMF, factors=8, hidden=16, depth=2, epochs=30, batch_size=64, lr=0.05)
-        >>> favourites(taught(model)) > 0.8
+        >>> model = taught(NeuMF, factors=8, hidden=16, depth=2, epochs=30, batch_size=64, lr=0.05)
+        >>> favourites(model) > 0.8
         True
     """
 

@@ -36,10 +36,9 @@ class SLIM(ItemWeights):
         ConfigError: if scikit-learn is not installed.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import SLIM
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(SLIM, l1=0.1, l2=2.0))) > 0.8
+        >>> favourites(taught(SLIM, l1=0.1, l2=2.0)) > 0.8
         True
     """
 

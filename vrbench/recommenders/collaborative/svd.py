@@ -27,10 +27,9 @@ class PureSVD(Recommender):
         ConfigError: if scikit-learn is not installed, or there are not as many axes.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import PureSVD
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(PureSVD, factors=3))) > 0.8
+        >>> favourites(taught(PureSVD, factors=3)) > 0.8
         True
     """
 

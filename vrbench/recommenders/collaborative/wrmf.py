@@ -31,10 +31,9 @@ class WRMF(Recommender):
         ConfigError: if ``implicit`` is not installed.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import WRMF
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(WRMF, factors=4, alpha=5.0, l2=1.0))) > 0.8
+        >>> favourites(taught(WRMF, factors=4, alpha=5.0, l2=1.0)) > 0.8
         True
     """
 

@@ -52,11 +52,10 @@ class CFGAN(GANRecommender):
         epochs, patience, eval_every: see ``EpochRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import CFGAN
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = partial(CFGAN, hidden=32, critic_hidden=8, lr=0.01, critic_lr=0.01, epochs=30)
-        >>> favourites(taught(model)) > 0.5
+        >>> model = taught(CFGAN, hidden=32, critic_hidden=8, lr=0.01, critic_lr=0.01, epochs=30)
+        >>> favourites(model) > 0.5
         True
     """
 

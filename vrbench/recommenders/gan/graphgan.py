@@ -60,11 +60,10 @@ class GraphGAN(TwoPlayers):
         epochs, patience, eval_every: see ``EpochRecommender``; of the adversarial phase.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import GraphGAN
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = partial(GraphGAN, factors=8, pretrain_epochs=40, pretrain_lr=0.05, epochs=1)
-        >>> favourites(taught(model)) > 0.8
+        >>> model = taught(GraphGAN, factors=8, pretrain_epochs=40, pretrain_lr=0.05, epochs=1)
+        >>> favourites(model) > 0.8
         True
     """
 

@@ -62,11 +62,10 @@ class IRGAN(TwoPlayers):
         epochs, patience, eval_every: see ``EpochRecommender``; of the adversarial phase.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import IRGAN
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = partial(IRGAN, factors=8, dns=1, pretrain_epochs=40, pretrain_lr=0.05, epochs=1)
-        >>> favourites(taught(model)) > 0.8
+        >>> model = taught(IRGAN, factors=8, dns=1, pretrain_epochs=40, pretrain_lr=0.05, epochs=1)
+        >>> favourites(model) > 0.8
         True
     """
 

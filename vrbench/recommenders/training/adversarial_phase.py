@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Literal, TypedDict, get_args
 
 import torch
@@ -25,24 +25,15 @@ class AdversarialSettings(TypedDict, total=False):
     adversarial_epochs: int
 
 
-def two_phases(given: Mapping[str, Any]) -> tuple[dict[str, Any], AdversarialSettings]:
-    """Return the settings of the first phase, and those of the second."""
-    second = AdversarialSettings(
-        eps=given["eps"], weight=given["weight"], adversarial_epochs=given["adversarial_epochs"]
-    )
-    return {name: value for name, value in given.items() if name not in second}, second
-
-
 class AdversarialPhase(EpochRecommender):
     """The second phase of AMR and APR; mixed in before the recommender that the first one trains.
 
     ``_adversarial`` says to the loss which phase it is in.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import AMR
         >>> from vrbench.testing.world import taught
-        >>> model = taught(partial(AMR, eps=0.1, epochs=2, adversarial_epochs=3))
+        >>> model = taught(AMR, eps=0.1, epochs=2, adversarial_epochs=3)
         >>> list(model.phases())
         [2, 3]
     """
@@ -92,14 +83,10 @@ class GANRecommender(EpochRecommender):
         l2: weight of the penalty on what a step touches.
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import CFGAN, GANRecommender
         >>> from vrbench.testing.world import taught
-        >>> model = taught(partial(CFGAN, hidden=4, critic_hidden=4, steps=1, epochs=1))
+        >>> model = taught(CFGAN, hidden=4, critic_hidden=4, steps=1, epochs=1)
         >>> model.steps, isinstance(model, GANRecommender)
         (1, True)
     """
@@ -146,14 +133,10 @@ class TwoPlayers(GANRecommender):
         l2: weight of half the squared rows that a step of the critic touches.
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; of the second phase.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import IRGAN
         >>> from vrbench.testing.world import taught
-        >>> model = taught(partial(IRGAN, factors=4, pretrain_epochs=3, epochs=2))
+        >>> model = taught(IRGAN, factors=4, pretrain_epochs=3, epochs=2)
         >>> list(model.phases())
         [3, 2]
     """

@@ -50,11 +50,9 @@ class EpochRecommender(Recommender):
         eval_every: epochs between evaluations.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import BPRMF, EpochRecommender
         >>> from vrbench.testing.world import BRISK, taught
-        >>> model = partial(BPRMF, factors=8, **BRISK)
-        >>> taught(model).epochs, issubclass(BPRMF, EpochRecommender)
+        >>> taught(BPRMF, factors=8, **BRISK).epochs, issubclass(BPRMF, EpochRecommender)
         (20, True)
     """
 

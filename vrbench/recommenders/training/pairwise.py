@@ -45,7 +45,6 @@ class PairwiseRecommender(EpochRecommender):
         eval_every: epochs between evaluations.
 
     Example:
-        >>> from functools import partial
         >>> from torch import nn
         >>> from typing_extensions import Unpack
         >>> from vrbench.recommenders import PairwiseRecommender
@@ -65,7 +64,7 @@ class PairwiseRecommender(EpochRecommender):
         ...     def forward(self, users, items, visuals):
         ...         return (self.user(users) * self.item(items)).sum(1)
         ...
-        >>> favourites(taught(partial(Taste, **BRISK))) > 0.8
+        >>> favourites(taught(Taste, **BRISK)) > 0.8
         True
     """
 
@@ -134,14 +133,10 @@ class FactorModel(PairwiseRecommender):
         factors: length of a row.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import BPRMF, FactorModel
         >>> from vrbench.testing.world import BRISK, taught
-        >>> model = taught(partial(BPRMF, factors=8, **BRISK))
+        >>> model = taught(BPRMF, factors=8, **BRISK)
         >>> model.factors, isinstance(model, FactorModel)
         (8, True)
     """

@@ -29,10 +29,9 @@ class ACF2021(ACF):
             a "cell" is a run of a few channels' whole maps.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import ACF2021
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(ACF2021, factors=8, attention=8, epochs=8, lr=0.1))) > 0.5
+        >>> favourites(taught(ACF2021, factors=8, attention=8, epochs=8, lr=0.1)) > 0.5
         True
     """
 

@@ -28,11 +28,9 @@ class AMR2021(VBPR2021):
             see ``VBPR2021``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import AMR2021
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = partial(AMR2021, factors=8, epochs=20, lr_user=0.1, lr_visual=0.1)
-        >>> favourites(taught(model)) > 0.8
+        >>> favourites(taught(AMR2021, factors=8, epochs=20, lr_user=0.1, lr_visual=0.1)) > 0.8
         True
     """
 

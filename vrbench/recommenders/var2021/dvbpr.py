@@ -24,11 +24,10 @@ class DVBPR2021(DVBPR):
 
     Example:
         >>> import torch
-        >>> from functools import partial
         >>> from vrbench.extractors import SmallCNN
         >>> from vrbench.recommenders import DVBPR2021
         >>> from vrbench.testing.world import taught, toy_visuals
-        >>> model = taught(partial(DVBPR2021, network=SmallCNN(width=4), factors=4, epochs=1))
+        >>> model = taught(DVBPR2021, network=SmallCNN(width=4), factors=4, epochs=1)
         >>> encoded = model.encode(torch.arange(3), toy_visuals(model.signal))
         >>> model.score(torch.arange(2), encoded).shape
         torch.Size([2, 3])

@@ -33,10 +33,9 @@ class FM2021(FM):
             first occur in the training data, not under the items' own numbers.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import FM2021
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(partial(FM2021, factors=8, epochs=30, batch_size=64, lr=0.2))) > 0.8
+        >>> favourites(taught(FM2021, factors=8, epochs=30, batch_size=64, lr=0.2)) > 0.8
         True
     """
 

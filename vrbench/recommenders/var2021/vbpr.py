@@ -49,11 +49,9 @@ class VBPR2021(VBPR):
             were meant, a constant push of every number towards minus infinity.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import VBPR2021
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = partial(VBPR2021, factors=8, epochs=20, lr_user=0.1, lr_visual=0.1)
-        >>> favourites(taught(model)) > 0.8
+        >>> favourites(taught(VBPR2021, factors=8, epochs=20, lr_user=0.1, lr_visual=0.1)) > 0.8
         True
     """
 

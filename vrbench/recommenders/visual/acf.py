@@ -63,11 +63,9 @@ class ACF(VisualFactorModel):
         IncompatibleError: if what it is shown is not a map.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import ACF
         >>> from vrbench.testing.world import favourites, taught
-        >>> model = partial(ACF, factors=8, attention=8, history=4, epochs=6, lr=0.1)
-        >>> favourites(taught(model)) > 0.5
+        >>> favourites(taught(ACF, factors=8, attention=8, history=4, epochs=6, lr=0.1)) > 0.5
         True
     """
 

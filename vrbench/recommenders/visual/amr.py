@@ -9,18 +9,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from typing_extensions import Unpack
 
+from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.training.adversarial_phase import (
-    AdversarialPhase,
-    AdversarialSettings,
-    two_phases,
-)
-from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
-from vrbench.recommenders.visual.vbpr import VBPR
+from vrbench.recommenders.training.adversarial_phase import AdversarialPhase, AdversarialSettings
+from vrbench.recommenders.visual.vbpr import VBPR, VBPRSettings
 
 
-class AMRSettings(VisualFactorSettings, AdversarialSettings, total=False):
+class AMRSettings(VBPRSettings, AdversarialSettings, total=False):
     """How AMR is trained."""
 
 
@@ -42,11 +38,10 @@ class AMR(AdversarialPhase, VBPR):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import AMR
         >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
-        >>> model = partial(AMR, factors=8, visual_factors=8, adversarial_epochs=5, **BRISK_LOOKS)
-        >>> favourites(taught(model)) > 0.8
+        >>> model = taught(AMR, factors=8, visual_factors=8, adversarial_epochs=5, **BRISK_LOOKS)
+        >>> favourites(model) > 0.8
         True
     """
 
@@ -54,16 +49,9 @@ class AMR(AdversarialPhase, VBPR):
 
     defaults = AMRSettings(eps=0.3, weight=1.0, adversarial_epochs=100)
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        visual_factors: int = 32,
-        tied: bool = False,
-        **training: Unpack[AMRSettings],
-    ) -> None:
-        first, second = two_phases(self.with_defaults(AMRSettings, training))
-        super().__init__(sizes, visual_factors=visual_factors, tied=tied, **first)
+    def __init__(self, sizes: Sizes, **training: Unpack[AMRSettings]) -> None:
+        first, second = apart(self.with_defaults(AMRSettings, training), AdversarialSettings)
+        super().__init__(sizes, **first)
         self._second_phase(**second)
 
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:

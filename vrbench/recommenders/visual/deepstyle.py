@@ -31,10 +31,9 @@ class DeepStyle(Bilinear):
         IncompatibleError: if the dataset has no categories.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import DeepStyle
         >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
-        >>> favourites(taught(partial(DeepStyle, factors=8, **BRISK_LOOKS))) > 0.8
+        >>> favourites(taught(DeepStyle, factors=8, **BRISK_LOOKS)) > 0.8
         True
     """
 

@@ -64,12 +64,11 @@ class DVBPR(FactorModel):
 
     Example:
         >>> import torch
-        >>> from functools import partial
         >>> from vrbench.extractors import SmallCNN
         >>> from vrbench.recommenders import DVBPR
         >>> from vrbench.testing.world import taught, toy_visuals
         >>> network = SmallCNN(width=4)
-        >>> model = taught(partial(DVBPR, network=network, trains="all", factors=4, epochs=1))
+        >>> model = taught(DVBPR, network=network, trains="all", factors=4, epochs=1)
         >>> encoded = model.encode(torch.arange(3), toy_visuals(model.signal))
         >>> model.score(torch.arange(2), encoded).shape
         torch.Size([2, 3])

@@ -41,15 +41,13 @@ class ScaledFeatures(PairwiseRecommender):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
     Raises:
-        ConfigError: if a setting is out of range.
         DataError: by ``fit``, if a feature is not a finite number.
 
     Example:
         >>> import torch
-        >>> from functools import partial
         >>> from vrbench.recommenders import VBPR
         >>> from vrbench.testing.world import taught, toy_visuals
-        >>> model = taught(partial(VBPR, epochs=2))
+        >>> model = taught(VBPR, epochs=2)
         >>> seen = model.seen(torch.arange(36), toy_visuals(model.signal))
         >>> seen.mean(0).abs().lt(0.01).tolist()
         [True, True, True]
@@ -107,14 +105,10 @@ class VisualFactorModel(ScaledFeatures):
         scale, l2_visual, visual_lr: see ``ScaledFeatures``.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import FM, VisualFactorModel
         >>> from vrbench.testing.world import taught
-        >>> model = taught(partial(FM, factors=8, epochs=2))
+        >>> model = taught(FM, factors=8, epochs=2)
         >>> model.factors, isinstance(model, VisualFactorModel)
         (8, True)
     """

@@ -32,10 +32,9 @@ class FM(Bilinear):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import FM
         >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
-        >>> favourites(taught(partial(FM, factors=8, **BRISK_LOOKS))) > 0.8
+        >>> favourites(taught(FM, factors=8, **BRISK_LOOKS)) > 0.8
         True
     """
 

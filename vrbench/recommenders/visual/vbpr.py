@@ -12,10 +12,18 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.errors import ConfigError
+from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Side, Sizes, mean_row
 from vrbench.recommenders.training.pairwise import half_square
 from vrbench.recommenders.visual.feature_scaling import VisualFactorModel, VisualFactorSettings
+
+
+class VBPRSettings(VisualFactorSettings, total=False):
+    """How VBPR is made and trained; see there."""
+
+    visual_factors: int
+    tied: bool
 
 
 class VBPR(VisualFactorModel):
@@ -37,10 +45,9 @@ class VBPR(VisualFactorModel):
         ConfigError: if settings contradict each other.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import VBPR
         >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
-        >>> favourites(taught(partial(VBPR, factors=8, visual_factors=8, **BRISK_LOOKS))) > 0.8
+        >>> favourites(taught(VBPR, factors=8, visual_factors=8, **BRISK_LOOKS)) > 0.8
         True
     """
 
@@ -48,18 +55,13 @@ class VBPR(VisualFactorModel):
     paper = "He and McAuley, AAAI 2016"
     signal = Signal.VECTOR
 
-    defaults = VisualFactorSettings(factors=32)
+    defaults = VBPRSettings(factors=32, visual_factors=32, tied=False)
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        visual_factors: int = 32,
-        tied: bool = False,
-        **training: Unpack[VisualFactorSettings],
-    ) -> None:
+    def __init__(self, sizes: Sizes, **training: Unpack[VBPRSettings]) -> None:
         (dim,) = sizes.visual
-        super().__init__(dim, **self.with_defaults(VisualFactorSettings, training))
+        own, shared = apart(self.with_defaults(VBPRSettings, training), VisualFactorSettings)
+        super().__init__(dim, **shared)
+        visual_factors, tied = own["visual_factors"], own["tied"]
         if tied and self.factors != visual_factors:
             raise ConfigError(
                 f"{self.name}: tied needs equal factors, got {visual_factors} and {self.factors}"

@@ -36,11 +36,9 @@ class VNPR(VisualFactorModel):
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
     Example:
-        >>> from functools import partial
         >>> from vrbench.recommenders import VNPR
         >>> from vrbench.testing.world import BRISK_LOOKS, favourites, taught
-        >>> model = partial(VNPR, factors=8, components=3, hidden=8, **BRISK_LOOKS)
-        >>> favourites(taught(model)) > 0.5
+        >>> favourites(taught(VNPR, factors=8, components=3, hidden=8, **BRISK_LOOKS)) > 0.5
         True
     """
 

@@ -31,9 +31,6 @@ class FeatureSqueezing(PictureDetector):
             or "features", what a visual recommender reads: their Euclidean distance, relative to
             the length of the first.
 
-    Raises:
-        ConfigError: if a setting is out of range.
-
     Example:
         >>> import torch
         >>> from vrbench.detectors import FeatureSqueezing

@@ -32,11 +32,10 @@ class Misrank(Objective):
 
     Example:
         >>> import torch
-        >>> from functools import partial
         >>> from vrbench.objectives import Misrank
         >>> from vrbench.recommenders import VBPR
         >>> from vrbench.testing.world import taught, toy_visuals, toy_world
-        >>> shop, model = toy_world(), taught(partial(VBPR, epochs=2))
+        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
         >>> looks, items = toy_visuals(model.signal), torch.arange(3)
         >>> Misrank(shop.train, model, looks).judge(looks[items], items).loss.shape
         torch.Size([3])

@@ -33,12 +33,11 @@ class Promote(Objective):
 
     Example:
         >>> import torch
-        >>> from functools import partial
         >>> from vrbench.extractors import Colour
         >>> from vrbench.objectives import Promote
         >>> from vrbench.recommenders import VBPR
         >>> from vrbench.testing.world import taught, toy_visuals, toy_world
-        >>> shop, model = toy_world(), taught(partial(VBPR, epochs=2))
+        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
         >>> aim = Promote(shop.train, Colour(), model, toy_visuals(model.signal), k=5)
         >>> aim.judge(shop.catalogue.images[torch.arange(2)], torch.arange(2)).loss.shape
         torch.Size([2])
@@ -124,12 +123,11 @@ class Demote(Promote):
 
     Example:
         >>> import torch
-        >>> from functools import partial
         >>> from vrbench.extractors import Colour
         >>> from vrbench.objectives import Demote, Promote
         >>> from vrbench.recommenders import VBPR
         >>> from vrbench.testing.world import taught, toy_visuals, toy_world
-        >>> shop, model = toy_world(), taught(partial(VBPR, epochs=2))
+        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
         >>> known, items = (shop.train, Colour(), model, toy_visuals(model.signal)), torch.arange(2)
         >>> low, high = (of(*known).judge(shop.catalogue.images[items], items)
         ...              for of in (Demote, Promote))

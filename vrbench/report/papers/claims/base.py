@@ -58,6 +58,11 @@ def without(cell: Cell, *axes: str) -> frozenset[tuple[str, str]]:
     return frozenset((axis, name) for axis, name in cell.where.items() if axis not in axes)
 
 
+def is_attack(name: str) -> bool:
+    """Return whether an attack is one, neither noise nor an oracle."""
+    return NOISE not in name.lower() and name not in ORACLES
+
+
 def oracle_ratios(cells: Sequence[Cell]) -> dict[frozenset[tuple[str, str]], float]:
     """Return by what the best oracle multiplies a number, for every shop that has one."""
     found: dict[frozenset[tuple[str, str]], float] = {}

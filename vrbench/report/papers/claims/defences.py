@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 from vrbench.report.over_seeds import difference, effect
 from vrbench.report.papers.claims.base import (
-    NOISE,
     NOTHING,
-    ORACLES,
     Verdict,
     attacked_cells,
     in_all,
+    is_attack,
     name_of,
     place_of,
     reasons,
@@ -62,7 +61,7 @@ def _defended_and_bare(cells: Sequence[Cell]) -> list[tuple[Trio, Trio]]:
         (trio, found[recommender, "T", attack])
         for (recommender, extractor, attack), trio in found.items()
         if extractor != "T" and (recommender, "T", attack) in found
-        if NOISE not in attack.lower() and attack not in ORACLES
+        if is_attack(attack)
     ]
 
 

@@ -9,10 +9,10 @@ from vrbench.report.over_seeds import Effect, effect
 from vrbench.report.papers.claims.base import (
     NOISE,
     NOTHING,
-    ORACLES,
     Verdict,
     attacked_cells,
     in_all,
+    is_attack,
     name_of,
     oracle_ratios,
     reasons,
@@ -70,7 +70,7 @@ def _effects(
     untold: list[tuple[str, str]] = []
     floors: list[float] = []
     for base, attacked, retrained in attacked_cells(cells):
-        if NOISE in attacked.where["attack"].lower() or attacked.where["attack"] in ORACLES:
+        if not is_attack(attacked.where["attack"]):
             continue
         found, what = effect(base, attacked, retrained, attacked.sound()), name_of(attacked)
         if found.rose is None:
