@@ -21,7 +21,8 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.generators.design import Design
-from vrbench.recommenders.base import RecommenderFactory, class_of
+from vrbench.recommenders.base import Recommender, RecommenderFactory, class_of
+from vrbench.threats.world import World
 
 OTHER = 1_000_003  # added to the seed of the second ranker
 OWN = "own ranker"
@@ -88,14 +89,9 @@ def design(
     """
     _check_rankers(recommender, judge)
     session = Session(store, machine, seed, extractor_seed)
-    catalogue = dataset.catalogue
     world = session.shop(dataset, extractor, recommender, needs_network=True)
-    images, served = world.images, world.network
-    models = {
-        OWN: session.fit(world).served,
-        "other seed": session.fit(world, seed + OTHER).served,
-        "other kind": session.fit(session.shop(dataset, extractor, judge)).served,
-    }
+    images, catalogue = world.images, dataset.catalogue
+    models = _rankers(session, world, session.shop(dataset, extractor, judge))
     design = session.prepare(design, world)
     who = _users(dataset, users)
     asked = torch.stack([_items(dataset.test, user)[0] for user in who])
@@ -110,7 +106,7 @@ def design(
     retrieved = tastes[OWN].real.nan_to_num(-torch.inf).argmax(1)
     best = made.designed.best(design.realism)
     learnt, held_out = stages.split_off(len(images), extractor_seed)
-    near = Nearest(images, learnt, served, design.generator.size)
+    near = Nearest(images, learnt, world.network, design.generator.size)
     unseen = _held_out(held_out, catalogue.categories, categories)
     rows = _of_real(unseen, retrieved, tastes, images)
     rows[0] |= near(images[unseen])  # the other may be a picture that the GAN learnt from
@@ -126,6 +122,15 @@ def _check_rankers(*factories: RecommenderFactory) -> None:
             raise IncompatibleError(
                 f"{class_of(factory).name} does not score a picture alone: take a DVBPR"
             )
+
+
+def _rankers(session: Session, world: World, other: World) -> dict[str, Recommender]:
+    """Return the ranker that is designed for, trained, and the two that judge beside it."""
+    return {
+        OWN: session.fit(world).served,
+        "other seed": session.fit(world, session.seed + OTHER).served,
+        "other kind": session.fit(other).served,
+    }
 
 
 def _of_real(

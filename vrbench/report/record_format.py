@@ -28,19 +28,15 @@ def packed(cells: Iterable[Fields]) -> str:
         cells: what runs left, each with ``parts`` and perhaps with ``rows``.
     """
     told = [_flat(cell) for cell in sorted(cells, key=lambda c: json.dumps(c, sort_keys=True))]
-    same = {
-        key: value
-        for key, value in (told[0] if told else {}).items()
-        if key != "rows" and all(key in cell and _text(cell[key]) == _text(value) for cell in told)
-    }
+    same = _shared(told)
     listed: dict[str, _Positions] = {}
     kinds = _Positions()
     lines = []
     for cell in told:
         line = {key: value for key, value in cell.items() if key not in same}
-        for key, value in line.items():
-            if value is not None and (key in LISTED or key.startswith(PARTS)):
-                line[key] = listed.setdefault(key, _Positions()).of(value)
+        for key in filter(_is_listed, line):
+            if line[key] is not None:
+                line[key] = listed.setdefault(key, _Positions()).of(line[key])
         if "rows" in line:
             line["rows"] = [_numbers(row, kinds) for row in line["rows"]]
         lines.append(json.dumps(line, separators=(",", ":")))
@@ -51,6 +47,20 @@ def packed(cells: Iterable[Fields]) -> str:
         "rows": kinds.values,
     }
     return "\n".join([json.dumps(header), *lines]) + "\n"
+
+
+def _shared(cells: Sequence[Fields]) -> Fields:
+    """Return the fields that are equal in all cells, but for rows."""
+    first, *others = cells or [{}]
+    return {
+        key: value
+        for key, value in first.items()
+        if key != "rows" and all(key in o and _text(o[key]) == _text(value) for o in others)
+    }
+
+
+def _is_listed(field: str) -> bool:
+    return field in LISTED or field.startswith(PARTS)
 
 
 def unpacked(text: str) -> Iterator[Any | DataError]:

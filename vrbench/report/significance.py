@@ -83,15 +83,10 @@ def samples(folders: Iterable[str | Path], metric: str, side: Side) -> list[Samp
         DataError: if two runs of one model and seed disagree.
     """
     runs = _runs(folders, metric, side)
-    data = {(e["parts"]["dataset"]["name"], e["parts"]["dataset"].get("key")) for e, _ in runs}
-    if len(data) > 1:
-        names = " and ".join(sorted(f"{name} ({key})" for name, key in data))
-        raise ConfigError(f"users of different data or splits cannot be paired: {names}")
-    where = [_where(entry, side, metric) for entry, _ in runs]
-    axes = [n for n in range(len(where[0])) if len({place[n] for place in where}) > 1]
+    _check_data([entry for entry, _ in runs])
+    labels = _labels([entry for entry, _ in runs], side, metric)
     found: dict[str, dict[Repeat, OfUsers]] = defaultdict(dict)
-    for (entry, of_users), place in zip(runs, where, strict=True):
-        label = " ".join(place[n] for n in axes) or entry["parts"]["recommender"]["name"]
+    for (entry, of_users), label in zip(runs, labels, strict=True):
         known = found[label].setdefault(repeat(entry), of_users)
         if not np.array_equal(known.values, of_users.values, equal_nan=True):
             raise DataError(
@@ -102,6 +97,24 @@ def samples(folders: Iterable[str | Path], metric: str, side: Side) -> list[Samp
     return [
         Sample(label, averaged(by, users), tuple(sorted({seed for seed, *_ in by})))
         for label, by in sorted(found.items(), key=lambda model: natural(model[0]))
+    ]
+
+
+def _check_data(runs: Sequence[Entry]) -> None:
+    """Raise unless all runs are of the same data, split alike: users are paired."""
+    data = {(e["parts"]["dataset"]["name"], e["parts"]["dataset"].get("key")) for e in runs}
+    if len(data) > 1:
+        names = " and ".join(sorted(f"{name} ({key})" for name, key in data))
+        raise ConfigError(f"users of different data or splits cannot be paired: {names}")
+
+
+def _labels(runs: Sequence[Entry], side: Side, metric: str) -> list[str]:
+    """Return what tells each run's model from the others; its recommender if nothing does."""
+    where = [_where(entry, side, metric) for entry in runs]
+    axes = [n for n in range(len(where[0])) if len({place[n] for place in where}) > 1]
+    return [
+        " ".join(place[n] for n in axes) or entry["parts"]["recommender"]["name"]
+        for entry, place in zip(runs, where, strict=True)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from vrbench.bench.result import Row
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.cli.axes import PARTS, name_of
@@ -142,23 +143,31 @@ class _Keys:
             elif "key" not in told and "rows" in entry:
                 yield f"{part}={name} has no key"
             elif "key" in told:
-                try:
-                    key = self._digest(composed, part)
-                except MissingDataError as error:
-                    self._missing[str(error)] += 1
-                    continue
-                except VRBenchError as error:
-                    yield f"{part}={name} cannot be made: {error}"
-                    continue
-                if key != told["key"]:
-                    yield (
-                        f"{part}={name} has the key {told['key']}, and its settings give {key}: "
-                        "edited, or of another version"
-                    )
-                elif told.get("fold") != self._folds.get((part, composed.yaml(part, {}))):
-                    yield f"{part}={name} has a fold that its settings do not give"
-                elif told.get("changed") not in (None, (changed or {}).get(part)):
-                    yield f"{part}={label(told)}, and its overrides change something else"
+                fault = self._fault_of(part, told, composed, (changed or {}).get(part))
+                yield from [fault] if fault else []
+
+    def _fault_of(
+        self, part: str, told: Entry, composed: Composition, changed: dict[str, Any] | None
+    ) -> str | None:
+        """Return what does not follow from the settings of a part with a key; None: all does."""
+        name = name_of(part, composed.choices)
+        try:
+            key = self._digest(composed, part)
+        except MissingDataError as error:
+            self._missing[str(error)] += 1
+            return None
+        except VRBenchError as error:
+            return f"{part}={name} cannot be made: {error}"
+        if key != told["key"]:
+            return (
+                f"{part}={name} has the key {told['key']}, and its settings give {key}: "
+                "edited, or of another version"
+            )
+        if told.get("fold") != self._folds.get((part, composed.yaml(part, {}))):
+            return f"{part}={name} has a fold that its settings do not give"
+        if told.get("changed") not in (None, changed):
+            return f"{part}={label(told)}, and its overrides change something else"
+        return None
 
     def _digest(self, composed: Composition, part: str) -> str:
         known = part, composed.yaml(part, {})
@@ -227,8 +236,13 @@ def _again(entry: Entry, tolerance: float) -> list[str]:
     except VRBenchError as error:
         return [f"cannot be run again: {error}"]
     assert result is not None
-    made = {row.metric: row for row in result.rows}
-    told = {row["metric"]: row for row in entry["rows"]}
+    return _apart(entry["rows"], result.rows, tolerance)
+
+
+def _apart(rows: Sequence[dict[str, Any]], again: Sequence[Row], tolerance: float) -> list[str]:
+    """Return where the rows that are told differ from those that were measured again."""
+    made = {row.metric: row for row in again}
+    told = {row["metric"]: row for row in rows}
     faults = [f"{name} is not measured by its settings" for name in told if name not in made]
     faults += [f"{name} is measured by its settings, and left out" for name in made.keys() - told]
     for name in made.keys() & told:

@@ -22,8 +22,10 @@ from vrbench.report import writing
 from vrbench.report.tables import comma_separated
 
 if TYPE_CHECKING:
+    from vrbench.bench.space import Space
     from vrbench.bench.tune import Pruner, Sampler, Tried
     from vrbench.bench.validation import Validation, Watch
+    from vrbench.data.dataset import Dataset
 
 log = logging.getLogger(__name__)
 TRIALS = 20
@@ -85,18 +87,10 @@ def tuned(
 
     conf = conf_dir()
     composition = Composition(list(overrides), conf)
-    known = composition.settings(PART)
-    wanted = read_space(space, files_of("tune", conf), known)
-    chosen = _seeds(seeds)
-    if trials is not None and trials < 1:
-        raise ConfigError(f"expected --trials >= 1, got {trials}")
+    wanted = read_space(space, files_of("tune", conf), composition.settings(PART))
+    chosen, count = _seeds(seeds), _how_many(trials, sampler)
     validation = _validation(composition, chosen)
-    asked = {
-        "data": validation.data,
-        "extractor": composition.make("extractor"),
-        "extractor_seed": composition.cfg.extractor_seed,
-        PART: composition.make(PART),
-        "space": {key: asdict(values) for key, values in wanted.items()},
+    asked = _asked(composition, validation.data, wanted) | {
         "seeds": chosen,
         "how": [sampler, pruner, sampler_seed],
     }
@@ -105,7 +99,6 @@ def tuned(
     def score(changes: dict[str, Any], watch: Watch) -> float:
         return validation.score(composition.make(PART, changes), watch)
 
-    count = trials or (2**31 if sampler == "grid" else TRIALS)
     tried = search(
         score, wanted, journal, trials=count, sampler=sampler, pruner=pruner, seed=sampler_seed
     )
@@ -136,9 +129,26 @@ def _validation(composition: Composition, seeds: list[int]) -> Validation:
     )
 
 
+def _asked(composition: Composition, data: Dataset, space: Space) -> dict[str, Any]:
+    """Return what is tuned, on what and within what: which trials belong to one journal."""
+    return {
+        "data": data,
+        "extractor": composition.make("extractor"),
+        "extractor_seed": composition.cfg.extractor_seed,
+        PART: composition.make(PART),
+        "space": {key: asdict(values) for key, values in space.items()},
+    }
+
+
 def _leave_table(tried: Sequence[Tried], keys: Sequence[str], path: Path) -> None:
     path.write_text(_table(tried, keys))
     log.info("%d trials: %s", len(tried), path)
+
+
+def _how_many(trials: int | None, sampler: Sampler) -> int:
+    if trials is not None and trials < 1:
+        raise ConfigError(f"expected --trials >= 1, got {trials}")
+    return trials or (2**31 if sampler == "grid" else TRIALS)
 
 
 def _seeds(told: str) -> list[int]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
+from torch import Tensor
 from typing_extensions import Unpack
 
 from vrbench.core.errors import MissingDataError
@@ -177,16 +178,22 @@ def shop(
     shared = ["shop", VERSION, log_of, numbering(ids), chosen, steps, describe(split)]
     spec = [*shared, fold, valid_fold] if fold or valid_fold else shared
     of = fold_of(fold, valid_fold, split.counts, spec, [*shared, "all folds"])
-    item = indices(list(table.item_ids), {name: n for n, name in enumerate(ids)})
-
-    def part(n: int, name: str) -> Interactions:
-        rows = table.keep(which == n)
-        sizes = len(table.user_ids), len(ids)
-        own = [*spec, name]
-        return Interactions.of(rows.users, item[rows.items], *sizes, own, rows.ratings, rows.times)
-
-    train, valid, test = (part(n, name) for n, name in enumerate(("train", "valid", "test")))
+    train, valid, test = _parts(table, which, ids, spec)
     return Dataset(catalogue, train, valid, test, table.user_ids, tuple(ids), fold=of)
+
+
+def _parts(
+    table: Ratings, which: Tensor, ids: Sequence[str], spec: list[Any]
+) -> list[Interactions]:
+    """Return train, validation and test: the rows of ``table`` of which ``which`` is 0, 1, 2."""
+    item = indices(list(table.item_ids), {name: n for n, name in enumerate(ids)})
+    sizes, found = (len(table.user_ids), len(ids)), []
+    for n, name in enumerate(("train", "valid", "test")):
+        rows, own = table.keep(which == n), [*spec, name]
+        found.append(
+            Interactions.of(rows.users, item[rows.items], *sizes, own, rows.ratings, rows.times)
+        )
+    return found
 
 
 def understand(

@@ -43,7 +43,6 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
     if not found:
         raise ConfigError(f"no run changes {headline}: a page needs runs under attack")
     axes = telling(grid) or list(SHOP)
-    same = ", ".join(f"{a} {grid[0].where[a]}" for a in AXES if a not in axes and grid[0].where[a])
     tested = {id(cell): change(_by_run(cell, headline)) for cell in grid}
     accuracy = _accuracy(entries)
     drawn = _plots(grid, found, headline, accuracy)
@@ -64,13 +63,19 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
         ),
         cells=_cells_table(grid, axes, chosen(entries, metrics), tested, headline),
         cells_caption="Means over seeds, ± standard deviation; * as above.",
-        same=f"On all lines: {same}." if same else "",
+        same=_on_all_lines(grid[0], axes),
         whose=" / ".join(dict.fromkeys(cell.pictures for cell in grid if cell.pictures)),
         plots=drawn,
         pictures=seen,
         left_out=[*left_out(entries), *broken, *not_shown(entries)],
         made=_made(entries),
     )
+
+
+def _on_all_lines(cell: Cell, axes: Sequence[str]) -> str:
+    """Return what all cells share, which no column says."""
+    same = ", ".join(f"{a} {cell.where[a]}" for a in AXES if a not in axes and cell.where[a])
+    return f"On all lines: {same}." if same else ""
 
 
 def _worst_table(

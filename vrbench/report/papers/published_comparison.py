@@ -222,8 +222,7 @@ def beside(
     A printed number with an axis more than ours, such as the data set, stands beside the same
     number of ours on every line. Printed lines come first, in their order; then what only we have.
     """
-    printed = dict.fromkeys(chain.from_iterable(cell.where for cell in theirs))
-    more = [axis for axis in printed if axis not in axes]
+    more = _without(axes, chain.from_iterable(cell.where for cell in theirs))
     mine = {(_place(c, axes), c.metric): c for c in ours}
     said = {(_place(c, [*more, *axes]), c.metric): c for c in theirs}
     doubted, lines = any(cell.doubts for cell in ours), []
@@ -233,9 +232,20 @@ def beside(
         shown = (_pair(*pair) if theirs else [_shown(pair[0])] for pair in pairs)
         line = [*place, *chain.from_iterable(shown)]
         lines.append([*line, _why(our for our, _ in pairs)] if doubted else line)
-    of_metric = [[f"{m} ours", "printed", "difference"] if theirs else [m] for m in metrics]
-    heads = [*more, *axes, *chain.from_iterable(of_metric)]
+    heads = [*more, *axes, *_heads(metrics, bool(theirs))]
     return heads + ["cannot be told"] * doubted, lines
+
+
+def _heads(metrics: Sequence[str], printed: bool) -> Iterable[str]:
+    """Return the heads of the columns of numbers; three a metric if any were printed."""
+    if not printed:
+        return metrics
+    return chain.from_iterable((f"{m} ours", "printed", "difference") for m in metrics)
+
+
+def _without(axes: Sequence[str], printed: Iterable[str]) -> list[str]:
+    """Return the axes that printed numbers have and ours have not, in their order."""
+    return [axis for axis in dict.fromkeys(printed) if axis not in axes]
 
 
 def _why(cells: Iterable[Cell | None]) -> str:

@@ -31,17 +31,7 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     pairs = _defended_and_bare(cells)
     if not pairs:
         return NOTHING
-    idle, untold, kept = 0, list[tuple[str, str]](), list[bool | None]()
-    for trio, bare in pairs:
-        runs = trio[1].sound(reached=False) & bare[1].sound()
-        both = effect(*trio, runs), effect(*bare, runs)
-        unclear = [e.why for e in both if e.rose is None]
-        if unclear:
-            untold.append((name_of(trio[1]), bare[1].doubted() or unclear[0]))
-        elif any(e.rose for e in both):
-            kept.append(_no_smaller(trio, bare, runs))
-        else:
-            idle += 1
+    idle, untold, kept = _sorted_out(pairs)
     if len(untold) == len(pairs):
         return Verdict(None, reasons(untold))
     trained_again = [trio for trio, _ in pairs if trio[2] is not None]
@@ -63,6 +53,27 @@ def _defended_and_bare(cells: Sequence[Cell]) -> list[tuple[Trio, Trio]]:
         if extractor != "T" and (recommender, "T", attack) in found
         if is_attack(attack)
     ]
+
+
+def _sorted_out(
+    pairs: Sequence[tuple[Trio, Trio]],
+) -> tuple[int, list[tuple[str, str]], list[bool | None]]:
+    """Return in how many pairs CHR rises under neither; where that cannot be told, and why.
+
+    And of each other pair whether it rises no less under the defence; None: within chance.
+    """
+    idle, untold, kept = 0, list[tuple[str, str]](), list[bool | None]()
+    for trio, bare in pairs:
+        runs = trio[1].sound(reached=False) & bare[1].sound()
+        both = effect(*trio, runs), effect(*bare, runs)
+        unclear = [e.why for e in both if e.rose is None]
+        if unclear:
+            untold.append((name_of(trio[1]), bare[1].doubted() or unclear[0]))
+        elif any(e.rose for e in both):
+            kept.append(_no_smaller(trio, bare, runs))
+        else:
+            idle += 1
+    return idle, untold, kept
 
 
 def _protects(
