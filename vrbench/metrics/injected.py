@@ -19,20 +19,14 @@ def stages(view: View) -> TwoStage:
     return view.two_stage
 
 
-class OfInjected(RankMetric):
-    """A metric of new items among candidates, which a run makes for it.
-
-    Example:
-        >>> from vrbench.metrics import InjectedRank, OfInjected
-        >>> issubclass(InjectedRank, OfInjected), OfInjected.two_stage
-        (True, True)
-    """
+class _OfInjected(RankMetric):
+    """A metric of new items among candidates, which a run makes for it."""
 
     of_category = True
     two_stage = True
 
 
-class InjectedHR(OfInjected, CutoffMetric):
+class InjectedHR(_OfInjected, CutoffMetric):
     """Share of the attacked items that would enter the user's top ``k``, each injected alone.
 
     HR of the adversarial item; on clean pictures, that of the cooperative one. The mean over users
@@ -52,7 +46,7 @@ class InjectedHR(OfInjected, CutoffMetric):
         return (ranks(view) <= self.k).float().mean(1)
 
 
-class InjectedRank(OfInjected):
+class InjectedRank(_OfInjected):
     """Mean rank of the attacked items, each injected alone among the user's candidates.
 
     Example:
@@ -69,7 +63,7 @@ class InjectedRank(OfInjected):
         return ranks(view).float().mean(1)
 
 
-class TwoStageHR(OfInjected, CutoffMetric):
+class TwoStageHR(_OfInjected, CutoffMetric):
     """Share of the injections that leave a test item of the user in the top ``k``.
 
     What the shop is for, beside each injected item. NaN for users without a test item that is
