@@ -82,14 +82,19 @@ def test_the_released_box_is_a_larger_budget_than_the_ball():
     assert torch.equal(found(FGSM, tables, slope, BALL), found(FGSM, tables, slope, BOX))
 
 
-def test_msaps_start_depends_on_neither_eps_nor_seed():
-    firsts = []
+def noted(*shape):
+    """Tables of zeros, a slope of zero, and a list of the changes that it was asked at."""
+    changes, tables = [], {"rows": torch.zeros(*shape)}
 
     def slope(change):
-        firsts.append(change["rows"])
-        return {"rows": torch.zeros(5, 64)}
+        changes.append(change["rows"])
+        return tables
 
-    tables = {"rows": torch.zeros(5, 64)}
+    return tables, slope, changes
+
+
+def test_msaps_start_depends_on_neither_eps_nor_seed():
+    tables, slope, firsts = noted(5, 64)
     for eps, seed in ((0.5, 0), (2.0, 1)):
         found(EmbeddingPGD(steps=1, start="msap2021"), tables, slope, Embeddings(eps=eps), seed)
     assert torch.equal(*firsts)
@@ -98,13 +103,7 @@ def test_msaps_start_depends_on_neither_eps_nor_seed():
 
 
 def test_a_random_start_fills_the_budget():
-    firsts = []
-
-    def slope(change):
-        firsts.append(change["rows"])
-        return {"rows": torch.zeros(4000, 2)}
-
-    tables = {"rows": torch.zeros(4000, 2)}
+    tables, slope, firsts = noted(4000, 2)
     for budget in (BALL, BOX):
         found(EmbeddingPGD(steps=1, start="random"), tables, slope, budget)
     ball, box = firsts

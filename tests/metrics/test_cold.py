@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from tests.recommenders.test_ranking import Given
+from tests.recommenders.without_features import Given
 from vrbench.bench.views import view_of
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import mean_absolute_error, mean_squared_error, roc_auc_score
 
-from tests.recommenders.test_ranking import Given
+from tests.recommenders.without_features import Given
 from vrbench.bench.views import view_of
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.seeds import stream

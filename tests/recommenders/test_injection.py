@@ -3,32 +3,12 @@
 import pytest
 import torch
 
+from tests.recommenders.without_features import Given
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import History, Recommender
 from vrbench.recommenders.two_stage_ranking import candidates, inject
 
 USERS, ITEMS = 9, 14
-
-
-class Given(Recommender):
-    """Scores that are written down."""
-
-    name = "test.Given"
-    signal = None
-
-    def __init__(self, table):
-        super().__init__()
-        self.table = table
-
-    def fit(self, train, valid, visuals, rng):
-        return History()
-
-    def encode(self, items, visuals):
-        return items
-
-    def score(self, users, encoded):
-        return self.table[users][:, encoded]
 
 
 def feedback(matrix):

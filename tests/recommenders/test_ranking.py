@@ -2,32 +2,14 @@ import numpy as np
 import pytest
 import torch
 
+from tests.recommenders.without_features import Given
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders import counting, ranking
-from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.ranking import rank
 
 USERS, ITEMS = 23, 17
-
-
-class Given(Recommender):
-    name = "test.Given"
-    signal = None
-
-    def __init__(self, scores):
-        super().__init__()
-        self.register_buffer("scores", scores)
-
-    def fit(self, train, valid, visuals, rng):
-        raise AssertionError
-
-    def encode(self, items, visuals):
-        return items
-
-    def score(self, users, encoded):
-        return self.scores[users][:, encoded]
 
 
 def setting(kind):

@@ -138,11 +138,8 @@ def hold_out(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
         >>> len(shop.cold), shop.train.popularity[shop.cold].sum().item()
         (9, 0)
     """
-    if not 0 < share < 1:
-        raise ConfigError(f"expected 0 < share < 1, got {share}")
     bought = torch.nonzero(dataset.train.popularity + dataset.test.popularity).squeeze(1)
-    order = torch.from_numpy(Dice(seed, "cold items").order(len(bought)))
-    cold = bought[order[: round(share * len(bought))]].sort().values
+    cold = _some_of(bought, share, Dice(seed, "cold items"))
     is_cold = torch.zeros(dataset.train.num_items, dtype=torch.bool)
     is_cold[cold] = True
     spec = ["hold_out", share, seed]
@@ -190,12 +187,21 @@ def inject(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
         >>> len(shop.cold), shop.seen.popularity[shop.cold].sum().item()
         (9, 0)
     """
+    everything = torch.arange(dataset.train.num_items)
+    cold = _some_of(everything, share, Dice(seed, "new items"))
+    return without(dataset, cold, ["inject", share, seed])
+
+
+def _some_of(items: Tensor, share: float, dice: Dice) -> Tensor:
+    """Return a random share of ``items``, ascending.
+
+    Raises:
+        ConfigError: if it is all of them, or none.
+    """
     if not 0 < share < 1:
         raise ConfigError(f"expected 0 < share < 1, got {share}")
-    num_items = dataset.train.num_items
-    order = torch.from_numpy(Dice(seed, "new items").order(num_items))
-    cold = order[: round(share * num_items)].sort().values
-    return without(dataset, cold, ["inject", share, seed])
+    order = torch.from_numpy(dice.order(len(items)))
+    return items[order[: round(share * len(items))]].sort().values
 
 
 def without(dataset: Dataset, cold: Tensor, spec: list[Any]) -> Dataset:

@@ -59,10 +59,9 @@ class PromoteTo(Objective):
     whole audience is for metrics to say (``aimed_at``).
 
     Args:
-        train: who bought what.
-        extractor: public; leads from pixels to what the recommender is shown.
+        train, visuals: see ``Promote``.
+        extractor: public, as there.
         recommender: answers.
-        visuals: what it was trained on.
         images: where an example is found: what the first user asked likes best.
         audience: "user", "segment" or "population".
         feedback: "score" or "rank"; ranks have no gradient.
