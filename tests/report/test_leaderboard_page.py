@@ -241,12 +241,14 @@ def column(tab, table, name):
 
 def test_in_a_browser_tables_sort_by_number_and_by_keyboard(opened):
     tab, _ = opened
-    head = tab.locator("#worst-table thead th", has_text="change")
-    head.locator("button").click()
+    head = tab.locator(
+        "#worst-table thead th", has=tab.locator("button.sort", has_text=re.compile("^change"))
+    )
+    head.locator(".sort").click()
     tab.wait_for_function("document.querySelector('#worst-table th[aria-sort=descending]')")
     tab.wait_for_timeout(50)
     assert column(tab, "worst-table", "change") == ["+0.75", "+0.375", "+0.188", "+0.0938"]
-    head.locator("button").focus()
+    head.locator(".sort").focus()
     tab.keyboard.press("Enter")
     tab.wait_for_timeout(50)
     assert head.get_attribute("aria-sort") == "ascending"
@@ -257,14 +259,89 @@ def test_in_a_browser_filters_hold_for_both_tables(opened):
     tab, _ = opened
     assert tab.locator("#told").inner_text() == "16 of 16 rows"
     tab.select_option("select[name=recommender]", "vbpr")
-    tab.select_option("select[name=budget]", "linf_8")
+    tab.locator(".tabs label", has_text="linf_8").click()
     assert tab.locator("#told").inner_text() == "4 of 16 rows"
     assert set(column(tab, "cells-table", "recommender")) == {"vbpr"}
     tab.fill("input[name=words]", "noise")
     assert column(tab, "cells-table", "attack") == ["noise"]
-    assert column(tab, "worst-table", "worst attack") == []
+    assert column(tab, "worst-table", "best known attack") == []
     tab.click("button[type=reset]")
     tab.wait_for_function("told.textContent === '16 of 16 rows'")
+
+
+def test_in_a_browser_the_address_keeps_tab_filters_and_order(opened):
+    tab, _ = opened
+    tab.locator(".tabs label", has_text="linf_4").click()
+    tab.select_option("select[name=recommender]", "vbpr")
+    tab.fill("input[name=words]", "adam")
+    tab.locator("#cells-table thead th", has_text="attack").first.locator(".sort").click()
+    tab.wait_for_function("location.hash.includes('cells-table')")
+    assert tab.locator("#told").inner_text() == "2 of 16 rows"
+    there = tab.url
+    tab.evaluate("history.replaceState(null, '', '#')")
+    tab.click("button[type=reset]")
+    tab.wait_for_function("told.textContent === '16 of 16 rows'")
+    fragment = there.partition("#")[2]
+    tab.evaluate(f"location.hash = {json.dumps(fragment)}")
+    tab.wait_for_function("told.textContent === '2 of 16 rows'")
+    assert tab.locator("input[name=budget]:checked").get_attribute("value") == "linf_4"
+    assert tab.input_value("select[name=recommender]") == "vbpr"
+    assert tab.locator("#cells-table th[aria-sort]").inner_text().strip() == "attack"
+    tab.evaluate(
+        "location.hash = 'budget=nothing&recommender=nobody&sort=cells-table+99+ascending'"
+    )
+    tab.wait_for_function("told.textContent === '16 of 16 rows'")
+
+
+def test_in_a_browser_tabs_are_walked_with_arrows(opened):
+    tab, _ = opened
+    tab.locator("input[name=budget]:checked").focus()
+    tab.keyboard.press("ArrowRight")
+    assert tab.locator("input[name=budget]:checked").get_attribute("value") == "linf_4"
+    assert tab.locator("#told").inner_text() == "8 of 16 rows"
+
+
+def test_in_a_browser_a_point_leads_to_its_line_and_hides_with_it(opened):
+    tab, _ = opened
+    points = tab.locator("a[data-row]")
+    assert points.count() == 4
+    assert "vbpr" in points.last.get_attribute("aria-label")
+    points.last.focus()
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("document.activeElement.id") == points.last.get_attribute("data-row")
+    assert "vbpr" in tab.locator("tr.chosen").inner_text()
+    tab.select_option("select[name=recommender]", "vbpr")
+    assert [point.is_visible() for point in points.all()] == [False, True, False, True]
+
+
+def test_in_a_browser_a_column_says_what_it_means_and_is_not_sorted_by_that(opened):
+    tab, _ = opened
+    head = tab.locator("#worst-table thead th", has_text="best known attack")
+    head.locator(".why").focus()
+    tab.keyboard.press("Enter")
+    assert "A stronger one may exist" in head.locator("[popover]").inner_text()
+    tab.wait_for_timeout(50)
+    assert tab.locator("th[aria-sort]").count() == 0
+    tab.keyboard.press("Escape")
+    assert not head.locator("[popover]").is_visible()
+
+
+def test_every_column_says_what_it_means(runs):
+    told = page(load([runs]), None, CHR, {"VBPR": "He and McAuley, AAAI 2016"})
+    for table in re.findall(r"<thead>.*?</thead>", told, re.DOTALL):
+        assert table.count('class="why"') == table.count("<th ")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_in_a_browser_axe_finds_nothing_serious(opened, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright")
+    tab, _ = opened
+    tab.emulate_media(color_scheme=scheme)
+    found = axe.Axe().run(tab).response["violations"]
+    grave = [
+        (v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")
+    ]
+    assert not grave
 
 
 def test_on_a_telephone_nothing_is_wider_than_the_screen(opened):

@@ -45,9 +45,9 @@ def worst(grid: Sequence[Cell], metric: str) -> list[Worst]:
     floors: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for cell in grid:
         floors[_shop(cell)] += [
-            abs(row["control"] - row["before"])
+            abs(row["control"] - (row["before"] or 0.0))  # of a change there is nothing before
             for row in cell.rows(metric)
-            if row.get("control") is not None and row["before"] is not None
+            if row.get("control") is not None
         ]
         if cell.change(metric) is not None:
             shops[(*_shop(cell), cell.where["threat"], cell.where["budget"])].append(cell)

@@ -6,11 +6,16 @@ They are read from the ``rows.json`` files below some folders.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vrbench.cli import output
 from vrbench.core.errors import ConfigError
 from vrbench.report import writing
+
+if TYPE_CHECKING:
+    from vrbench.report.run_records import Entry
 
 PUBLISHED = 5  # seeds of a published table
 
@@ -58,7 +63,7 @@ def main(chosen: argparse.Namespace) -> int:
         from vrbench.report.pages.leaderboard import page
 
         out = chosen.out or Path("leaderboard.html")
-        output.put(out, page(entries, chosen.metrics, chosen.headline))
+        output.put(out, page(entries, chosen.metrics, chosen.headline, _papers(entries)))
     elif chosen.format == "json":
         output.put(chosen.out, json.dumps(unrounded(entries, chosen.metrics), indent=1) + "\n")
     elif chosen.over_pairs:
@@ -71,6 +76,15 @@ def main(chosen: argparse.Namespace) -> int:
     else:
         output.table(chosen, *board(entries, chosen.metrics))
     return 0
+
+
+def _papers(entries: Sequence[Entry]) -> dict[str, str]:
+    """Return where each recommender of the house was published, by component."""
+    from vrbench import recommenders
+
+    named = {str(e["parts"]["recommender"].get("component") or "") for e in entries}
+    known = named & set(dir(recommenders))
+    return {name: str(getattr(getattr(recommenders, name), "paper", "")) for name in known}
 
 
 def _check(chosen: argparse.Namespace) -> int:

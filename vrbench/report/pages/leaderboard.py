@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,29 +11,47 @@ from typing import Any
 from vrbench.core.errors import ConfigError
 from vrbench.report import plots
 from vrbench.report.grid import AXES, Cell, cells, chosen, columns, repeated, sides, telling
-from vrbench.report.identity import observation, seeds
-from vrbench.report.leaderboard import left_out, mean
+from vrbench.report.identity import seeds
+from vrbench.report.leaderboard import left_out
+from vrbench.report.order import natural
 from vrbench.report.over_seeds import LEAST, Change, change
-from vrbench.report.pages.page import Head, Picture, Table, Value, measured, picture, render
-from vrbench.report.papers.published_comparison import Run
+from vrbench.report.pages.board import MODEL, board, by_run, mark_of, mean_of
+from vrbench.report.pages.board_words import meaning
+from vrbench.report.pages.clickable import plot
+from vrbench.report.pages.page import Head, Picture, Table, Value, picture, render
 from vrbench.report.plots.picture import height_of
 from vrbench.report.run_records import Entry, may_show, not_shown
+from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import SHOP, Worst, worst
 
-SECTIONS = (("worst", "Worst attack"), ("cells", "Every attack"), ("made", "How it was made"))
+SECTIONS = (("worst", "The board"), ("cells", "Every attack"), ("made", "How it was made"))
 ACROSS = (plots.EPS, "SSIM", "LPIPS", "LPIPS_untrained")
 SHIFT = "prediction shift"
 ACCURACY = "nDCG@"
+TABS = (MODEL, "budget")  # chosen above the tables, one after the other
+CAPTION = (
+    "The attack and aim that change {headline} most, per shop and budget; least exposed first. "
+    "Means over seeds, ± standard deviation. By chance: mean distance between two clean trainings. "
+    "Interval: of the change, 95 % by Student's t over seeds, from {least} seeds on; * where it "
+    "moved further than a clean retrain of each seed does. The question mark beside a column's "
+    "name says what it means."
+)
 ROWS = 2  # pictures of a sheet that a page shows
 
 
-def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str) -> str:
+def page(
+    entries: Sequence[Entry],
+    metrics: Sequence[str] | None,
+    headline: str,
+    papers: Mapping[str, str] | None = None,
+) -> str:
     """Return the leaderboard as one HTML document without links to anything outside it.
 
     Args:
         entries: what runs left behind.
         metrics: columns of the second table; None: a few.
         headline: the metric by which attacks are ranked.
+        papers: of recommenders, by component; None: no column says them.
 
     Raises:
         ConfigError: if no run has a metric that is asked for, or none was attacked.
@@ -42,25 +60,24 @@ def page(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str)
     found = worst(grid, *chosen(entries, [headline]))
     if not found:
         raise ConfigError(f"no run changes {headline}: a page needs runs under attack")
-    axes = telling(grid) or list(SHOP)
-    tested = {id(cell): change(_by_run(cell, headline)) for cell in grid}
+    axes = _axes(grid)
+    filters = _filters(grid, axes)
+    tested = {id(cell): change(by_run(cell, headline)) for cell in grid}
     accuracy = _accuracy(entries)
     drawn = _plots(grid, found, headline, accuracy)
+    standings = board(found, grid, axes, headline, accuracy, tested, papers or {})
     seen, broken = _pictures(grid)
     more = [("curves", "Curves")] * bool(drawn) + [("pictures", "Pictures")] * bool(seen)
     return render(
         "leaderboard.html",
-        ("sortable.min.js", "filter.js"),
+        ("sortable.min.js", "filter.js", "explain.js"),
         title=f"vrbench: {headline} under attack",
         sections=[*SECTIONS[:2], *more, *SECTIONS[2:]],
-        filters=[(a, list(dict.fromkeys(c.where[a] for c in grid))) for a in axes],
-        worst=_worst_table(found, axes, headline, accuracy, tested),
-        worst_caption=(
-            f"The attack and aim that change {headline} most, per shop and budget; least exposed "
-            "first. Means over seeds, ± standard deviation. By chance: mean distance between two "
-            "clean trainings. Interval: of the change, 95 % by Student's t over seeds, from "
-            f"{LEAST} seeds on; * where it moved further than a clean retrain of each seed does."
-        ),
+        filters=[(a, told) for a, told in filters if a not in TABS],
+        tabs=[(a, told) for a, told in filters if a in TABS],
+        worst=standings.table,
+        board_plot=plot(standings.points, f"{accuracy} clean", f"change of {headline}"),
+        worst_caption=CAPTION.format(headline=headline, least=LEAST),
         cells=_cells_table(grid, axes, chosen(entries, metrics), tested, headline),
         cells_caption="Means over seeds, ± standard deviation; * as above.",
         same=_on_all_lines(grid[0], axes),
@@ -78,35 +95,6 @@ def _on_all_lines(cell: Cell, axes: Sequence[str]) -> str:
     return f"On all lines: {same}." if same else ""
 
 
-def _worst_table(
-    found: Sequence[Worst],
-    axes: Sequence[str],
-    headline: str,
-    accuracy: str | None,
-    tested: dict[int, Change],
-) -> Table:
-    named = {"attack": "worst attack", "objective": "its aim"}
-    heads = [Head(named.get(axis, axis), axis) for axis in axes] + [Head("of")]
-    floored = any(w.floor is not None for w in found)
-    heads += [Head(f"{headline} clean"), Head("attacked"), Head("change")]
-    heads += [Head("by chance")] * floored
-    heads += [Head("interval"), Head(repeated([w.cell for w in found]))]
-    heads += [*([Head(f"{accuracy} clean")] if accuracy else [])]
-    lines = []
-    for w in found:
-        moved = w.cell.change(headline)
-        lines.append(
-            [Value(w.cell.where[axis], kind="name") for axis in axes]
-            + [Value(str(w.of), w.of), _mean(w.cell, headline, "before")]
-            + [_mean(w.cell, headline, "after")]
-            + [measured(moved, _signed(moved) + _mark(tested[id(w.cell)]), "headline")]
-            + [measured(w.floor)] * floored
-            + [_interval(tested[id(w.cell)]), Value(w.cell.repeats)]
-            + ([_mean(w.cell, accuracy, "before")] if accuracy else [])
-        )
-    return Table(heads, lines)
-
-
 def _cells_table(
     grid: Sequence[Cell],
     axes: Sequence[str],
@@ -115,15 +103,18 @@ def _cells_table(
     headline: str,
 ) -> Table:
     shown = [(m, side, head) for m in metrics for side, head in sides(grid, m)]
-    heads = [Head(axis, axis) for axis in axes]
-    heads += [Head(repeated(grid)), *(Head(head) for *_, head in shown)]
+    several = len({threat_model(cell) for cell in grid}) > 1
+    named = [*[MODEL] * several, *axes]
+    heads = [Head(name, name, meaning(name, headline)) for name in named]
+    heads += [Head(n, "", meaning(n, headline)) for n in (repeated(grid), *(h for *_, h in shown))]
     lines = []
     for cell in grid:
-        line = [Value(cell.where[axis], kind="name") for axis in axes]
+        line = [Value(threat_model(cell), kind="name")] * several
+        line += [Value(cell.where[axis], kind="name") for axis in axes]
         line.append(Value(cell.repeats))
         for metric, side, _ in shown:
-            mark = _mark(tested[id(cell)]) if (metric, side) == (headline, "after") else ""
-            line.append(_mean(cell, metric, side, mark))
+            mark = mark_of(tested[id(cell)]) if (metric, side) == (headline, "after") else ""
+            line.append(mean_of(cell, metric, side, mark))
         lines.append(line)
     return Table(heads, lines)
 
@@ -191,31 +182,16 @@ def _accuracy(entries: Sequence[Entry]) -> str | None:
     return next((metric for metric in columns(entries) if metric.startswith(ACCURACY)), None)
 
 
-def _mean(cell: Cell, metric: str, side: Any, mark: str = "") -> Value:
-    values = cell.values(metric, side)
-    return measured(cell.mean(metric, side), mean(values) + mark if values else None)
+def _axes(grid: Sequence[Cell]) -> list[str]:
+    """Return the axes that tell cells apart; not the threat where its model says as much."""
+    axes = telling(grid) or list(SHOP)
+    pairs = {(threat_model(cell), cell.where["threat"]) for cell in grid}
+    alike = len(pairs) == len({model for model, _ in pairs}) > 1
+    return [axis for axis in axes if not (alike and axis == "threat")]
 
 
-def _signed(change: float | None) -> str:
-    return "-" if change is None else f"{change:+.3g}"
-
-
-def _mark(found: Change) -> str:
-    return " *" if found.beyond else ""
-
-
-def _interval(found: Change) -> Value:
-    if found.by is None:
-        return measured(None)
-    return measured(found.by.low, f"{_signed(found.by.low)} to {_signed(found.by.high)}")
-
-
-def _by_run(cell: Cell, metric: str) -> dict[Run, tuple[float, float, float | None]]:
-    """Return the number clean, attacked and retrained of every run that has both."""
-    found: dict[Run, tuple[float, float, float | None]] = {}
-    for entry in cell.entries:
-        row = next((r for r in entry.get("rows", []) if r["metric"] == metric), None)
-        if row is not None and row["before"] is not None and row["after"] is not None:
-            run = observation(entry), f"{seeds(entry)[1]} {cell.pictures}"
-            found[run] = row["before"], row["after"], row.get("control")
-    return found
+def _filters(grid: Sequence[Cell], axes: Sequence[str]) -> list[tuple[str, list[str]]]:
+    """Return by what rows are chosen, and the values there are."""
+    found = [(axis, sorted({cell.where[axis] for cell in grid}, key=natural)) for axis in axes]
+    models = sorted(set(map(threat_model, grid)))
+    return [(MODEL, models), *found] if len(models) > 1 else found

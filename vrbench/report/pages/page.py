@@ -18,7 +18,7 @@ from vrbench.report.tables import number, plain
 
 @dataclass(frozen=True)
 class Head:
-    """A column's head: its name, the axis that a filter knows it by, and a hint."""
+    """A column's head: its name, the axis that a filter knows it by, and what it means."""
 
     name: str
     axis: str = ""
@@ -27,19 +27,28 @@ class Head:
 
 @dataclass(frozen=True)
 class Value:
-    """A table's value: what is read, what it is sorted by (None: the text), and its CSS class."""
+    """A table's value.
+
+    Attributes:
+        text: what is read.
+        sort: what it is sorted by; None: the text.
+        kind: its CSS class.
+        command: what a reader may run, shown when he asks for it; "": nothing.
+    """
 
     text: str
     sort: float | str | None = None
     kind: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Heads and lines."""
+    """Heads and lines; ``anchor`` is how lines are called that a plot leads to."""
 
     heads: Sequence[Head]
     lines: Sequence[Sequence[Value]]
+    anchor: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,123 @@
+"""Robustness against accuracy, as a picture whose points lead to lines of the board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log10
+
+from vrbench.report.plots.looks import COLOURS
+from vrbench.report.tables import number
+
+WIDE, HIGH = 760, 380  # in units of the picture
+LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 46
+SHAPES = (
+    "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0",
+    "M-5.5,-5.5H5.5V5.5H-5.5Z",
+    "M0,-7.5L7.5,0L0,7.5L-7.5,0Z",
+    "M0,-7L7,6H-7Z",
+    "M0,7L7,-6H-7Z",
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A line of the board: where it leads, where it lies, and what it is."""
+
+    row: str
+    x: float
+    y: float
+    recommender: str
+    extractor: str
+    told: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A point as it is drawn."""
+
+    row: str
+    x: float
+    y: float
+    colour: str
+    shape: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What a template draws; positions are in units of the picture.
+
+    Attributes:
+        points: in the order of the board.
+        across, up: ticks: position and text.
+        zero: where nothing changes; None if that lies outside.
+        recommenders, extractors: name and colour, name and shape.
+        x, y: what the axes say.
+    """
+
+    points: list[Drawn]
+    across: list[tuple[float, str]]
+    up: list[tuple[float, str]]
+    zero: float | None
+    recommenders: list[tuple[str, str]]
+    extractors: list[tuple[str, str]]
+    x: str
+    y: str
+
+
+def plot(points: Sequence[Point], x: str, y: str) -> Plot | None:
+    """Return the picture of some points; None for fewer than two."""
+    if len(points) < 2:
+        return None
+    recommenders = list(dict.fromkeys(p.recommender for p in points))
+    extractors = list(dict.fromkeys(p.extractor for p in points))
+    colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(recommenders)}
+    shapes = {name: SHAPES[n % len(SHAPES)] for n, name in enumerate(extractors)}
+    low_x, high_x = _range([p.x for p in points])
+    low_y, high_y = _range([p.y for p in points])
+
+    def across(value: float) -> float:
+        return round(LEFT + (value - low_x) / (high_x - low_x) * (WIDE - LEFT - RIGHT), 1)
+
+    def up(value: float) -> float:
+        return round(HIGH - BOTTOM - (value - low_y) / (high_y - low_y) * (HIGH - TOP - BOTTOM), 1)
+
+    drawn = [
+        Drawn(
+            p.row,
+            across(p.x),
+            up(p.y),
+            colours[p.recommender],
+            shapes[p.extractor],
+            f"{p.recommender}, {p.extractor}: {x} {number(p.x)}, {y} {p.y:+.3g}, {p.told}",
+        )
+        for p in points
+    ]
+    return Plot(
+        drawn,
+        [(across(tick), f"{tick:g}") for tick in ticks(low_x, high_x)],
+        [(up(tick), f"{tick:g}") for tick in ticks(low_y, high_y)],
+        up(0.0) if low_y <= 0 <= high_y else None,
+        list(colours.items()),
+        list(shapes.items()),
+        x,
+        y,
+    )
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Return about five round numbers between two."""
+    rough = (high - low) / 5
+    power = 10.0 ** floor(log10(rough))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= rough)
+    first = -floor(-low / step)
+    found = [(first + n) * step for n in range(12)]
+    return [round(tick, 12) for tick in found if tick <= high]
+
+
+def _range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of an axis: those of the values, and a little more."""
+    low, high = min(values), max(values)
+    room = 0.06 * (high - low) or 0.1 * abs(low) or 1.0
+    return low - room, high + room
