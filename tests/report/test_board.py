@@ -113,7 +113,7 @@ def test_the_board_says_of_each_shop_what_one_wants_to_know(found):
     assert told(found, "defence") == ["adversarial features", "none"] * 2
     assert told(found, "year") == ["2020", "-"] * 2
     assert told(found, "as a retrain") == ["-", "-", "yes", "not shown"]
-    assert told(found, "bootstrap")[1] == "+0.4 to +0.42"
+    assert told(found, "bootstrap")[1] == "+0.402 to +0.418"
 
 
 def test_columns_that_say_nothing_of_any_shop_are_left_out(found):
