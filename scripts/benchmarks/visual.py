@@ -1,12 +1,15 @@
 """VBPR and AMR on real purchases: triples per second and nDCG@20 at equal epochs, equal features.
 
     VRBENCH_DATA=... python scripts/benchmarks/visual.py --store STORE --cornac PYTHON_WITH_CORNAC
+    ... --epochs 2 5 10 20 40 80 --picture CURVES.png
 
 The data set is ``clothing_men``, the features are those of ``extractor=photos_standard`` (taught
 first if the store does not have it). Peers: cornac's VBPR and AMR in a process of their own, and
 the form of VBPR that MMRec has (one user row over item row and projected features, mean loss, Adam
 1e-3, batch 2,048), written plainly in torch. Everyone gets the same number of epochs, without early
-stopping, and the same number of threads; all are ranked by the same code.
+stopping, and the same number of threads; all are ranked by the same code. Seconds are a
+processor's, of all threads together, so that what else runs hardly counts. For several numbers of
+epochs each is trained from the start, and ``--picture`` draws nDCG@20 against those seconds.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -39,9 +43,9 @@ method = BaseMethod.from_splits(train_data=rows, test_data=rows[:100], item_imag
 train = method.train_set
 settings = dict(n_epochs=int(sys.argv[4]), batch_size=512, verbose=False, seed=0)
 model = getattr(models, sys.argv[2])(k=32, k2=32, **settings)
-began = time.perf_counter()
+began = time.process_time()
 model.fit(train)
-seconds = time.perf_counter() - began
+seconds = time.process_time() - began
 scores = np.full((int(given["num_users"]), len(features)), -1e9, dtype=np.float32)
 order = np.array([train.iid_map[i] if i in train.iid_map else -1 for i in range(len(features))])
 known = order >= 0
@@ -57,34 +61,73 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--store", default="store")
     parser.add_argument("--cornac", help="python of an environment with cornac")
-    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--epochs", type=int, nargs="+", default=[20])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--picture", help="draw nDCG@20 against seconds into this file")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     data, visuals = features(chosen.store)
+    found = []
+    for epochs in chosen.epochs:
+        for name, seconds, scores in trained(epochs, data, visuals, chosen):
+            found.append(Point(name, epochs, seconds, len(data.train), ndcg(scores, data)))
+            found[-1].say()
+    if chosen.picture:
+        draw(found, chosen.picture)
 
+
+class Point(NamedTuple):
+    """What one model reached after some epochs."""
+
+    name: str
+    epochs: int
+    seconds: float
+    triples: int
+    ndcg: float
+
+    def say(self) -> None:
+        """Print how fast and how good it was."""
+        rate = self.epochs * self.triples / self.seconds
+        sys.stdout.write(
+            f"{self.name:22} {self.epochs:4} epochs {self.seconds:7.1f} s {rate:9.0f} triples/s   "
+            f"nDCG@20 {self.ndcg:.4f}\n"
+        )
+        sys.stdout.flush()
+
+
+def trained(epochs, data, visuals, chosen):
+    """Yield the name, seconds and scores of every model after ``epochs``."""
     from vrbench.recommenders.visual.amr import AMR
     from vrbench.recommenders.visual.vbpr import VBPR
 
-    loop = {"l2": 0.03, "epochs": chosen.epochs, "eval_every": 10**6, "patience": 10**6}
-    half = chosen.epochs // 2
+    loop = {"l2": 0.03, "epochs": epochs, "eval_every": 10**6, "patience": 10**6}
+    half = max(epochs // 2, 1)
     ours = {
         "vrbench VBPR": partial(VBPR, **loop),
         "vrbench AMR": partial(AMR, **loop | {"epochs": half}, adversarial_epochs=half),
     }
     for name, make in ours.items():
-        say(name, chosen.epochs, data, *fit(make, data, visuals))
-    say("MMRec's form of VBPR", chosen.epochs, data, *mmrec(data, visuals, chosen.epochs))
+        yield name, *fit(make, data, visuals)
+    yield "MMRec's form of VBPR", *mmrec(data, visuals, epochs)
     for model in ("VBPR", "AMR") if chosen.cornac else ():
-        found = cornac(chosen.cornac, model, data, visuals, chosen)
-        say(f"cornac {model}", chosen.epochs, data, *found)
+        yield (
+            f"cornac {model}",
+            *cornac(chosen.cornac, model, data, visuals, epochs, chosen.threads),
+        )
 
 
-def say(name, epochs, data, seconds, scores) -> None:
-    """Print how fast and how good one model was."""
-    rate = epochs * len(data.train) / seconds
-    sys.stdout.write(f"{name:22} {rate:9.0f} triples/s   nDCG@20 {ndcg(scores, data):.4f}\n")
-    sys.stdout.flush()
+def draw(points, file) -> None:
+    """Draw nDCG@20 against seconds of training, a line a model."""
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    for name in dict.fromkeys(point.name for point in points):
+        of = [point for point in points if point.name == name]
+        axes.plot([p.seconds for p in of], [p.ndcg for p in of], marker="o", label=name)
+    axes.set(xscale="log", xlabel="training, seconds of a processor", ylabel="nDCG@20")
+    axes.set_title("What a second of training is worth: clothing_men")
+    axes.legend()
+    figure.savefig(file, dpi=150)
 
 
 def features(store):
@@ -115,9 +158,9 @@ def fit(make, data, visuals):
     none = torch.empty(0, dtype=torch.int64)
     users, items = data.train.num_users, data.train.num_items
     model = make(Sizes(users, items, visuals.shape)).train()
-    began = time.perf_counter()
+    began = time.process_time()
     model.fit(data.train, Interactions.of(none, none, users, items), visuals, stream(0))
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     with torch.no_grad():
         encoded = model.eval().encode(torch.arange(items), visuals)
         return seconds, model.score(torch.arange(users), encoded)
@@ -134,7 +177,7 @@ def mmrec(data, visuals, epochs):
     item = torch.nn.Parameter(torch.randn(count[1], 64, generator=rng) * (2 / sum(count)) ** 0.5)
     look = torch.nn.Linear(f.shape[1], 64)
     optimiser = torch.optim.Adam([user, item, *look.parameters()], lr=1e-3)
-    began = time.perf_counter()
+    began = time.process_time()
     for _ in range(epochs):
         order = torch.randperm(len(data.train), generator=rng)
         users, liked = data.train.users[order], data.train.items[order]
@@ -146,19 +189,19 @@ def mmrec(data, visuals, epochs):
             optimiser.zero_grad()
             (loss + 1e-3 * norms / len(u)).backward()
             optimiser.step()
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     with torch.no_grad():
         return seconds, user @ torch.cat([item, look(f)], 1).T
 
 
-def cornac(python, model, data, visuals, chosen):
+def cornac(python, model, data, visuals, epochs, threads):
     """Return seconds and scores of one of cornac's models."""
     with tempfile.TemporaryDirectory() as folder:
         given, out = Path(folder) / "given.npz", Path(folder) / "scores.npy"
         f = visuals[torch.arange(len(visuals))].numpy()
         train = data.train
         np.savez(given, users=train.users, items=train.items, features=f, num_users=train.num_users)
-        arguments = [python, "-c", CORNAC, given, model, chosen.threads, chosen.epochs, out]
+        arguments = [python, "-c", CORNAC, given, model, threads, epochs, out]
         done = subprocess.run([*map(str, arguments)], capture_output=True, text=True, check=True)
         return float(done.stdout.split()[-1]), torch.from_numpy(np.load(out))
 
