@@ -51,6 +51,9 @@ def cell(tmp_path):
         "extractors/a": {"curve": [{"loss": 2.0}, {"loss": 1.0}]},
         "models/b": {"epochs": [{"loss": 0.5, "valid_ndcg": 0.1}]},
         "models/c": {"epochs": [{"loss": 0.25}]},
+        "attacks/e": {"items": 3, "curve": [{"step": n, "loss": 4.0 - n} for n in (1, 2, 3)]},
+        "attacks/f": {"items": 1, "curve": [{"step": 1, "loss": 7.0}]},  # over at once
+        "attacks/g": {},  # of an older store
     }
     for address, told in notes.items():
         (store.root / address).mkdir(parents=True)
@@ -88,6 +91,7 @@ def test_a_tracker_hears_settings_curves_numbers_and_pictures(cell):
         "clean/CHR@20": [(0, 0.5)],
         "attacked/CHR@20": [(0, 0.75)],
         "retrained/CHR@20": [(0, 0.55)],
+        "attack/loss": [(1, 4.0), (2, 3.25), (3, 2.5)],  # over four items in two blocks
     }
     (pixels,) = heard.pictures.values()
     assert pixels.shape == (4, 6, 3)

@@ -17,6 +17,7 @@ from vrbench.report.run_records import may_show
 from vrbench.trackers.base import Plain, Tracker
 
 CURVES = {"extractors": "curve", "models": "epochs"}  # where a stage's notes hold one
+SEARCHES = ("attacks", "disturbances")  # their notes hold a curve of a block
 SIDES = {"before": "clean", "after": "attacked", "control": "retrained"}
 
 
@@ -55,6 +56,9 @@ def tell(tracker: Tracker, entry: Mapping[str, Any], store: Store, folder: Path)
         for step, point in enumerate(points, start=1):
             for what, value in point.items():
                 tracker.number(f"{name}/{what}", value, step)
+    for stage in SEARCHES:
+        for step, loss in _searched(store, stage):
+            tracker.number("attack/loss", loss, step)
     for row in entry["rows"]:
         for side, word in SIDES.items():
             if row[side] is not None and math.isfinite(row[side]):
@@ -74,6 +78,22 @@ def _curves(store: Store) -> Iterator[tuple[str, list[dict[str, float]]]]:
             seen[stage] = seen.get(stage, 0) + 1
             number = f" {seen[stage]}" if seen[stage] > 1 else ""
             yield f"{stage.removesuffix('s')}{number}", points
+
+
+def _searched(store: Store, stage: str) -> list[tuple[int, float]]:
+    """Return the mean loss over all attacked items by step, from the curves of blocks of them.
+
+    A block whose search was over earlier counts with its last loss.
+    """
+    addresses = dict.fromkeys(step["address"] for step in store.log)
+    told = [store.notes_at(a) for a in addresses if a.partition("/")[0] == stage]
+    blocks = [(notes["items"], notes["curve"]) for notes in told if notes.get("curve")]
+    steps = sorted({point["step"] for _, points in blocks for point in points})
+    found = []
+    for step in steps:
+        now = [(n, [p["loss"] for p in points if p["step"] <= step][-1]) for n, points in blocks]
+        found.append((step, sum(n * loss for n, loss in now) / sum(n for n, _ in now)))
+    return found
 
 
 def _name(entry: Mapping[str, Any]) -> str:

@@ -14,11 +14,12 @@ from vrbench.attacks.base import Attack, BlackBox
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.ensemble import Ensemble, Ledger
 from vrbench.attacks.goal import Goal, Verdict
+from vrbench.attacks.loss_curve import curve, heard
 from vrbench.attacks.oracle import Oracle
 from vrbench.bench.batches import Ahead, at_once
 from vrbench.bench.machine import Machine
 from vrbench.bench.mapping import Block, map_blocks
-from vrbench.bench.store import Artifact, Store
+from vrbench.bench.store import Artifact, Made, Store
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import digest
 from vrbench.core.visuals import TOGETHER, Visuals
@@ -108,10 +109,16 @@ def _blocks(
     """Return one block a chunk; ``together`` of those not in the store are computed at once."""
     if together <= 1:
         made_of = zip(keys, chunks, strict=True)
-        return [Block(key, partial(compute, chunk)) for key, chunk in made_of]
+        return [Block(key, partial(_noted, partial(compute, chunk))) for key, chunk in made_of]
     missing = [not store.has("attacks", key) for key in keys]
     ahead = Ahead(chunks, compute, missing.__getitem__, together)
-    return [Block(key, partial(ahead.make, n)) for n, key in enumerate(keys)]
+    return [Block(key, partial(_noted, partial(ahead.make, n))) for n, key in enumerate(keys)]
+
+
+def _noted(make: Callable[[], dict[str, Tensor]]) -> Made:
+    """Make a block; its losses become a curve, which a tracker may show."""
+    made = make()
+    return made, {"curve": curve(made.pop("losses")), "items": len(next(iter(made.values())))}
 
 
 def _crafted(
@@ -134,11 +141,13 @@ def _crafted(
     elif isinstance(attack, Ensemble):
         aim = Ledger(goal)
     rng = Streams(adversary.seed, "attack")
-    found = attack(clean, asked, goal if aim is None else aim, budget, rng)
+    with heard() as answers:
+        found = attack(clean, asked, goal if aim is None else aim, budget, rng)
     queries = torch.zeros_like(asked) if aim is None else aim.asked(asked)
     if budget.store != "float":
         found = (found * 255).round().byte()
-    return {"pixels": found.contiguous(), "queries": queries}
+    losses = answers.table(chunk)
+    return {"pixels": found.contiguous(), "queries": queries, "losses": losses}
 
 
 def perturb_features(store: Store, adversary: Adversary, clean: Visuals) -> Artifact:
@@ -149,7 +158,7 @@ def perturb_features(store: Store, adversary: Adversary, clean: Visuals) -> Arti
     """
     attack, budget, objective = adversary.attack, adversary.budget, adversary.objective
 
-    def make() -> dict[str, Tensor]:
+    def make() -> Made:
         items = torch.arange(len(clean), device=clean.device)
         unit = max(float(clean[b].abs().max()) for b in items.split(4096)) or 1.0
 
@@ -158,9 +167,13 @@ def perturb_features(store: Store, adversary: Adversary, clean: Visuals) -> Arti
                 return objective.judge(x * unit, items)
 
         rng = Streams(adversary.seed, "attack")
-        found = [
-            attack(clean[b] / unit, b, Scaled(), budget, rng) * unit for b in items.split(1024)
-        ]
-        return {"rows": torch.cat(found)}
+        with heard() as answers:
+            found = [
+                attack(clean[b] / unit, b, Scaled(), budget, rng) * unit for b in items.split(1024)
+            ]
+        return {"rows": torch.cat(found)}, {
+            "curve": curve(answers.table(items)),
+            "items": len(clean),
+        }
 
     return store.fetch("disturbances", adversary.inputs() | {"visuals": clean}, make)
