@@ -118,7 +118,7 @@ def test_a_graph_too_large_for_a_tree_per_node_is_refused(world, monkeypatch):
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ConfigError, match="predictor generator or discriminator"):
+    with pytest.raises(ConfigError, match="predictor: expected generator or discriminator"):
         GraphGAN(SIZES, predictor="both")
     with pytest.raises(ConfigError, match="walks >= 2"):
         GraphGAN(SIZES, walks=1)

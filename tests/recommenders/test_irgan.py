@@ -156,7 +156,7 @@ def test_a_training_that_blows_up_says_what_to_lower(world):
 
 
 def test_settings_out_of_range_are_named():
-    with pytest.raises(ConfigError, match="predictor generator or discriminator"):
+    with pytest.raises(ConfigError, match="predictor: expected generator or discriminator"):
         IRGAN(SIZES, predictor="both")
     with pytest.raises(ConfigError, match="temperature"):
         IRGAN(SIZES, temperature=0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from vrbench.attacks.base import Cost
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Visuals
@@ -50,9 +50,7 @@ class Transplant(Component):
     knows = "features of the target's items; a hand in the shop's table"
 
     def __init__(self, *, shown: Shown = "drawn") -> None:
-        if shown not in get_args(Shown):
-            raise ConfigError(f"Transplant.shown: expected drawn or mean, got {shown!r}")
-        self.shown = shown
+        self.shown = one_of("Transplant.shown", shown, Shown)
 
     @property
     def cost(self) -> Cost:

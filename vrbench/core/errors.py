@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from typing import Any, TypeVar, get_args
 
+Word = TypeVar("Word", bound=str)
 ENDLESS = re.compile(r"\S{400,}")  # no path that a system takes for short is one
 
 
@@ -124,6 +126,23 @@ class IncompatibleError(VRBenchError):
             ...
         vrbench.core.errors.IncompatibleError: PGD needs a budget with a limit, such ...
     """
+
+
+def one_of(setting: str, word: Word, known: Any) -> Word:
+    """Return the value of a setting that is one of a few words.
+
+    Args:
+        setting: its name, as a refusal says it.
+        word: what is given.
+        known: a ``Literal`` of what may be.
+
+    Raises:
+        ConfigError: if it is none of these.
+    """
+    *first, last = get_args(known)
+    if word not in (*first, last):
+        raise ConfigError(f"{setting}: expected {', '.join(first)} or {last}, got {word!r}")
+    return word
 
 
 def nearest(wrong: object, known: Iterable[str]) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.base import CutoffMetric, RankMetric
 from vrbench.metrics.view import View
@@ -40,7 +40,7 @@ class ItemHR(CutoffMetric):
 
     def __init__(self, *, k: int = 20, who: Who = "everyone") -> None:
         super().__init__(k=k)
-        self.who = _checked(who)
+        self.who = one_of("who", who, Who)
 
     @property
     def column(self) -> str:
@@ -69,7 +69,7 @@ class ItemRank(RankMetric):
     better = "higher"
 
     def __init__(self, *, who: Who = "everyone") -> None:
-        self.who = _checked(who)
+        self.who = one_of("who", who, Who)
 
     @property
     def column(self) -> str:
@@ -92,9 +92,3 @@ def _mean(values: Tensor, view: View, who: Who) -> Tensor:
 
 def _column(name: str, who: Who) -> str:
     return name if who == "everyone" else f"{name} ({who})"
-
-
-def _checked(who: Who) -> Who:
-    if who not in get_args(Who):
-        raise ConfigError(f"who: expected everyone, audience or others, got {who!r}")
-    return who

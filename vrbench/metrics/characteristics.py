@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.metrics.base import Metric
@@ -39,11 +39,7 @@ class Characteristic(Metric):
     per = "system"
 
     def __init__(self, *, kind: Kind = "density") -> None:
-        if kind not in get_args(Kind):
-            raise ConfigError(
-                f"Characteristic.kind: expected {', '.join(get_args(Kind))}, got {kind!r}"
-            )
-        self.kind = kind
+        self.kind = one_of("Characteristic.kind", kind, Kind)
 
     @property
     def column(self) -> str:

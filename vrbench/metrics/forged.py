@@ -7,13 +7,13 @@ any sample differs from all the others.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.metrics.base import Metric
@@ -72,9 +72,7 @@ class _Distance(ForgedMetric):
     """Args: ``measure`` is "TVD", half the sum of the differences of two distributions, or "JS"."""
 
     def __init__(self, *, measure: Measure = "TVD") -> None:
-        if measure not in get_args(Measure):
-            raise ConfigError(f"{self.name}.measure: expected TVD or JS, got {measure!r}")
-        self.measure = measure
+        self.measure = one_of(f"{self.name}.measure", measure, Measure)
 
     @property
     def column(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -10,7 +10,7 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, gradient
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
 from vrbench.core.seeds import Streams
 
 Start = Literal["clean", "random", "unit"]
@@ -55,9 +55,8 @@ class AdamPGD(Attack):
         enough: float | None = None,
     ) -> None:
         self.refuse_if(steps < 1 or lr <= 0, "steps >= 1 and lr > 0")
-        if start not in get_args(Start):
-            raise ConfigError(f"AdamPGD.start: expected clean, random or unit, got {start!r}")
-        self.steps, self.lr, self.start, self.enough = steps, lr, start, enough
+        self.start = one_of("AdamPGD.start", start, Start)
+        self.steps, self.lr, self.enough = steps, lr, enough
 
     @property
     def cost(self) -> Cost | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -12,7 +12,7 @@ from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import ClassWrapper, Goal, Verdict, gradient
 from vrbench.attacks.sums import beside
-from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.errors import IncompatibleError, one_of
 from vrbench.core.seeds import Streams
 
 Descends = Literal["loss", "margin", "dlr"]
@@ -54,9 +54,8 @@ class AutoPGD(Attack):
 
     def __init__(self, *, steps: int = 100, restarts: int = 1, descend: Descends = "loss") -> None:
         self.refuse_if(steps < 1 or restarts < 1, "steps, restarts >= 1")
-        if descend not in get_args(Descends):
-            raise ConfigError(f"AutoPGD.descend: expected loss, margin or dlr, got {descend!r}")
-        self.steps, self.restarts, self.descend = steps, restarts, descend
+        self.descend = one_of("AutoPGD.descend", descend, Descends)
+        self.steps, self.restarts = steps, restarts
 
     @property
     def cost(self) -> Cost | None:

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from vrbench.attacks.profile.base import Aim, ProfileAttack, Taste, assembled, known_aim
+from vrbench.attacks.profile.base import Aim, ProfileAttack, Taste, assembled
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.draft import Profiles
 from vrbench.attacks.profile.shop import Floats, Ints, Shop
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, one_of
 
 CELLS = 2**27  # fakes times items, one float64 each: 1 GiB
 
@@ -84,7 +84,7 @@ class OptimisedProfiles(ProfileAttack):
     knows = "all feedback"
 
     def __init__(self, *, aim: Aim = "push") -> None:
-        self.aim = known_aim(self.name, aim)
+        self.aim = one_of(f"{self.name}.aim", aim, Aim)
 
     @property
     def wants_targets(self) -> bool:

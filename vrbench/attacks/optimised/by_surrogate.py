@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypedDict, get_args
+from typing import TypedDict
 
 from typing_extensions import Unpack
 
 from vrbench.attacks.optimised.base import OptimisedProfiles, Problem
 from vrbench.attacks.optimised.surrogates import Kind, Surrogate, surrogate
 from vrbench.attacks.profile.base import Aim
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
 
 
 class SurrogateSettings(TypedDict, total=False):
@@ -45,11 +45,8 @@ class SurrogateProfiles(OptimisedProfiles):
     def __init__(self, *, aim: Aim = "push", **model: Unpack[SurrogateSettings]) -> None:
         super().__init__(aim=aim)
         given = self.with_defaults(SurrogateSettings, model)
-        self.surrogate, self.width = given["surrogate"], given["width"]
-        if self.surrogate not in get_args(Kind):
-            raise ConfigError(
-                f"{self.name}.surrogate: expected wrmf or itemae, got {self.surrogate!r}"
-            )
+        self.surrogate = one_of(f"{self.name}.surrogate", given["surrogate"], Kind)
+        self.width = given["width"]
 
     def model_for(self, problem: Problem) -> Surrogate:
         """Return the surrogate, of the problem's users and fakes, not trained yet."""

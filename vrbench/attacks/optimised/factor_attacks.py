@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal, TypedDict, get_args
+from typing import Literal, TypedDict
 
 import numpy as np
 from scipy import sparse
@@ -17,7 +17,7 @@ from vrbench.attacks.optimised.presence_gradient import presence_gradient
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats, Ints
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
 
 Utility = Literal["integrity", "availability", "hybrid"]
 BLOCK = 4096  # users whose scores are dense at once
@@ -66,10 +66,8 @@ class _FactorAttack(OptimisedProfiles):
     def __init__(self, **search: Unpack[FactorSettings]) -> None:
         given = self.with_defaults(FactorSettings, search)
         super().__init__(aim=given["aim"])
-        self.utility, self.steps, self.factors = given["utility"], given["steps"], given["factors"]
-        if self.utility not in get_args(Utility):
-            known = ", ".join(get_args(Utility))
-            raise ConfigError(f"{self.name}.utility: expected {known}, got {self.utility!r}")
+        self.utility = one_of(f"{self.name}.utility", given["utility"], Utility)
+        self.steps, self.factors = given["steps"], given["factors"]
         self.refits, self.rounds = given["refits"], given["rounds"]
         self.loss = Loss(given["alpha"], given["l2"])
         wrong = given["alpha"] < 0 or given["l2"] <= 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple, final, get_args
+from typing import Literal, NamedTuple, final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.draft import Draft, Profiles, Source
 from vrbench.attacks.profile.shop import Floats, Ints, Shop
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError, ContractError
+from vrbench.core.errors import ConfigError, ContractError, one_of
 from vrbench.core.spec import Component
 
 Aim = Literal["push", "nuke"]
@@ -101,17 +101,6 @@ class ProfileAttack(Component, ABC):
         return None
 
 
-def known_aim(name: str, aim: Aim) -> Aim:
-    """Return ``aim``, if it is one.
-
-    Raises:
-        ConfigError: if not; the text begins with ``name``, of the attack.
-    """
-    if aim not in get_args(Aim):
-        raise ConfigError(f"{name}.aim: expected push or nuke, got {aim!r}")
-    return aim
-
-
 class Part(NamedTuple):
     """Some of the items of all profiles."""
 
@@ -138,7 +127,7 @@ class InParts(ProfileAttack):
     """
 
     def __init__(self, *, aim: Aim = "push") -> None:
-        self.aim = known_aim(self.name, aim)
+        self.aim = one_of(f"{self.name}.aim", aim, Aim)
 
     def _share(self, setting: str, value: float) -> float:
         """Return a setting that is a share.

@@ -9,7 +9,10 @@ from vrbench.attacks.profile.base import Aim, InParts, Part
 from vrbench.attacks.profile.draft import Source, among, uniform, weighted
 from vrbench.attacks.profile.shop import Ints, Shop
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
+
+Items = Literal["popularity", "uniform"]
+Fillers = Literal["random", "average"]
 
 
 class RandomProfiles(InParts):
@@ -56,11 +59,9 @@ class AverageProfiles(InParts):
     paper = "Lam and Riedl, WWW 2004"
     knows = "mean, deviation and number of ratings of every item"
 
-    def __init__(
-        self, *, aim: Aim = "push", items: Literal["popularity", "uniform"] = "popularity"
-    ) -> None:
+    def __init__(self, *, aim: Aim = "push", items: Items = "popularity") -> None:
         super().__init__(aim=aim)
-        self.items = _one_of(items, ("popularity", "uniform"), "AverageProfiles.items")
+        self.items = one_of("AverageProfiles.items", items, Items)
 
     def parts(
         self, shop: Shop, targets: Ints, aims: tuple[Ints, Ints], dice: Dice
@@ -92,12 +93,12 @@ class BandwagonProfiles(InParts):
         self,
         *,
         aim: Aim = "push",
-        fillers: Literal["random", "average"] = "random",
+        fillers: Fillers = "random",
         share: float = 0.5,
         head: float = 0.02,
     ) -> None:
         super().__init__(aim=aim)
-        self.fillers = _one_of(fillers, ("random", "average"), "BandwagonProfiles.fillers")
+        self.fillers = one_of("BandwagonProfiles.fillers", fillers, Fillers)
         self.share, self.head = self._share("share", share), self._share("head", head)
 
     def parts(
@@ -221,14 +222,3 @@ def most_popular(shop: Shop, share: float) -> Ints:
 def _drawn(items: str, shop: Shop) -> Source:
     """Return a source of items by popularity, or of all alike."""
     return weighted(shop.popularity) if items == "popularity" else uniform(shop.num_items)
-
-
-def _one_of(value: str, allowed: tuple[str, ...], setting: str) -> str:
-    """Return a word that is allowed.
-
-    Raises:
-        ConfigError: if it is none of these.
-    """
-    if value not in allowed:
-        raise ConfigError(f"{setting}: expected {' or '.join(allowed)}, got {value!r}")
-    return value

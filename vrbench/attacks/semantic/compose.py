@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,7 @@ from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, able
 from vrbench.attacks.sums import total
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, one_of
 from vrbench.core.seeds import Streams
 
 Place = Literal[
@@ -76,11 +76,8 @@ class Compose(Attack):
             not (0 < share <= 1 and 0 < opacity <= 1 and border >= 0),
             "share and opacity in (0, 1] and border >= 0",
         )
-        if place not in get_args(Place):
-            raise ConfigError(
-                f"Compose.place: expected one of {', '.join(get_args(Place))}, got {place!r}"
-            )
-        self.share, self.place, self.opacity, self.border = share, place, opacity, border
+        self.place = one_of("Compose.place", place, Place)
+        self.share, self.opacity, self.border = share, opacity, border
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

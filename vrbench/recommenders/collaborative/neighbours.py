@@ -10,7 +10,6 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender, Sizes
@@ -79,7 +78,7 @@ class ItemKNN(ItemWeights):
 
     def __init__(self, sizes: Sizes, *, k: int = 100, shrink: float = 10.0) -> None:
         super().__init__(sizes)
-        _check(self, k, shrink)
+        self.refuse_if(k < 1 or shrink < 0, "k >= 1 and shrink >= 0")
         self.k, self.shrink = k, shrink
 
     def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
@@ -109,7 +108,7 @@ class UserKNN(Recommender):
 
     def __init__(self, sizes: Sizes, *, k: int = 100, shrink: float = 10.0) -> None:
         super().__init__()
-        _check(self, k, shrink)
+        self.refuse_if(k < 1 or shrink < 0, "k >= 1 and shrink >= 0")
         self.k, self.shrink = k, shrink
         self.owners = SparseRows(sizes.num_items, sizes.num_users)
         self.neighbours = SparseRows(sizes.num_users, sizes.num_users)
@@ -171,11 +170,6 @@ class RP3Beta(ItemWeights):
                 yield without_self(made, first)
 
         return strongest(blocks(), self.k, rng)
-
-
-def _check(model: Recommender, k: int, shrink: float) -> None:
-    if k < 1 or shrink < 0:
-        raise ConfigError(f"{model.name}: expected k >= 1 and shrink >= 0, got {model.spec}")
 
 
 def nearest(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any, Literal, TypedDict, get_args
+from typing import Any, Literal, TypedDict
 
 import torch
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import one_of
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings, Optimisers
@@ -164,10 +164,7 @@ class TwoPlayers(GANRecommender):
         **training: Unpack[GANSettings],
     ) -> None:
         super().__init__(**self.with_defaults(GANSettings, training))
-        if predictor not in get_args(Predictor):
-            raise ConfigError(
-                f"{self.name}: expected predictor generator or discriminator, got {predictor!r}"
-            )
+        one_of(f"{self.name}.predictor", predictor, Predictor)
         self.refuse_if(
             min(factors, pretrain_batch) < 1 or pretrain_epochs < 0 or pretrain_lr <= 0,
             "factors, pretrain_batch >= 1, pretrain_epochs >= 0 and pretrain_lr > 0",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Literal, Protocol, cast, get_args
+from typing import Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.dropout import seed_dropout
-from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.errors import ConfigError, IncompatibleError, one_of
 from vrbench.core.visuals import Signal, Table, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Side, Sizes, mean_row
@@ -90,8 +90,7 @@ class DVBPR(FactorModel):
         **training: Unpack[FactorSettings],
     ) -> None:
         super().__init__(**self.with_defaults(FactorSettings, training))
-        if trains not in get_args(Trains):
-            raise ConfigError(f"DVBPR.trains: expected all, last or head, got {trains!r}")
+        one_of("DVBPR.trains", trains, Trains)
         if network_lr <= 0 or l2_network < 0:
             raise ConfigError("DVBPR: expected network_lr > 0 and l2_network >= 0")
         if len(sizes.visual) != 3:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.errors import DataError, one_of
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.training.pairwise import PairwiseRecommender, PairwiseSettings
 
@@ -65,11 +65,9 @@ class ScaledFeatures(PairwiseRecommender):
         **training: Unpack[PairwiseSettings],
     ) -> None:
         super().__init__(**self.with_defaults(PairwiseSettings, training))
-        if scale not in get_args(Scale):
-            raise ConfigError(f"{self.name}.scale: expected standard, max or none, got {scale!r}")
-        if visual_lr <= 0 or l2_visual < 0:
-            raise ConfigError(f"{self.name}: expected visual_lr > 0 and l2_visual >= 0")
-        self.scale, self.l2_visual, self.visual_lr = scale, l2_visual, visual_lr
+        self.refuse_if(visual_lr <= 0 or l2_visual < 0, "visual_lr > 0 and l2_visual >= 0")
+        self.scale = one_of(f"{self.name}.scale", scale, Scale)
+        self.l2_visual, self.visual_lr = l2_visual, visual_lr
         self.register_buffer("centre", torch.zeros(dim))
         self.register_buffer("unit", torch.ones(dim))
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from scipy import sparse
 
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, one_of
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.sparse_matrix import matrix_of
 from vrbench.threats.detectors import features
@@ -50,10 +50,7 @@ class ByFeature(Detector):
         self, *, share: float = 0.05, feature: Feature = "rdma", least: bool = False
     ) -> None:
         super().__init__(share=share)
-        if feature not in get_args(Feature):
-            known = ", ".join(get_args(Feature))
-            raise ConfigError(f"{self.name}.feature: expected {known}, got {feature!r}")
-        self.feature, self.least = feature, least
+        self.feature, self.least = one_of(f"{self.name}.feature", feature, Feature), least
 
     def suspicion(self, feedback: Interactions) -> Floats:
         found = FEATURES[self.feature](feedback)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal, NamedTuple, get_args
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from vrbench.attacks.goal import Verdict
-from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.errors import ConfigError, IncompatibleError, one_of
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import TOGETHER, Signal, Visuals
 from vrbench.data.interactions import Interactions
@@ -111,7 +111,9 @@ class PromoteTo(Objective):
         seed: int = 0,
     ) -> None:
         check_promotable(recommender)
-        _check_words((audience, Audience), (feedback, Feedback), (scale, Scale))
+        self.target = one_of("PromoteTo.audience", audience, Audience)
+        self.feedback = one_of("PromoteTo.feedback", feedback, Feedback)
+        self.scale = one_of("PromoteTo.scale", scale, Scale)
         if min(k, owners, fakes) < 1 or not 0 < quantile <= 1:
             raise ConfigError("PromoteTo: expected k, owners, fakes >= 1 and 0 < quantile <= 1")
         _check_visible(visible, feedback, audience)
@@ -120,7 +122,6 @@ class PromoteTo(Objective):
         assert recommender.signal is not None
         self.train, self.extractor, self.recommender = train, extractor, recommender
         self.visuals, self.images, self.signal = visuals, images, recommender.signal
-        self.target, self.feedback, self.scale = audience, feedback, scale
         self.visible, self.k, self.user, self.seed_item = visible, k, user, seed_item
         self.owners, self.fakes, self.quantile, self.seed = owners, fakes, quantile, seed
         self._others = torch.nonzero(train.popularity).squeeze(1)
@@ -269,12 +270,6 @@ class PromoteTo(Objective):
                 shown = self.see(shown)
             seen.append(torch.nn.functional.normalize(shown.flatten(1), dim=1).cpu())
         return torch.cat(seen)
-
-
-def _check_words(*given: tuple[str, Any]) -> None:
-    for word, known in given:
-        if word not in get_args(known):
-            raise ConfigError(f"PromoteTo: expected {', '.join(get_args(known))}, got {word!r}")
 
 
 def _check_visible(share: float | None, feedback: Feedback, audience: Audience) -> None:

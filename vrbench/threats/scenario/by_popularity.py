@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
 
-from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.errors import ConfigError, IncompatibleError, one_of
 from vrbench.threats.case import Case
 from vrbench.threats.scenario.base import Facts, Scenario
 
@@ -46,10 +46,7 @@ class ByPopularity(Scenario):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rule not in get_args(Rule):
-            raise ConfigError(
-                f"scenario.rule: expected {', '.join(get_args(Rule))}, got {self.rule!r}"
-            )
+        one_of("scenario.rule", self.rule, Rule)
         if not 0 < self.share <= 1:
             raise ConfigError(f"scenario.share: expected more than 0, at most 1, got {self.share}")
         if self.source is not None or self.count_own:
