@@ -50,7 +50,7 @@ def test_one_category_will_do():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"rule": "new"}, ConfigError, "expected cold, tail, popular, got 'new'"),
+        ({"rule": "new"}, ConfigError, "expected cold, tail or popular, got 'new'"),
         ({"share": 0.0}, ConfigError, "expected more than 0, at most 1"),
         ({"source": "few"}, ConfigError, "leave scenario.source"),
         ({"target": "fewer"}, ConfigError, "no category 'fewer'.*; have few, many"),

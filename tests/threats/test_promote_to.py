@@ -277,7 +277,7 @@ def test_users_are_strangers_to_the_item_and_drawn_by_it():
 @pytest.mark.parametrize(
     ("settings", "error", "message"),
     [
-        ({"audience": "all"}, ConfigError, "expected user, segment, population, got 'all'"),
+        ({"audience": "all"}, ConfigError, "expected user, segment or population, got 'all'"),
         ({"visible": 0.1}, ConfigError, "goes with feedback=rank"),
         ({"visible": 0.1, "feedback": "rank", "audience": "population"}, ConfigError, "one user"),
         ({"visible": 0.0, "feedback": "rank"}, ConfigError, "a share in"),

@@ -336,7 +336,7 @@ def test_availability_needs_no_target():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: FactorAscent(utility="harm"), "expected integrity, availability, hybrid"),
+        (lambda: FactorAscent(utility="harm"), "expected integrity, availability or hybrid"),
         (lambda: FactorAscent(l2=0.0), "l2 above 0"),
         (lambda: FactorSampling(spread=0.0), "spread above 0"),
         (lambda: UnrolledProfiles(surrogate="vae"), "expected wrmf or itemae, got 'vae'"),
