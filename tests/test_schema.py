@@ -61,7 +61,7 @@ def test_a_range_goes_with_its_name_and_an_annotation_wins():
 def test_every_range_belongs_to_a_setting_there_is():
     """A name that no component has any more would say nothing."""
     texts = [path.read_text() for path in CONF.glob("*/*.yaml")]
-    targets = {found for text in texts for found in re.findall(r"_target_: *(\S+)", text)}
+    targets = {found for text in texts for found in re.findall(r"_target_: *([\w.]+)", text)}
     known = {name for target in targets for name in hints_of(find(target))}
     assert set(RANGES) - known == {"extractor_seed"}  # the run's own
 
