@@ -65,5 +65,6 @@ COMMANDS = {
         Command("features", "features"),
         Command("weights", "weights"),
         Command("reproduce", "reproduce", overrides=True),
+        Command("elliot", "elliot", overrides=True),
     )
 }

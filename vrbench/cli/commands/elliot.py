@@ -1,0 +1,138 @@
+"""Run a configuration file of Elliot's: its data, models, searches, metrics and tests.
+
+What of it is not here, or is taken otherwise, is named in a line each; nothing of the file is
+executed. Beside the cells, its files are left as choices of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vrbench.cli import output
+from vrbench.cli.folders import own_first
+from vrbench.core.errors import ConfigError
+from vrbench.report import writing
+from vrbench.report.tables import text
+
+if TYPE_CHECKING:
+    from vrbench.cli.elliot.training import Trained
+    from vrbench.cli.elliot.translation import Translation
+    from vrbench.report.run_records import Entry
+
+log = logging.getLogger(__name__)
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("file", type=Path, help="Elliot's, such as experiment.yml")
+    parser.add_argument("overrides", nargs="*", help="settings of the sweep besides: seed=0,1,2")
+    parser.add_argument("--show", action="store_true", help="print files and commands; run nothing")
+    parser.add_argument("--folder", type=Path, help="of all that is left (runs/elliot/NAME)")
+
+
+def main(chosen: argparse.Namespace) -> int:
+    """Show or run what a file asks for; return the exit code."""
+    from vrbench.cli.elliot.translation import translation
+
+    output.show_progress()
+    asked = translation(chosen.file)
+    for note in asked.notes:
+        log.warning("%s: %s", chosen.file.name, note)
+    folder = chosen.folder or Path("runs/elliot") / asked.name
+    if chosen.show:
+        sys.stdout.write(_shown(asked, folder, chosen.overrides))
+        return 0
+    entries = _ran(asked, folder, chosen.overrides)
+    sys.stdout.write(_told(asked, entries, folder))
+    return output.failed([entry["error"] for entry in entries if "error" in entry])
+
+
+def _shown(asked: Translation, folder: Path, overrides: Sequence[str]) -> str:
+    """Return the files and the commands, as text."""
+    conf = folder / "conf"
+    told = [f"# {conf / name}\n{content}" for name, content in asked.files.items()]
+    own = ["--config-dir", str(conf)]
+    for model in asked.models:
+        if model.space:
+            line = ["tune", *own, *asked.tuned(model), *_options(asked, model, folder)]
+            told.append(f"python -m vrbench {shlex.join(line)}\n")
+    sweep = ["-m", *own, *_merged(asked, overrides), f"hydra.sweep.dir={folder / 'cells'}"]
+    told.append(f"python -m vrbench {shlex.join(sweep)}\n")
+    told.append(f"python -m vrbench leaderboard {folder / 'cells'}\n")
+    if asked.tests:
+        told.append(f"python -m vrbench compare {folder / 'cells'} --metric METRIC\n")
+    return "\n".join(told)
+
+
+def _options(asked: Translation, model: Trained, folder: Path) -> list[str]:
+    """Return the options of ``vrbench tune`` for a model."""
+    trials = [] if model.trials is None else ["--trials", str(model.trials)]
+    return [
+        *("--space", f"{asked.name}/{model.name}"),
+        *trials,
+        *("--sampler", model.sampler),
+        *("--seeds", str(model.seed or 0)),
+        *("--folder", str(folder / "tune")),
+        *("--out", str(folder / "conf" / "recommender" / f"{asked.best(model)}.yaml")),
+    ]
+
+
+def _merged(asked: Translation, overrides: Sequence[str]) -> list[str]:
+    from vrbench.cli.overrides import merged
+
+    return merged(asked.sweep(), overrides)
+
+
+def _ran(asked: Translation, folder: Path, overrides: Sequence[str]) -> list[Entry]:
+    """Write the files, search what is to be searched, run the rest; return the cells."""
+    from vrbench.cli.commands import COMMANDS
+    from vrbench.cli.sweeps import sweep
+
+    conf = folder / "conf"
+    for name, content in asked.files.items():
+        (conf / name).parent.mkdir(parents=True, exist_ok=True)
+        writing.write(conf / name, content)
+    store = [o for o in overrides if o.startswith(("store=", "machine"))]
+    with own_first(conf):
+        for model in asked.models:
+            if model.space:
+                options = _options(asked, model, folder)
+                COMMANDS["tune"]([*asked.tuned(model), *store, *options])
+        return sweep(_merged(asked, overrides), folder / "cells")
+
+
+def _told(asked: Translation, entries: Sequence[Entry], folder: Path) -> str:
+    """Return the table, and the tests where they are asked for."""
+    from vrbench.report.grid import columns
+    from vrbench.report.identity import told_apart
+    from vrbench.report.leaderboard import board, left_out
+
+    runs = told_apart(entries)
+    if not columns(runs):
+        return "\n".join([*(f"left out: {why}" for why in left_out(entries)), ""])
+    told = [text(*board(runs, columns(runs)))]
+    told += [f"left out: {why}" for why in left_out(entries)]
+    if asked.tests:
+        told += ["", *_tests(columns(runs), folder / "cells")]
+    return "\n".join([*told, "", str(folder), ""])
+
+
+def _tests(metrics: Sequence[str], cells: Path) -> list[str]:
+    """Return the paired tests of every metric that has a number per user, or why there are none."""
+    from vrbench.report import significance
+
+    told = []
+    for metric in metrics:
+        try:
+            found = significance.compare(significance.samples([cells], metric, "before"))
+        except ConfigError as reason:
+            told.append(f"{metric}: no test: {reason}")
+            continue
+        told += [f"{metric}:", text(*significance.table(found)), ""]
+    return told

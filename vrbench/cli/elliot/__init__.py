@@ -1,0 +1,1 @@
+"""Elliot's configuration files, read as ours: ``vrbench elliot FILE.yml``."""

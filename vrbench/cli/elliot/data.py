@@ -1,0 +1,226 @@
+"""Which data an Elliot configuration takes, filtered and split how: as overrides of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from vrbench.cli.elliot.configuration import Node, listed, section
+from vrbench.cli.elliot.table import FILTERS, MOVIELENS
+from vrbench.cli.overrides import quoted
+from vrbench.core.errors import ConfigError, DataError, nearest
+
+_S = "vrbench.data.splits.strategies"
+HELD_OUT = 0.1  # of the training ratings, where settings are to be searched and nothing validates
+
+
+@dataclass
+class Data:
+    """What is asked for of the data.
+
+    Attributes:
+        overrides: as on the command line.
+        split: a file of ``conf/split``; None where others have split.
+        folds: of the test, and of the validation.
+        notes: one line per option that is taken otherwise than in Elliot.
+    """
+
+    overrides: list[str] = field(default_factory=list)
+    split: dict[str, Any] | None = None
+    folds: tuple[int, int] = (1, 1)
+    notes: list[str] = field(default_factory=list)
+
+
+def data_of(experiment: Node, place: Path, name: str, searched: bool) -> Data:
+    """Return the data of a configuration.
+
+    Args:
+        experiment: see ``read_configuration``.
+        place: the folder of the file: its paths are relative to it.
+        name: of the files that will be written.
+        searched: whether settings are to be searched.
+
+    Raises:
+        ConfigError: if something of it cannot be had here.
+    """
+    config = section(experiment, "data_config")
+    features = _features(config, place)
+    inner = "dataset.dataset" if features else "dataset"
+    strategy = config.get("strategy")
+    if strategy == "dataset":
+        found = _whole(experiment, config, place, name, inner, searched)
+    elif strategy == "hierarchy":
+        found = _hierarchy(config, place, inner)
+    elif strategy == "fixed":
+        found = _fixed(config, place, inner)
+    else:
+        raise ConfigError(
+            f"experiment.data_config.strategy: expected dataset, fixed or hierarchy, got {strategy}"
+        )
+    if strategy != "dataset":
+        for left in ("prefiltering", "splitting"):
+            if left in experiment:
+                raise ConfigError(f"experiment.{left}: {strategy} data is filtered and split")
+    if config.get("binarize"):
+        found.overrides.append(f"{inner}.binarise=true")
+    if features:
+        found.overrides[0] = found.overrides[0].replace("dataset=", "dataset@dataset.dataset=")
+        found.overrides = ["dataset=features", *found.overrides, *features]
+    return found
+
+
+def _whole(
+    experiment: Node, config: Node, place: Path, name: str, inner: str, searched: bool
+) -> Data:
+    found = Data(_ratings(experiment, config, place, inner))
+    splitting = section(experiment, "splitting")
+    test, valid = (section(splitting, f"{part}_splitting") for part in ("test", "validation"))
+    if not test:
+        raise ConfigError("experiment.splitting.test_splitting: one is needed, to test on")
+    found.split = {"_target_": f"{_S}.base.Split"}
+    found.split["test"], of_test = _strategy(test, "test_splitting")
+    of_valid = 1
+    if valid:
+        found.split["valid"], of_valid = _strategy(valid, "validation_splitting")
+    elif searched:
+        held = {"ratio": HELD_OUT, "folds": 1, "seed": 0}
+        found.split["valid"] = {"_target_": f"{_S}.per_user.RandomHoldOut", **held}
+        found.notes.append(
+            "splitting.validation_splitting: there is none, and Elliot would choose settings on "
+            f"the test; here on {HELD_OUT:.0%} of each user's training ratings, held out"
+        )
+    else:
+        found.split["valid"] = None
+    found.folds = of_test, of_valid
+    found.overrides.append(f"split@{inner}.split={name}")
+    found.overrides += _filters(experiment, inner)
+    return found
+
+
+def _ratings(experiment: Node, config: Node, place: Path, inner: str) -> list[str]:
+    """Return the file of ratings, or the known data set that has its name where it is missing."""
+    called = str(experiment["dataset"])
+    told = config.get("dataset_path", f"../data/{called}/dataset.tsv")
+    path = _path(place, str(told).replace("{0}", called))
+    if path.is_file() or called not in MOVIELENS:
+        return ["dataset=ratings", f"{inner}.path={quoted(str(path))}"]
+    return [f"dataset={MOVIELENS[called]}"]
+
+
+def _hierarchy(config: Node, place: Path, inner: str) -> Data:
+    root = _path(place, str(config.get("root_folder", "")))
+    counts = [len([p for p in of.glob("*") if p.name.isdecimal()]) for of in (root, root / "0")]
+    told = ["dataset=elliot", f"{inner}.path={quoted(str(root))}"]
+    return Data(told, folds=(max(1, counts[0]), max(1, counts[1])))
+
+
+def _fixed(config: Node, place: Path, inner: str) -> Data:
+    parts = {
+        p: config[f"{p}_path"] for p in ("train", "validation", "test") if f"{p}_path" in config
+    }
+    paths = {part: _path(place, str(told)) for part, told in parts.items()}
+    for part in ("train", "test"):
+        if part not in paths:
+            raise ConfigError(f"experiment.data_config.{part}_path: fixed data needs it")
+    names = {
+        "train": ("train.tsv",),
+        "validation": ("validation.tsv", "val.tsv"),
+        "test": ("test.tsv",),
+    }
+    folder = paths["train"].parent
+    for part, path in paths.items():
+        if path.parent != folder or path.name not in names[part]:
+            raise ConfigError(
+                f"experiment.data_config.{part}_path: {path} is to be called "
+                f"{' or '.join(names[part])}, in one folder with the others"
+            )
+    return Data(["dataset=splits", f"{inner}.path={quoted(str(folder))}"])
+
+
+def _features(config: Node, place: Path) -> list[str]:
+    """Return the overrides that attach vectors to the items; none where none are asked for.
+
+    Raises:
+        ConfigError: if a loader is not here.
+    """
+    loaders = listed(config.get("side_information"))
+    if not loaders:
+        return []
+    where = "experiment.data_config.side_information"
+    if len(loaders) > 1 or not isinstance(loaders[0], dict):
+        raise ConfigError(f"{where}: one loader, of visual features, is read")
+    (loader,) = loaders
+    kind = loader.get("dataloader", config.get("dataloader"))
+    if kind not in ("VisualAttribute", "VisualLoader"):
+        raise ConfigError(f"{where}: the loader {kind} is not here; VisualAttribute is")
+    path = loader.get("visual_features", loader.get("feature_data"))
+    others = sorted(set(loader) - {"dataloader", "visual_features", "feature_data"})
+    if path is None or others:
+        raise ConfigError(f"{where}: {', '.join(others) or kind}: only visual_features are read")
+    return [f"dataset.path={quoted(str(_path(place, str(path))))}", "extractor=ready"]
+
+
+def _filters(experiment: Node, inner: str) -> list[str]:
+    """Return the overrides of the prefilters, in the order given."""
+    told: list[str] = []
+    for n, step in enumerate(listed(experiment.get("prefiltering"))):
+        strategy = step.get("strategy") if isinstance(step, dict) else step
+        if strategy not in FILTERS:
+            hint = nearest(str(strategy), FILTERS)
+            raise ConfigError(f"experiment.prefiltering.strategy: no {strategy!r}{hint}")
+        choice, settings = FILTERS[strategy]
+        where = f"{inner}.filters.step{n}"
+        told.append(f"+filter@{where}={choice}")
+        for option, value in step.items():
+            if option in settings:
+                told.append(f"{where}.{settings[option]}={value}")
+            elif option != "strategy":
+                raise ConfigError(f"experiment.prefiltering.{option}: {strategy} takes none")
+    return told
+
+
+def _strategy(told: Node, where: str) -> tuple[dict[str, Any], int]:
+    """Return a strategy of ``conf/split``, and how many folds it has."""
+    kind, folds = told.get("strategy"), int(told.get("folds", 1))
+    place = f"experiment.splitting.{where}"
+    taken = {"strategy"}
+
+    def made(target: str, options: Mapping[str, str], **more: Any) -> dict[str, Any]:
+        taken.update(options)
+        given = {ours: told[theirs] for theirs, ours in options.items() if theirs in told}
+        return {"_target_": f"{_S}.{target}"} | more | given
+
+    if kind == "fixed_timestamp":
+        names = dict.fromkeys(("timestamp", "min_below", "min_over"), "")
+        options = {name: name for name in names}
+        found = made(
+            "fixed_timestamp.FixedTimestamp", options, timestamp="best", min_below=1, min_over=1
+        )
+    elif kind in ("temporal_hold_out", "random_subsampling"):
+        if ("test_ratio" in told) == ("leave_n_out" in told):
+            raise ConfigError(f"{place}: expected test_ratio or leave_n_out, one of them")
+        random = kind == "random_subsampling"
+        more = {"folds": 1, "seed": 0} if random else {}
+        options = {"folds": "folds"} if random else {}
+        by, ours = ("Ratio", "HoldOut") if "test_ratio" in told else ("N", "LeaveOut")
+        options |= {"test_ratio": "ratio"} if by == "Ratio" else {"leave_n_out": "n"}
+        found = made(f"per_user.{'Random' if random else 'Temporal'}{ours}", options, **more)
+    elif kind == "random_cross_validation":
+        found = made("k_fold.KFold", {"folds": "folds"}, folds=5, seed=0)
+        folds = int(found["folds"])
+    else:
+        known = "fixed_timestamp, temporal_hold_out, random_subsampling, random_cross_validation"
+        raise ConfigError(f"{place}.strategy: no {kind!r} (there is: {known})")
+    for option in sorted(set(told) - taken):
+        raise ConfigError(f"{place}.{option}: {kind} takes none")
+    return found, folds if kind.startswith("random") else 1
+
+
+def _path(place: Path, told: str) -> Path:
+    """Return a path of a file; relative ones are so to the file's folder."""
+    if not told:
+        raise DataError("experiment.data_config: no path")
+    return Path(os.path.normpath(place / Path(told).expanduser()))

@@ -1,0 +1,100 @@
+"""Which metrics an Elliot configuration asks for, as a file of ``conf/metrics``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vrbench.cli.elliot.configuration import Node, listed, section
+from vrbench.cli.elliot.table import METRICS, RANKERS_ONLY, Measure
+from vrbench.core.errors import ConfigError, DataError, nearest
+
+EVERY = 1  # a threshold up to which every rating counts
+
+
+def metrics_of(experiment: Node, place: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Return a file of ``conf/metrics``, and one line per metric that is another or not here.
+
+    Args:
+        experiment: see ``read_configuration``.
+        place: the folder of the file.
+
+    Raises:
+        ConfigError: if an option cannot be had here, or no metric is left.
+    """
+    evaluation = section(experiment, "evaluation")
+    cutoffs = listed(evaluation.get("cutoffs", experiment.get("top_k")))
+    threshold = _threshold(evaluation)
+    notes: list[str] = []
+    found: dict[str, dict[str, Any]] = {}
+    asked = [{"metric": name} for name in listed(evaluation.get("simple_metrics"))]
+    for told in [*asked, *listed(evaluation.get("complex_metrics"))]:
+        if not isinstance(told, dict) or "metric" not in told:
+            raise DataError(f"experiment.evaluation.complex_metrics: {told!r} names no metric")
+        name = _called(str(told["metric"]))
+        measure = METRICS.get(name, Measure())
+        if not measure.target:
+            why = measure.note or f"no metric of Elliot's{nearest(name, METRICS)}"
+            notes.append(f"evaluation.{name}: {why}; left out")
+            continue
+        if name in RANKERS_ONLY:
+            notes.append(f"evaluation.{name}: {measure.note}")
+        settings, left = _settings(measure, told, place, name)
+        notes += left
+        graded = {"threshold": threshold} if measure.graded else {}
+        for k in _cutoffs(measure, cutoffs):
+            node = {"_target_": measure.target} | ({} if k is None else {"k": k})
+            key = name.lower() + ("" if k is None else f"_{k}")
+            while key in found:
+                key += "_"
+            found[key] = node | dict(measure.fixed) | graded | settings
+    if not found:
+        raise ConfigError(f"experiment.evaluation: no metric is left: {'; '.join(notes)}")
+    return found, notes
+
+
+def _cutoffs(measure: Measure, cutoffs: list[Any]) -> list[int | None]:
+    if not measure.k:
+        return [None]
+    if not cutoffs:
+        raise ConfigError("experiment.top_k: neither it nor evaluation.cutoffs says how many")
+    return [int(k) for k in cutoffs]
+
+
+def _threshold(evaluation: Node) -> float:
+    """Return from which rating on something is relevant.
+
+    Raises:
+        ConfigError: if ratings above the lowest are not: all are likes here.
+    """
+    told = evaluation.get("relevance_threshold", 0)
+    if not isinstance(told, int | float) or isinstance(told, bool) or told > EVERY:
+        raise ConfigError(
+            f"experiment.evaluation.relevance_threshold: {told}, and here every rating that is "
+            "tested counts: take lower ones out by prefiltering, strategy global_threshold"
+        )
+    return told
+
+
+def _settings(
+    measure: Measure, told: Mapping[str, Any], place: Path, name: str
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the settings of a complex metric, and one line per parameter left out."""
+    found: dict[str, Any] = {}
+    notes = []
+    for key, value in told.items():
+        if key == "metric":
+            continue
+        setting = measure.settings.get(key)
+        if setting is None or setting == "?":
+            known = [known for known in measure.settings if measure.settings[known] != "?"]
+            notes.append(f"evaluation.{name}.{key}: not here{nearest(key, known)}; left out")
+        elif setting:
+            found[setting] = str(place / str(value)) if key.endswith("_file") else value
+    return found, notes
+
+
+def _called(name: str) -> str:
+    """Return a metric's name as the table spells it; Elliot takes capitals for small letters."""
+    return {known.lower(): known for known in METRICS}.get(name.lower(), name)

@@ -1,0 +1,295 @@
+"""The models of Elliot, and which settings of ours their parameters are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class To(NamedTuple):
+    """Settings of a recommender here that a parameter becomes; ``keep`` is 1 minus it."""
+
+    settings: tuple[str, ...]
+    keep: bool = False
+
+
+class Only(NamedTuple):
+    """A parameter that has one meaning here: the values that say so."""
+
+    values: tuple[object, ...]
+    why: str
+
+
+class Halving(NamedTuple):
+    """Widths of layers, each half of the one before: ``hidden`` and ``depth``."""
+
+
+Parameters = Mapping[str, To | Only | Halving | str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of Elliot's.
+
+    Attributes:
+        choice: of ``recommender``; empty: there is none.
+        why: in which way it is another, or why there is none.
+        parameters: by Elliot's name: the settings it becomes, the values it may have, or why it
+            has no counterpart.
+        fixed: settings that make the choice Elliot's form of the model.
+        pictures: whether it needs the items' pictures or features.
+    """
+
+    choice: str = ""
+    why: str = ""
+    parameters: Parameters = field(default_factory=dict)
+    fixed: Mapping[str, object] = field(default_factory=dict)
+    pictures: bool = False
+
+
+def _to(*settings: str) -> To:
+    return To(settings)
+
+
+BIAS = "biases are under the same penalty as rows"
+TRAINED: Parameters = {"epochs": _to("epochs"), "batch_size": _to("batch_size"), "lr": _to("lr")}
+FACTORS: Parameters = {"factors": _to("factors"), **TRAINED}
+_PENALTY: Parameters = {"l_w": _to("l2"), "l_b": BIAS}
+_KNN: Parameters = {
+    "neighbors": _to("k"),
+    "shrink": _to("shrink"),
+    "similarity": Only(("cosine",), "the similarity is the cosine"),
+    "implementation": Only(("standard", "classical", "aiolli"), "one form of the model is here"),
+    "implicit": Only((True,), "ratings are not used: every one is a like"),
+    "normalize": Only((True,), "similarities are normalised"),
+    "asymmetric_alpha": "the similarity is the cosine",
+    "tversky_alpha": "the similarity is the cosine",
+    "tversky_beta": "the similarity is the cosine",
+    "row_weights": "rows are not weighed",
+}
+_ADVERSARIAL: Parameters = {
+    "eps": _to("eps"),
+    "l_adv": _to("weight"),
+    "adversarial_epochs": _to("adversarial_epochs"),
+    "nb_iter": Only((1,), "one step; attack=embedding_bim takes several"),
+    "eps_iter": "one step of length eps",
+}
+_BY_PICTURES: Parameters = {"batch_eval": "", "loader": ""}
+_ALS: Parameters = {"factors": _to("factors"), "alpha": _to("alpha"), "reg": _to("l2")}
+_ROUNDS: Parameters = {"epochs": _to("iterations"), "batch_size": ""}
+NOT_YET = "not here"
+STARS = "not here: it predicts stars"
+WORDS = "not here: it needs texts or a knowledge graph"
+ATTRIBUTES = "not here: it needs attributes of items"
+
+MODELS: dict[str, Model] = {
+    "AMF": Model(
+        "apr",
+        "`epochs` are in all; here they are those before `adversarial_epochs`",
+        {**FACTORS, **_PENALTY, **_ADVERSARIAL},
+    ),
+    "AMR": Model(
+        "amr",
+        "`epochs` as of AMF",
+        {
+            **FACTORS,
+            **_PENALTY,
+            **_ADVERSARIAL,
+            **_BY_PICTURES,
+            "factors_d": _to("visual_factors"),
+            "l_e": _to("l2_visual"),
+        },
+        pictures=True,
+    ),
+    "BPRMF": Model(
+        "bprmf",
+        "",
+        {
+            **FACTORS,
+            "user_regularization": _to("l2"),
+            "positive_item_regularization": "one penalty for all rows",
+            "negative_item_regularization": "one penalty for all rows",
+            "bias_regularization": BIAS,
+            "update_negative_item_factors": Only((True,), "all rows are trained"),
+            "update_users": Only((True,), "all rows are trained"),
+            "update_items": Only((True,), "all rows are trained"),
+            "update_bias": Only((True,), "all rows are trained"),
+        },
+    ),
+    "BPRMF_batch": Model("bprmf", "", {**FACTORS, **_PENALTY}),
+    "CFGAN": Model(
+        "cfgan",
+        "as Elliot's, and its generator learns",
+        {
+            "epochs": _to("epochs"),
+            "batch_size": _to("batch_size", "critic_batch"),
+            "lr": _to("lr", "critic_lr"),
+            "l_w": _to("l2", "critic_l2"),
+            "l_b": "biases have no penalty",
+            "l_gan": _to("alpha"),
+            "g_epochs": _to("steps"),
+            "d_epochs": _to("critic_steps"),
+            "s_zr": _to("zr"),
+            "s_pm": _to("pm"),
+            "factors": "Elliot does not use it; here the layers are hidden and critic_hidden",
+        },
+        {"rows": "user"},
+    ),
+    "IRGAN": Model(
+        "irgan",
+        "the discriminator is shown what the generator picks",
+        {
+            "epochs": _to("epochs"),
+            "batch_size": _to("critic_batch", "pretrain_batch"),
+            "factors": _to("factors"),
+            "lr": _to("lr", "critic_lr"),
+            "l_w": _to("l2"),
+            "l_b": BIAS,
+            "l_gan": "the policy has no penalty, as published",
+            "predict_model": _to("predictor"),
+            "g_epochs": _to("steps"),
+            "d_epochs": _to("critic_steps"),
+            "g_pretrain_epochs": _to("pretrain_epochs"),
+            "d_pretrain_epochs": "the discriminator starts as a copy of the generator",
+            "sample_lambda": _to("mix"),
+        },
+    ),
+    "CML": Model(
+        "cml",
+        "",
+        {
+            **FACTORS,
+            "margin": _to("margin"),
+            "l_w": "points are kept in the unit ball instead",
+            "l_b": "there are no biases",
+        },
+    ),
+    "EASER": Model("ease", "", {"l2_norm": _to("l2"), "neighborhood": "all items are kept"}),
+    "FISM": Model(
+        "fism",
+        "",
+        {
+            **FACTORS,
+            "alpha": _to("alpha"),
+            "beta": _to("l2"),
+            "lambda": BIAS,
+            "gamma": BIAS,
+            "neg_ratio": "one random item for each interaction",
+        },
+    ),
+    "ItemKNN": Model("itemknn", "", _KNN),
+    "UserKNN": Model("userknn", "", _KNN),
+    "LightGCN": Model(
+        "lightgcn",
+        "",
+        {
+            **FACTORS,
+            "l_w": _to("l2"),
+            "n_layers": _to("layers"),
+            "n_fold": "",
+        },
+    ),
+    "MostPop": Model("popular"),
+    "Random": Model("random"),
+    "MultiVAE": Model(
+        "multivae",
+        "the penalty is of a sum over dimensions, not of their mean",
+        {
+            **TRAINED,
+            "intermediate_dim": _to("hidden"),
+            "latent_dim": _to("latent"),
+            "dropout_pkeep": To(("dropout",), keep=True),
+            "reg_lambda": "weights have no penalty",
+        },
+    ),
+    "NeuMF": Model(
+        "neumf",
+        "",
+        {
+            **TRAINED,
+            "mf_factors": _to("factors"),
+            "factors": _to("factors"),
+            "mlp_factors": "the network's rows are half of hidden",
+            "mlp_hidden_size": Halving(),
+            "prob_keep_dropout": To(("dropout",), keep=True),
+            "dropout": _to("dropout"),
+            "m": _to("negatives"),
+            "is_mf_train": Only((True,), "both halves are trained"),
+            "is_mlp_train": Only((True,), "both halves are trained"),
+        },
+    ),
+    "PureSVD": Model("puresvd", "", {"factors": _to("factors")}),
+    "RP3beta": Model(
+        "rp3beta",
+        "",
+        {
+            "neighborhood": _to("k"),
+            "alpha": _to("alpha"),
+            "beta": _to("beta"),
+            "normalize_similarity": Only((False,), "similarities are not normalised"),
+        },
+    ),
+    "Slim": Model(
+        "slim",
+        "an item is no neighbour of itself",
+        {
+            "alpha": "l1 and l2 are summed over users, not their mean: set recommender.l1 and .l2",
+            "l1_ratio": "l1 and l2 are told apart: set recommender.l1 and .l2",
+            "neighborhood": "all items are kept",
+        },
+    ),
+    "WRMF": Model("wrmf", "", {**_ALS, **_ROUNDS}),
+    "iALS": Model(
+        "wrmf",
+        "",
+        {
+            **_ALS,
+            **_ROUNDS,
+            "epsilon": "the confidence is linear",
+            "scaling": Only(("linear",), "the confidence is linear"),
+        },
+    ),
+    "VBPR": Model(
+        "vbpr",
+        "",
+        {
+            **FACTORS,
+            **_PENALTY,
+            **_BY_PICTURES,
+            "factors_d": _to("visual_factors"),
+            "l_e": _to("l2_visual"),
+        },
+        pictures=True,
+    ),
+    "DeepStyle": Model("deepstyle", "", {**FACTORS, **_PENALTY, **_BY_PICTURES}, pictures=True),
+    "ACF": Model("acf", "", {**FACTORS, **_PENALTY, **_BY_PICTURES}, pictures=True),
+    "DVBPR": Model(
+        "dvbpr",
+        "",
+        {
+            **FACTORS,
+            **_BY_PICTURES,
+            "lambda_1": _to("l2"),
+            "lambda_2": _to("l2_network"),
+        },
+        pictures=True,
+    ),
+    "VNPR": Model("vnpr", "", {**FACTORS, **_BY_PICTURES, "l_w": _to("l2")}, pictures=True),
+    **dict.fromkeys(("FunkSVD", "SVDpp", "PMF", "NonNegMF", "SlopeOne"), Model(why=STARS)),
+    **dict.fromkeys(
+        ("MF", "MF2020", "BPRSlim", "LogisticMF", "GMF", "DMF", "ConvNeuMF", "NAIS"),
+        Model(why=NOT_YET),
+    ),
+    **dict.fromkeys(("NPR", "ItemAutoRec", "UserAutoRec", "NGCF", "MultiDAE"), Model(why=NOT_YET)),
+    **dict.fromkeys(("FM", "FFM", "AFM", "DeepFM", "NFM", "WideAndDeep"), Model(why=ATTRIBUTES)),
+    **dict.fromkeys(("VSM", "AttributeItemKNN", "AttributeUserKNN"), Model(why=ATTRIBUTES)),
+    **dict.fromkeys(
+        ("ConvMF", "KaHFM", "KaHFMBatch", "KaHFMEmbeddings", "KGFlex"), Model(why=WORDS)
+    ),
+    **dict.fromkeys(
+        ("RecommendationFolder", "ProxyRecommender"),
+        Model(why="not here: lists made elsewhere are not measured"),
+    ),
+}
+SEEDS = ("random_seed", "seed")

@@ -1,0 +1,61 @@
+"""The tables of the page "Coming from Elliot", made of what is translated."""
+
+from __future__ import annotations
+
+from vrbench.cli.elliot.models import MODELS, Halving, Model, Only, To
+from vrbench.cli.elliot.spaces import AS_WRITTEN, FUNCTIONS, NORMAL, SAMPLERS
+from vrbench.cli.elliot.table import EARLY, FILTERS, META, METRICS, OPTIONS
+
+Lines = list[tuple[str, str]]
+
+
+def tables() -> dict[str, Lines]:
+    """Return by title the lines of each table: what it is in Elliot, and where it is here."""
+    return {
+        "Options": [(name, option.here) for name, option in OPTIONS.items()],
+        "Prefilters": [(name, f"`{choice}`") for name, (choice, _) in FILTERS.items()],
+        "Of every model": [
+            *((f"meta.{name}", option.here) for name, option in META.items()),
+            *((f"early_stopping.{name}", option.here) for name, option in EARLY.items()),
+        ],
+        "Searches": [
+            *((name, f"`{sampler}`" + _instead(name)) for name, sampler in SAMPLERS.items()),
+            *((name, "the same") for name in FUNCTIONS),
+            *((name, "not here: it has no ends") for name in NORMAL),
+        ],
+        "Metrics": [
+            (name, "; ".join(filter(None, [_class(measure.target), measure.note])))
+            for name, measure in METRICS.items()
+        ],
+        "Models": [(name, _model(model)) for name, model in MODELS.items()],
+        "Parameters": [
+            (f"{name}.{key}", _parameter(told))
+            for name, model in MODELS.items()
+            for key, told in model.parameters.items()
+        ],
+    }
+
+
+def _instead(sampler: str) -> str:
+    return "" if sampler in AS_WRITTEN else ", and said"
+
+
+def _class(target: str) -> str:
+    return f"`{target.rpartition('.')[2]}`" if target else ""
+
+
+def _model(model: Model) -> str:
+    fixed = [f"`{name}={value}`" for name, value in model.fixed.items()]
+    choice = f"`recommender={model.choice}`" if model.choice else ""
+    return "; ".join(filter(None, [choice, *fixed, model.why]))
+
+
+def _parameter(told: To | Only | Halving | str) -> str:
+    if isinstance(told, To):
+        names = ", ".join(f"`{setting}`" for setting in told.settings)
+        return f"{names}, which is 1 minus it" if told.keep else names
+    if isinstance(told, Only):
+        return f"only {', '.join(map(str, told.values))}: {told.why}"
+    if isinstance(told, Halving):
+        return "`hidden`, `depth`, where each is half of the one before"
+    return told or "not needed"

@@ -1,0 +1,164 @@
+"""An Elliot configuration as files and commands of ours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vrbench.cli.elliot.configuration import Node, read_configuration, section
+from vrbench.cli.elliot.data import Data, data_of
+from vrbench.cli.elliot.measures import metrics_of
+from vrbench.cli.elliot.table import OPTIONS
+from vrbench.cli.elliot.training import Trained, trained
+from vrbench.core.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What a configuration is here.
+
+    Attributes:
+        name: of its files.
+        files: as text, by their path below a folder for ``--config-dir``.
+        metrics: what is measured, as a file of ``conf/metrics`` has it.
+        models: what is trained.
+        data: overrides that say on what.
+        more: the other overrides of its sweep.
+        tests: whether differences are to be tested.
+        notes: one line per option that is not taken as it stands.
+    """
+
+    name: str
+    files: Mapping[str, str]
+    metrics: Mapping[str, Any]
+    models: tuple[Trained, ...]
+    data: tuple[str, ...]
+    more: tuple[str, ...]
+    tests: bool
+    notes: tuple[str, ...]
+
+    def best(self, model: Trained) -> str:
+        """Return the choice of ``recommender`` that a model is run as."""
+        return f"{self.name}/{model.name}" + ("_best" if model.space else "")
+
+    def sweep(self) -> list[str]:
+        """Return the overrides of the sweep over all models and folds."""
+        models = ",".join(self.best(model) for model in self.models)
+        return [*self.data, f"recommender={models}", f"metrics={self.name}", *self.more]
+
+    def tuned(self, model: Trained) -> list[str]:
+        """Return the overrides under which the settings of a model are searched."""
+        return [*self.data, f"recommender={self.name}/{model.name}"]
+
+
+def translation(file: Path) -> Translation:
+    """Return what a configuration file of Elliot's is here.
+
+    Raises:
+        VRBenchError: one line on what cannot be read, or had here.
+    """
+    experiment = read_configuration(file)
+    place = file.resolve().parent
+    name = re.sub(r"\W+", "_", f"{experiment['dataset']}_{file.stem}".lower())
+    models, left = _models(experiment)
+    searched = any(model.space for model in models)
+    data = data_of(experiment, place, name, searched)
+    metrics, of_metrics = metrics_of(experiment, place)
+    more, of_run = _run(experiment, models, data)
+    notes = [*data.notes, *of_metrics, *left, *(n for m in models for n in m.notes), *of_run]
+    return Translation(
+        name,
+        _files(name, data, metrics, models),
+        metrics,
+        tuple(models),
+        tuple(data.overrides),
+        tuple(more),
+        _tests(experiment),
+        tuple(notes),
+    )
+
+
+def _models(experiment: Node) -> tuple[list[Trained], list[str]]:
+    """Return what is trained, and one line per model that is not."""
+    features = bool(section(experiment, "data_config").get("side_information"))
+    found: list[Trained] = []
+    left: list[str] = []
+    for name, told in section(experiment, "models").items():
+        if str(name).startswith("external."):
+            raise ConfigError(
+                f"experiment.models.{name}: nothing of a file is executed; a class of yours: "
+                "--config-dir"
+            )
+        made = trained(str(name), told or {}, features)
+        if isinstance(made, str):
+            left.append(made)
+        else:
+            found.append(made)
+    if not found:
+        raise ConfigError(f"experiment.models: none is here: {'; '.join(left)}")
+    return found, left
+
+
+def _files(
+    name: str, data: Data, metrics: Mapping[str, Any], models: list[Trained]
+) -> dict[str, str]:
+    files = {f"metrics/{name}.yaml": _yaml(metrics)}
+    if data.split is not None:
+        files[f"split/{name}.yaml"] = _yaml(data.split)
+    for model in models:
+        files[f"recommender/{name}/{model.name}.yaml"] = model.yaml()
+        if model.space:
+            files[f"tune/{name}/{model.name}.yaml"] = _yaml(model.space)
+    return files
+
+
+def _yaml(told: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(told), sort_keys=False)
+
+
+def _run(experiment: Node, models: list[Trained], data: Data) -> tuple[list[str], list[str]]:
+    """Return the overrides of the sweep that are not of data, models or metrics; and notes."""
+    told, notes = ["threat=none"], []
+    for setting, count in zip(("fold", "valid_fold"), data.folds, strict=True):
+        if count > 1:
+            inner = "dataset.dataset" if "dataset=features" in data.overrides else "dataset"
+            told.append(f"{inner}.{setting}={','.join(map(str, range(count)))}")
+    if max(data.folds) > 1 and any(model.space for model in models):
+        notes.append("splitting: settings are searched on the first fold")
+    saves = {save for model in models for save in model.saves}
+    saves |= {"splits"} if section(experiment, "splitting").get("save_on_disk") else set()
+    if saves:
+        told.append(f"save=[{','.join(sorted(saves))}]")
+    seeds = {model.seed for model in models if model.seed is not None}
+    if len(seeds) > 1:
+        notes.append(f"models: seeds {sorted(seeds)} differ, all models are trained under each")
+    told += [f"seed={','.join(map(str, sorted(seeds)))}"] if seeds else []
+    told += _device(experiment, notes)
+    told += ["dry_run=true"] if experiment.get("config_test") else []
+    for name, option in OPTIONS.items():
+        if "." not in name and not option.taken and name.startswith(("path_", "log_")):
+            notes += [f"{name}: {option.here.replace('`', '')}"] * (name in experiment)
+    return told, notes
+
+
+def _device(experiment: Node, notes: list[str]) -> list[str]:
+    """Return the override for the card that is asked for, if it is there."""
+    card = experiment.get("gpu", -1)
+    if not isinstance(card, int) or card < 0:
+        return []
+    from torch import cuda
+
+    if card < cuda.device_count():
+        return [f"machine.device=cuda:{card}"]
+    notes.append(f"gpu: {card}: no such card is here, the processor is taken")
+    return []
+
+
+def _tests(experiment: Node) -> bool:
+    evaluation = section(experiment, "evaluation")
+    return bool(evaluation.get("paired_ttest") or evaluation.get("wilcoxon_test"))
