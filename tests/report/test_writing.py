@@ -32,6 +32,7 @@ def test_every_command_that_writes_is_here():
         "pictures",
         "features",
         "weights",
+        "elliot",
     }
 
 

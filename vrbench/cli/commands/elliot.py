@@ -1,6 +1,6 @@
-"""Run a configuration file of Elliot's: its data, models, searches, metrics and tests.
+"""Run a configuration file of Elliot's.
 
-What of it is not here, or is taken otherwise, is named in a line each; nothing of the file is
+Its data, models, searches, metrics and tests, as files of choices and commands. What of it is not here, or is taken otherwise, is named in a line each; nothing of the file is
 executed. Beside the cells, its files are left as choices of ours.
 """
 

@@ -27,10 +27,10 @@ OPTIONS: dict[str, Option] = {
     "dataset": Option("the name of what is written; see `data_config.dataset_path`"),
     "version": Option("not needed: what a file says is what is run", taken=False),
     "data_config.strategy": Option(
-        "`dataset=ratings`; of `fixed` `dataset=splits`, of `hierarchy` `dataset=elliot`"
+        "`dataset=ratings`, `splits` (of `fixed`) or `elliot` (of `hierarchy`)"
     ),
     "data_config.dataset_path": Option(
-        "`dataset.path`; of MovieLens, where it is missing, what `VRBENCH_DATA` has"
+        "`dataset.path`; of MovieLens, if missing, what `VRBENCH_DATA` has"
     ),
     "data_config.root_folder": Option("`dataset.path`"),
     "data_config.train_path": Option("`FOLDER/train.tsv`, with `dataset.path=FOLDER`"),
@@ -38,7 +38,7 @@ OPTIONS: dict[str, Option] = {
     "data_config.test_path": Option("`FOLDER/test.tsv`"),
     "data_config.binarize": Option("`dataset.binarise`"),
     "data_config.side_information": Option(
-        "`VisualAttribute`: `dataset=features`; other loaders are refused"
+        "`VisualAttribute`: `dataset=features`; others: refused"
     ),
     "data_config.dataloader": Option("as in `side_information`"),
     "prefiltering.strategy": Option("`+filter@dataset.filters.NAME=...`, in the order given"),
@@ -50,7 +50,7 @@ OPTIONS: dict[str, Option] = {
     "splitting.test_splitting": Option("`split@dataset.split=...`, its `test`"),
     "splitting.validation_splitting": Option("its `valid`; none: all epochs are run"),
     "splitting.*.strategy": Option(
-        "`FixedTimestamp`, `Temporal...`, `Random...` (`HoldOut`, `LeaveOut`), `KFold`"
+        "`FixedTimestamp`, `TemporalHoldOut`, ..., `KFold`: see `vrbench.splits`"
     ),
     "splitting.*.timestamp": Option("`timestamp`"),
     "splitting.*.min_below": Option("`min_below`"),
@@ -66,7 +66,7 @@ OPTIONS: dict[str, Option] = {
     "evaluation.simple_metrics": Option("`metrics`, see below"),
     "evaluation.complex_metrics": Option("`metrics`, see below"),
     "evaluation.relevance_threshold": Option(
-        "`threshold` of graded metrics; above 1 refused: filter the ratings"
+        "of graded metrics; above 1 refused: filter the ratings"
     ),
     "evaluation.paired_ttest": Option("`vrbench compare`, over the users of all folds"),
     "evaluation.wilcoxon_test": Option("`vrbench compare`, also without the t-test"),
