@@ -1,7 +1,7 @@
 """Run a configuration file of Elliot's.
 
-Its data, models, searches, metrics and tests, as files of choices and commands. What of it is not here, or is taken otherwise, is named in a line each; nothing of the file is
-executed. Beside the cells, its files are left as choices of ours.
+Its data, models, searches, metrics and tests become files of choices, and commands. What of it is
+not here, or is taken otherwise, is named in a line each; nothing of the file is executed.
 """
 
 from __future__ import annotations
