@@ -97,7 +97,7 @@ def test_the_command_prints_it(capsys):
 
 def test_axes_are_those_of_a_run():
     folders = {p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "__pycache__"}
-    inner = {"experiment", "filter", "machine", "preset", "reported", "reproduce", "split", "tune"}
+    inner = {"experiment", "filter", "machine", "preset", "reported", "reproduce", "split"}
     inner |= {"track", "variants"}
     assert set(AXES) == folders - inner
 

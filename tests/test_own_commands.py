@@ -9,8 +9,9 @@ import pytest
 from vrbench.bench.space import Choices, read_space
 from vrbench.cli import main
 from vrbench.cli.commands.reproduce import reproduced
-from vrbench.cli.folders import files_of, overruled, own_first
+from vrbench.cli.folders import overruled, own_first
 from vrbench.cli.trouble import FULL
+from vrbench.cli.tuning import spaces
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.report.papers.claims.registry import CLAIMS
 from vrbench.report.papers.paper_spec import read_paper
@@ -83,6 +84,9 @@ def mine(tmp_path, monkeypatch):
     return folder
 
 
+BPRMF = ["recommender.lr", "recommender.l2", "recommender.batch_size"]
+
+
 @pytest.fixture
 def vrbench(monkeypatch, capfd):
     """Return exit code and what is said of a command with ``--config-dir mine``."""
@@ -98,13 +102,12 @@ def vrbench(monkeypatch, capfd):
 
 
 def test_spaces_and_papers_of_ones_own_are_found_there(mine):
-    assert "narrow" not in files_of("tune", CONF)
+    assert "narrow" not in spaces(CONF)
     with own_first(mine):
-        found = files_of("tune", CONF)
-        assert list(found) == sorted(found)
+        found = spaces(CONF)
         assert found["narrow"] == mine.resolve() / "tune" / "narrow.yaml"
         assert read_space("vbpr", found, ["recommender.lr"]) == {"recommender.lr": Choices((0.2,))}
-        assert found["bprmf"] == CONF / "tune" / "bprmf.yaml"
+        assert read_space("bprmf", found, BPRMF)["recommender.batch_size"] == Choices((256, 1024))
         with pytest.raises(ConfigError, match="no search space 'narow'; did you mean 'narrow'"):
             read_space("narow", found, ["recommender.lr"])
     assert overruled(mine) == [str(Path("tune") / "vbpr.yaml")]

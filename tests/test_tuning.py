@@ -3,11 +3,15 @@
 import pytest
 from hydra import compose, initialize_config_dir
 
+from vrbench.bench.space import read_space
+from vrbench.cli import main
 from vrbench.cli.commands import COMMANDS
-from vrbench.cli.commands.tune import tuned
-from vrbench.cli.folders import conf_dir, files_of
-from vrbench.config import check
+from vrbench.cli.commands.tune import searched, tuned
+from vrbench.cli.folders import choice_names, conf_dir, own_first
+from vrbench.cli.tuning import part_of, space_for, spaces
+from vrbench.config import Composition, check
 from vrbench.core.errors import ConfigError
+from vrbench.report.run_records import read
 
 pytest.importorskip("optuna")
 
@@ -56,6 +60,11 @@ def test_the_best_settings_come_out_as_a_choice_that_composes(tmp_path, asked, c
     [
         ([], {"space": "bprmff"}, "no search space 'bprmff'; did you mean 'bprmf'"),
         (["recommender=popular"], {}, "no setting 'recommender.lr' to tune"),
+        (["recommender=popular"], {"space": None}, "no search space for 'popular'"),
+        ([], {"metric": "ndgc_20"}, "no choice 'ndgc_20'; did you mean 'ndcg_20'"),
+        ([], {"metric": "fast"}, "--metric fast is a set of 23 metrics: name one"),
+        ([], {"metric": "chr_20"}, "CHR@20 is about an attack"),
+        ([], {"metric": "prediction_shift"}, "prediction shift is about an attack"),
         (["recommender=bprfm"], {}, "no choice 'bprfm'; did you mean 'bprmf'"),
         (["recommender=bprmf,vbpr"], {}, "cannot be swept again"),
         ([], {"seeds": "a,b"}, "expected --seeds such as 0,1,2, got 'a,b'"),
@@ -68,14 +77,102 @@ def test_mistakes_are_one_line(asked, overrides, change, says):
     assert "\n" not in str(error.value)
 
 
-def test_every_space_of_the_project_fits_its_recommender():
-    from vrbench.bench.space import read_space
-    from vrbench.config import Composition
+def trained():
+    """The recommenders that have settings to tune."""
+    names = [name for name in choice_names("recommender", conf_dir()) if "/" not in name]
+    return [name for name in names if name not in ("alexrank", "popular", "random")]
 
-    spaces = files_of("tune", conf_dir())
-    assert spaces
-    for name in spaces:
-        known = Composition([f"recommender={name}"], conf_dir()).settings("recommender")
-        space = read_space(name, spaces, known)
-        for key, values in space.items():
-            assert values.grid(key)
+
+@pytest.mark.parametrize("name", trained())
+def test_every_trained_recommender_has_a_space_that_fits(name):
+    found = spaces(conf_dir())
+    composition = Composition([f"recommender={name}"], conf_dir())
+    space = read_space(space_for(name, found), found, composition.settings("recommender"))
+    for key, values in space.items():
+        assert len(values.grid(key)) > 1
+    composition.make("recommender", {key: values.grid(key)[0] for key, values in space.items()})
+
+
+def test_every_variant_takes_the_space_of_what_it_is_over():
+    found = spaces(conf_dir())
+    for name in choice_names("recommender", conf_dir()):
+        if name not in ("alexrank", "popular", "random"):
+            assert space_for(name, found) == name.split("/")[0]
+    with pytest.raises(ConfigError, match="no search space for 'popular'"):
+        space_for("popular", found)
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [("standard", "extractor"), ("adversarial", "extractor"), ("pgd", "attack")]
+    + [(name, "attack") for name in ("cw", "spsa", "bandwagon")],
+)
+def test_spaces_of_extractors_and_attacks_fit(name, part):
+    found = spaces(conf_dir())
+    composition = Composition([f"{part}={name}"], conf_dir())
+    space = read_space(name, found, composition.settings(part))
+    assert part_of(space) == part
+    composition.make(part, {key: values.grid(key)[-1] for key, values in space.items()})
+
+
+def test_a_tuned_choice_runs_under_its_name(tmp_path, asked, monkeypatch):
+    """As the documentation says: --out mine/recommender/tuned.yaml, then --config-dir mine."""
+    out = tmp_path / "mine" / "recommender" / "tuned.yaml"
+    options = ["--trials", "1", "--folder", str(tmp_path / "tune"), "--out", str(out)]
+    assert COMMANDS["tune"]([*SMALL, *options]) == 0
+    place = [f"hydra.run.dir={tmp_path / 'run'}", "metrics=ndcg_10", "--config-dir"]
+    tuned_one = [told.replace("bprmf", "tuned") for told in SMALL]
+    monkeypatch.setattr("sys.argv", ["vrbench", *tuned_one, *place, str(tmp_path / "mine")])
+    with pytest.raises(SystemExit) as done:
+        main()
+    assert done.value.code == 0
+    (entry,) = (e for _, e in read([tmp_path / "run"]))
+    assert entry["parts"]["recommender"]["name"] == "tuned"
+    assert [row["metric"] for row in entry["rows"]] == ["nDCG@10"]
+
+
+def test_any_metric_at_any_length_is_what_is_searched_for(tmp_path, asked):
+    for metric, lower in (("recall_5", False), ("item_coverage_7", False), ("arp_3", True)):
+        found = searched(SMALL, **asked | {"metric": metric, "trials": 3, "sampler": "random"})
+        values = [t.value for t in found.tried]
+        assert found.best.value == (min(values) if lower else max(values))
+        assert found.column in found.yaml
+        assert found.column.endswith(f"@{metric.rpartition('_')[2]}")
+    other = searched(SMALL, **asked | {"metric": "arp_3", "trials": 3, "goal": "higher"})
+    assert other.best.value == max(t.value for t in other.tried)
+
+
+def test_an_attack_is_tuned_by_what_it_does(tmp_path, asked):
+    (tmp_path / "a.yaml").write_text("attack.steps: {choices: [1, 8]}\n")
+    cell = [*SMALL[:2], *SMALL[4:], "recommender=vbpr", "attack=pgd", "objective=promote"]
+    cell += ["scenario.max_items=4", "scenario.min_items=3", "extractor.epochs=1"]
+    how = asked | {"space": str(tmp_path / "a.yaml"), "sampler": "grid", "trials": None}
+    found = searched(cell, **how | {"metric": "prediction_shift"})
+    by_steps = {t.settings["attack.steps"]: t.value for t in found.tried}
+    assert len(by_steps) == 2
+    assert found.best.value == max(by_steps.values()), "an adversary raises what the shop fears"
+    assert found.part == "attack"
+    assert "_target_: vrbench.attacks.gradient.pgd.PGD" in found.yaml
+    with pytest.raises(ConfigError, match="no trial was completed"):
+        searched(cell, **how | {"metric": "ndcg_20"})
+
+
+def test_an_extractor_is_tuned_by_the_ranking_that_looks_at_it(tmp_path, asked):
+    (tmp_path / "a.yaml").write_text("extractor.epochs: {choices: [1, 2]}\n")
+    cell = [*SMALL[:2], *SMALL[3:], "recommender=vbpr"]
+    how = asked | {"space": str(tmp_path / "a.yaml"), "sampler": "grid", "trials": None}
+    found = searched(cell, **how)
+    assert {t.settings["extractor.epochs"] for t in found.tried} == {1, 2}
+    assert "_target_: vrbench.extractors.training.standard.Standard" in found.yaml
+    assert found.column == "nDCG@20"
+
+
+def test_one_number_of_trials_is_for_a_whole_table(tmp_path, asked, capsys):
+    options = ["--trials", "2", "--folder", str(tmp_path / "tune"), "--out", str(tmp_path / "own")]
+    names = [told.replace("bprmf", "ease,itemknn") for told in SMALL if "epochs" not in told]
+    assert COMMANDS["tune"]([*names, *options]) == 0
+    heads, _, *lines = capsys.readouterr().out.splitlines()
+    assert heads.split() == ["recommender", "trials", "complete", "valid", "nDCG@20", "settings"]
+    assert [line.split()[:3] for line in lines] == [["ease", "2", "2"], ["itemknn", "2", "2"]]
+    with own_first(tmp_path / "own"):
+        assert Composition(["recommender=tuned/ease"], conf_dir()).make("recommender")

@@ -49,7 +49,7 @@ def measured(overrides: tuple[str, ...]) -> tuple[list[tuple[int, float]], float
     images = validation.data.catalogue.images
     model, notes = trained(store, validation.data, factory, images, 0, machine.device)
     told = [(n, e["valid_ndcg"]) for n, e in enumerate(notes["epochs"], 1) if "valid_ndcg" in e]
-    return told, validation.ndcg(model, images)
+    return told, validation.measured(model, images)
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def kept(tried):
     return [(t.state, t.value, t.settings, t.reason) for t in tried]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "gp"])
+@pytest.mark.parametrize("sampler", ["random", "tpe", "multivariate_tpe", "gp"])
 def test_an_interrupted_search_ends_like_one_that_was_not(tmp_path, sampler):
     whole = search(hill, SPACE, tmp_path / "a.journal", trials=13, sampler=sampler)
     search(hill, SPACE, tmp_path / "b.journal", trials=5, sampler=sampler)
@@ -64,7 +64,7 @@ def test_a_search_that_is_through_tries_nothing_more(tmp_path):
     assert len(search(never, SPACE, tmp_path / "a.journal", trials=4)) == 4
 
 
-@pytest.mark.parametrize("sampler", ["tpe", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "multivariate_tpe", "gp"])
 def test_a_model_of_the_score_finds_better_settings_than_chance(tmp_path, sampler):
     def found(name):
         folder = tmp_path / name
@@ -263,3 +263,36 @@ def test_two_processes_do_not_share_a_journal(tmp_path):
         return 0.0
 
     assert len(search(score, SPACE, tmp_path / "a.journal", trials=1)) == 1
+
+
+def test_where_small_scores_are_good_the_smallest_is_best(tmp_path):
+    def score(settings, watch):
+        return -hill(settings, watch)
+
+    down = search(score, SPACE, tmp_path / "a.journal", trials=16, lower=True)
+    up = search(hill, SPACE, tmp_path / "b.journal", trials=16)
+    assert [t.settings for t in down] == [t.settings for t in up], "the same search upside down"
+    assert best(down, lower=True).value == -best(up).value
+
+
+def test_processes_share_a_search(tmp_path):
+    """One works while the other's trial is open, and both count what the other did."""
+    journal = tmp_path / "a.journal"
+    inner = []
+
+    def score(settings, watch):
+        if not inner:
+            inner.append(search(hill, SPACE, journal, trials=6, shared=True, sampler="random"))
+        return hill(settings, watch)
+
+    outer = search(score, SPACE, journal, trials=6, shared=True, sampler="random")
+    assert (len(inner[0]), len(outer)) == (5, 6)
+    assert len({str(t.settings) for t in outer}) == 6
+
+    def killed(settings, watch):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        search(killed, SPACE, journal, trials=8, shared=True, sampler="random")
+    assert len(search(hill, SPACE, journal, trials=8, shared=True, sampler="random")) == 7
+    assert len(search(hill, SPACE, journal, trials=8, sampler="random")) == 8

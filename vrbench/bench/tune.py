@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
+from socket import gethostname
 from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
@@ -21,9 +24,10 @@ if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.pruners import BasePruner
     from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
 
 log = logging.getLogger(__name__)
-Sampler = Literal["grid", "random", "tpe", "gp"]
+Sampler = Literal["grid", "random", "tpe", "multivariate_tpe", "gp"]
 Pruner = Literal["median", "none"]
 Score = Callable[[dict[str, Any], Watch], float]
 State = Literal["complete", "pruned", "failed"]
@@ -62,6 +66,8 @@ def search(
     sampler: Sampler = "tpe",
     pruner: Pruner = "median",
     seed: int = 0,
+    lower: bool = False,
+    shared: bool = False,
 ) -> list[Tried]:
     """Return all trials after there are ``trials`` of them, those in ``journal`` counted.
 
@@ -70,16 +76,20 @@ def search(
     trial that raises a mistake is recorded with its reason, and the search goes on.
 
     Args:
-        score: from settings to a number, large is good; its second argument wants to hear of
+        score: from settings to a number; its second argument wants to hear of
             every step, and raises to stop.
         space: what may be tried.
         journal: the file that remembers; one search each.
         trials: how many; a grid ends when it is through.
-        sampler: "grid", "random", "tpe" (tree-structured Parzen estimators), "gp" (Gaussian
-            process).
+        sampler: "grid", "random", "tpe" (tree-structured Parzen estimators, each setting by
+            itself), "multivariate_tpe" (all settings together), "gp" (Gaussian process).
         pruner: "median" stops a trial whose best step is worse than the median of the others at
             the same step; "none".
         seed: of the sampler.
+        lower: whether a small score is good.
+        shared: whether other processes work at this journal, too. What is tried then depends on
+            which of them is faster; what a killed one had begun stays open until a search that is
+            not shared goes on.
 
     Raises:
         ConfigError: if optuna is not installed, or another process is at this journal.
@@ -88,32 +98,39 @@ def search(
     grid = {key: values.grid(key) for key, values in space.items()} if sampler == "grid" else {}
     trials = min(trials, prod(map(len, grid.values()))) if grid else trials
     journal.parent.mkdir(parents=True, exist_ok=True)
+    busy = FileLock(f"{journal}.busy", timeout=0)
+    alone: AbstractContextManager[Any] = nullcontext() if shared else busy
     try:
-        with FileLock(f"{journal}.busy", timeout=0), warnings.catch_warnings():
+        with alone, warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study = _study(journal, _pruner(pruner))
-            while len(settled(study)) < trials:
-                study.sampler = _sampler(sampler, grid, seed, len(settled(study)))
+            study = _study(journal, _pruner(pruner), lower)
+            if not shared:
+                _close(study)
+            while len(settled(study)) + len(_running(study)) < trials:
+                others = [len(study.trials), os.getpid(), gethostname()] if shared else []
+                own = int(digest([seed, len(settled(study)), *others]), 16) % 2**31
+                study.sampler = _sampler(sampler, grid, seed, own)
                 study.optimize(
                     lambda trial: _one(trial, score, space), n_trials=1, catch=(VRBenchError,)
                 )
-                _tell(settled(study))
+                _tell(settled(study), lower)
             return settled(study)
     except Timeout:
         raise ConfigError(f"another process is tuning into {journal}") from None
 
 
-def best(tried: Sequence[Tried]) -> Tried:
-    """Return the complete trial of the largest value; of equal ones the first.
+def best(tried: Sequence[Tried], lower: bool = False) -> Tried:
+    """Return the complete trial of the largest value, or the smallest; of equal ones the first.
 
     Raises:
         ConfigError: if none is complete; with the reason of the last one.
     """
-    complete = [t for t in tried if t.value is not None]
+    complete = [(t.value, t) for t in tried if t.value is not None]
     if not complete:
         why = next((t.reason for t in reversed(tried) if t.reason), "nothing was tried")
         raise ConfigError(f"no trial was completed: {why}")
-    return max(complete, key=lambda t: (t.value, -t.number))
+    sign = -1 if lower else 1
+    return max(complete, key=lambda pair: (sign * pair[0], -pair[1].number))[1]
 
 
 def settled(study: Study) -> list[Tried]:
@@ -165,37 +182,48 @@ def _one(trial: Trial, score: Score, space: Space) -> float:
         raise
 
 
-def _study(journal: Path, pruner: BasePruner) -> Study:
-    """Return the study of a journal, begun if need be; what a killed process left is closed."""
+def _study(journal: Path, pruner: BasePruner, lower: bool) -> Study:
+    """Return the study of a journal, begun if need be."""
     import optuna
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-    from optuna.trial import TrialState
 
     backend = JournalFileBackend(str(journal), lock_obj=JournalFileOpenLock(str(journal)))
-    study = optuna.create_study(
+    return optuna.create_study(
         storage=JournalStorage(backend),
         study_name=journal.stem,
-        direction="maximize",
+        direction="minimize" if lower else "maximize",
         pruner=pruner,
         load_if_exists=True,
     )
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+
+
+def _running(study: Study) -> list[FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def _close(study: Study) -> None:
+    """Close what a killed process left open: it is tried again."""
+    from optuna.trial import TrialState
+
+    for trial in _running(study):
         study.tell(trial.number, state=TrialState.FAIL)
-    return study
 
 
-def _sampler(name: Sampler, grid: dict[str, list[Any]], seed: int, settled: int) -> BaseSampler:
-    """Return a sampler whose draws depend on the seed and on how many trials are settled."""
+def _sampler(name: Sampler, grid: dict[str, list[Any]], seed: int, own: int) -> BaseSampler:
+    """Return a sampler for one trial, whose draws depend on ``own``."""
     from optuna import samplers
 
-    own = int(digest([seed, settled]), 16) % 2**31
     if name == "grid":  # the seed orders the grid, and what was visited is known by its place
         return samplers.GridSampler(grid, seed=seed)
     if name == "random":
         return samplers.RandomSampler(seed=own)
     if name == "tpe":
         return samplers.TPESampler(seed=own)
+    if name == "multivariate_tpe":
+        return samplers.TPESampler(seed=own, multivariate=True, group=True)
     return samplers.GPSampler(seed=own)
 
 
@@ -216,14 +244,14 @@ def _optuna() -> Any:
     return optuna
 
 
-def _tell(tried: Sequence[Tried]) -> None:
+def _tell(tried: Sequence[Tried], lower: bool) -> None:
     last = tried[-1]
     complete = [t.value for t in tried if t.value is not None]
     log.info(
         "trial %d: %s (best %s) %s%s",
         last.number,
         last.state if last.value is None else f"{last.value:.4f}",
-        f"{max(complete):.4f}" if complete else "none",
+        f"{(min if lower else max)(complete):.4f}" if complete else "none",
         " ".join(f"{key}={value}" for key, value in last.settings.items()),
         f"  {last.reason}" if last.reason else "",
     )

@@ -14,12 +14,14 @@ from vrbench.bench.session import Session
 from vrbench.bench.store import Store
 from vrbench.bench.views import view_of
 from vrbench.core.errors import ConfigError
+from vrbench.core.spec import describe
 from vrbench.core.visuals import Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
+from vrbench.metrics.base import Metric, RankMetric, SystemMetric
 from vrbench.metrics.ranking import NDCG
-from vrbench.metrics.view import Counted
+from vrbench.metrics.view import Counted, Views
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.room import make_recommender
@@ -33,7 +35,7 @@ NONE = torch.empty(0, dtype=torch.int64)
 
 
 class Validation:
-    """Scores recommenders by nDCG@20 on the validation split, train masked, averaged over seeds.
+    """Scores recommenders by a metric on the validation split, train masked, averaged over seeds.
 
     The test split is thrown away before anything else is done: no score can depend on it.
 
@@ -44,9 +46,10 @@ class Validation:
         machine: device.
         seeds: of the trainings.
         extractor_seed: of the extractor's training.
+        metric: what is measured; None: nDCG@20, as trainings do that stop early.
 
     Raises:
-        ConfigError: if there is no validation feedback.
+        ConfigError: if there is no validation feedback, or the metric is about an attack.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class Validation:
         *,
         seeds: Sequence[int],
         extractor_seed: int = 0,
+        metric: Metric | None = None,
     ) -> None:
         if not len(dataset.valid):
             raise ConfigError("nothing to tune on: the dataset has no validation split")
@@ -66,18 +70,31 @@ class Validation:
         self.session = Session(store, machine, extractor_seed=extractor_seed)
         self.seeds = tuple(seeds)
         self._extractor = extractor
+        self.metric = metric or NDCG(k=VALID_K)
+        self._as_trained = describe(self.metric) == describe(NDCG(k=VALID_K))
+        of_lists = isinstance(self.metric, RankMetric | SystemMetric)
+        if self.metric.of_category or self.metric.two_stage or not of_lists:
+            raise ConfigError(f"{self.metric.column} is about an attack: tune an attack by it")
 
-    def score(self, recommender: RecommenderFactory, watch: Watch) -> float:
-        """Return the mean over seeds of the validation nDCG@20 of what ``recommender`` makes.
+    def score(
+        self, recommender: RecommenderFactory, watch: Watch, extractor: Extractor | None = None
+    ) -> float:
+        """Return the mean over seeds of the metric of what ``recommender`` makes.
 
-        ``watch`` hears the score after every evaluated epoch of the first seed, and the mean so far
-        after every seed; whether a model was in the store or not, it hears the same.
+        ``watch`` hears the mean so far after every seed and, where the metric is what trainings
+        look at, the score after every evaluated epoch of the first; whether a model was in the
+        store or not, it hears the same.
+
+        Args:
+            recommender: what is trained.
+            watch: who listens; may raise to stop.
+            extractor: in place of the one for all.
         """
-        world = self.session.shop(self.data, self._extractor, recommender)
+        world = self.session.shop(self.data, extractor or self._extractor, recommender)
         found: list[float] = []
         for n, seed in enumerate(self.seeds):
-            model = self._train(world, seed, watch if n == 0 else None)
-            found.append(self.ndcg(model, world.visuals))
+            model = self._train(world, seed, watch if n == 0 and self._as_trained else None)
+            found.append(self.measured(model, world.visuals))
             watch(SEED_STEPS + n, fmean(found))
         return fmean(found)
 
@@ -105,10 +122,19 @@ class Validation:
                     hear(epoch, entry["valid_ndcg"])
         return model
 
-    def ndcg(self, model: Recommender, visuals: Visuals) -> float:
-        """Return the mean nDCG@20 of the users with validation feedback."""
-        ranked = rank(model, visuals, self.data.train, self.data.valid, NONE, 1)
+    def measured(self, model: Recommender, visuals: Visuals) -> float:
+        """Return the mean of the metric over the users it is defined for.
+
+        Raises:
+            ConfigError: if it says nothing of a shop that nobody attacks.
+        """
+        places = max(1, self.metric.places)
+        ranked = rank(model, visuals, self.data.train, self.data.valid, NONE, places)
         labels = self.data.catalogue.categories
         view = view_of(ranked, NONE, Counted(labels=labels, source=0, target=0))
-        values = NDCG(k=VALID_K).measure(view, replace(self.data, test=self.data.valid))
-        return float(values.double().nanmean())
+        views = Views(view, of_items=False, counts_categories=False)
+        if self.metric.applies(views):
+            found = self.metric.values(views, replace(self.data, test=self.data.valid))
+            if "before" in found:
+                return float(found["before"].double().nanmean())
+        raise ConfigError(f"{self.metric.column} is about an attack: tune an attack by it")

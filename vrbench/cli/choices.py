@@ -15,6 +15,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from vrbench.cli import variants
 from vrbench.cli.axes import kinds_of
 from vrbench.cli.checks import check
 from vrbench.cli.folders import choice_names, conf_dir, own_dir
@@ -44,7 +45,8 @@ def choose(axis: str, choice: str, **settings: Any) -> Any:
     """
     conf = conf_dir()
     _one_of("no axis", axis, sorted(kinds_of().keys() - {"judge"}))
-    _one_of(f"{axis}: no choice", choice, choice_names(axis, conf))
+    if variants.row(axis, choice, conf) is None:  # that of a number that is not listed
+        _one_of(f"{axis}: no choice", choice, choice_names(axis, conf))
     with _hydra(conf):
         node = _alone(axis, choice)
     for key, value in settings.items():

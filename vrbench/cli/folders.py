@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
@@ -100,10 +101,22 @@ def called(axis: str, choice: str, conf: Path) -> str:
 
 
 def overruled(folder: Path) -> list[str]:
-    """Return the files of ``folder`` that are taken instead of shipped ones of the same name."""
+    """Return the files of ``folder`` that are taken instead of what is shipped under their name."""
     shipped = conf_dir()
     found = {path.relative_to(folder) for path in folder.glob("**/*.yaml")}
-    return sorted(str(path) for path in found if (shipped / path).is_file())
+    return sorted(str(path) for path in found if _is_shipped(path, shipped))
+
+
+def _is_shipped(path: Path, conf: Path) -> bool:
+    """Whether a file of that name is shipped, or a row of a table in its place."""
+    axis, name = path.parts[0], path.relative_to(path.parts[0]).with_suffix("").as_posix()
+    told = variants.row(axis, name, conf) is not None or name in variants.names(axis, conf)
+    return told or (conf / path).is_file() or (axis == "tune" and name in tuned(conf))
+
+
+def tuned(conf: Path) -> dict[str, Any]:
+    """Return by name the search spaces that are shipped, each as YAML has it."""
+    return variants.table(conf / "tune.yaml")
 
 
 class OwnFirst(SearchPathPlugin):

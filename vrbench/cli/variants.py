@@ -51,10 +51,10 @@ def row(axis: str, name: str, conf: Path) -> Row | None:
     """
     if (now := current(axis, name, conf)) != name:
         return Row(now, [], {})
-    table = _table(conf / FOLDER / f"{axis}.yaml")
-    if not table or (conf / axis / f"{name}.yaml").is_file():
+    rows = table(conf / FOLDER / f"{axis}.yaml")
+    if not rows or (conf / axis / f"{name}.yaml").is_file():
         return None
-    if (found := _told(name, table)) is None:
+    if (found := _told(name, rows)) is None:
         return None
     told = {key: value for key, value in found.items() if key != "N"}
     return Row(told.pop("over", name.rpartition("/")[0]), told.pop("defaults", []), told)
@@ -64,18 +64,19 @@ def names(axis: str, conf: Path) -> list[str]:
     """Return the choices that the table of an axis names, one for each number it lists."""
     return [
         pattern.replace("N", str(number))
-        for pattern, told in _table(conf / FOLDER / f"{axis}.yaml").items()
+        for pattern, told in table(conf / FOLDER / f"{axis}.yaml").items()
         for number in told.get("N", ["N"])
     ]
 
 
 def current(axis: str, name: str, conf: Path) -> str:
     """Return how a choice is spelled now."""
-    return str(_table(conf / RENAMED).get(axis, {}).get(name, name))
+    return str(table(conf / RENAMED).get(axis, {}).get(name, name))
 
 
 @cache
-def _table(path: Path) -> Table:
+def table(path: Path) -> Table:
+    """Return what a file of named mappings says; nothing if there is none."""
     if not path.is_file():
         return {}
     return cast(Table, OmegaConf.to_container(OmegaConf.load(path), resolve=False))

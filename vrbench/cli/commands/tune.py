@@ -1,6 +1,7 @@
-"""Search a recommender's settings on the validation split.
+"""Search the settings of a recommender, an extractor or an attack on the validation split.
 
-By nDCG@20 there, and by nothing else. Started again, the same command goes on where it stopped.
+By one metric there, and by nothing else. Started again, the same command goes on where it stopped.
+Several choices, as in recommender=bprmf,vbpr, are searched with as many trials each.
 """
 
 from __future__ import annotations
@@ -8,111 +9,184 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vrbench.cli import output
+from vrbench.cli.axes import PARTS as OF_A_CELL
 from vrbench.cli.composition import Composition
-from vrbench.cli.folders import conf_dir, files_of
+from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
 from vrbench.core.spec import digest
 from vrbench.report import writing
-from vrbench.report.tables import comma_separated
+from vrbench.report.tables import comma_separated, text
 
 if TYPE_CHECKING:
     from vrbench.bench.space import Space
     from vrbench.bench.tune import Pruner, Sampler, Tried
     from vrbench.bench.validation import Validation, Watch
-    from vrbench.data.dataset import Dataset
+    from vrbench.metrics.base import Metric
 
 log = logging.getLogger(__name__)
 TRIALS = 20
-PART = "recommender"  # what is tuned
+SAMPLERS = ("grid", "random", "tpe", "multivariate_tpe", "gp")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
-    parser.add_argument("--space", required=True, help="a file of conf/tune, or a path")
+    parser.add_argument("--space", help="one of conf/tune.yaml, or a path; default: by the choice")
     parser.add_argument("--trials", type=int, help="how many in all (20; a grid: all of it)")
-    parser.add_argument("--sampler", choices=("grid", "random", "tpe", "gp"), default="tpe")
+    parser.add_argument("--metric", help="any of metrics that is one, as ndcg_10 (ndcg_20)")
+    parser.add_argument(
+        "--goal", choices=("higher", "lower"), help="default: as the metric says; worse, of attacks"
+    )
+    parser.add_argument("--sampler", choices=SAMPLERS, default="tpe")
     parser.add_argument("--pruner", choices=("median", "none"), default="median")
     parser.add_argument("--seeds", default="0", help="of the trainings, with commas (0)")
     parser.add_argument("--sampler-seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("runs/tune"), help="of the journals")
-    parser.add_argument("--out", type=Path, help="write the best settings to this YAML file")
+    parser.add_argument(
+        "--shared", action="store_true", help="other processes work at the same search"
+    )
+    parser.add_argument(
+        "--out", type=Path, help="the best settings, a YAML file; of several, a folder of choices"
+    )
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to.
+
+    Attributes:
+        part: what was tuned.
+        choice: which of it.
+        column: of the metric.
+        tried: all trials.
+        best: the best of them.
+        yaml: the best settings, a file of ``conf/PART``.
+    """
+
+    part: str
+    choice: str
+    column: str
+    tried: Sequence[Tried]
+    best: Tried
+    yaml: str
 
 
 def main(chosen: argparse.Namespace) -> int:
     """Search, and print or write the best settings; return the exit code."""
-    writing.check(chosen.out)
+    from vrbench.cli.tuning import swept
+
+    searches = swept([told for told in chosen.overrides if told not in ("-m", "--multirun")])
+    several = len(searches) > 1
+    writing.check(*([] if several else [chosen.out]))
     output.show_progress()
-    found = tuned(
-        chosen.overrides,
-        space=chosen.space,
-        trials=chosen.trials,
-        sampler=chosen.sampler,
-        pruner=chosen.pruner,
-        seeds=chosen.seeds,
-        sampler_seed=chosen.sampler_seed,
-        folder=chosen.folder,
-    )
-    if chosen.out:
-        writing.write(chosen.out, found)
+    done = [
+        searched(
+            overrides,
+            space=chosen.space,
+            trials=chosen.trials,
+            sampler=chosen.sampler,
+            pruner=chosen.pruner,
+            seeds=chosen.seeds,
+            sampler_seed=chosen.sampler_seed,
+            folder=chosen.folder,
+            metric=chosen.metric,
+            goal=chosen.goal,
+            shared=chosen.shared,
+        )
+        for overrides in searches
+    ]
+    if several:
+        for found in done:
+            if chosen.out:
+                path = chosen.out / found.part / "tuned" / f"{found.choice}.yaml"
+                writing.check(path)
+                writing.write(path, found.yaml)
+        sys.stdout.write(_overview(done))
+    elif chosen.out:
+        writing.write(chosen.out, done[0].yaml)
     else:
-        sys.stdout.write(found)
+        sys.stdout.write(done[0].yaml)
     return 0
 
 
-def tuned(
+def tuned(overrides: Sequence[str], **how: Any) -> str:
+    """Return the best settings as a file of ``conf/PART``; see ``searched``."""
+    return searched(overrides, **how).yaml
+
+
+def searched(
     overrides: Sequence[str],
     *,
-    space: str,
     trials: int | None,
     sampler: Sampler,
     pruner: Pruner,
     seeds: str,
     sampler_seed: int,
     folder: Path,
-) -> str:
-    """Return the best settings as a file of ``conf/recommender``; leave a table of all trials.
+    space: str | None = None,
+    metric: str | None = None,
+    goal: str | None = None,
+    shared: bool = False,
+) -> Found:
+    """Return what a search came to; leave a table of all trials beside its journal.
 
     Raises:
         ConfigError: one line about what is wrong with the command or the space.
     """
     from vrbench.bench.space import read_space
     from vrbench.bench.tune import best, search
+    from vrbench.cli import tuning
 
     conf = conf_dir()
     composition = Composition(list(overrides), conf)
-    wanted = read_space(space, files_of("tune", conf), composition.settings(PART))
-    chosen, count = _seeds(seeds), _how_many(trials, sampler)
-    validation = _validation(composition, chosen)
-    asked = _asked(composition, validation.data, wanted) | {
-        "seeds": chosen,
-        "how": [sampler, pruner, sampler_seed],
-    }
-    journal = folder / f"{Path(space).stem}-{digest(asked)}.journal"
-
-    def score(changes: dict[str, Any], watch: Watch) -> float:
-        return validation.score(composition.make(PART, changes), watch)
-
+    known = tuning.spaces(conf)
+    name = space or tuning.space_for(composition.choices["recommender"], known)
+    wanted = read_space(name, known, tuning.known_settings(composition))
+    part, chosen = tuning.part_of(wanted), tuning.seeds_of(seeds)
+    count = _how_many(trials, sampler)
+    by = tuning.metric_of(metric or tuning.BY[part])
+    lower = tuning.lower_is_better(by, part, goal)
+    validation = _validation(composition, chosen, None if part == "attack" else by)
+    asked = _asked(composition, validation, part, wanted, by)
+    asked |= {"seeds": chosen, "how": [sampler, pruner, sampler_seed, lower]}
+    journal = folder / f"{Path(name).stem}-{digest(asked)}.journal"
+    score = _score(composition, validation, part, by)
     tried = search(
-        score, wanted, journal, trials=count, sampler=sampler, pruner=pruner, seed=sampler_seed
+        score,
+        wanted,
+        journal,
+        trials=count,
+        sampler=sampler,
+        pruner=pruner,
+        seed=sampler_seed,
+        lower=lower,
+        shared=shared,
     )
-    _leave_table(tried, list(wanted), journal.with_suffix(".csv"))
-    top = best(tried)
-    return (
-        f"# tuned on the validation split alone: nDCG@20 {top.value:.4f}, best of {len(tried)}\n"
-        f"# python -m vrbench tune {' '.join(overrides)} --space {space} --trials {len(tried)} "
-        f"--sampler {sampler} --pruner {pruner} --seeds {seeds} --sampler-seed {sampler_seed}\n"
-        f"{composition.yaml(PART, top.settings).rstrip()}\n"
+    _leave_table(tried, list(wanted), by.column, journal.with_suffix(".csv"))
+    top = best(tried, lower)
+    options = {"space": name, "trials": len(tried), "sampler": sampler, "pruner": pruner}
+    options |= {"seeds": seeds, "sampler-seed": sampler_seed, "metric": metric, "goal": goal}
+    told = (
+        f"# tuned on the validation split alone: {by.column} {top.value:.4f}, "
+        f"best of {len(tried)}\n{_command(overrides, options)}\n"
+        f"{composition.yaml(part, top.settings).rstrip()}\n"
     )
+    return Found(part, composition.choices[part], by.column, tried, top, told)
 
 
-def _validation(composition: Composition, seeds: list[int]) -> Validation:
+def _how_many(trials: int | None, sampler: Sampler) -> int:
+    if trials is not None and trials < 1:
+        raise ConfigError(f"expected --trials >= 1, got {trials}")
+    return trials or (2**31 if sampler == "grid" else TRIALS)
+
+
+def _validation(composition: Composition, seeds: list[int], by: Metric | None) -> Validation:
     """Return what scores a recommender on the shop that is composed, on its machine."""
     from vrbench.bench.store import Store
     from vrbench.bench.validation import Validation
@@ -126,40 +200,82 @@ def _validation(composition: Composition, seeds: list[int]) -> Validation:
         machine,
         seeds=seeds,
         extractor_seed=cfg.extractor_seed,
+        metric=by,
     )
 
 
-def _asked(composition: Composition, data: Dataset, space: Space) -> dict[str, Any]:
-    """Return what is tuned, on what and within what: which trials belong to one journal."""
-    return {
-        "data": data,
-        "extractor": composition.make("extractor"),
-        "extractor_seed": composition.cfg.extractor_seed,
-        PART: composition.make(PART),
-        "space": {key: asdict(values) for key, values in space.items()},
-    }
+def _command(overrides: Sequence[str], options: Mapping[str, Any]) -> str:
+    """Return the comment that says how settings were found."""
+    told = [f"--{name} {value}" for name, value in options.items() if value is not None]
+    return " ".join(["# python -m vrbench tune", *overrides, *told])
 
 
-def _leave_table(tried: Sequence[Tried], keys: Sequence[str], path: Path) -> None:
-    path.write_text(_table(tried, keys))
+def _leave_table(tried: Sequence[Tried], keys: Sequence[str], column: str, path: Path) -> None:
+    path.write_text(_table(tried, keys, column))
     log.info("%d trials: %s", len(tried), path)
 
 
-def _how_many(trials: int | None, sampler: Sampler) -> int:
-    if trials is not None and trials < 1:
-        raise ConfigError(f"expected --trials >= 1, got {trials}")
-    return trials or (2**31 if sampler == "grid" else TRIALS)
+def _asked(
+    composition: Composition, validation: Validation, part: str, space: Space, by: Metric
+) -> dict[str, Any]:
+    """Return what a search depends on beside its seeds: one journal each."""
+    parts = OF_A_CELL if part == "attack" else ("extractor", "recommender")
+    return {
+        **{name: composition.make(name) for name in parts if name != "dataset"},
+        "data": validation.data,
+        "extractor_seed": composition.cfg.extractor_seed,
+        "space": {key: asdict(values) for key, values in space.items()},
+        "metric": by,
+    }
 
 
-def _seeds(told: str) -> list[int]:
-    try:
-        return [int(seed) for seed in told.split(",")]
-    except ValueError:
-        raise ConfigError(f"expected --seeds such as 0,1,2, got {told!r}") from None
+def _score(
+    composition: Composition, validation: Validation, part: str, by: Metric
+) -> Callable[[dict[str, Any], Watch], float]:
+    """Return how good settings of a part are."""
+
+    def of_a_recommender(changes: Mapping[str, Any], watch: Watch) -> float:
+        return validation.score(composition.make(part, dict(changes)), watch)
+
+    def of_an_extractor(changes: Mapping[str, Any], watch: Watch) -> float:
+        extractor = composition.make(part, dict(changes))
+        return validation.score(composition.make("recommender"), watch, extractor)
+
+    def of_an_attack(changes: Mapping[str, Any], watch: Watch) -> float:
+        from vrbench.bench.attack_strength import attack_strength
+
+        names = [name for name in OF_A_CELL if name not in (part, "dataset")]
+        parts = {name: composition.make(name) for name in names}
+        parts[part] = composition.make(part, dict(changes))
+        return attack_strength(validation, parts, by, watch)
+
+    return {
+        "recommender": of_a_recommender,
+        "extractor": of_an_extractor,
+        "attack": of_an_attack,
+    }[part]
 
 
-def _table(tried: Sequence[Tried], keys: Sequence[str]) -> str:
-    heads = ["number", "state", "valid nDCG@20", *keys, "seconds", "reason"]
+def _overview(done: Sequence[Found]) -> str:
+    """Return a table of searches: how many trials each had, and the best of them."""
+    heads = [done[0].part, "trials", "complete", f"valid {done[0].column}", "settings"]
+    lines = [
+        [
+            found.choice,
+            str(len(found.tried)),
+            str(sum(t.state == "complete" for t in found.tried)),
+            f"{found.best.value:.4f}",
+            " ".join(
+                f"{key.partition('.')[2]}={value}" for key, value in found.best.settings.items()
+            ),
+        ]
+        for found in done
+    ]
+    return text(heads, lines, words=True) + "\n"
+
+
+def _table(tried: Sequence[Tried], keys: Sequence[str], column: str) -> str:
+    heads = ["number", "state", f"valid {column}", *keys, "seconds", "reason"]
     lines = [
         [
             str(t.number),
