@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -89,11 +89,13 @@ def _searched(store: Store, stage: str) -> list[tuple[int, float]]:
     told = [store.notes_at(a) for a in addresses if a.partition("/")[0] == stage]
     blocks = [(notes["items"], notes["curve"]) for notes in told if notes.get("curve")]
     steps = sorted({point["step"] for _, points in blocks for point in points})
-    found = []
-    for step in steps:
-        now = [(n, [p["loss"] for p in points if p["step"] <= step][-1]) for n, points in blocks]
-        found.append((step, sum(n * loss for n, loss in now) / sum(n for n, _ in now)))
-    return found
+    return [(step, _mean_loss(blocks, step)) for step in steps]
+
+
+def _mean_loss(blocks: Sequence[tuple[int, list[dict[str, Any]]]], step: int) -> float:
+    """Return the mean loss after a step of blocks, each of so many items and with a curve."""
+    now = [(n, [p["loss"] for p in points if p["step"] <= step][-1]) for n, points in blocks]
+    return float(sum(n * loss for n, loss in now) / sum(n for n, _ in now))
 
 
 def _name(entry: Mapping[str, Any]) -> str:

@@ -58,13 +58,7 @@ def board(
         tested: how far each cell's headline moved, by ``id``.
         papers: of recommenders, by component.
     """
-    ranks = _ranks(found)
-    several = len({threat_model(w.cell) for w in found}) > 1
-    columns: dict[str, list[Value]] = {"rank": [measured(rank, str(rank)) for rank in ranks]}
-    if several:
-        columns[MODEL] = [Value(threat_model(w.cell), kind="name") for w in found]
-    for axis in axes:
-        columns[NAMED.get(axis, axis)] = [_named(w.cell, axis) for w in found]
+    columns = _names(found, axes)
     columns |= _numbers(found, grid, headline, accuracy, tested)
     columns |= _origins(found, papers)
     axis_of = {NAMED.get(axis, axis): axis for axis in axes} | {MODEL: MODEL}
@@ -75,6 +69,17 @@ def board(
     return Standings(Table(heads, lines, ANCHOR), _points(found, headline, accuracy))
 
 
+def _names(found: Sequence[Worst], axes: Sequence[str]) -> dict[str, list[Value]]:
+    """Return rank, threat model where there are several, and what tells the shops apart."""
+    columns = {"rank": [measured(rank, str(rank)) for rank in _ranks(found)]}
+    models = [threat_model(w.cell) for w in found]
+    if len(set(models)) > 1:
+        columns[MODEL] = [Value(model, kind="name") for model in models]
+    for axis in axes:
+        columns[NAMED.get(axis, axis)] = [_named(w.cell, axis) for w in found]
+    return columns
+
+
 def _numbers(
     found: Sequence[Worst],
     grid: Sequence[Cell],
@@ -83,10 +88,19 @@ def _numbers(
     tested: Mapping[int, Change],
 ) -> dict[str, list[Value]]:
     """Return what was measured, by column."""
-    users = next((m for w in found for m in _columns(w.cell) if m.startswith(USERS)), None)
-    seen = next((m for m in VISIBLE if any(w.cell.rows(m) for w in found)), None)
+    return (
+        _of_headline(found, grid, headline, tested)
+        | _how_sure(found, headline, tested)
+        | _of_others(found, headline, accuracy)
+    )
+
+
+def _of_headline(
+    found: Sequence[Worst], grid: Sequence[Cell], headline: str, tested: Mapping[int, Change]
+) -> dict[str, list[Value]]:
+    """Return what the best known attack does to the headline, and what the standard one does."""
     standard = {_where(c): c for c in grid if _component(c, "attack") == STANDARD}
-    named: dict[str, list[Value]] = {
+    return {
         "of": [Value(str(w.of), w.of) for w in found],
         f"{headline} clean": [mean_of(w.cell, headline, "before") for w in found],
         "attacked": [mean_of(w.cell, headline, "after") for w in found],
@@ -96,12 +110,28 @@ def _numbers(
             for moved in [w.cell.change(headline)]
         ],
         "standard-1": [_change(standard.get(_where(w.cell)), headline) for w in found],
+    }
+
+
+def _how_sure(
+    found: Sequence[Worst], headline: str, tested: Mapping[int, Change]
+) -> dict[str, list[Value]]:
+    """Return what chance does, and how far the change is told from it."""
+    return {
         "by chance": [measured(w.floor) for w in found],
         "interval": [_interval(tested[id(w.cell)]) for w in found],
         "bootstrap": [_resampled(by_run(w.cell, headline)) for w in found],
         "as a retrain": [_beside(by_run(w.cell, headline)) for w in found],
         repeated([w.cell for w in found]): [Value(w.cell.repeats) for w in found],
     }
+
+
+def _of_others(
+    found: Sequence[Worst], headline: str, accuracy: str | None
+) -> dict[str, list[Value]]:
+    """Return what other metrics say of the same runs."""
+    users, seen = _metrics_of(found)
+    named: dict[str, list[Value]] = {}
     if accuracy:
         named[f"{accuracy} clean"] = [mean_of(w.cell, accuracy, "before") for w in found]
     if headline != PLACES:
@@ -112,6 +142,12 @@ def _numbers(
     if seen:
         named[seen] = [mean_of(w.cell, seen, "after") for w in found]
     return named
+
+
+def _metrics_of(found: Sequence[Worst]) -> tuple[str | None, str | None]:
+    """Return the metrics of users reached and of visible change that some of the runs have."""
+    users = next((m for w in found for m in _columns(w.cell) if m.startswith(USERS)), None)
+    return users, next((m for m in VISIBLE if any(w.cell.rows(m) for w in found)), None)
 
 
 def _origins(found: Sequence[Worst], papers: Mapping[str, str]) -> dict[str, list[Value]]:
