@@ -12,7 +12,7 @@ from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.draft import Profiles
 from vrbench.attacks.profile.shop import Ints, Shop
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.errors import ConfigError, DataError, one_of
 from vrbench.data.readers.csv_files import read_feedback
 
 
@@ -54,9 +54,7 @@ class ImportedProfiles(ProfileAttack):
     reads_names = True
 
     def __init__(self, *, path: str, aim: Aim = "push") -> None:
-        if aim not in ("push", "nuke"):
-            raise ConfigError(f"{self.name}.aim: expected push or nuke, got {aim!r}")
-        self.path, self.aim = path, aim
+        self.path, self.aim = path, one_of(f"{self.name}.aim", aim, Aim)
         file = Path(path)
         self._read = read_feedback(file).once(file)
         self._users = list(dict.fromkeys(self._read.users))

@@ -12,10 +12,12 @@ from vrbench.attacks.base import BlackBox, asked_together
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, Verdict
 from vrbench.attacks.sums import each, power, row_sums, total
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, one_of
 from vrbench.core.seeds import Streams
 
 FLOOR = 0.1  # chance of a coordinate at rest, relative to the one that moved most
+
+Sampling = Literal["random", "importance"]
 
 
 class ZOO(BlackBox):
@@ -67,7 +69,7 @@ class ZOO(BlackBox):
         coordinates: int = 20,
         cell: int = 8,
         levels: int = 2,
-        sampling: Literal["random", "importance"] = "random",
+        sampling: Sampling = "random",
         reach: float = 1.0,
         lr: float = 0.01,
         c: float | None = None,
@@ -88,10 +90,9 @@ class ZOO(BlackBox):
             reach <= 0 or lr <= 0 or confidence < 0 or (c is not None and c <= 0),
             "reach, lr, c > 0 and confidence >= 0",
         )
-        if sampling not in ("random", "importance"):
-            raise ConfigError(f"ZOO: expected sampling random or importance, got {sampling!r}")
+        self.sampling = one_of("ZOO.sampling", sampling, Sampling)
         self.queries, self.coordinates = queries, coordinates
-        self.cell, self.levels, self.sampling = cell, levels, sampling
+        self.cell, self.levels = cell, levels
         self.reach, self.lr, self.c = reach, lr, c
         self.confidence, self.enough = confidence, enough
 

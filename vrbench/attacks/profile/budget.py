@@ -9,7 +9,9 @@ import numpy as np
 
 from vrbench.attacks.profile.shop import Ints, Shop
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, one_of
+
+Feedback = Literal["implicit", "rated"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,7 @@ class FakeUsers:
     eps: float
     length: int | None = None
     targets: int | None = None
-    feedback: Literal["implicit", "rated"] = "implicit"
+    feedback: Feedback = "implicit"
     lowest: float | None = None
 
     def __post_init__(self) -> None:
@@ -52,8 +54,7 @@ class FakeUsers:
         for name, value in (("length", self.length), ("targets", self.targets)):
             if value is not None and value < 1:
                 raise ConfigError(f"budget.{name}: expected 1 or more, got {value}")
-        if self.feedback not in ("implicit", "rated"):
-            raise ConfigError(f"budget.feedback: expected implicit or rated, got {self.feedback!r}")
+        one_of("budget.feedback", self.feedback, Feedback)
         if self.length is not None and self.targets is not None and self.targets > self.length:
             raise ConfigError(
                 f"budget.targets={self.targets} do not fit into budget.length={self.length}"

@@ -13,9 +13,11 @@ from vrbench.attacks.profile.base import Aim, InParts, Part
 from vrbench.attacks.profile.draft import of_rows, uniform
 from vrbench.attacks.profile.shop import Ints, Shop
 from vrbench.core.dice import Dice
-from vrbench.core.errors import ConfigError, IncompatibleError, nearest
+from vrbench.core.errors import ConfigError, IncompatibleError, nearest, one_of
 
 Pools = tuple[Ints, Ints]  # rows of items, one row for each target: indptr, items
+
+By = Literal["category", "features"]
 
 
 class _Near(InParts):
@@ -137,15 +139,13 @@ class SemanticProfiles(_Near):
         self,
         *,
         aim: Aim = "push",
-        by: Literal["category", "features"] = "category",
+        by: By = "category",
         items: int = 50,
     ) -> None:
         super().__init__(aim=aim)
-        if by not in ("category", "features"):
-            raise ConfigError(f"SemanticProfiles.by: expected category or features, got {by!r}")
         if items < 1:
             raise ConfigError(f"SemanticProfiles.items: expected 1 or more, got {items}")
-        self.by, self.items = by, items
+        self.by, self.items = one_of("SemanticProfiles.by", by, By), items
         self.knows = "the catalogue" if by == "category" else "the shop's extractor"
 
     @property

@@ -11,12 +11,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.errors import ConfigError, DataError, one_of
 from vrbench.extractors.base import Extractor, Features, Prepared
 from vrbench.extractors.checkpoints import load_checkpoint
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 AUXILIARY = {"googlenet": ("aux1.", "aux2."), "inception_v3": ("AuxLogits.",)}  # heads of training
+
+Head = Literal["own", "catalogue"]
 
 
 class LibrarySettings(TypedDict, total=False):
@@ -25,7 +27,7 @@ class LibrarySettings(TypedDict, total=False):
     arch: str
     weights: str | None
     size: int | None
-    head: Literal["own", "catalogue"]
+    head: Head
 
 
 class Library(Extractor):
@@ -56,9 +58,7 @@ class Library(Extractor):
     def __init__(self, **library: Unpack[LibrarySettings]) -> None:
         super().__init__()
         given = self.with_defaults(LibrarySettings, library)
-        weights, head = given["weights"], given["head"]
-        if head not in ("own", "catalogue"):
-            raise ConfigError(f"{self.name}.head: expected own or catalogue, got {head!r}")
+        weights, head = given["weights"], one_of(f"{self.name}.head", given["head"], Head)
         if head == "own" and weights is None:
             raise ConfigError(
                 f"{self.name}: {given['arch']} without weights has no classes of its own: "
