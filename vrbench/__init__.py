@@ -34,6 +34,7 @@ __getattr__, __dir__ = _names(
         "vrbench.bench": ("Machine", "Result", "Session", "Store", "measure", "run"),
         "vrbench.threats": ("Experiment", "Scenario", "Threat"),
         "vrbench.cli.choices": ("choose",),
+        "vrbench.cli.entries": ("load",),
         "vrbench.core.errors": (
             "ConfigError",
             "ContractError",

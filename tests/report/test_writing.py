@@ -33,6 +33,8 @@ def test_every_command_that_writes_is_here():
         "features",
         "weights",
         "elliot",
+        "submit",  # into a new folder
+        "load",
     }
 
 

@@ -63,6 +63,8 @@ COMMANDS = {
         Command("store", "store"),
         Command("pictures", "pictures"),
         Command("features", "features"),
+        Command("submit", "submit"),
+        Command("load", "load"),
         Command("weights", "weights"),
         Command("reproduce", "reproduce", overrides=True),
         Command("elliot", "elliot", overrides=True),

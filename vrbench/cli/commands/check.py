@@ -236,10 +236,10 @@ def _again(entry: Entry, tolerance: float) -> list[str]:
     except VRBenchError as error:
         return [f"cannot be run again: {error}"]
     assert result is not None
-    return _apart(entry["rows"], result.rows, tolerance)
+    return apart(entry["rows"], result.rows, tolerance)
 
 
-def _apart(rows: Sequence[dict[str, Any]], again: Sequence[Row], tolerance: float) -> list[str]:
+def apart(rows: Sequence[dict[str, Any]], again: Sequence[Row], tolerance: float) -> list[str]:
     """Return where the rows that are told differ from those that were measured again."""
     made = {row.metric: row for row in again}
     told = {row["metric"]: row for row in rows}
