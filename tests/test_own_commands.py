@@ -206,7 +206,7 @@ def test_a_paper_of_ones_own_is_run(mine, vrbench):
     assert "vrbench: failed: recommender (ending.Leaves): " in err
     code, _, err = vrbench("reproduce", "mine", "recommender=popular,dies")
     assert code == 2
-    assert "vrbench: failed: only: 1 cells came to no end" in err
+    assert "vrbench: failed: only: 1 cell came to no end" in err
 
 
 @pytest.mark.slow

@@ -3,9 +3,11 @@
 from math import exp, log
 
 import pytest
+import yaml
 
 from vrbench.bench.distributions import TAIL, Normal, Quantised
 from vrbench.bench.space import DISTRIBUTIONS, Choices, Range, read_space
+from vrbench.cli.elliot.spaces import space_of
 from vrbench.core.errors import ConfigError, DataError
 
 optuna = pytest.importorskip("optuna")
@@ -133,3 +135,19 @@ def test_mistakes_in_a_distribution_are_one_line(tmp_path, text, says):
     with pytest.raises(DataError, match=says) as error:
         told(text, tmp_path)
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        (["normal", 1, 2], Normal(1, 2)),
+        (["lognormal", -6, 1], Normal(-6, 1, log=True)),
+        (["qnormal", 64, 16, 8], Normal(64, 16, q=8, whole=True)),
+        (["qlognormal", 0, 1, 0.5], Normal(0, 1, log=True, q=0.5)),
+    ],
+)
+def test_elliots_normal_functions_are_spaces_here(tmp_path, told, wanted):
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump({"r.lr": space_of("here", told)}))
+    assert read_space("a", {"a": tmp_path / "a.yaml"}, ["r.lr"])["r.lr"] == wanted
+    with pytest.raises(ConfigError, match="is no space"):
+        space_of("here", [told[0], 0, -1, *told[3:]])

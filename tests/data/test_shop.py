@@ -280,7 +280,7 @@ def test_oddities_of_a_shop(place):
     assert any(
         line.startswith("2 items share their picture") and "00 = 01" in line for line in told
     )
-    assert any(line.startswith("1 pictures show one colour only (02)") for line in told)
+    assert any(line.startswith("1 picture shows one colour only (02)") for line in told)
 
 
 def test_the_command_says_what_was_understood_and_draws_a_sheet(place, capsys, monkeypatch):

@@ -227,7 +227,7 @@ def test_what_has_no_counterpart_is_told_in_one_line(write, changed, says):
         ({"splitting": {"test_splitting": {"strategy": "temporal_hold_out", "folds": 2}}}, "ratio"),
         ({"prefiltering": {"strategy": "user_core"}}, "prefiltering.strategy: no 'user_core'"),
         ({"evaluation": {"simple_metrics": ["HR"], "relevance_threshold": 4}}, "global_thre"),
-        ({"models": {"CML": {"lr": ["normal", 0, 1]}}}, r"models\.CML\.lr: normal"),
+        ({"models": {"CML": {"lr": ["normal", 0, -1]}}}, r"models\.CML\.lr: normal"),
         ({"models": {"CML": {"lr": ["uniform", 0]}}}, r"models\.CML\.lr: uniform"),
         ({"models": {"CML": {"lr": "fast"}}}, r"models\.cml: .*lr"),
         ({"models": {"CML": {"lr": [1, 2], "meta": {"hyper_opt_alg": "tpe"}}}}, "hyper_max_evals"),

@@ -58,7 +58,7 @@ def test_noise_comes_out_as_nothing_whatever_its_p_values_say():
     defended = runs(steady) + runs(steady, extractor="adversarial")
     verdict = claims.defences_do_not_protect(cells(defended))
     assert verdict.holds is None
-    assert "by more than a clean retrain does, in none of 1 pairs" in verdict.said
+    assert "by more than a clean retrain does, in none of 1 pair" in verdict.said
 
 
 @pytest.mark.parametrize(

@@ -167,7 +167,7 @@ def test_a_rise_within_what_a_retrain_moves_is_none():
     shop += [("VBPR", RETRAINED, e, 0.9) for e in ("T", "AT")]
     verdict = claims.defences_do_not_protect(cells("CHR@20", axes, *shop))
     assert verdict.holds is None
-    assert "more than a clean retrain does, in none of 1 pairs" in verdict.said
+    assert "more than a clean retrain does, in none of 1 pair" in verdict.said
 
 
 @pytest.mark.parametrize("name", ["apr", "amr_test"])

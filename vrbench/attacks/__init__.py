@@ -1,4 +1,4 @@
-"""How an adversary searches."""
+"""Attacks: how an adversary searches for adversarial examples, features or fake profiles."""
 
 from vrbench.core.lazy import components as _components
 

@@ -32,7 +32,7 @@ from vrbench.core.seeds import Streams
 from vrbench.core.spec import Component
 
 __all__ = [
-    "TOGETHER",
+    "BLOCK",
     "Attack",
     "BlackBox",
     "ClassWrapper",
@@ -55,7 +55,7 @@ __all__ = [
 ]
 
 
-TOGETHER = 512  # pictures asked about in one go on a GPU
+BLOCK = 512  # pictures asked about in one go on a GPU
 
 
 class Cost(NamedTuple):
@@ -201,5 +201,5 @@ def asked_together(x: Tensor, each: int) -> Sequence[Tensor]:
     pictures they are of, and what is asked about an item then always comes in the same number. A
     GPU is given more to do at a time, and its answers are the same within its tolerance only.
     """
-    at_once = max(1, TOGETHER // each) if x.is_cuda else 1
+    at_once = max(1, BLOCK // each) if x.is_cuda else 1
     return torch.arange(len(x), device=x.device).split(at_once)

@@ -1,4 +1,4 @@
-"""A change of given length in whole grey levels."""
+"""Rounding of an L2 perturbation to whole grey levels, at its full length."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A random image of the budget; the control of every attack."""
+"""Random noise within the budget: the control of every attack."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from vrbench.core.seeds import Streams
 
 
 class Noise(Attack):
-    """Draws once and looks at nothing.
+    """Random noise of the budget's size, without a look at any model.
 
     Example:
         >>> from vrbench.attacks import Noise

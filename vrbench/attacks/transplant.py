@@ -1,4 +1,4 @@
-"""The oracle beside attacks on a class: what items would be, were they really of that class."""
+"""Oracle of targeted misclassification: features of real items of the target class."""
 
 from __future__ import annotations
 

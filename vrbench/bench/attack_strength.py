@@ -1,4 +1,4 @@
-"""How strong an attack is, in a shop whose test split nobody has seen."""
+"""Attack tuning: a metric after the attack, with the test split thrown away."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from vrbench.core.visuals import TOGETHER
+from vrbench.core.visuals import BLOCK
 
 MOST = 512  # beyond it no GPU gets quicker
 LEAST = 3 * 224 * 224  # numbers of a picture: networks enlarge those that are smaller
@@ -22,7 +22,7 @@ def at_once(device: torch.device, shape: Sequence[int]) -> int:
     whose answers are the same within a tolerance, as many as half of its free memory holds.
     """
     if device.type != "cuda":
-        return TOGETHER
+        return BLOCK
     free, _ = torch.cuda.mem_get_info(device)
     shown = max(math.prod(shape), LEAST)
     return multiple(free // 2 // (4 * shown * TIMES))
@@ -30,7 +30,7 @@ def at_once(device: torch.device, shape: Sequence[int]) -> int:
 
 def multiple(fitting: int) -> int:
     """Return the multiple of 64 below ``fitting``, from 64 to 512."""
-    return min(max(fitting // TOGETHER, 1) * TOGETHER, MOST)
+    return min(max(fitting // BLOCK, 1) * BLOCK, MOST)
 
 
 class Ahead:

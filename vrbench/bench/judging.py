@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.core.visuals import TOGETHER
+from vrbench.core.visuals import BLOCK
 from vrbench.metrics.view import Crafted, Watched
 from vrbench.threats.case import Case
 from vrbench.threats.objectives.base import Objective
@@ -23,12 +23,12 @@ def judged(change: Change, case: Case) -> Crafted | None:
     device, clean = network.device, change.world.images[case.items]
 
     def through(pixels: Tensor) -> tuple[Tensor, Tensor]:
-        seen = [network(block.to(device)) for block in pixels.split(TOGETHER)]
+        seen = [network(block.to(device)) for block in pixels.split(BLOCK)]
         logits = torch.cat([s.logits for s in seen])
         return torch.cat([s.vector for s in seen]).cpu(), logits.argmax(1).cpu()
 
     def verdict(pixels: Tensor) -> tuple[Tensor, Tensor]:
-        pairs = zip(pixels.split(TOGETHER), case.items.split(TOGETHER), strict=True)
+        pairs = zip(pixels.split(BLOCK), case.items.split(BLOCK), strict=True)
         found = [goal.judge(x.to(device), i.to(device)) for x, i in pairs]
         return torch.cat([v.loss for v in found]).cpu(), torch.cat([v.margin for v in found]).cpu()
 

@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.core.visuals import TOGETHER
+from vrbench.core.visuals import BLOCK
 
 PATIENCE = 1000  # batches of one shape on a GPU: what compiling takes, their saving pays back
 DEVICES = ("cpu", "cuda")  # others compute some of it only (mps has no float64)
@@ -54,9 +54,9 @@ class Machine:
     def __post_init__(self) -> None:
         if self.compile not in (True, False, "auto"):
             raise ConfigError(f"machine.compile: expected true, false or auto, got {self.compile}")
-        if self.block < 1 or self.block % TOGETHER:
+        if self.block < 1 or self.block % BLOCK:
             raise ConfigError(
-                f"machine.block: expected a multiple of {TOGETHER}, so that pictures are computed "
+                f"machine.block: expected a multiple of {BLOCK}, so that pictures are computed "
                 f"together as ever, got {self.block}"
             )
         if self.workers is not None and self.workers < 1:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import TOGETHER, Signal, Visuals
+from vrbench.core.visuals import BLOCK, Signal, Visuals
 from vrbench.extractors.base import Extractor
 from vrbench.generators.networks import resized
 from vrbench.metrics.perceptual import SSIM
@@ -45,7 +45,7 @@ class Nearest:
     @torch.no_grad()
     def _seen(self, x: Tensor) -> tuple[Tensor, Tensor]:
         device = self._extractor.device
-        blocks = x.split(TOGETHER)
+        blocks = x.split(BLOCK)
         vectors = [self._extractor.see(b.to(device), Signal.VECTOR).cpu() for b in blocks]
         pixels = resized(x, self._size, self._size).flatten(1).cpu()
         return pixels, torch.nn.functional.normalize(torch.cat(vectors), dim=1)

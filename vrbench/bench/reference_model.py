@@ -1,4 +1,4 @@
-"""A recommender that sees no pictures: what is chosen by it is the same under every extractor."""
+"""A reference recommender without pictures: its choices are equal under every extractor."""
 
 from __future__ import annotations
 

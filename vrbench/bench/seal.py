@@ -1,4 +1,4 @@
-"""What stands beside an artifact so that it can be trusted: checksums, versions, the device."""
+"""Provenance of an artifact: checksums, versions, device."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from vrbench.bench.seal import FILES, SPEC
 from vrbench.core.errors import MissingDataError
+from vrbench.core.plurals import how_many
 
 KEY = re.compile("[0-9a-f]{16}")
 CHECKPOINT = ".checkpoint"  # after a key: of a training that was interrupted
@@ -82,7 +83,7 @@ def _what(path: Path) -> str:
         return _named(spec)
     words = [_named(spec[key]) for key in TOLD if spec.get(key)]
     items = spec.get("items") or spec.get("targets")
-    words += [f"{len(items)} items"] if isinstance(items, list) else []
+    words += [how_many(len(items), "item")] if isinstance(items, list) else []
     words += [f"seed {spec['seed']}"] if "seed" in spec else []
     return ", ".join(words) or _named(list(spec.values()))
 

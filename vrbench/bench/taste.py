@@ -1,4 +1,4 @@
-"""What a recommender thinks of pictures, whoever they are of."""
+"""Scores of arbitrary pictures by a trained recommender."""
 
 from __future__ import annotations
 

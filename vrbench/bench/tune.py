@@ -1,4 +1,4 @@
-"""Tuning: trials of settings, one after the other, kept in a journal that can be continued."""
+"""Hyperparameter search: trials kept in a journal that can be resumed and shared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good settings are by the validation split alone."""
+"""Model selection: a metric on the validation split alone."""
 
 from __future__ import annotations
 

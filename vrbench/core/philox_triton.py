@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-AT_ONCE = 256  # blocks of four words in one program
+BLOCK = 256  # blocks of four words in one program
 
 
 @triton.jit(do_not_specialize=["low", "high"])  # type: ignore[untyped-decorator]
@@ -38,8 +38,8 @@ def in_triton(low: int, high: int, items: Tensor, draws: Tensor, blocks: int) ->
     """Return ``(B, 4 * blocks)`` int64 words under the key ``(low, high)``, as in ``words``."""
     made = torch.empty(len(items), 4 * blocks, dtype=torch.int64, device=items.device)
     if made.numel():
-        places = (len(items), triton.cdiv(blocks, AT_ONCE))
+        places = (len(items), triton.cdiv(blocks, BLOCK))
         given = (made, items.contiguous(), draws.contiguous(), low, high, blocks)
         with torch.cuda.device_of(made):  # Triton starts kernels on the current device
-            _kernel[places](*given, at_once=AT_ONCE)
+            _kernel[places](*given, at_once=BLOCK)
     return made

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError
 
-TOGETHER = 64  # pictures computed at once: a network's products round by their number
+BLOCK = 64  # pictures computed at once: a network's products round by their number
 
 
 class Signal(str, Enum):

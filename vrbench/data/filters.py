@@ -1,4 +1,4 @@
-"""What is left out of ratings before they are split: Elliot's prefilters."""
+"""Prefilters of ratings before the split: thresholds and k-cores."""
 
 from __future__ import annotations
 

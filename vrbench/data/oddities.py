@@ -1,4 +1,4 @@
-"""What is odd about a shop: what its owner would want to know before any number is believed."""
+"""Data quality checks of one's own shop."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import torch
 
+from vrbench.core.plurals import how_many
 from vrbench.core.progress import progress
 from vrbench.core.visuals import Visuals
 from vrbench.data.dataset import Dataset
@@ -39,7 +40,8 @@ def _of_pictures(data: Dataset, blocks: int) -> Iterator[str]:
         yield f"{sum(map(len, equal))} items share their picture with another one ({told}{more})"
     if blank:
         told = ", ".join(ids[n] for n in blank[:5])
-        yield f"{len(blank)} pictures show one colour only ({told}{', ...' * (len(blank) > 5)})"
+        show = how_many(len(blank), "picture shows", "pictures show")
+        yield f"{show} one colour only ({told}{', ...' * (len(blank) > 5)})"
 
 
 def _of_categories(data: Dataset) -> Iterator[str]:
@@ -62,14 +64,16 @@ def _of_purchases(data: Dataset) -> Iterator[str]:
     whales = (bought > WHALE * total).nonzero().squeeze(1).tolist()
     if whales and len(bought) > 1 / WHALE:
         names = ", ".join(data.user_ids[n] for n in whales[:3])
-        yield f"{len(whales)} users made more than {WHALE:.0%} of all purchases each ({names})"
+        who = how_many(len(whales), "user")
+        yield f"{who} made more than {WHALE:.0%} of all purchases each ({names})"
     count = len(data.catalogue)
     unsold = int((torch.bincount(data.train.items, minlength=count) == 0).sum())
     if unsold > count / 2:
         yield f"{unsold} of {count} items are bought by nobody in the training part"
     tested = int((data.test.counts > 0).sum())
     if tested < 100:
-        yield f"only {tested} users have a purchase to test on: numbers will be rough"
+        have = how_many(tested, "user has", "users have")
+        yield f"only {have} a purchase to test on: numbers will be rough"
 
 
 def _pictures(images: Visuals, blocks: int) -> tuple[list[list[int]], list[int]]:

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from vrbench.core.errors import ConfigError
-from vrbench.core.visuals import TOGETHER
+from vrbench.core.visuals import BLOCK
 from vrbench.data.dataset import Dataset
 
 
@@ -45,7 +45,7 @@ def write_shop(place: Path, data: Dataset) -> None:
 
 
 def _write_pictures(place: Path, files: Sequence[str], data: Dataset) -> None:
-    for items in torch.arange(len(files)).split(TOGETHER):
+    for items in torch.arange(len(files)).split(BLOCK):
         levels = (data.catalogue.images[items] * 255).round().byte().permute(0, 2, 3, 1).numpy()
         for item, picture in zip(items.tolist(), levels, strict=True):
             Image.fromarray(picture).save(place / files[item])

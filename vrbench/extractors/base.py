@@ -1,4 +1,4 @@
-"""From pixels to features."""
+"""Image feature extractors: from pixels to features and class logits."""
 
 from __future__ import annotations
 

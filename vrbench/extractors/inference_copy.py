@@ -1,4 +1,4 @@
-"""A quicker copy of an extractor, for whoever differentiates through it again and again."""
+"""Batch-norm-folded copy of an extractor for inference and input gradients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class Swift(nn.Module):
-    """An extractor in evaluation mode, batch norm folded into convolutions, frozen.
+    """A frozen extractor in evaluation mode, its batch norm folded into convolutions.
 
     Answers like the extractor it was made from, with float32 in and out; inside it computes in
     ``dtype``, channels last but in float32 on a GPU, where that is slow. Steps that purify pictures

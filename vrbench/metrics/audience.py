@@ -1,4 +1,4 @@
-"""Where the attacked items stand with those whom the adversary wants, and with the others."""
+"""Hit ratio and rank of attacked items, in the targeted audience and outside it."""
 
 from __future__ import annotations
 

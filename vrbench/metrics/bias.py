@@ -1,4 +1,4 @@
-"""How much lists favour what is popular already."""
+"""Popularity bias of the lists."""
 
 import torch
 from torch import Tensor

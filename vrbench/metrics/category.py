@@ -1,4 +1,4 @@
-"""How much of the rankings one category takes."""
+"""Category exposure in the lists: CHR, nCDCG and their kin."""
 
 import torch
 from torch import Tensor

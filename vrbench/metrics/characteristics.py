@@ -1,4 +1,4 @@
-"""What a data set is like, whoever recommends: what attacks may depend on."""
+"""Data characteristics: size, shape, density, Gini indices, rating deviation."""
 
 from __future__ import annotations
 

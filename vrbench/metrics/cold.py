@@ -1,4 +1,4 @@
-"""How well items are told apart that the training does not know."""
+"""Cold-start accuracy: AUC on items without training feedback."""
 
 import torch
 from torch import Tensor

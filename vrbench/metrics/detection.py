@@ -1,4 +1,4 @@
-"""How well a detector tells fake users from real ones, and whom else it costs."""
+"""Detection of fake profiles: AUC, recall, and the share of real users lost."""
 
 from __future__ import annotations
 

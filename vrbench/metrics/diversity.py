@@ -1,4 +1,4 @@
-"""How evenly items, and how many categories, are recommended."""
+"""Diversity: Gini, entropy, subtopic recall."""
 
 from typing import ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""How differently groups of items, or of users, are served."""
+"""Group fairness of items and users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How unlike real users fake ones are, as a whole; no user is judged here.
+"""Stealth of fake profiles: their distance from the real ones as a whole.
 
 What is said of the fakes (attacked) is said, too, of as many real users drawn once (clean): so much
 any sample differs from all the others.

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.core.visuals import TOGETHER
+from vrbench.core.visuals import BLOCK
 from vrbench.metrics.base import ImageMetric
 
 
@@ -64,7 +64,7 @@ class SSIM(ImageMetric):
         return torch.cat(
             [
                 _ssim(a, b, self.data_range)
-                for a, b in zip(clean.split(TOGETHER), attacked.split(TOGETHER), strict=True)
+                for a, b in zip(clean.split(BLOCK), attacked.split(BLOCK), strict=True)
             ]
         )
 

@@ -1,4 +1,4 @@
-"""What ranks items for users."""
+"""Recommenders: visual, collaborative, GAN-based, and baselines."""
 
 from vrbench.core.lazy import components as _components
 

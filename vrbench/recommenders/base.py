@@ -1,4 +1,4 @@
-"""From feedback and features to a ranking."""
+"""What a recommender is: trained on implicit feedback and features, it scores items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recommenders that learn nothing personal: what every other one must beat."""
+"""Non-personalised baselines: most popular, and random."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-AT_ONCE = 4096  # scores that one program compares at a time
+BLOCK = 4096  # scores that one program compares at a time
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -31,5 +31,5 @@ def counts_in_triton(score: Tensor, row: Tensor, own: Tensor) -> tuple[Tensor, T
     more, as_much = torch.empty_like(row), torch.empty_like(row)
     given = (score, row, own, more, as_much, score.shape[1], score.stride(0))
     with torch.cuda.device_of(score):  # Triton starts kernels on the current device
-        _kernel[(len(row),)](*given, at_once=AT_ONCE)
+        _kernel[(len(row),)](*given, at_once=BLOCK)
     return more, as_much

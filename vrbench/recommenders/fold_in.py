@@ -1,4 +1,4 @@
-"""Users a model was not trained on, made from what they own."""
+"""Fold-in of new users: embeddings fitted to a trained model from their histories."""
 
 from __future__ import annotations
 

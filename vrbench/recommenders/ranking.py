@@ -1,4 +1,4 @@
-"""Full ranking of the catalogue, in blocks of users."""
+"""Full ranking of the catalogue for all users, in blocks."""
 
 from __future__ import annotations
 

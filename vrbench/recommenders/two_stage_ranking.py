@@ -1,4 +1,4 @@
-"""Two stages of a shop: candidates by one model, and one new item at a time among them."""
+"""Two-stage ranking: candidate retrieval, and one injected item at a time among them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much of a recommender's opinion comes from pictures."""
+"""Share of a recommender's scores that is due to pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether numbers differ by more than training again does: paired, over seeds.
+"""Paired confidence intervals over seeds.
 
 A test over users holds the model and the pictures fixed, and calls significant what another seed
 would not give again. Here a seed is one observation, and of data with folds a seed on a fold; pairs
@@ -98,8 +98,8 @@ def in_common(one: Cell, other: Cell) -> tuple[dict[Run, float], dict[Run, float
 
 
 @dataclass(frozen=True)
-class Effect:
-    """What an attack did to a number.
+class Rise:
+    """Whether an attack raised a number, and to how many times what it was.
 
     Attributes:
         rose: whether it rose by more than training again moves it; None where that is untold.
@@ -114,8 +114,8 @@ class Effect:
     why: str = ""
 
 
-def effect(base: Cell, attacked: Cell, retrained: Cell | None, among: set[Run]) -> Effect:
-    """Return what the attack did beside what a clean retrain under another seed does.
+def rise(base: Cell, attacked: Cell, retrained: Cell | None, among: set[Run]) -> Rise:
+    """Return whether a number rose by more than a clean retrain under another seed moves it.
 
     It rose if it exceeds the retrained number in the interval of the paired differences, and moved
     further from the clean one than retraining does in the mean. So noise comes out as nothing.
@@ -125,22 +125,22 @@ def effect(base: Cell, attacked: Cell, retrained: Cell | None, among: set[Run]) 
         among: the runs that count.
     """
     if not base.value:
-        return Effect(None, why="never recommended before")
+        return Rise(None, why="never recommended before")
     if not attacked.runs:
         ratio = attacked.value / base.value
         floor = abs(retrained.value - base.value) if retrained else 0.0
-        return Effect(attacked.value - base.value > floor, ratio, ratio)
+        return Rise(attacked.value - base.value > floor, ratio, ratio)
     runs = among & base.runs.keys() & attacked.runs.keys()
     change = difference(attacked, base, runs)
     if change is None:
-        return Effect(None, why=few(runs, attacked))
+        return Rise(None, why=few(runs, attacked))
     ratio, at_most = _ratio(base, attacked, runs)
     if retrained is None or not runs <= retrained.runs.keys():
-        return Effect(None, ratio, at_most, "no clean retrain beside it")
+        return Rise(None, ratio, at_most, "no clean retrain beside it")
     beyond = difference(attacked, retrained, runs)
     floor = fmean(abs(retrained.runs[run] - base.runs[run]) for run in runs)
     rose = beyond is not None and beyond.above is True and change.mean > floor
-    return Effect(rose, ratio, at_most)
+    return Rise(rose, ratio, at_most)
 
 
 @dataclass(frozen=True)

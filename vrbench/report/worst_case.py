@@ -1,4 +1,4 @@
-"""The attack that does most harm to each shop within a budget."""
+"""Worst-case robustness: the most harmful attack on each shop within a budget."""
 
 from __future__ import annotations
 

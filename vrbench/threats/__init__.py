@@ -1,4 +1,4 @@
-"""Where and when somebody attacks, what he knows."""
+"""Threat models: attack surface, timing and the adversary's knowledge."""
 
 from vrbench.core.lazy import components as _components
 

@@ -1,4 +1,4 @@
-"""What a model has learnt, as something that can be changed: its embeddings and their loss."""
+"""Ranking loss of a trained model as a function of perturbed embeddings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An adversary of pictures who knows the detector that will look at them."""
+"""Adaptive attack on a detector of adversarial pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vrbench.threats.detectors.pictures import Watch
 
 
 class Evading(GoalWrapper):
-    """Another aim, by pictures that look to a detector as half of the honest ones do.
+    """Adaptive goal: another one, by pictures that a detector finds as usual as honest ones.
 
     Carlini and Wagner (AISec 2017): the detector becomes part of the loss. Up to the suspicion of
     the median honest picture it costs nothing; beyond, ``weight`` for each unit of

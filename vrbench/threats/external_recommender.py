@@ -1,4 +1,4 @@
-"""A recommender behind somebody's own query function, as a goal for any black-box attack."""
+"""An external recommender behind a query function, as the goal of black-box attacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fake users that were made elsewhere."""
+"""Fake profiles that were made elsewhere, from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an adversary knows of a shop."""
+"""The adversary's knowledge: white box, transfer from a surrogate, or black box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whom an adversary asks: users, real or registered for the purpose, and where an item stands.
+"""Query accounts of a black-box adversary, and where items stand in their lists.
 
 Shape suffixes: R users asked, I items of the catalogue, B pictures, P users asked per picture.
 """

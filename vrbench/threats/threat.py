@@ -1,4 +1,4 @@
-"""When and where an adversary acts, and knowing what."""
+"""The threat model: timing, attack surface and the adversary's knowledge."""
 
 from __future__ import annotations
 

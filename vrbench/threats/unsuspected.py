@@ -1,4 +1,4 @@
-"""Fake users by an adversary who knows how the shop looks for them."""
+"""Adaptive shilling attack: profiles chosen to evade the shop's detector."""
 
 from __future__ import annotations
 

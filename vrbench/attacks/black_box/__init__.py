@@ -1,1 +1,1 @@
-"""Attacks that ask for answers, and are given no gradient."""
+"""Black-box attacks: by queries alone, without gradients."""

@@ -1,4 +1,4 @@
-"""HopSkipJump: walks along the boundary of a goal that only says yes or no."""
+"""HopSkipJump: decision-based black-box attack along the decision boundary."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A black-box attack that regresses answers on the features of a public extractor."""
+"""Score-based black-box attack: answers regressed on features of a public extractor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Square Attack: random search over square windows."""
+"""Square Attack: score-based black-box attack by random search over square windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ZOO: descends one coordinate at a time, by differences of answers."""
+"""ZOO: zeroth-order coordinate descent by finite differences of scores."""
 
 from __future__ import annotations
 

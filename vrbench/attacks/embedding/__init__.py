@@ -1,1 +1,1 @@
-"""Attacks on the embeddings of a trained recommender."""
+"""Attacks on model parameters: perturbed embeddings of a trained recommender."""

@@ -225,7 +225,7 @@ class EmbeddingPGD(ParameterAttack):
 
 
 class EmbeddingNoise(ParameterAttack):
-    """The control of every attack: changes of the largest size, in random directions.
+    """Random perturbations of the largest size: the control of every attack on embeddings.
 
     APR's control changes every row, while the gradient reaches only some: of ``rows="all"`` it is
     more than the attack had. ``rows="reached"`` changes those that the loss depends on, no other.

@@ -1,1 +1,1 @@
-"""Attacks that follow the gradient of the goal inside a ball."""
+"""White-box attacks by projected gradient within a norm ball."""

@@ -1,4 +1,4 @@
-"""Adam on the change of the image, projected after every step."""
+"""Projected gradient attack with Adam's steps."""
 
 from __future__ import annotations
 

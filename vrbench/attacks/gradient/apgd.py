@@ -1,4 +1,4 @@
-"""PGD whose step halves by itself where the search no longer gets on."""
+"""Auto-PGD: projected gradient descent with an adaptive step size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Expectation over transformations: the answer to defences that draw lots."""
+"""Expectation over transformations (EOT): adaptive attack on randomised defences."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Attacks that look for the smallest change that reaches the goal."""
+"""Minimum-norm attacks: the smallest perturbation that reaches the goal."""

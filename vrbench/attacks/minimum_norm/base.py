@@ -1,4 +1,4 @@
-"""What searches for the smallest change share."""
+"""What minimum-norm attacks share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Carlini and Wagner's search for the smallest change."""
+"""Carlini and Wagner's minimum-norm attack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DDN: the direction and the length of a change, each found by itself."""
+"""DDN: minimum-norm attack that decouples direction and norm of the perturbation."""
 
 from __future__ import annotations
 

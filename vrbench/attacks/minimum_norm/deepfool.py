@@ -1,4 +1,4 @@
-"""DeepFool: from boundary to boundary, each as flat as it looks from here."""
+"""DeepFool: minimum-norm attack by linearised decision boundaries."""
 
 from __future__ import annotations
 

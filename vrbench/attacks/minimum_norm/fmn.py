@@ -1,4 +1,4 @@
-"""FMN: a ball that shrinks while the goal is reached, and grows while it is not."""
+"""FMN: fast minimum-norm attack with an adaptive radius."""
 
 from __future__ import annotations
 

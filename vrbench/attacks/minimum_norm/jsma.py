@@ -1,4 +1,4 @@
-"""JSMA: few pixels, changed as far as they go, two at a time."""
+"""JSMA: sparse (L0) attack by saliency maps, two pixels at a time."""
 
 from __future__ import annotations
 

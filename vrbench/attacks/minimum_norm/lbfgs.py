@@ -1,4 +1,4 @@
-"""Box-constrained L-BFGS: the first search for an adversarial example."""
+"""Box-constrained L-BFGS, the first attack by adversarial examples."""
 
 from __future__ import annotations
 

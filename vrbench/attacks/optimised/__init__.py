@@ -1,1 +1,1 @@
-"""Fake users whose items are searched for, by a model of the adversary's own."""
+"""Optimisation-based data poisoning: fake profiles searched for on a surrogate model."""

@@ -1,4 +1,4 @@
-"""An adversary's own shop, trained anew on whatever fakes are tried: a black box to ask."""
+"""The adversary's surrogate shop, retrained on every candidate set of fake profiles."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Fake users: what an adversary registers and rates."""
+"""Shilling attacks: fake user profiles that an adversary registers."""

@@ -1,4 +1,4 @@
-"""What an attack by fake profiles is, and the profiles that are made in parts."""
+"""What a shilling attack is: selected items, filler items and targets of fake profiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attacks that need to know how often, or how well, items are rated; no user in particular."""
+"""Low-knowledge shilling attacks: they know popularity or mean ratings, no user's history."""
 
 from __future__ import annotations
 

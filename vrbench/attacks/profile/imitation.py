@@ -1,4 +1,4 @@
-"""Attacks that imitate particular users, or what the shop recommends to them."""
+"""Informed shilling attacks: copies of real users, or of what the shop recommends to them."""
 
 from __future__ import annotations
 

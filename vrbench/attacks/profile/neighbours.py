@@ -1,4 +1,4 @@
-"""Attacks whose fillers are near the target: by who buys them, by category, by looks."""
+"""Segment attacks: fillers near the target by co-purchase, category or features."""
 
 from __future__ import annotations
 

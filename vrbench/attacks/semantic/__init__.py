@@ -1,1 +1,1 @@
-"""Attacks that change what a picture shows, not its pixels one by one."""
+"""Semantic attacks: what a picture shows is changed, without a norm bound on pixels."""

@@ -1,4 +1,4 @@
-"""A picture that nobody took: a GAN's proposal in place of the item's own."""
+"""Generative attack: a GAN's proposal in place of the item's own picture."""
 
 from __future__ import annotations
 

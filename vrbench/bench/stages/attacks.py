@@ -22,7 +22,7 @@ from vrbench.bench.mapping import Block, map_blocks
 from vrbench.bench.store import Artifact, Made, Store
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import digest
-from vrbench.core.visuals import TOGETHER, Visuals
+from vrbench.core.visuals import BLOCK, Visuals
 from vrbench.extractors.inference_copy import layout
 from vrbench.threats.objectives.base import Objective
 
@@ -81,10 +81,10 @@ def craft(
         device: where to compute.
     """
     common = adversary.inputs() | {"images": images, "precision": machine.precision}
-    chunks = items.split(TOGETHER)
+    chunks = items.split(BLOCK)
     keys = [common | {"items": chunk.tolist()} for chunk in chunks]
     compute = partial(_crafted, adversary, goal, images, device=device, machine=machine)
-    together = at_once(device, images.shape) // TOGETHER if machine.executor == "serial" else 1
+    together = at_once(device, images.shape) // BLOCK if machine.executor == "serial" else 1
     blocks = _blocks(store, keys, chunks, compute, together)
     parts = map_blocks(store, machine, "attacks", blocks, f"attacking ({adversary.attack.name})")
     spec = f"attacks/{digest([part.spec for part in parts])}"

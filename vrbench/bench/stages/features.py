@@ -12,7 +12,7 @@ from vrbench.bench.executors import run_jobs
 from vrbench.bench.machine import Machine
 from vrbench.bench.store import Artifact, Store
 from vrbench.core.progress import progress
-from vrbench.core.visuals import TOGETHER, Signal, Table, Visuals
+from vrbench.core.visuals import BLOCK, Signal, Table, Visuals
 from vrbench.extractors.base import Extractor
 
 
@@ -63,7 +63,7 @@ def label(store: Store, images: Visuals, extractor: Extractor) -> Artifact:
     def make() -> dict[str, Tensor]:
         found = [
             extractor(images[b].to(extractor.device)).logits.argmax(1).cpu()
-            for b in progress(torch.arange(len(images)).split(TOGETHER), "labelling")
+            for b in progress(torch.arange(len(images)).split(BLOCK), "labelling")
         ]
         return {"labels": torch.cat(found)}
 

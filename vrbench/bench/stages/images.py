@@ -10,7 +10,7 @@ from torch import Tensor
 from vrbench.bench.executors import run_jobs
 from vrbench.bench.machine import Machine
 from vrbench.bench.store import Store
-from vrbench.core.visuals import TOGETHER, OnDemand, Signal, Table, Visuals
+from vrbench.core.visuals import BLOCK, OnDemand, Signal, Table, Visuals
 
 
 def decode_images(store: Store, machine: Machine, images: Visuals) -> Visuals:
@@ -38,4 +38,4 @@ def decode_images(store: Store, machine: Machine, images: Visuals) -> Visuals:
 
 
 def _decoded(images: OnDemand, start: int, stop: int) -> Tensor:
-    return torch.cat([images.decode(b) for b in torch.arange(start, stop).split(TOGETHER)])
+    return torch.cat([images.decode(b) for b in torch.arange(start, stop).split(BLOCK)])

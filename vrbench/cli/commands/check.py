@@ -24,6 +24,7 @@ from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.instantiation import make
 from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, MissingDataError, VRBenchError
+from vrbench.core.plurals import how_many
 from vrbench.core.spec import digest
 from vrbench.data.dataset import Dataset
 from vrbench.report.folds import of_all_folds
@@ -72,7 +73,8 @@ def check(
     result.faults += _few_seeds(found, seeds)
     told = sorted((c for c in found if "rows" in c[1]), key=lambda c: _label(*c))
     result.done.append(
-        f"{len(found)} cells, {len(told)} with rows; keys, names, at least {seeds} seeds"
+        f"{how_many(len(found), 'cell')}, {len(told)} with rows; keys, names, "
+        f"at least {how_many(seeds, 'seed')}"
     )
     for path, entry in random.Random(sample_seed).sample(told, min(sample, len(told))):
         if elsewhere := _made_elsewhere(entry):
@@ -121,7 +123,9 @@ class _Keys:
 
     def missing(self) -> list[str]:
         """Return one line per data set that is not here, however many cells want it."""
-        return [f"{n} cells cannot be checked: {what}" for what, n in self._missing.items()]
+        return [
+            f"{how_many(n, 'cell')} cannot be checked: {what}" for what, n in self._missing.items()
+        ]
 
     def faults(self, entry: Entry) -> Iterator[str]:
         """Yield what does not follow from the overrides of a cell."""

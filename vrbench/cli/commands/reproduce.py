@@ -17,6 +17,7 @@ from vrbench.cli.pairs import with_pairs
 from vrbench.cli.preflight import cells, preflight
 from vrbench.cli.sweeps import launch
 from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.plurals import how_many
 from vrbench.core.spec import digest
 from vrbench.report import writing
 from vrbench.report.papers.claims.base import Verdict
@@ -172,7 +173,7 @@ def _failures(entries: Sequence[Entry], wanted: int, which: str) -> list[str]:
     """Return what failed of the cells of one preset, and how many of ``wanted`` are not there."""
     found = [entry["error"] for entry in entries if "error" in entry]
     if len(entries) < wanted:
-        found.append(f"{which}: {wanted - len(entries)} cells came to no end")
+        found.append(f"{which}: {how_many(wanted - len(entries), 'cell')} came to no end")
     return found
 
 
@@ -267,7 +268,7 @@ def _planned(plan: dict[str, list[list[str]]], conf: Path) -> str:
     lines = [""]
     for which, sweeps in plan.items():
         count = [cells(sweep, conf) for sweep in sweeps]
-        lines += ["", f"{which}: {sum(count)} cells"]
+        lines += ["", f"{which}: {how_many(sum(count), 'cell')}"]
         lines += [
             f"  python -m vrbench -m {' '.join(sweep)}   # {n}"
             for sweep, n in zip(sweeps, count, strict=True)

@@ -23,6 +23,7 @@ from vrbench.cli import output
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
+from vrbench.core.plurals import how_many
 from vrbench.report import writing
 from vrbench.report.tables import text
 
@@ -99,11 +100,13 @@ def _counts(data: Dataset) -> Iterator[str]:
     parts = {"train": data.train, "validation": data.valid, "test": data.test}
     total = sum(map(len, parts.values()))
     names = len(set(data.catalogue.categories.tolist()))
-    yield f"{len(data.catalogue)} items with a picture, in {names} categories"
-    yield f"{total} purchases of {data.train.num_users} users{_period(data)}"
+    categories = how_many(names, "category", "categories")
+    yield f"{how_many(len(data.catalogue), 'item')} with a picture, in {categories}"
+    users = how_many(data.train.num_users, "user")
+    yield f"{how_many(total, 'purchase')} of {users}{_period(data)}"
     split = ", ".join(f"{name} {len(part)}" for name, part in parts.items())
     tested = int((data.test.counts > 0).sum())
-    yield f"split: {split}; {tested} users have a purchase to test on"
+    yield f"split: {split}; {how_many(tested, 'user has', 'users have')} a purchase to test on"
 
 
 def _period(data: Dataset) -> str:

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vrbench.core.plurals import how_many
 from vrbench.report.run_records import read
 from vrbench.report.tables import text
 
@@ -74,7 +75,7 @@ def listed(root: Path, folders: Sequence[str], stage: str | None) -> str:
         + [a.what]
         for a in found
     ]
-    total = f"{len(found)} artifacts, {size(sum(a.size for a in found))} in {root}"
+    total = f"{how_many(len(found), 'artifact')}, {size(sum(a.size for a in found))} in {root}"
     return f"{text(heads, lines, words=True)}\n\n{total}"
 
 

@@ -19,6 +19,7 @@ from vrbench.cli.axes import PARTS as OF_A_CELL
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
+from vrbench.core.plurals import how_many
 from vrbench.core.spec import digest
 from vrbench.report import writing
 from vrbench.report.tables import comma_separated, text
@@ -212,7 +213,7 @@ def _command(overrides: Sequence[str], options: Mapping[str, Any]) -> str:
 
 def _leave_table(tried: Sequence[Tried], keys: Sequence[str], column: str, path: Path) -> None:
     path.write_text(_table(tried, keys, column))
-    log.info("%d trials: %s", len(tried), path)
+    log.info("%s: %s", how_many(len(tried), "trial"), path)
 
 
 def _asked(

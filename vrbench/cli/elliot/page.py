@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vrbench.cli.elliot.models import MODELS, Halving, Model, Only, To
-from vrbench.cli.elliot.spaces import AS_WRITTEN, FUNCTIONS, NORMAL, SAMPLERS
+from vrbench.cli.elliot.spaces import AS_WRITTEN, FUNCTIONS, SAMPLERS
 from vrbench.cli.elliot.table import EARLY, FILTERS, META, METRICS, OPTIONS
 
 Lines = list[tuple[str, str]]
@@ -21,7 +21,6 @@ def tables() -> dict[str, Lines]:
         "Searches": [
             *((name, f"`{sampler}`" + _instead(name)) for name, sampler in SAMPLERS.items()),
             *((name, "the same") for name in FUNCTIONS),
-            *((name, "not here: it has no ends") for name in NORMAL),
         ],
         "Metrics": [
             (name, "; ".join(filter(None, [_class(measure.target), measure.note])))

@@ -13,7 +13,7 @@ SAMPLERS = {
     "grid": "grid",
     "rand": "random",
     "tpe": "tpe",
-    "atpe": "tpe",
+    "atpe": "multivariate_tpe",
     "mix": "tpe",
     "anneal": "tpe",
 }
@@ -40,8 +40,6 @@ def space_of(where: str, told: Sequence[Any]) -> Space:
             return FUNCTIONS[name](*arguments)
         except (TypeError, ValueError, OverflowError):
             raise ConfigError(f"{where}: {name} with {arguments} is no space") from None
-    if isinstance(name, str) and name in NORMAL:
-        raise ConfigError(f"{where}: {name} has no ends, and spaces here have: take a uniform one")
     return {"choices": list(told)}
 
 
@@ -57,6 +55,19 @@ def _stepped(low: float, high: float, step: float) -> Space:
     return {"choices": [_whole(n * step) for n in range(first, last + 1)]}
 
 
+def _normal(name: str, mean: float, std: float) -> Space:
+    if not float(std) > 0:
+        raise ValueError("no spread")
+    return {"distribution": name, "mean": float(mean), "std": float(std)}
+
+
+def _steps_of(q: float) -> Space:
+    """Return the step of a distribution that rounds: integers where the step is one."""
+    if not float(q) > 0:
+        raise ValueError("no step")
+    return {"q": q} | ({"int": True} if float(q).is_integer() else {})
+
+
 def _whole(value: float) -> float:
     value = float(f"{value:.12g}")
     return int(value) if value.is_integer() else value
@@ -69,5 +80,8 @@ FUNCTIONS: dict[str, Callable[..., Space]] = {
     "quniform": _stepped,
     "loguniform": lambda low, high: _uniform(exp(low), exp(high)) | {"log": True},
     "qloguniform": lambda low, high, step: _stepped(exp(low), exp(high), step),
+    "normal": lambda mean, std: _normal("normal", mean, std),
+    "lognormal": lambda mean, std: _normal("lognormal", mean, std),
+    "qnormal": lambda mean, std, q: _normal("qnormal", mean, std) | _steps_of(q),
+    "qlognormal": lambda mean, std, q: _normal("qlognormal", mean, std) | _steps_of(q),
 }
-NORMAL = ("normal", "qnormal", "lognormal", "qlognormal")

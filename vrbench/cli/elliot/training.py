@@ -195,7 +195,9 @@ def _search(found: Trained, meta: Mapping[str, Any], where: str) -> None:
     found.sampler = SAMPLERS[how]
     found.trials = meta.get("hyper_max_evals")
     if found.space and how not in AS_WRITTEN:
-        found.notes.append(f"{where}.hyper_opt_alg: {how} is not here, tpe searches instead")
+        found.notes.append(
+            f"{where}.hyper_opt_alg: {how} is not here, {found.sampler} searches instead"
+        )
     if found.space and how != "grid" and found.trials is None:
         raise ConfigError(f"experiment.{where}.hyper_max_evals: {how} needs a number of trials")
 

@@ -16,7 +16,7 @@ from vrbench.core.dice import Dice
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.files import Confined
 from vrbench.core.shared_settings import sharing
-from vrbench.core.visuals import TOGETHER
+from vrbench.core.visuals import BLOCK
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.images import Fit, Photos
@@ -172,7 +172,7 @@ def shoppers(*, path: str, **shop: Unpack[ShopSettings]) -> Dataset:
     assert isinstance(images, Photos)
     edge = size // 4
     middle = slice(edge, size - edge)
-    blocks = torch.arange(len(images)).split(TOGETHER)
+    blocks = torch.arange(len(images)).split(BLOCK)
     # Sums of integers are exact; a mean of floats would round by its machine.
     sums = [images.decode(b)[:, :, middle, middle].long().sum((2, 3)) for b in blocks]
     colours = torch.cat(sums).double() / (255 * (size - 2 * edge) ** 2)

@@ -1,4 +1,4 @@
-"""Parts of a data set that differ in size and shape, to ask what depends on them."""
+"""Subsamples of a data set that differ in size, shape and density."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The floor of every claim about pictures: what people bought, under other items' pictures."""
+"""Control of visual signal: feedback under shuffled pictures."""
 
 from __future__ import annotations
 

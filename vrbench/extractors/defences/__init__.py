@@ -1,1 +1,1 @@
-"""Defences in front of a network: steps that every picture passes first."""
+"""Input-transformation defences: preprocessing in front of a network."""

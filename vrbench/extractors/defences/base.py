@@ -1,4 +1,4 @@
-"""Defences that pass every picture through a step before the network sees it."""
+"""Input transformations as defences, and their straight-through gradients."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Front(nn.Module):
 
 
 class Purified(Extractor):
-    """An extractor behind a step that purifies pictures; to everyone else, an extractor.
+    """An extractor behind an input transformation; to everyone else, an extractor.
 
     The inner extractor is taught first and kept on its own, so that all that stands in front of
     one network shares it; what is kept of this one is what the step itself has learnt.
@@ -125,7 +125,7 @@ class Purified(Extractor):
 
 
 class JPEG(Purified):
-    """Pictures are saved as JPEG and read again, as a shop does with uploads.
+    """JPEG compression as an input transformation: saved and read again, as with uploads.
 
     Pillow's own encoder with its usual settings (chroma at half the resolution), so what the
     network sees is exactly what such a shop would show it. The gradient passes unchanged.
@@ -156,7 +156,7 @@ class JPEG(Purified):
 
 
 class BitDepth(Purified):
-    """Pictures are rounded to ``2 ** bits`` values per channel (Xu et al., NDSS 2018).
+    """Bit-depth reduction to ``2 ** bits`` values per channel (Xu et al., NDSS 2018).
 
     Feature squeezing: black and white stay, and what lies between moves to the nearest of
     ``2 ** bits - 1`` equal steps. The gradient passes unchanged.

@@ -1,4 +1,4 @@
-"""A network that takes the attack out of a picture again."""
+"""Adversarial denoising: a network trained to remove perturbations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vrbench.core.descent import DescentSettings
 from vrbench.core.errors import DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import TOGETHER
+from vrbench.core.visuals import BLOCK
 from vrbench.extractors.base import Extractor, Lesson, Report, redraw
 from vrbench.extractors.defences.base import Front, Purified, straight_through
 from vrbench.extractors.training.base import augmented
@@ -139,7 +139,7 @@ class Denoised(Purified):
         """
         moved, left = 0.0, 0.0
         rng = stream(0, "features recovered")
-        for items in lesson.held_out[:most].split(TOGETHER):
+        for items in lesson.held_out[:most].split(BLOCK):
             x = lesson.images[items].to(self.device)
             radius = x.new_full((len(x), 1, 1, 1), self.eps / 255)
             noise = radius * (2 * torch.rand(x.shape, generator=rng).to(x) - 1)

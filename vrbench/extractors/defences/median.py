@@ -1,4 +1,4 @@
-"""A defence that smooths pictures."""
+"""Median smoothing as an input-transformation defence."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vrbench.extractors.defences.base import Front, Purified
 
 
 class MedianFilter(Purified):
-    """Each value becomes the median of those around it, channel by channel (Xu et al., NDSS 2018).
+    """Median smoothing of each channel, an input transformation (Xu et al., NDSS 2018).
 
     Feature squeezing's local smoothing. A window of an even side reaches one pixel further up and
     left, and of an even number of values the upper of the two in the middle is taken, as SciPy

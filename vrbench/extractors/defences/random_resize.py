@@ -1,4 +1,4 @@
-"""A defence that draws lots."""
+"""Randomised input transformation: random resizing and padding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from vrbench.extractors.defences.base import Front, Purified
 
 
 class RandomResize(Purified):
-    """Pictures are shrunk by a random factor and put at a random place (Xie et al., ICLR 2018).
+    """Randomised input transformation: random resizing and padding (Xie et al., ICLR 2018).
 
     Differences: the frame keeps its size, so any network will do, and what the picture leaves
     free repeats its border instead of being black, which product photos on white are used to.

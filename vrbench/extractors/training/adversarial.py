@@ -14,7 +14,7 @@ from vrbench.extractors.training.base import Classify, Regime, RegimeSettings, a
 
 
 class Adversarial(Regime):
-    """Cross-entropy on the strongest picture that PGD finds near each one (Madry et al., 2018).
+    """Adversarial training: cross-entropy on PGD's adversarial examples (Madry et al., 2018).
 
     The inner attack is untargeted, starts at the clean picture as in the authors' later code, and
     sees the network in evaluation mode, so that batch norm counts the trained-on pictures only.

@@ -1,4 +1,4 @@
-"""The loop that teaches a network the catalogue's categories."""
+"""Supervised training of an extractor on the catalogue's categories."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from vrbench.core.errors import ConfigError, DataError, DivergedError
 from vrbench.core.progress import progress
 from vrbench.core.seeds import stream
 from vrbench.core.shifts import shifted
-from vrbench.core.visuals import TOGETHER, Signal, Table
+from vrbench.core.visuals import BLOCK, Signal, Table
 from vrbench.extractors.base import Extractor, Features, Lesson, Report, redraw
 
 EPS, STEPS = 4 / 255, 10  # of the robust accuracy that every regime reports
@@ -139,7 +139,7 @@ class Regime(Extractor):
     def _features(self, lesson: Lesson) -> Lesson:
         """Return the lesson with the vector of every picture in its place."""
         self.eval()
-        blocks = progress(torch.arange(len(lesson.images)).split(TOGETHER), "extracting features")
+        blocks = progress(torch.arange(len(lesson.images)).split(BLOCK), "extracting features")
         pixels = (lesson.images[block].to(self.device) for block in blocks)
         rows = [self.network.see(x, Signal.VECTOR).cpu() for x in pixels]
         return replace(lesson, images=Table(Signal.VECTOR, torch.cat(rows), None))

@@ -16,7 +16,7 @@ from vrbench.extractors.training.base import Classify, Regime, RegimeSettings, r
 
 
 class Distilled(Regime):
-    """A student of a softened teacher (Papernot et al., IEEE S&P 2016, sec. IV).
+    """Defensive distillation from a softened teacher (Papernot et al., IEEE S&P 2016, sec. IV).
 
     A teacher learns the categories with ``softmax(logits / T)``. A student of the same shape,
     drawn anew, learns the teacher's probabilities at the same ``T`` and is served at 1: its

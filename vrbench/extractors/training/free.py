@@ -14,7 +14,7 @@ from vrbench.extractors.training.base import Classify, Regime, RegimeSettings
 
 
 class Free(Regime):
-    """Adversarial training at the cost of standard training (Shafahi et al., NeurIPS 2019, alg. 1).
+    """Free adversarial training, at standard cost (Shafahi et al., NeurIPS 2019, alg. 1).
 
     Every batch is replayed ``replay`` times; one backward pass yields the step of the network and
     the step of the noise, which lives on across batches and epochs.

@@ -1,4 +1,4 @@
-"""Teaching on clean pictures."""
+"""Standard training, on clean pictures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vrbench.extractors.training.base import Classify, Regime, RegimeSettings
 
 
 class Standard(Regime):
-    """Cross-entropy on clean pictures.
+    """Standard training: cross-entropy on clean pictures.
 
     With ``part="head"`` the trunk is frozen, and every picture passes it once: the head is taught
     on these features, without augmentation, for which each epoch would need the trunk again; and

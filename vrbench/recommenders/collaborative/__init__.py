@@ -1,1 +1,1 @@
-"""Recommenders that know the feedback alone."""
+"""Collaborative filtering: recommenders trained on feedback alone."""

@@ -1,4 +1,4 @@
-"""APR: BPR-MF that is also trained on the worst small change of its own embeddings."""
+"""APR: BPR-MF with adversarial training on perturbed embeddings."""
 
 from __future__ import annotations
 

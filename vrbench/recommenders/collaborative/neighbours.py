@@ -1,4 +1,4 @@
-"""Neighbourhood models: an item speaks for similar items, a user for similar users."""
+"""Neighbourhood models: item-based and user-based kNN, random walks."""
 
 from __future__ import annotations
 

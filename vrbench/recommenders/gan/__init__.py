@@ -1,1 +1,1 @@
-"""Recommenders of two players: a generator against a discriminator."""
+"""GAN-based recommenders: a generator against a discriminator."""

@@ -1,4 +1,4 @@
-"""Picks of a policy, and the gradient of what they earn."""
+"""Policy gradient (REINFORCE) for generators that sample items."""
 
 from __future__ import annotations
 

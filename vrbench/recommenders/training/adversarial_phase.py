@@ -1,4 +1,4 @@
-"""Training in two phases: as it is, then against an adversary."""
+"""Adversarial training in two phases: pretraining, then the minimax phase."""
 
 from __future__ import annotations
 

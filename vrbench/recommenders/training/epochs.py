@@ -1,4 +1,4 @@
-"""Training in epochs of batches, until validation has seen enough."""
+"""Mini-batch training with early stopping on validation nDCG."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Recommenders that look at pictures."""
+"""Visual recommenders: their scores depend on pictures."""

@@ -1,4 +1,4 @@
-"""AlexRank: a user likes what looks like what they have; nothing is learnt."""
+"""AlexRank: content-based nearest neighbours in feature space, untrained."""
 
 from __future__ import annotations
 

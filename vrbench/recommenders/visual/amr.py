@@ -1,4 +1,4 @@
-"""AMR: VBPR that is also trained on the worst small change of the features."""
+"""AMR: VBPR with adversarial training on perturbed features."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DVBPR: the pixels themselves, through a network that learns what the users like."""
+"""DVBPR: end-to-end visual BPR, its image network trained with the ranking."""
 
 from __future__ import annotations
 

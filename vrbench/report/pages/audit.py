@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from vrbench.core.plurals import how_many
 from vrbench.report import plots
 from vrbench.report.exposure import (
     ACCURACY,
@@ -57,7 +58,8 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
         limit=limit,
         findings=sentences(told),
         setting=f"{label(shop['dataset'])}, extractor {label(shop['extractor'])}, recommender "
-        f"{label(shop['recommender'])}, budget {label(shop['budget'])}, {told.seeds} seeds",
+        f"{label(shop['recommender'])}, budget {label(shop['budget'])}, "
+        f"{how_many(told.seeds, 'seed')}",
         plot=plots.svg(
             intervals({name: of for name, of in panels.items() if of}),
             "Exposure with its 95 % intervals; the tables below say the same in numbers",

@@ -1,1 +1,1 @@
-"""What can be promised: changes of features that cannot bring an item into anybody's list."""
+"""Robustness certificates: feature perturbations that cannot bring an item into a list."""

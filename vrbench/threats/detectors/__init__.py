@@ -1,1 +1,1 @@
-"""Who looks for fake users in front of a training."""
+"""Detection: of fake profiles before training, and of adversarial pictures."""

@@ -1,4 +1,4 @@
-"""What a detector of fake users is."""
+"""What a shilling detector is."""
 
 from __future__ import annotations
 

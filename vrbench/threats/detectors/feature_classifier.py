@@ -1,4 +1,4 @@
-"""Attacked pictures are known by features like those of the shop's own attacks."""
+"""Supervised detection of adversarial pictures by their features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vrbench.attacks.gradient.pgd import PGD
 from vrbench.core.errors import ConfigError
 from vrbench.core.extras import extra
 from vrbench.core.seeds import Streams
-from vrbench.core.visuals import TOGETHER, Signal, Visuals
+from vrbench.core.visuals import BLOCK, Signal, Visuals
 from vrbench.extractors.base import Extractor
 from vrbench.threats.detectors.pictures import Learnt, PictureDetector
 
@@ -71,7 +71,7 @@ class FeatureClassifier(PictureDetector):
         attacked: list[Tensor] = []
         device = network.device
         some = items[: self.lessons]
-        for block, others in zip(some.split(TOGETHER), some.roll(1).split(TOGETHER), strict=True):
+        for block, others in zip(some.split(BLOCK), some.roll(1).split(BLOCK), strict=True):
             asked, pixels = block.to(device), images[block].to(device)
             aim = _Towards(network, images[others].to(device), asked)
             found = self.lesson(pixels, asked, aim, self.budget, Streams(0, "lessons"))

@@ -1,4 +1,4 @@
-"""Attacked pictures are known by what becomes of them when they are squeezed."""
+"""Feature squeezing: detection by how predictions change under input transformations."""
 
 from __future__ import annotations
 

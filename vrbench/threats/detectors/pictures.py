@@ -1,4 +1,4 @@
-"""What a detector of attacked pictures is."""
+"""What a detector of adversarial pictures is."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.spec import Component
-from vrbench.core.visuals import TOGETHER, Visuals
+from vrbench.core.visuals import BLOCK, Visuals
 from vrbench.extractors.base import Extractor
 
 Learnt = Mapping[str, Tensor]  # what a detector has learnt, by name
@@ -85,7 +85,7 @@ class Watch:
     @torch.no_grad()
     def of(self, pixels: Tensor) -> Tensor:
         """Return the same of any number of pictures, without a gradient, on the CPU."""
-        blocks = pixels.split(TOGETHER)
+        blocks = pixels.split(BLOCK)
         return torch.cat([self(block.to(self.network.device)).cpu() for block in blocks]).float()
 
     def excess(self, pixels: Tensor) -> Tensor:

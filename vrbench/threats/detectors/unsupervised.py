@@ -1,4 +1,4 @@
-"""Detectors that learn from no example."""
+"""Unsupervised shilling detectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promotion to somebody in particular, from what the lists of a few users say."""
+"""Black-box promotion to a user, a segment or the population, by scores or ranks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from vrbench.attacks.goal import Verdict
 from vrbench.core.errors import ConfigError, IncompatibleError, one_of
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import TOGETHER, Signal, Visuals
+from vrbench.core.visuals import BLOCK, Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
@@ -34,7 +34,7 @@ class Who(NamedTuple):
 
 
 class PromoteTo(Objective):
-    """Be listed by one user, by a segment, or by the population (Cohen et al., WSDM 2021).
+    """Black-box promotion to a user, a segment, or the population (Cohen et al., WSDM 2021).
 
     The adversary knows the extractor, and what the lists of some users say of the item:
 
@@ -264,7 +264,7 @@ class PromoteTo(Objective):
     def _public_features(self) -> Tensor:
         """Return ``(I, D)`` unit feature vectors of the clean catalogue, on the CPU."""
         seen = []
-        for block in torch.arange(len(self.visuals)).split(TOGETHER):
+        for block in torch.arange(len(self.visuals)).split(BLOCK):
             shown = self.visuals[block.to(self.visuals.device)]
             if self.signal is Signal.PIXELS:
                 shown = self.see(shown)

@@ -1,4 +1,4 @@
-"""Feature matching: to look, to the extractor, like a popular item."""
+"""Feature matching: the features of a popular item are the target."""
 
 from __future__ import annotations
 

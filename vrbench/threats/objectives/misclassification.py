@@ -70,7 +70,7 @@ class OfClass(Objective):
 
 
 class TargetClass(OfClass):
-    """Be classified as the target category (TAaMR, Di Noia et al., DSN-W 2020).
+    """Targeted misclassification as the target category (TAaMR, Di Noia et al., DSN-W 2020).
 
     The loss is the cross-entropy to the target; the margin is the largest other logit minus the
     target's. It reads no recommender, so one attack serves all of them.
@@ -102,7 +102,7 @@ class TargetClass(OfClass):
 
 
 class Untargeted(OfClass):
-    """Be classified as anything but the source category.
+    """Untargeted misclassification: anything but the source category.
 
     The loss is minus the cross-entropy to the source; the margin is its logit minus the largest
     other one.

@@ -1,4 +1,4 @@
-"""Misranking: to raise the loss that the recommender was trained with."""
+"""Untargeted misranking: maximise the recommender's training loss."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from vrbench.threats.objectives.base import Objective, check_promotable, distinc
 
 
 class Misrank(Objective):
-    """Be ranked wrongly by everyone: raise the loss that the recommender was trained with.
+    """Untargeted misranking: raise the loss that the recommender was trained with.
 
     The aim of AMR's published test (Tang et al., TKDE 2020, eq. 5). The loss of an item is minus
     the BPR loss, summed over the training triples that it is part of, with one other item drawn

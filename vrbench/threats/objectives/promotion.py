@@ -1,4 +1,4 @@
-"""Promotion: to be scored high by the recommender itself."""
+"""White-box promotion (push) and demotion (nuke) by the recommender's own scores."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from vrbench.threats.objectives.base import Objective, check_promotable, copies,
 
 
 class Promote(Objective):
-    """Be scored high by the recommender itself, by every user (INSA, Liu and Larson, WWW 2021).
+    """White-box promotion: a high score for every user (INSA, Liu and Larson, WWW 2021).
 
     The loss is minus the mean score over users: exact, in one pass of the pictures, for all models
     that know their ``crowd``; the authors' loop over blocks of users estimates it (and, for VBPR,
@@ -112,7 +112,7 @@ class Promote(Objective):
 
 
 class Demote(Promote):
-    """Be scored low by the recommender itself, by every user: ``Promote`` the other way round.
+    """White-box demotion (nuke): a low score for every user, ``Promote`` the other way round.
 
     A competitor's wish, as the nuke of fake profiles is. The loss is the mean score over users; the
     margin is negative once the item's mean score lies below what enters the users' top ``k``.

@@ -1,4 +1,4 @@
-"""The features of items are changed, without any picture."""
+"""Feature surface: perturbations of item features, without any picture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Items are given the looks of target items: the oracle of attacks on a class."""
+"""Oracle surface: items are shown with the features of target-class items."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Looks(Surface):
-    """What the recommender is shown of the scenario's items is taken from items of the target.
+    """Oracle surface: the scenario's items are shown with features of target-class items.
 
     At serving (evasion) or before training (poisoning), as pictures are attacked: in the same
     rows it says what a perfect "taken for the target" would have done. See ``Transplant`` for what

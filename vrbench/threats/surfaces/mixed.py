@@ -1,4 +1,4 @@
-"""Pictures are changed and fake users registered, before one training."""
+"""Mixed surface: adversarial pictures and fake profiles poison one training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody attacks."""
+"""No attack: the clean recommender alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recommender has learnt is changed."""
+"""Parameter surface: perturbations of a trained recommender's embeddings."""
 
 from __future__ import annotations
 

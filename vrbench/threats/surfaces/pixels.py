@@ -1,4 +1,4 @@
-"""The pictures of items are changed, as by an upload."""
+"""Pixel surface: adversarial pictures, uploaded before (poisoning) or after training (evasion)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fake users are registered before the recommender is trained anew."""
+"""Profile surface: fake profiles poison the next training (shilling)."""
 
 from __future__ import annotations
 

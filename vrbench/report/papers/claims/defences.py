@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vrbench.report.over_seeds import difference, effect
+from vrbench.core.plurals import how_many
+from vrbench.report.over_seeds import difference, rise
 from vrbench.report.papers.claims.base import (
     NOTHING,
     Verdict,
@@ -38,7 +39,9 @@ def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     by_more = ", by more than a clean retrain does," if trained_again else ""
     if kept:
         return _protects(kept, untold, idle, by_more)
-    return Verdict(None, f"the attack raises CHR{by_more} in none of {len(pairs)} pairs of cells")
+    return Verdict(
+        None, f"the attack raises CHR{by_more} in none of {how_many(len(pairs), 'pair')} of cells"
+    )
 
 
 def _defended_and_bare(cells: Sequence[Cell]) -> list[tuple[Trio, Trio]]:
@@ -65,7 +68,7 @@ def _sorted_out(
     idle, untold, kept = 0, list[tuple[str, str]](), list[bool | None]()
     for trio, bare in pairs:
         runs = trio[1].sound(reached=False) & bare[1].sound()
-        both = effect(*trio, runs), effect(*bare, runs)
+        both = rise(*trio, runs), rise(*bare, runs)
         unclear = [e.why for e in both if e.rose is None]
         if unclear:
             untold.append((name_of(trio[1]), bare[1].doubted() or unclear[0]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from vrbench.report.over_seeds import Effect, effect
+from vrbench.report.over_seeds import Rise, rise
 from vrbench.report.papers.claims.base import (
     NOISE,
     NOTHING,
@@ -46,7 +46,7 @@ def recommended_more_often(cells: Sequence[Cell]) -> Verdict:
 
 
 def _said(
-    told: Sequence[tuple[Effect, str]], untold: Sequence[tuple[str, str]], floors: Sequence[float]
+    told: Sequence[tuple[Rise, str]], untold: Sequence[tuple[str, str]], floors: Sequence[float]
 ) -> str:
     """Return in words how far the category rises, and what that is to be read beside."""
     most, what = max(((e.ratio or 0.0, what) for e, what in told))
@@ -60,19 +60,19 @@ def _said(
 
 def _effects(
     cells: Sequence[Cell],
-) -> tuple[list[tuple[Effect, str]], list[tuple[str, str]], list[float]]:
+) -> tuple[list[tuple[Rise, str]], list[tuple[str, str]], list[float]]:
     """Return what attacks on classes do, each with its name; where and why that cannot be told.
 
     And the ratios that a clean retrain alone reaches.
     """
     oracles = oracle_ratios(cells)
-    told: list[tuple[Effect, str]] = []
+    told: list[tuple[Rise, str]] = []
     untold: list[tuple[str, str]] = []
     floors: list[float] = []
     for base, attacked, retrained in attacked_cells(cells):
         if not is_attack(attacked.where["attack"]):
             continue
-        found, what = effect(base, attacked, retrained, attacked.sound()), name_of(attacked)
+        found, what = rise(base, attacked, retrained, attacked.sound()), name_of(attacked)
         if found.rose is None:
             untold.append((what, found.why))
             continue
