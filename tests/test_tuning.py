@@ -2,14 +2,16 @@
 
 import pytest
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from vrbench.bench.space import read_space
 from vrbench.cli import main
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.tune import searched, tuned
 from vrbench.cli.folders import choice_names, conf_dir, own_first
+from vrbench.cli.instantiation import make
 from vrbench.cli.tuning import part_of, space_for, spaces
-from vrbench.config import Composition, check
+from vrbench.config import Composition, check, choices
 from vrbench.core.errors import ConfigError
 from vrbench.report.run_records import read
 
@@ -83,14 +85,27 @@ def trained():
     return [name for name in names if name not in ("alexrank", "popular", "random")]
 
 
+def made(axis, name, values):
+    """What a choice becomes under values of its settings, by dotted key."""
+    node = choices(axis, conf_dir())[name].copy()
+    for key, value in values.items():
+        OmegaConf.update(node, key.removeprefix(f"{axis}."), value)
+    check(node, axis)
+    return make(node)
+
+
+def fitting(axis, name, space):
+    """The space of that name, if every setting that it names is one of the choice's."""
+    known = [f"{axis}.{key}" for key in choices(axis, conf_dir())[name]]
+    return read_space(space, spaces(conf_dir()), known)
+
+
 @pytest.mark.parametrize("name", trained())
 def test_every_trained_recommender_has_a_space_that_fits(name):
-    found = spaces(conf_dir())
-    composition = Composition([f"recommender={name}"], conf_dir())
-    space = read_space(space_for(name, found), found, composition.settings("recommender"))
-    for key, values in space.items():
-        assert len(values.grid(key)) > 1
-    composition.make("recommender", {key: values.grid(key)[0] for key, values in space.items()})
+    space = fitting("recommender", name, space_for(name, spaces(conf_dir())))
+    assert all(len(values.grid(key)) > 1 for key, values in space.items())
+    for end in (0, -1):
+        assert made("recommender", name, {k: values.grid(k)[end] for k, values in space.items()})
 
 
 def test_every_variant_takes_the_space_of_what_it_is_over():
@@ -108,11 +123,9 @@ def test_every_variant_takes_the_space_of_what_it_is_over():
     + [(name, "attack") for name in ("cw", "spsa", "bandwagon")],
 )
 def test_spaces_of_extractors_and_attacks_fit(name, part):
-    found = spaces(conf_dir())
-    composition = Composition([f"{part}={name}"], conf_dir())
-    space = read_space(name, found, composition.settings(part))
+    space = fitting(part, name, name)
     assert part_of(space) == part
-    composition.make(part, {key: values.grid(key)[-1] for key, values in space.items()})
+    assert made(part, name, {key: values.grid(key)[-1] for key, values in space.items()})
 
 
 def test_a_tuned_choice_runs_under_its_name(tmp_path, asked, monkeypatch):

@@ -27,7 +27,7 @@ def is_search(value: Any) -> bool:
 
 
 def space_of(where: str, told: Sequence[Any]) -> Space:
-    """Return a line of a file of ``conf/tune``, as its values stand in YAML.
+    """Return a line of a search space (``conf/tune.yaml``), as its values stand in YAML.
 
     Raises:
         ConfigError: if it is none, or a function that is not here.

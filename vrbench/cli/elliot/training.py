@@ -30,7 +30,7 @@ class Trained:
         name: Elliot's, in small letters: of its files.
         choice: of ``recommender`` here.
         settings: what is set of it.
-        space: what is searched of it, as in a file of ``conf/tune``; empty: nothing.
+        space: what is searched of it, as in ``conf/tune.yaml``; empty: nothing.
         sampler: how it is searched.
         trials: how many; None: a grid, all of it.
         saves: what is left beside its rows.
