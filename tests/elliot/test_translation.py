@@ -4,6 +4,7 @@ import re
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
 
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.composition import Composition
@@ -83,9 +84,12 @@ def test_data_filters_and_splits(write, tmp_path):
 
 def test_every_filter_of_the_table_composes(write, tmp_path):
     values = {"threshold": 2, "core": 2, "rounds": 2}
-    for strategy, (_, settings) in FILTERS.items():
-        step = {"strategy": strategy} | {name: values[name] for name in settings}
-        composed(translation(write(prefiltering=step)), "mostpop", tmp_path)
+    steps = [
+        {"strategy": strategy} | {name: values[name] for name in settings}
+        for strategy, (_, settings) in FILTERS.items()
+    ]
+    cfg = composed(translation(write(prefiltering=steps)), "mostpop", tmp_path).cfg
+    assert len(cfg.dataset.filters) == len(FILTERS)
 
 
 def test_metrics_at_every_cutoff(write, tmp_path):
@@ -176,16 +180,17 @@ def test_values_that_are_told_the_other_way_round(write):
 
 
 def test_every_model_of_the_table_is_a_choice_with_these_settings():
-    choices = choice_names("recommender", conf_dir())
-    for name, model in MODELS.items():
-        if not model.choice:
-            assert model.why, name
-            continue
-        assert model.choice in choices
-        known = Composition([f"recommender={model.choice}"], conf_dir()).settings("recommender")
-        wanted = {s for to in model.parameters.values() if isinstance(to, To) for s in to.settings}
-        wanted |= {"hidden", "depth"} if Halving() in model.parameters.values() else set()
-        assert {f"recommender.{setting}" for setting in {*wanted, *model.fixed}} <= set(known), name
+    with initialize_config_dir(str(conf_dir()), version_base="1.3"):
+        for name, model in MODELS.items():
+            if not model.choice:
+                assert model.why, name
+                continue
+            known = compose(f"recommender/{model.choice}").recommender
+            wanted = {
+                s for to in model.parameters.values() if isinstance(to, To) for s in to.settings
+            }
+            wanted |= {"hidden", "depth"} if Halving() in model.parameters.values() else set()
+            assert {*wanted, *model.fixed} <= set(known), name
     assert set(MOVIELENS.values()) <= set(choice_names("dataset", conf_dir()))
 
 
