@@ -8,6 +8,8 @@ import pytest
 from scipy.stats import ttest_rel
 
 from tests.report.test_leaderboard_page import CHR, NDCG, run
+from vrbench.cli.commands import COMMANDS
+from vrbench.cli.entry_folder import Card
 from vrbench.report.equivalence import bootstrap, equivalent
 from vrbench.report.grid import AXES, Cell, cells
 from vrbench.report.leaderboard import load
@@ -145,3 +147,17 @@ def test_equal_numbers_are_drawn_too():
 def test_ticks_are_round_and_inside():
     assert ticks(-0.04, 0.11) == pytest.approx([0.0, 0.05, 0.1])
     assert ticks(12.0, 61.0) == [20, 30, 40, 50, 60]
+
+
+def test_a_submitted_entry_says_who_measured_it_and_how_it_is_loaded(tmp_path):
+    run(tmp_path / "theirs", 0.7)
+    run(tmp_path / "ours", 0.6, recommender="vbpr")
+    files = {"rows.jsonl": "0" * 64, "model.safetensors": "0" * 64}
+    card = Card(name="a/b", by="<b>Me</b>", licence="cc0-1.0", overrides=[], files=files)
+    (tmp_path / "theirs" / "card.yaml").write_text(card.text())
+    (tmp_path / "ours" / "card.yaml").write_text("no card")
+    out = tmp_path / "board.html"
+    assert COMMANDS["leaderboard"]([str(tmp_path), "--format", "html", "--out", str(out)]) == 0
+    shown = out.read_text()
+    assert "&lt;b&gt;Me&lt;/b&gt;" in shown
+    assert shown.count("vrbench.load(") == 1

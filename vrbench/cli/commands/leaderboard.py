@@ -63,7 +63,8 @@ def main(chosen: argparse.Namespace) -> int:
         from vrbench.report.pages.leaderboard import page
 
         out = chosen.out or Path("leaderboard.html")
-        output.put(out, page(entries, chosen.metrics, chosen.headline, _papers(entries)))
+        told = [entry | _card(Path(entry["folder"])) for entry in entries]
+        output.put(out, page(told, chosen.metrics, chosen.headline, _papers(entries)))
     elif chosen.format == "json":
         output.put(chosen.out, json.dumps(unrounded(entries, chosen.metrics), indent=1) + "\n")
     elif chosen.over_pairs:
@@ -76,6 +77,20 @@ def main(chosen: argparse.Namespace) -> int:
     else:
         output.table(chosen, *board(entries, chosen.metrics))
     return 0
+
+
+def _card(folder: Path) -> dict[str, str]:
+    """Return who submitted what lies in a folder, and by which name it is loaded."""
+    from vrbench.cli.entry_folder import CARD, read_card
+    from vrbench.core.errors import DataError
+
+    if not (folder / CARD).is_file():
+        return {}
+    try:
+        card = read_card(folder)
+    except DataError:  # whoever checks it is told; a board shows the numbers
+        return {}
+    return {"by": card.by, "entry": card.name}
 
 
 def _papers(entries: Sequence[Entry]) -> dict[str, str]:

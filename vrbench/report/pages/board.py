@@ -64,7 +64,10 @@ def board(
     axis_of = {NAMED.get(axis, axis): axis for axis in axes} | {MODEL: MODEL}
     order = sorted(columns, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     told = {name: columns[name] for name in order if any(v.text != "-" for v in columns[name])}
-    heads = [Head(name, axis_of.get(name, ""), meaning(name, headline)) for name in told]
+    heads = [
+        Head(name, axis_of.get(name, ""), meaning(name, headline), values[0].kind == "name")
+        for name, values in told.items()
+    ]
     lines = [list(line) for line in zip(*told.values(), strict=True)]
     return Standings(Table(heads, lines, ANCHOR), _points(found, headline, accuracy))
 
@@ -161,6 +164,7 @@ def _origins(found: Sequence[Worst], papers: Mapping[str, str]) -> dict[str, lis
         "year": [measured(int(y[0]), y[0]) if y else measured(None) for y in years],
         "measured by": [Value(str(e.get("by", "-")), kind="name") for e in entries],
         "date": [Value(str(e.get("began", "-"))[:10]) for e in entries],
+        "load": [_loaded(e) for e in entries],
         "again": [Value("command", "", "name", _command(e)) for e in entries],
     }
 
@@ -229,6 +233,12 @@ def _named(cell: Cell, axis: str) -> Value:
     """Return a choice, with a dagger where it is an attack that was brought from outside."""
     brought = axis == "attack" and _component(cell, axis) in BROUGHT
     return Value(f"{cell.where[axis]}{' †' * brought}", kind="name")
+
+
+def _loaded(entry: Mapping[str, Any]) -> Value:
+    """Return how a submitted entry is had; of what was not submitted, nothing."""
+    name = entry.get("entry")
+    return Value(str(name), None, "name", f"vrbench.load({name!r})") if name else measured(None)
 
 
 def _command(entry: Mapping[str, Any]) -> str:

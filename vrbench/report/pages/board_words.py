@@ -69,6 +69,7 @@ MEANINGS = {
     "year": "When.",
     "measured by": "Who measured it, where a submission says so.",
     "date": "When the first of its runs began.",
+    "load": "The line of Python that gives the trained recommender and network back.",
     "again": "The command that makes the first of its runs again.",
 }
 METRICS = {  # by how a metric's name begins; the longest counts

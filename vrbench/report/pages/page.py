@@ -18,11 +18,19 @@ from vrbench.report.tables import number, plain
 
 @dataclass(frozen=True)
 class Head:
-    """A column's head: its name, the axis that a filter knows it by, and what it means."""
+    """A column's head.
+
+    Attributes:
+        name: what stands there.
+        axis: by which a filter knows it; "": by none.
+        hint: what it means.
+        words: whether its values are read, not compared: they stand on the left.
+    """
 
     name: str
     axis: str = ""
     hint: str = ""
+    words: bool = False
 
 
 @dataclass(frozen=True)
