@@ -238,7 +238,9 @@ def _named(cell: Cell, axis: str) -> Value:
 def _loaded(entry: Mapping[str, Any]) -> Value:
     """Return how a submitted entry is had; of what was not submitted, nothing."""
     name = entry.get("entry")
-    return Value(str(name), None, "name", f"vrbench.load({name!r})") if name else measured(None)
+    if not name:
+        return Value("-", "", "name")
+    return Value(str(name), None, "name", f"vrbench.load({name!r})")
 
 
 def _command(entry: Mapping[str, Any]) -> str:
