@@ -161,14 +161,7 @@ def _distribution(where: str, told: dict[str, Any]) -> Values:
         DataError: if there is none of that name, or it says too much or too little.
     """
     name = told.pop("distribution")
-    if not isinstance(name, str) or name not in DISTRIBUTIONS:
-        near = nearest(name, DISTRIBUTIONS) if isinstance(name, str) else ""
-        there = ", ".join(DISTRIBUTIONS)
-        raise DataError(f"{where}: no distribution {name!r:.40}{near} (there is: {there})")
-    needs, may = DISTRIBUTIONS[name]
-    if not needs <= told.keys() <= needs | may:
-        extra = f", perhaps {' and '.join(sorted(may))}" if may else ""
-        raise DataError(f"{where}: {name} expects {' and '.join(sorted(needs))}{extra}")
+    _check_distribution(where, name, told)
     logarithmic = "log" in name
     if name == "choice":
         return _values(where, told)
@@ -179,11 +172,7 @@ def _distribution(where: str, told: dict[str, Any]) -> Values:
     if whole and q is not None and not q.is_integer():
         raise DataError(f"{where}: integers need a whole q, got {q:g}")
     if "mean" in told:
-        mean, std = _number(told["mean"]), _number(told["std"])
-        if mean is None or std is None or std <= 0:
-            raise DataError(f"{where}: expected numbers mean and std > 0, got {told}")
-        if logarithmic and abs(mean) + 4 * std > 600:
-            raise DataError(f"{where}: mean and std are those of the logarithm, got {told}")
+        mean, std = _mean_and_std(where, told, logarithmic)
         return Normal(mean, std, logarithmic, q, whole, points)
     assert q is not None
     around = _range(where, {"low": told["low"], "high": told["high"], "log": logarithmic})
@@ -191,6 +180,27 @@ def _distribution(where: str, told: dict[str, Any]) -> Values:
     if (around.high - around.low) / q > MOST or not found.grid(where):
         raise DataError(f"{where}: expected 1 to {MOST} multiples of q in the range, got {told}")
     return found
+
+
+def _check_distribution(where: str, name: Any, told: Mapping[str, Any]) -> None:
+    """Raise unless there is a distribution of that name, and it is told what it needs."""
+    if not isinstance(name, str) or name not in DISTRIBUTIONS:
+        near = nearest(name, DISTRIBUTIONS) if isinstance(name, str) else ""
+        there = ", ".join(DISTRIBUTIONS)
+        raise DataError(f"{where}: no distribution {name!r:.40}{near} (there is: {there})")
+    needs, may = DISTRIBUTIONS[name]
+    if not needs <= told.keys() <= needs | may:
+        extra = f", perhaps {' and '.join(sorted(may))}" if may else ""
+        raise DataError(f"{where}: {name} expects {' and '.join(sorted(needs))}{extra}")
+
+
+def _mean_and_std(where: str, told: Mapping[str, Any], logarithmic: bool) -> tuple[float, float]:
+    mean, std = _number(told["mean"]), _number(told["std"])
+    if mean is None or std is None or std <= 0:
+        raise DataError(f"{where}: expected numbers mean and std > 0, got {told}")
+    if logarithmic and abs(mean) + 4 * std > 600:
+        raise DataError(f"{where}: mean and std are those of the logarithm, got {told}")
+    return mean, std
 
 
 def _step(where: str, told: Mapping[str, Any]) -> float:

@@ -82,17 +82,22 @@ def _wrong(told: Mapping[Any, Any]) -> str:
     unknown = [str(name)[:40] for name in told if name not in known]
     if missing or unknown:
         return f"missing: {', '.join(missing) or 'nothing'}; unknown: {', '.join(unknown) or 'no'}"
+    overrides = told["overrides"]
+    if wrong := _wrong_texts(told):
+        return wrong
+    if not isinstance(overrides, list) or not all(isinstance(line, str) for line in overrides):
+        return "overrides: expected a list of texts"
+    return _wrong_files(told["files"])
+
+
+def _wrong_texts(told: Mapping[Any, Any]) -> str:
     texts = {name: told.get(name, "") for name in ("name", "by", "licence", "paper")}
     for name, text in texts.items():
         if not isinstance(text, str) or len(text) > LONGEST or not (text or name == "paper"):
             return f"{name}: expected a text of 1 to {LONGEST} letters"
     if not NAME.fullmatch(texts["name"]):
         return "name: expected DATASET/WHO, of letters, digits, '.', '_' and '-'"
-    if not isinstance(told["overrides"], list) or not all(
-        isinstance(line, str) for line in told["overrides"]
-    ):
-        return "overrides: expected a list of texts"
-    return _wrong_files(told["files"])
+    return ""
 
 
 def _wrong_files(files: Any) -> str:

@@ -123,11 +123,7 @@ def _yaml(told: Mapping[str, Any]) -> str:
 
 def _run(experiment: Node, models: list[Trained], data: Data) -> tuple[list[str], list[str]]:
     """Return the overrides of the sweep that are not of data, models or metrics; and notes."""
-    told, notes = ["threat=none"], []
-    for setting, count in zip(("fold", "valid_fold"), data.folds, strict=True):
-        if count > 1:
-            inner = "dataset.dataset" if "dataset=features" in data.overrides else "dataset"
-            told.append(f"{inner}.{setting}={','.join(map(str, range(count)))}")
+    told, notes = ["threat=none", *_folds(data)], list[str]()
     if max(data.folds) > 1 and any(model.space for model in models):
         notes.append("splitting: settings are searched on the first fold")
     saves = {save for model in models for save in model.saves}
@@ -140,10 +136,24 @@ def _run(experiment: Node, models: list[Trained], data: Data) -> tuple[list[str]
     told += [f"seed={','.join(map(str, sorted(seeds)))}"] if seeds else []
     told += _device(experiment, notes)
     told += ["dry_run=true"] if experiment.get("config_test") else []
-    for name, option in OPTIONS.items():
-        if "." not in name and not option.taken and name.startswith(("path_", "log_")):
-            notes += [f"{name}: {option.here.replace('`', '')}"] * (name in experiment)
-    return told, notes
+    return told, notes + _places(experiment)
+
+
+def _folds(data: Data) -> list[str]:
+    """Return the overrides that sweep over the folds."""
+    inner = "dataset.dataset" if "dataset=features" in data.overrides else "dataset"
+    each = zip(("fold", "valid_fold"), data.folds, strict=True)
+    return [f"{inner}.{name}={','.join(map(str, range(n)))}" for name, n in each if n > 1]
+
+
+def _places(experiment: Node) -> list[str]:
+    """Return a note for each folder and log that is elsewhere here."""
+    return [
+        f"{name}: {option.here.replace('`', '')}"
+        for name, option in OPTIONS.items()
+        if name in experiment and "." not in name
+        if not option.taken and name.startswith(("path_", "log_"))
+    ]
 
 
 def _device(experiment: Node, notes: list[str]) -> list[str]:
