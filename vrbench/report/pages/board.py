@@ -25,7 +25,10 @@ from vrbench.report.worst_case import SAME_SHOP, Worst
 __all__ = ["MODEL", "Standings", "board", "by_run", "mark_of", "mean_of"]
 NAMED = {"attack": "best known attack", "objective": "its aim"}
 PLACES, USERS = "rank shift", "item HR@"
-FIRST = ("rank", "dataset", "recommender", "extractor", "defence", MODEL, "budget")
+FIRST = (
+    *("rank", "dataset", "recommender", "extractor", "defence"),
+    *("change", "interval", MODEL, "budget"),
+)
 ANCHOR = "shop-"
 Rows = dict[Run, tuple[float, float, float | None]]
 
