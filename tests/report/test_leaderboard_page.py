@@ -148,6 +148,14 @@ def test_the_page_stands_alone_and_names_are_text(runs):
     assert "url(" not in told.replace("url(#", "")
 
 
+def test_what_stands_on_all_lines_is_told_of_no_threat_model_where_there_are_two(tmp_path):
+    for n, threat in enumerate(("evasion", "poisoning")):
+        run(tmp_path / str(n), 0.9, threat=threat, picture=False)
+    told = page(load([tmp_path]), None, CHR)
+    assert "On all lines: dataset dataset," in told
+    assert "threat evasion" not in told
+
+
 def test_the_same_runs_give_the_same_page(runs):
     assert page(load([runs]), None, CHR) == page(load([runs]), None, CHR)
 

@@ -80,7 +80,7 @@ def page(
         worst_caption=CAPTION.format(headline=headline, least=LEAST),
         cells=_cells_table(grid, axes, chosen(entries, metrics), tested, headline),
         cells_caption="Means over seeds, ± standard deviation; * as above.",
-        same=_on_all_lines(grid[0], axes),
+        same=_on_all_lines(grid, axes),
         whose=" / ".join(dict.fromkeys(cell.pictures for cell in grid if cell.pictures)),
         plots=drawn,
         pictures=seen,
@@ -89,9 +89,10 @@ def page(
     )
 
 
-def _on_all_lines(cell: Cell, axes: Sequence[str]) -> str:
+def _on_all_lines(grid: Sequence[Cell], axes: Sequence[str]) -> str:
     """Return what all cells share, which no column says."""
-    same = ", ".join(f"{a} {cell.where[a]}" for a in AXES if a not in axes and cell.where[a])
+    shared = [a for a in AXES if a not in axes and len({cell.where[a] for cell in grid}) == 1]
+    same = ", ".join(f"{a} {grid[0].where[a]}" for a in shared if grid[0].where[a])
     return f"On all lines: {same}." if same else ""
 
 
