@@ -47,6 +47,14 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.quick)
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Give the next test one thread again: a command run in this process takes all cores."""
+    yield
+    if torch.get_num_threads() != 1:
+        torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def world():
     return toy_world()
