@@ -1,4 +1,4 @@
-"""Attacks: how an adversary searches for adversarial examples, features or fake profiles."""
+"""Attacks: adversarial examples, fake profiles."""
 
 from vrbench.core.lazy import components as _components
 

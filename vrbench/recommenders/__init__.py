@@ -1,4 +1,4 @@
-"""Recommenders: visual, collaborative, GAN-based, and baselines."""
+"""Recommenders: visual, collaborative, GANs."""
 
 from vrbench.core.lazy import components as _components
 

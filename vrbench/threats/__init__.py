@@ -1,4 +1,4 @@
-"""Threat models: attack surface, timing and the adversary's knowledge."""
+"""Threat models: surface, timing, knowledge."""
 
 from vrbench.core.lazy import components as _components
 

@@ -14,6 +14,18 @@ from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
 from vrbench.recommenders.room import make_recommender
 
 
+def train(
+    store: Store,
+    data: Dataset,
+    factory: RecommenderFactory,
+    visuals: Visuals,
+    seed: int,
+    device: str,
+) -> Recommender:
+    """Return the recommender trained on ``visuals``, frozen."""
+    return trained(store, data, factory, visuals, seed, device)[0]
+
+
 def trained(
     store: Store,
     data: Dataset,

@@ -1,4 +1,4 @@
-"""Search the settings of a recommender, an extractor or an attack on the validation split.
+"""Search the settings of a recommender, an extractor or an attack.
 
 By one metric there, and by nothing else. Started again, the same command goes on where it stopped.
 Several choices, as in recommender=bprmf,vbpr, are searched with as many trials each.
