@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from itertools import islice, takewhile
 from typing import TypedDict
@@ -69,17 +69,18 @@ _heard: ContextVar[Heard | None] = ContextVar("_heard", default=None)
 def heard() -> Iterator[Heard]:
     """Within it, what goals answer is remembered."""
     own = Heard()
-    token = _heard.set(own)
-    try:
+    with _told_to(own):
         yield own
-    finally:
-        _heard.reset(token)
+
+
+def unheard() -> AbstractContextManager[None]:
+    """Within it, nobody listens: what is asked is no step of the search."""
+    return _told_to(None)
 
 
 @contextmanager
-def unheard() -> Iterator[None]:
-    """Within it, nobody listens: what is asked is no step of the search."""
-    token = _heard.set(None)
+def _told_to(listener: Heard | None) -> Iterator[None]:
+    token = _heard.set(listener)
     try:
         yield
     finally:

@@ -8,11 +8,9 @@ from math import exp, inf, isfinite, log
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from vrbench.bench.distributions import Normal, Quantised
 from vrbench.core.errors import ConfigError, DataError, nearest
-from vrbench.core.files import regular
+from vrbench.core.files import read_yaml, regular
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -125,18 +123,6 @@ def read_space(name: str, spaces: Mapping[str, Path | Told], known: Iterable[str
         if key not in known:
             raise ConfigError(f"{file}: no setting {key!r} to tune{nearest(key, known)}")
     return {str(key): _values(f"{file}: {key}", value) for key, value in told.items()}
-
-
-def read_yaml(file: Path) -> Any:
-    """Return what a YAML file says.
-
-    Raises:
-        DataError: if it is no YAML.
-    """
-    try:
-        return yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
 
 
 def _values(where: str, told: Any) -> Values:

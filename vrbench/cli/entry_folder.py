@@ -17,7 +17,7 @@ import yaml
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
-from vrbench.core.files import regular, sha256
+from vrbench.core.files import read_yaml, regular, sha256
 from vrbench.core.weights import read_plain
 from vrbench.report.run_records import Entry, readable
 
@@ -64,10 +64,7 @@ def read_card(folder: Path) -> Card:
     path = regular(folder / CARD, f"no {folder / CARD}: an entry has a card")
     if path.stat().st_size > LARGEST:
         raise DataError(f"{path} is larger than a card is")
-    try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: no YAML ({' '.join(str(error).split())[:120]})") from None
+    told = read_yaml(path)
     if not isinstance(told, dict):
         raise DataError(f"{path}: expected names and values")
     if wrong := _wrong(told):

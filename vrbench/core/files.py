@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from pathlib import Path
+from typing import Any
 
 from vrbench.core.errors import DataError, MissingDataError
 
@@ -26,6 +27,20 @@ def sha256(path: str | Path) -> str:
         while block := file.read(BLOCK):
             found.update(block)
     return found.hexdigest()
+
+
+def read_yaml(path: Path) -> Any:
+    """Return what a YAML file says, as plain data; nothing of it is executed.
+
+    Raises:
+        DataError: if it is no YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, OSError) as error:
+        raise DataError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
 
 
 def regular(path: Path, missing: str = "") -> Path:

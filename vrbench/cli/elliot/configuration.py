@@ -6,11 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from vrbench.cli.elliot.table import OPTIONS, REFUSED
 from vrbench.core.errors import ConfigError, DataError, nearest
-from vrbench.core.files import regular
+from vrbench.core.files import read_yaml, regular
 
 Node = Mapping[str, Any]
 FREE = ("models", "evaluation.complex_metrics", "data_config.side_information")
@@ -26,10 +24,7 @@ def read_configuration(file: Path) -> Node:
         ConfigError: if an option is unknown, or refused.
     """
     regular(file, f"no file {file}: name a configuration file of Elliot's")
-    try:
-        told = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, OSError) as error:
-        raise DataError(f"{file} is no YAML: {' '.join(str(error).split())}") from error
+    told = read_yaml(file)
     experiment = told.get("experiment") if isinstance(told, dict) else None
     if not isinstance(experiment, dict):
         raise DataError(f"{file}: expected `experiment:` and what belongs to it")

@@ -194,8 +194,7 @@ def _strategy(told: Node, where: str) -> tuple[dict[str, Any], int]:
         return {"_target_": f"{_S}.{target}"} | more | given
 
     if kind == "fixed_timestamp":
-        names = dict.fromkeys(("timestamp", "min_below", "min_over"), "")
-        options = {name: name for name in names}
+        options = {name: name for name in ("timestamp", "min_below", "min_over")}
         found = made(
             "fixed_timestamp.FixedTimestamp", options, timestamp="best", min_below=1, min_over=1
         )
