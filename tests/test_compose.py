@@ -6,6 +6,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
+import vrbench.cli.variants  # noqa: F401  choices that are rows of a table
+
 CONF = Path(__file__).parents[1] / "conf"
 AXES = ("attack", "budget", "dataset", "extractor", "metrics", "objective", "recommender")
 AXES += ("scenario", "threat")
