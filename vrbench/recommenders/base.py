@@ -25,6 +25,7 @@ class Sizes(NamedTuple):
     num_items: int
     visual: tuple[int, ...]  # the shape of one entry of the visuals; () if it uses none
     categories: Tensor | None = None  # (num_items,) int64, where the catalogue has any
+    text: Tensor | None = None  # (num_items, D) float32, where the catalogue has any
 
 
 class Side(NamedTuple):
@@ -56,9 +57,11 @@ class Recommender(Component, Placed, ABC):
 
     ``own_picture`` says whether an item's score depends on that item's picture. Where it does
     not (ACF scores through the pictures of what a *user* owns), promotion of one item by
-    changing its picture is impossible by construction, and cold items are ranked by chance.
+    changing its picture is impossible by construction, and cold items are ranked by chance. A
+    model says it of itself where a setting decides (``FREEDOM`` with ``graph="frozen"``).
 
-    ``reads_categories`` says whether it uses the catalogue's categories; they are part of its key.
+    ``reads_categories`` says whether it uses the catalogue's categories, ``reads_text`` whether it
+    uses vectors of words, where there are any; they are part of its key.
 
     Example:
         >>> import torch
@@ -71,8 +74,9 @@ class Recommender(Component, Placed, ABC):
     """
 
     signal: ClassVar[Signal | None]
-    own_picture: ClassVar[bool] = True
+    own_picture: bool = True
     reads_categories: ClassVar[bool] = False
+    reads_text: ClassVar[bool] = False
 
     @abstractmethod
     def fit(

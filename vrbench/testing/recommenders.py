@@ -22,6 +22,7 @@ class RecommenderContract(ToyWorld):
 
     make: ClassVar[Any]  # (sizes) -> a recommender, with settings that suit a small world
     ranks_well = True  # of 12 items of a colour it finds those a user has not seen
+    serves = True  # the pictures it is shown when it ranks matter; False: only those it learns from
     seeded = True  # another seed is another model; False: a problem with one solution
 
     @pytest.fixture
@@ -117,8 +118,9 @@ class RecommenderContract(ToyWorld):
         items = torch.tensor([0, 3])
         values = (1 - visuals[items].flip(-1)).requires_grad_()
         scores = self.scores(model, users, visuals.overlay(items, values))
-        if model.signal is None:
+        if model.signal is None or not self.serves:
             assert torch.equal(scores, self.scores(model, users, visuals))
+            assert model.signal is None or not model.own_picture
         else:
             assert not torch.allclose(scores, self.scores(model, users, visuals))
             (gradient,) = torch.autograd.grad(scores.square().sum(), values)

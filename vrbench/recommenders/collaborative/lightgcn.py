@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from scipy import sparse
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.visuals import Visuals
+from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
@@ -52,7 +52,7 @@ class LightGCN(FactorModel):
 
     paper = "He et al., SIGIR 2020"
     version = 2
-    signal = None
+    signal: ClassVar[Signal | None] = None
 
     defaults = FactorSettings(epochs=400, batch_size=2048, lr=0.005, l2=0.001, eval_every=5)
 
@@ -74,11 +74,11 @@ class LightGCN(FactorModel):
         for table in (self.user, self.item):
             table.weight.data.copy_(normal(table.weight, 0.1, rng))
 
-    def propagate(self) -> Nodes:
-        """Return the final rows of all users and items."""
+    def propagate(self, graph: SparseRows | None = None) -> Nodes:
+        """Return the final rows of all users and items, over ``graph`` in place of train's."""
         rows = total = torch.cat([self.user.weight, self.item.weight])
         for _ in range(self.layers):
-            rows = _Product.apply(rows, self.graph)
+            rows = _Product.apply(rows, graph or self.graph)
             total = total + rows
         user, item = (total / (self.layers + 1)).split(
             [self.user.num_embeddings, self.item.num_embeddings]

@@ -1,0 +1,1 @@
+"""Multimodal recommenders on graphs."""

@@ -1,0 +1,142 @@
+"""What multimodal recommenders share: a graph of users and items, and features of modalities."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from scipy import sparse
+from torch import Tensor, nn
+from typing_extensions import Unpack
+
+from vrbench.core.errors import one_of
+from vrbench.core.visuals import Signal, Table, Visuals
+from vrbench.recommenders.base import Side, Sizes
+from vrbench.recommenders.collaborative.lightgcn import LightGCN, Nodes
+from vrbench.recommenders.multimodal.item_graph import Neighbours
+from vrbench.recommenders.training.pairwise import FactorSettings
+from vrbench.recommenders.visual.feature_scaling import Scale, measured
+
+
+class Modality(nn.Module):
+    """A linear view of the features of one modality, scaled as they were when it was measured.
+
+    Args:
+        dim: features D of an item.
+        factors: length K of a view.
+    """
+
+    def __init__(self, dim: int, factors: int) -> None:
+        super().__init__()
+        self.project = nn.Linear(dim, factors, bias=False)
+        self.register_buffer("centre", torch.zeros(dim))
+        self.register_buffer("unit", torch.ones(dim))
+
+    centre: Tensor
+    unit: Tensor
+
+    def measure(self, table: Visuals, scale: Scale) -> None:
+        """Keep the centre and unit of a table; see ``ScaledFeatures``."""
+        centre, unit = measured(table, scale, self.centre.device)
+        self.centre.copy_(centre)
+        self.unit.copy_(unit)
+
+    def forward(self, items: Tensor, table: Visuals) -> Tensor:
+        """Return the views of ``items``, ``(B, K)``."""
+        view: Tensor = self.project((table[items] - self.centre) / self.unit)
+        return view
+
+    def difference(self, items: Tensor, others: Tensor, table: Visuals) -> Tensor:
+        """Return the views of ``items`` minus those of ``others``, ``(B, K)``."""
+        return table.difference(items, others) @ (self.project.weight / self.unit).T
+
+
+class MultimodalSettings(FactorSettings, total=False):
+    """How a multimodal model is made and trained; see ``Multimodal``."""
+
+    layers: int
+    scale: Scale
+
+
+class Multimodal(LightGCN):
+    """A recommender on the graph of users and items that learns from modalities of items.
+
+    "image" is what it is shown; "text" are the catalogue's vectors of words, where it has any
+    (``with_text``): without them every model works on pictures alone. Features are given and stay
+    as they are; authors' code goes on training them as if they were rows.
+
+    Args:
+        sizes: users, items, the length of a feature vector; vectors of words, if there are any.
+        layers: steps of propagation on the graph of users and items.
+        scale: how features are scaled; see ``ScaledFeatures``.
+        factors: length K of a row.
+        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+
+    Example:
+        >>> from vrbench.recommenders import FREEDOM, Multimodal
+        >>> from vrbench.testing.world import taught
+        >>> model = taught(FREEDOM, epochs=2)
+        >>> list(model.modalities), isinstance(model, Multimodal)
+        (['image'], True)
+    """
+
+    version = 1
+    signal: ClassVar[Signal | None] = Signal.VECTOR
+    reads_text = True
+    defaults = MultimodalSettings(
+        layers=2, scale="standard", epochs=400, lr=0.001, l2=0.0, patience=10, eval_every=2
+    )
+
+    def __init__(
+        self, sizes: Sizes, *, layers: int, scale: Scale, **training: Unpack[FactorSettings]
+    ) -> None:
+        shared = self.with_defaults(FactorSettings, training)
+        super().__init__(sizes, layers=layers, **shared)
+        self.scale = one_of(f"{self.name}.scale", scale, Scale)
+        (dim,) = sizes.visual
+        made = {"image": Modality(dim, self.factors)}
+        self.text: Tensor | None
+        self.register_buffer("text", sizes.text, persistent=False)  # given again when it is loaded
+        if sizes.text is not None:
+            assert len(sizes.text) == sizes.num_items
+            made["text"] = Modality(sizes.text.shape[1], self.factors)
+        self.modalities = nn.ModuleDict(made)
+
+    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
+        """Draw what is learnt by Glorot's uniform rule, as the authors do; measure features."""
+        for weight in self.parameters():
+            drawn = torch.zeros(weight.shape)
+            if drawn.ndim > 1:
+                nn.init.xavier_uniform_(drawn, generator=rng)
+            weight.data.copy_(drawn)
+        for name, table in self.tables(visuals).items():
+            self.modality(name).measure(table, self.scale)
+
+    def modality(self, name: str) -> Modality:
+        """Return the view of a modality."""
+        found = self.modalities[name]
+        assert isinstance(found, Modality)
+        return found
+
+    def tables(self, visuals: Visuals) -> dict[str, Visuals]:
+        """Return the features of items by the name of their modality."""
+        if self.text is None:
+            return {"image": visuals}
+        words = Table(Signal.VECTOR, self.text, None, device=self.text.device)
+        return {"image": visuals, "text": words}
+
+    def product(self, encoded: Nodes) -> Side:
+        return Side(encoded.item, torch.zeros(len(encoded.item), device=encoded.item.device))
+
+
+def directions(table: Visuals, device: torch.device) -> Tensor:
+    """Return the ``(I, D)`` features of all items, each divided by its length."""
+    rows = table[torch.arange(len(table), device=device)]
+    return nn.functional.normalize(rows, dim=1)
+
+
+def matrix(found: Neighbours, weight: Tensor, num_items: int) -> sparse.csr_matrix:
+    """Return edges from all items to their neighbours as a matrix, ``(num_items, num_items)``."""
+    rows = torch.arange(num_items).repeat_interleave(found.items.shape[1])
+    values = weight.detach().cpu().double().flatten().numpy(), (rows, found.items.cpu().flatten())
+    return sparse.csr_matrix(values, (num_items, num_items))
