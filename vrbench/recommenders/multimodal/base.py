@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -124,6 +125,17 @@ class Multimodal(LightGCN):
             return {"image": visuals}
         words = Table(Signal.VECTOR, self.text, None, device=self.text.device)
         return {"image": visuals, "text": words}
+
+    def nodes(self) -> Nodes:
+        """Return the rows of users and items after propagation."""
+        return self.propagate()
+
+    def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
+        encoded: Nodes = self.encode(items, visuals)
+        return (encoded.user[users] * encoded.item).sum(1)
+
+    def crowd(self, num_users: int) -> Callable[[Nodes], Tensor]:
+        return lambda encoded: encoded.item @ encoded.user[:num_users].mean(0)
 
     def product(self, encoded: Nodes) -> Side:
         return Side(encoded.item, torch.zeros(len(encoded.item), device=encoded.item.device))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -116,7 +116,6 @@ class FREEDOM(Multimodal):
         yield from super().batches(train, rng)
 
     def nodes(self) -> Nodes:
-        """Return the rows of users and items after propagation, on what is left in training."""
         return self.propagate(vars(self).get("_pruned") if self.training else None)
 
     def _step(self, table: Tensor) -> Tensor:
@@ -152,14 +151,6 @@ class FREEDOM(Multimodal):
         if self.kept:
             return Nodes(nodes.user, nodes.item[items] + self.smooth()[items])
         return Nodes(nodes.user, nodes.item[items] + self.served(items, visuals))
-
-    def crowd(self, num_users: int) -> Callable[[Nodes], Tensor]:
-        user = self.nodes().user[:num_users].detach().double().mean(0).float()
-        return lambda encoded: encoded.item @ user
-
-    def forward(self, users: Tensor, items: Tensor, visuals: Visuals) -> Tensor:
-        nodes, smooth = self.nodes(), self.smooth()
-        return (nodes.user[users] * (nodes.item + smooth)[items]).sum(1)
 
     def compare(
         self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals
