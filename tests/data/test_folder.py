@@ -70,7 +70,7 @@ def test_validation_is_used_where_it_is(shop):
 def test_users_without_train_are_left_out_and_counted(shop, caplog):
     write(shop, "test.tsv", [*TEST, "stranger\tc\t1\t9"])
     assert len(folder(path=str(shop), size=16).test) == 2
-    assert "1 lines of users without train are left out" in caplog.text
+    assert "left out: 1 line of users without train" in caplog.text
 
 
 @pytest.mark.parametrize(

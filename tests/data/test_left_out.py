@@ -50,8 +50,8 @@ def test_a_pair_counts_in_its_first_part_only(shop, caplog, kind):  # noqa: F811
     assert pairs(data, data.train) == {("u1", "b7"), ("u2", "a1"), ("u1", "a1")}
     assert pairs(data, data.valid) == {("u2", "b7"), ("u1", "c")}
     assert pairs(data, data.test) == {("u2", "10")}
-    assert caplog.text.count("1 of 3 pairs stand in ") == 2
-    assert caplog.text.count("1 of 2 pairs stand in ") == 1
+    assert caplog.text.count("left out: 1 of 3 pairs, in ") == 2
+    assert caplog.text.count("left out: 1 of 2 pairs, in ") == 1
     assert not data.seen.contains(data.test.users, data.test.items).any()
 
 
@@ -65,7 +65,7 @@ def test_the_key_tells_what_was_left_out(shop):  # noqa: F811
 
 def test_a_test_that_stands_in_train_as_a_whole_is_refused(shop):  # noqa: F811
     add(shop, (shop / "test.tsv").read_text())
-    with pytest.raises(DataError, match=r"test\.tsv: all 2 pairs stand in .*train\.tsv"):
+    with pytest.raises(DataError, match=r"test\.tsv: every pair stands in .*train\.tsv"):
         folder(path=str(shop), size=16)
 
 
@@ -74,12 +74,12 @@ def test_splits_of_elliot_and_mmrec_may_not_overlap(tmp_path):
     fold.mkdir()
     for name, lines in (("train", "a\t1\na\t2\n"), ("val", "a\t3\n"), ("test", "a\t2\n")):
         (fold / f"{name}.tsv").write_text(lines)
-    with pytest.raises(DataError, match=r"1 pairs stand in .* too, as of user 'a' and item '2'"):
+    with pytest.raises(DataError, match=r"1 pair stands in .* too, as of user 'a' and item '2'"):
         prepared(path=str(tmp_path), format="hierarchy")
     (tmp_path / "x.inter").write_text(
         "userID\titemID\tx_label\na\t1\t0\na\t2\t0\na\t3\t1\na\t3\t2\n"
     )
-    with pytest.raises(DataError, match=r"1 pairs stand in .* too, as of user 'a' and item '3'"):
+    with pytest.raises(DataError, match=r"1 pair stands in .* too, as of user 'a' and item '3'"):
         prepared(path=str(tmp_path), format="mmrec")
 
 
@@ -87,7 +87,7 @@ def test_a_rating_of_zero_is_no_like(shop, tmp_path, caplog):  # noqa: F811
     add(shop, "u1\tc\t0\t9\nu2\tb7\t-1\t9\n")
     data = folder(path=str(shop), size=16)
     assert pairs(data, data.train) == {("u1", "b7"), ("u2", "a1"), ("u1", "a1")}
-    assert "2 lines with a rating of zero or less are left out" in caplog.text
+    assert "left out: 2 ratings of zero or less" in caplog.text
     write(shop, "validation.tsv", ["u1\tc\t0\t1", "u2\tb7\t4\t1"])
     assert len(amazon(path=str(shop)).valid) == len(prepared(path=str(shop)).valid) == 1
     rows = [f"u\t{i}\t{i % 3}\t{i}" for i in range(12)]
@@ -104,7 +104,7 @@ def test_a_rating_of_zero_is_no_like(shop, tmp_path, caplog):  # noqa: F811
 def test_repeated_lines_are_counted(shop, caplog):  # noqa: F811
     add(shop, "u1\tb7\t3\t8\n")
     data = folder(path=str(shop), size=16)
-    assert "of 1 lines that repeat a user and item the last is kept" in caplog.text
+    assert "1 line repeats a user and item: the last is kept" in caplog.text
     assert sorted(data.train.timestamps.tolist()) == [6, 7, 8]
     write(shop, "x.inter", ["user_id\titem_id", *(f"u\t{n}" for n in [*range(20), *range(20)])])
     caplog.clear()

@@ -81,7 +81,7 @@ def test_of_repeated_rows_the_last_is_kept(file, caplog):
     file.write_text(lines([(0, 0, 1, 5), (0, 1, 2, 6), (0, 2, 2, 6), (0, 0, 4, 7)]))
     with caplog.at_level(logging.WARNING):
         data = ratings(path=str(file), split=Split(test=TemporalLeaveOut(n=1)))
-    assert "of 1 rows that repeat a user and item the last is kept" in caplog.text
+    assert "1 row repeats a user and item: the last is kept" in caplog.text
     assert named(data, data.test) == {("0", "0")}
     assert data.test.ratings.tolist() == [4]
     assert len(data.train) == 2
@@ -125,7 +125,7 @@ def test_own_splits(tmp_path, caplog, suffix):
     split_files(tmp_path, *PARTS, suffix)
     with caplog.at_level(logging.WARNING):
         data = prepared(path=str(tmp_path))
-    assert "1 rows of users without train are left out" in caplog.text
+    assert "left out: 1 row of users without train" in caplog.text
     assert data.user_ids == ("a", "b")
     assert data.item_ids == ("10", "2", "7")
     assert named(data, data.train) == {("b", "10"), ("a", "2"), ("b", "2")}
@@ -138,7 +138,7 @@ def test_own_splits_may_lack_validation_and_may_not_overlap(tmp_path):
     split_files(tmp_path, PARTS[0], None, PARTS[2])
     assert len(prepared(path=str(tmp_path)).valid) == 0
     (tmp_path / "validation.tsv").write_text(lines([("b", 2, 1)]))
-    with pytest.raises(DataError, match=r"1 pairs stand in .*train\.tsv too, as of user 'b'"):
+    with pytest.raises(DataError, match=r"1 pair stands in .*train\.tsv too, as of user 'b'"):
         prepared(path=str(tmp_path))
     (tmp_path / "validation.tsv").unlink()
     (tmp_path / "test.tsv").write_text(lines([("z", 2, 1)]))

@@ -161,8 +161,8 @@ def test_what_cannot_count_is_left_out_and_counted(place, caplog):
     data = read(place)
     assert "03" not in data.item_ids
     assert pairs(data) == {(user, item) for user, item, _ in BOUGHT if item != "03"}
-    assert "1 products have no picture" in caplog.text
-    assert "1 purchases name no user or no item" in caplog.text
+    assert "left out: 1 product without a picture" in caplog.text
+    assert "left out: 1 purchase without a user or an item" in caplog.text
     gone = sum(item == "03" for _, item, _ in BOUGHT)
     assert f"{gone + 1} purchases are of products without a picture" in caplog.text
 

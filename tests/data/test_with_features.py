@@ -119,7 +119,7 @@ def test_rows_of_other_items_are_left_out_aloud(tmp_path, caplog):
     np.savez(tmp_path / "f.npz", x=np.vstack([ROWS[:1] * np.nan, ROWS]), ids=["hat", *NAMES])
     with caplog.at_level(logging.WARNING):
         np.testing.assert_array_equal(rows_of(attached(path=tmp_path / "f.npz")), ROWS)
-    assert "1 rows of no item of this data set are left out" in caplog.text
+    assert "left out: 1 row of no item of this data set" in caplog.text
 
 
 def test_row_numbers_are_ids_in_mmrecs_layout(tmp_path):

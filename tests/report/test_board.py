@@ -14,7 +14,8 @@ from vrbench.report.equivalence import bootstrap, equivalent
 from vrbench.report.grid import AXES, Cell, cells
 from vrbench.report.leaderboard import load
 from vrbench.report.over_seeds import change
-from vrbench.report.pages.board import board, by_run
+from vrbench.report.pages.board import board
+from vrbench.report.pages.board_values import by_run
 from vrbench.report.pages.clickable import Point, plot, ticks
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import worst

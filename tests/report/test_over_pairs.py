@@ -86,3 +86,13 @@ def test_a_sweep_of_one_pair_has_no_second_table():
     assert over_pairs([of_pair(("bag", "watch"), s, 1.0, 2.0) for s in (0, 1)], "CHR@20")[1] == []
     assert "over all pairs" not in sweep_table([of_pair(("bag", "watch"), 0, 1.0, 2.0)])
     assert "over all pairs" in sweep_table(entries())
+
+
+def test_folds_are_counted_as_such():
+    told = entries(seeds=(0,))
+    for n, entry in enumerate(told):
+        entry["parts"]["dataset"]["fold"] = {"number": n % 2, "valid": 0, "shared": "all"}
+    heads, _ = over_pairs(told, "CHR@20")
+    assert "seeds x folds" in heads
+    assert "seeds" not in heads
+    assert "seeds" in over_pairs(entries(), "CHR@20")[0]

@@ -132,7 +132,7 @@ def test_mistakes_are_named(tmp_path):
         compare(both, "c")
     with pytest.raises(ConfigError, match="nothing to compare"):
         compare(both[:1])
-    with pytest.raises(ConfigError, match="share 1 users"):
+    with pytest.raises(ConfigError, match="share 1 user:"):
         compare([Sample("a", np.array([1.0, np.nan]), (0,)), Sample("b", np.ones(2), (0,))])
     write(tmp_path / "c", users(20, seed=2), recommender="b")
     with pytest.raises(DataError, match="two runs of b, seed 0, disagree"):

@@ -5,7 +5,8 @@ import io
 
 import pytest
 
-from vrbench.report.tables import FORMATS, comma_separated, latex, markdown, text
+from vrbench.report.leaderboard import mean
+from vrbench.report.tables import FORMATS, comma_separated, latex, markdown, number, signed, text
 
 NAMES = {
     "<script>alert(1)</script>": r"&lt;script&gt;alert(1)&lt;/script&gt;",
@@ -58,3 +59,10 @@ def test_a_page_shows_control_characters_of_a_name_and_keeps_lines():
     page = _environment().from_string("<td>{{ name }}</td>{{ markup | safe }}")
     told = page.render(name="a\x1b[2J<b>\nnext", markup="<i>\x1b</i>")
     assert told == "<td>a\\x1b[2J&lt;b&gt;\nnext</td><i>\x1b</i>"
+
+
+def test_numbers_are_plain():
+    assert mean([258.4, 459.0]) == "358.7 ± 142"
+    assert mean([0.5, 0.25]) == "0.375 ± 0.18"
+    assert [number(9.96, 2), number(99.6, 2), number(123456.7)] == ["10", "100", "123457"]
+    assert [signed(999.7), signed(-0.01234), signed(12345.6)] == ["+1000", "-0.0123", "+12346"]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
 
+from vrbench.bench.samplers import Pruner, Sampler
 from vrbench.bench.space import Space
 from vrbench.bench.validation import Watch
 from vrbench.core.errors import ConfigError, IncompatibleError, VRBenchError
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 log = logging.getLogger(__name__)
-Sampler = Literal["grid", "random", "tpe", "multivariate_tpe", "gp"]
-Pruner = Literal["median", "none"]
 Score = Callable[[dict[str, Any], Watch], float]
 State = Literal["complete", "pruned", "failed"]
 

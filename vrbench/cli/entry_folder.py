@@ -79,12 +79,7 @@ def _wrong(told: Mapping[Any, Any]) -> str:
     unknown = [str(name)[:40] for name in told if name not in known]
     if missing or unknown:
         return f"missing: {', '.join(missing) or 'nothing'}; unknown: {', '.join(unknown) or 'no'}"
-    overrides = told["overrides"]
-    if wrong := _wrong_texts(told):
-        return wrong
-    if not isinstance(overrides, list) or not all(isinstance(line, str) for line in overrides):
-        return "overrides: expected a list of texts"
-    return _wrong_files(told["files"])
+    return _wrong_texts(told) or _wrong_list(told["overrides"]) or _wrong_files(told["files"])
 
 
 def _wrong_texts(told: Mapping[Any, Any]) -> str:
@@ -95,6 +90,11 @@ def _wrong_texts(told: Mapping[Any, Any]) -> str:
     if not NAME.fullmatch(texts["name"]):
         return "name: expected DATASET/WHO, of letters, digits, '.', '_' and '-'"
     return ""
+
+
+def _wrong_list(overrides: Any) -> str:
+    texts = isinstance(overrides, list) and all(isinstance(line, str) for line in overrides)
+    return "" if texts else "overrides: expected a list of texts"
 
 
 def _wrong_files(files: Any) -> str:

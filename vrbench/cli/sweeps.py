@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import shlex
 import subprocess
 import sys
@@ -50,17 +51,18 @@ def launch(overrides: Sequence[str], folder: Path, step: Callable[[], None] = la
 
 
 def _watch(running: subprocess.Popen[bytes], folder: Path, step: Callable[[], None]) -> None:
-    """Wait for a sweep to end, counting its cells as they are done."""
-    counted, ended = 0, False
+    """Wait for a sweep to end, counting its cells as they are done; each has a folder there."""
+    done: set[str] = set()
+    ended = False
     try:
         while not ended:
             with suppress(subprocess.TimeoutExpired):
                 running.wait(SOON)
             ended = running.poll() is not None
-            there = sum(1 for _ in folder.rglob("rows.json"))
-            for _ in range(there - counted):
-                step()
-            counted = there
+            for cell in set(os.listdir(folder)) - done:
+                if (folder / cell / "rows.json").is_file():
+                    done.add(cell)
+                    step()
     finally:
         if not ended:
             running.kill()  # nobody waits for it any more

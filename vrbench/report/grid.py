@@ -122,9 +122,14 @@ def chosen(entries: Sequence[Entry], metrics: Sequence[str] | None) -> list[str]
     return list(metrics) if metrics else [m for m in known if m.startswith(METRICS)]
 
 
+def over(folds: bool) -> str:
+    """Return what is counted where a mean is taken over runs of one cell."""
+    return "seeds x folds" if folds else "seeds"
+
+
 def repeated(grid: Sequence[Cell]) -> str:
     """Return over what the cells have a mean and a spread: the head of a column."""
-    return "seeds x folds" if any(cell.folds for cell in grid) else "seeds"
+    return over(any(cell.folds for cell in grid))
 
 
 def telling(grid: Sequence[Cell], axes: Sequence[str] = AXES) -> list[str]:

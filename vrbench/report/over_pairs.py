@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from math import exp, log
 from statistics import fmean
 
-from vrbench.report.identity import MORE
+from vrbench.report.grid import over
+from vrbench.report.identity import MORE, fold
 from vrbench.report.over_seeds import interval, means_of_seeds
 from vrbench.report.papers.claims.base import ORACLES
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, Run, measured
@@ -41,14 +42,15 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
         [
             *(where[axis] for axis in shown),
             str(_pairs(cell)),
-            str(len({seed for seed, _ in cell.runs})),
+            str(len({seen for seen, _ in cell.runs})),
             *_ratio(cell, base),
             _met(cell, where["attack"]),
         ]
         for where, cell, base in rows
     ]
-    heads = [*shown, "pairs", "seeds", f"{metric} attacked / clean", "95 % interval", "rose in"]
-    return [*heads, "premise met"], lines
+    counted = over(any(fold(entry) is not None for entry in entries))
+    ratio = [f"{metric} attacked / clean", "95 % interval", "rose in"]
+    return [*shown, "pairs", counted, *ratio, "premise met"], lines
 
 
 def _attacked(

@@ -16,6 +16,7 @@ from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
 
 from vrbench.core.errors import ConfigError, DataError, nearest
 from vrbench.core.files import regular
+from vrbench.core.plurals import how_many
 from vrbench.report.identity import Repeat, aim, fold, named, repeat
 from vrbench.report.order import natural
 from vrbench.report.per_user import OfUsers, Values, averaged, everybody, folds
@@ -223,7 +224,8 @@ def _tested(a: Sample, b: Sample) -> tuple[Values, Values, float, float]:
     both = ~(np.isnan(a.values) | np.isnan(b.values))
     x, y = a.values[both], b.values[both]
     if len(x) < 2:
-        raise ConfigError(f"{a.label} and {b.label} share {len(x)} users: too few for a test")
+        users = how_many(len(x), "user")
+        raise ConfigError(f"{a.label} and {b.label} share {users}: too few for a test")
     if np.array_equal(x, y):
         return x, y, 1.0, 1.0
     with warnings.catch_warnings():

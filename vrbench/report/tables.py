@@ -13,11 +13,21 @@ from typing import Any
 MINUS = "\N{MINUS SIGN}"
 
 
-def number(value: float | None) -> str:
-    """Return ``value`` with four significant digits, or ``-`` where there is none."""
+def number(value: float | None, digits: int = 4) -> str:
+    """Return ``value`` with so many significant digits, or ``-`` where there is none.
+
+    Large ones are rounded to whole numbers and printed in full: no powers of ten.
+    """
     if value is None:
         return "-"
-    return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:.0f}" if abs(value) >= 10 ** (digits - 1) else f"{value:.{digits}g}"
+
+
+def signed(value: float | None) -> str:
+    """Return a change with its sign and three significant digits, as ``number`` does."""
+    if value is None:
+        return "-"
+    return ("-" if value < 0 else "+") + number(abs(value), 3)
 
 
 def change(before: float | None, after: float | None) -> str:

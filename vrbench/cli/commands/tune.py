@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from vrbench.bench.samplers import Pruner, Sampler
 from vrbench.cli import output
 from vrbench.cli.axes import PARTS as OF_A_CELL
 from vrbench.cli.composition import Composition
@@ -26,13 +27,12 @@ from vrbench.report.tables import comma_separated, text
 
 if TYPE_CHECKING:
     from vrbench.bench.space import Space
-    from vrbench.bench.tune import Pruner, Sampler, Tried
+    from vrbench.bench.tune import Tried
     from vrbench.bench.validation import Validation, Watch
     from vrbench.metrics.base import Metric
 
 log = logging.getLogger(__name__)
 TRIALS = 20
-SAMPLERS = ("grid", "random", "tpe", "multivariate_tpe", "gp")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,8 +44,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--goal", choices=("higher", "lower"), help="default: as the metric says; worse, of attacks"
     )
-    parser.add_argument("--sampler", choices=SAMPLERS, default="tpe")
-    parser.add_argument("--pruner", choices=("median", "none"), default="median")
+    parser.add_argument("--sampler", choices=get_args(Sampler), default="tpe")
+    parser.add_argument("--pruner", choices=get_args(Pruner), default="median")
     parser.add_argument("--seeds", default="0", help="of the trainings, with commas (0)")
     parser.add_argument("--sampler-seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, default=Path("runs/tune"), help="of the journals")
@@ -140,15 +140,11 @@ def searched(
     Raises:
         ConfigError: one line about what is wrong with the command or the space.
     """
-    from vrbench.bench.space import read_space
-    from vrbench.bench.tune import best, search
+    from vrbench.bench.tune import search
     from vrbench.cli import tuning
 
-    conf = conf_dir()
-    composition = Composition(list(overrides), conf)
-    known = tuning.spaces(conf)
-    name = space or tuning.space_for(composition.choices["recommender"], known)
-    wanted = read_space(name, known, tuning.known_settings(composition))
+    composition = Composition(list(overrides), conf_dir())
+    name, wanted = _space(composition, space)
     part, chosen = tuning.part_of(wanted), tuning.seeds_of(seeds)
     count = _how_many(trials, sampler)
     by = tuning.metric_of(metric or tuning.BY[part])
@@ -157,9 +153,8 @@ def searched(
     asked = _asked(composition, validation, part, wanted, by)
     asked |= {"seeds": chosen, "how": [sampler, pruner, sampler_seed, lower]}
     journal = folder / f"{Path(name).stem}-{digest(asked)}.journal"
-    score = _score(composition, validation, part, by)
     tried = search(
-        score,
+        _score(composition, validation, part, by),
         wanted,
         journal,
         trials=count,
@@ -170,15 +165,39 @@ def searched(
         shared=shared,
     )
     _leave_table(tried, list(wanted), by.column, journal.with_suffix(".csv"))
-    top = best(tried, lower)
     options = {"space": name, "trials": len(tried), "sampler": sampler, "pruner": pruner}
     options |= {"seeds": seeds, "sampler-seed": sampler_seed, "metric": metric, "goal": goal}
+    return _found(composition, part, by.column, tried, lower, _command(overrides, options))
+
+
+def _space(composition: Composition, name: str | None) -> tuple[str, Space]:
+    """Return the space of that name, or of the recommender that is composed; and its name."""
+    from vrbench.bench.space import read_space
+    from vrbench.cli import tuning
+
+    known = tuning.spaces(conf_dir())
+    name = name or tuning.space_for(composition.choices["recommender"], known)
+    return name, read_space(name, known, tuning.known_settings(composition))
+
+
+def _found(
+    composition: Composition,
+    part: str,
+    column: str,
+    tried: Sequence[Tried],
+    lower: bool,
+    command: str,
+) -> Found:
+    """Return what trials came to; the file says by which command."""
+    from vrbench.bench.tune import best
+
+    top = best(tried, lower)
     told = (
-        f"# tuned on the validation split alone: {by.column} {top.value:.4f}, "
-        f"best of {len(tried)}\n{_command(overrides, options)}\n"
+        f"# tuned on the validation split alone: {column} {top.value:.4f}, "
+        f"best of {len(tried)}\n{command}\n"
         f"{composition.yaml(part, top.settings).rstrip()}\n"
     )
-    return Found(part, composition.choices[part], by.column, tried, top, told)
+    return Found(part, composition.choices[part], column, tried, top, told)
 
 
 def _how_many(trials: int | None, sampler: Sampler) -> int:

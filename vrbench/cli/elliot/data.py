@@ -17,6 +17,26 @@ _S = "vrbench.data.splits.strategies"
 HELD_OUT = 0.1  # of the training ratings, where settings are to be searched and nothing validates
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """A strategy as a class of ours: which, its settings by Elliot's options, and its defaults."""
+
+    target: str
+    options: Mapping[str, str]
+    defaults: Mapping[str, Any]
+
+
+_PLANS = {
+    "fixed_timestamp": _Plan(
+        "fixed_timestamp.FixedTimestamp",
+        {name: name for name in ("timestamp", "min_below", "min_over")},
+        {"timestamp": "best", "min_below": 1, "min_over": 1},
+    ),
+    "random_cross_validation": _Plan("k_fold.KFold", {"folds": "folds"}, {"folds": 5, "seed": 0}),
+}
+_PER_USER = ("temporal_hold_out", "random_subsampling")
+
+
 @dataclass
 class Data:
     """What is asked for of the data.
@@ -184,38 +204,30 @@ def _filters(experiment: Node, inner: str) -> list[str]:
 
 def _strategy(told: Node, where: str) -> tuple[dict[str, Any], int]:
     """Return a strategy of ``conf/split``, and how many folds it has."""
-    kind, folds = told.get("strategy"), int(told.get("folds", 1))
-    place = f"experiment.splitting.{where}"
-    taken = {"strategy"}
-
-    def made(target: str, options: Mapping[str, str], **more: Any) -> dict[str, Any]:
-        taken.update(options)
-        given = {ours: told[theirs] for theirs, ours in options.items() if theirs in told}
-        return {"_target_": f"{_S}.{target}"} | more | given
-
-    if kind == "fixed_timestamp":
-        options = {name: name for name in ("timestamp", "min_below", "min_over")}
-        found = made(
-            "fixed_timestamp.FixedTimestamp", options, timestamp="best", min_below=1, min_over=1
-        )
-    elif kind in ("temporal_hold_out", "random_subsampling"):
-        if ("test_ratio" in told) == ("leave_n_out" in told):
-            raise ConfigError(f"{place}: expected test_ratio or leave_n_out, one of them")
-        random = kind == "random_subsampling"
-        more = {"folds": 1, "seed": 0} if random else {}
-        options = {"folds": "folds"} if random else {}
-        by, ours = ("Ratio", "HoldOut") if "test_ratio" in told else ("N", "LeaveOut")
-        options |= {"test_ratio": "ratio"} if by == "Ratio" else {"leave_n_out": "n"}
-        found = made(f"per_user.{'Random' if random else 'Temporal'}{ours}", options, **more)
-    elif kind == "random_cross_validation":
-        found = made("k_fold.KFold", {"folds": "folds"}, folds=5, seed=0)
-        folds = int(found["folds"])
+    kind, place = told.get("strategy"), f"experiment.splitting.{where}"
+    if kind in _PER_USER:
+        plan = _per_user(told, kind == "random_subsampling", place)
+    elif str(kind) in _PLANS:
+        plan = _PLANS[str(kind)]
     else:
-        known = "fixed_timestamp, temporal_hold_out, random_subsampling, random_cross_validation"
+        known = f"fixed_timestamp, {', '.join(_PER_USER)}, random_cross_validation"
         raise ConfigError(f"{place}.strategy: no {kind!r} (there is: {known})")
-    for option in sorted(set(told) - taken):
+    for option in sorted(set(told) - {"strategy", *plan.options}):
         raise ConfigError(f"{place}.{option}: {kind} takes none")
-    return found, folds if kind.startswith("random") else 1
+    given = {ours: told[theirs] for theirs, ours in plan.options.items() if theirs in told}
+    found = {"_target_": f"{_S}.{plan.target}"} | dict(plan.defaults) | given
+    return found, int(found.get("folds", 1))
+
+
+def _per_user(told: Node, random: bool, place: str) -> _Plan:
+    """Return a split of each user's items: a share or a number of them, at random or by time."""
+    if ("test_ratio" in told) == ("leave_n_out" in told):
+        raise ConfigError(f"{place}: expected test_ratio or leave_n_out, one of them")
+    share = "test_ratio" in told
+    options = {"folds": "folds"} if random else {}
+    options |= {"test_ratio": "ratio"} if share else {"leave_n_out": "n"}
+    name = f"{'Random' if random else 'Temporal'}{'HoldOut' if share else 'LeaveOut'}"
+    return _Plan(f"per_user.{name}", options, {"folds": 1, "seed": 0} if random else {})
 
 
 def _path(place: Path, told: str) -> Path:

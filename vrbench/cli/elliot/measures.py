@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,7 @@ def metrics_of(experiment: Node, place: Path) -> tuple[dict[str, dict[str, Any]]
     threshold = _threshold(evaluation)
     notes: list[str] = []
     found: dict[str, dict[str, Any]] = {}
-    asked = [{"metric": name} for name in listed(evaluation.get("simple_metrics"))]
-    for told in [*asked, *listed(evaluation.get("complex_metrics"))]:
-        if not isinstance(told, dict) or "metric" not in told:
-            raise DataError(f"experiment.evaluation.complex_metrics: {told!r} names no metric")
-        name = _called(str(told["metric"]))
+    for name, told in _asked(evaluation):
         measure = METRICS.get(name, Measure())
         if not measure.target:
             why = measure.note or f"no metric of Elliot's{nearest(name, METRICS)}"
@@ -43,15 +39,25 @@ def metrics_of(experiment: Node, place: Path) -> tuple[dict[str, dict[str, Any]]
         settings, left = _settings(measure, told, place, name)
         notes += left
         graded = {"threshold": threshold} if measure.graded else {}
+        settings = dict(measure.fixed) | graded | settings
         for k in _cutoffs(measure, cutoffs):
-            node = {"_target_": measure.target} | ({} if k is None else {"k": k})
-            key = name.lower() + ("" if k is None else f"_{k}")
+            cutoff, key = ({}, name.lower()) if k is None else ({"k": k}, f"{name.lower()}_{k}")
             while key in found:
                 key += "_"
-            found[key] = node | dict(measure.fixed) | graded | settings
+            found[key] = {"_target_": measure.target} | cutoff | settings
     if not found:
         raise ConfigError(f"experiment.evaluation: no metric is left: {'; '.join(notes)}")
     return found, notes
+
+
+def _asked(evaluation: Node) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the metrics that are asked for by name, and what is told of each."""
+    for name in listed(evaluation.get("simple_metrics")):
+        yield _called(str(name)), {"metric": name}
+    for told in listed(evaluation.get("complex_metrics")):
+        if not isinstance(told, dict) or "metric" not in told:
+            raise DataError(f"experiment.evaluation.complex_metrics: {told!r} names no metric")
+        yield _called(str(told["metric"])), told
 
 
 def _cutoffs(measure: Measure, cutoffs: list[Any]) -> list[int | None]:

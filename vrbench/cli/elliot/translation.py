@@ -123,20 +123,28 @@ def _yaml(told: Mapping[str, Any]) -> str:
 
 def _run(experiment: Node, models: list[Trained], data: Data) -> tuple[list[str], list[str]]:
     """Return the overrides of the sweep that are not of data, models or metrics; and notes."""
-    told, notes = ["threat=none", *_folds(data)], list[str]()
+    notes = list[str]()
     if max(data.folds) > 1 and any(model.space for model in models):
         notes.append("splitting: settings are searched on the first fold")
-    saves = {save for model in models for save in model.saves}
-    saves |= {"splits"} if section(experiment, "splitting").get("save_on_disk") else set()
-    if saves:
-        told.append(f"save=[{','.join(sorted(saves))}]")
-    seeds = {model.seed for model in models if model.seed is not None}
-    if len(seeds) > 1:
-        notes.append(f"models: seeds {sorted(seeds)} differ, all models are trained under each")
-    told += [f"seed={','.join(map(str, sorted(seeds)))}"] if seeds else []
-    told += _device(experiment, notes)
+    told = ["threat=none", *_folds(data), *_saves(experiment, models)]
+    told += [*_seeds(models, notes), *_device(experiment, notes)]
     told += ["dry_run=true"] if experiment.get("config_test") else []
     return told, notes + _places(experiment)
+
+
+def _saves(experiment: Node, models: list[Trained]) -> list[str]:
+    """Return the override that names what is written down beside rows."""
+    saves = {save for model in models for save in model.saves}
+    saves |= {"splits"} if section(experiment, "splitting").get("save_on_disk") else set()
+    return [f"save=[{','.join(sorted(saves))}]"] if saves else []
+
+
+def _seeds(models: list[Trained], notes: list[str]) -> list[str]:
+    """Return the override for the seeds of all models."""
+    seeds = sorted({model.seed for model in models if model.seed is not None})
+    if len(seeds) > 1:
+        notes.append(f"models: seeds {seeds} differ, all models are trained under each")
+    return [f"seed={','.join(map(str, seeds))}"] if seeds else []
 
 
 def _folds(data: Data) -> list[str]:

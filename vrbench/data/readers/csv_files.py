@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vrbench.core.errors import DataError
 from vrbench.core.files import sha256
+from vrbench.core.plurals import how_many
 from vrbench.data.readers.text import read_commas, read_tabs
 
 log = logging.getLogger(__name__)
@@ -83,9 +84,9 @@ class Feedback:
         high = float("inf") if highest is None else highest
         bad = ((self.ratings < low) | (self.ratings > high)).nonzero().squeeze(1).tolist()
         if bad:
-            first = bad[0]
+            first, count = bad[0], how_many(len(bad), "rating")
             raise DataError(
-                f"{path}, line {self.lines[first]}: {len(bad)} ratings out of {low:g}..{high:g}, "
+                f"{path}, line {self.lines[first]}: {count} out of {low:g}..{high:g}, "
                 f"the first is {float(self.ratings[first]):g} of user {self.users[first]!r} for "
                 f"item {self.items[first]!r}"
             )
@@ -97,7 +98,8 @@ class Feedback:
         if len(last) == len(self.users):
             return self
         twice = len(self.users) - len(last)
-        log.warning("%s: of %d lines that repeat a user and item the last is kept", path, twice)
+        repeats = how_many(twice, "line repeats", "lines repeat")
+        log.warning("%s: %s a user and item: the last is kept", path, repeats)
         mask = torch.zeros(len(self.users), dtype=torch.bool)
         mask[last] = True
         return self._of("once", mask)
@@ -112,7 +114,7 @@ def above_zero(ratings: Tensor | None, source: str) -> Tensor | None:
     if ratings is None or bool((ratings > 0).all()):
         return None
     count = int((ratings <= 0).sum())
-    log.warning("%s: %d lines with a rating of zero or less are left out", source, count)
+    log.warning("%s: left out: %s of zero or less", source, how_many(count, "rating"))
     return ratings > 0
 
 

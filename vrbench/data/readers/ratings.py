@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.errors import DataError
+from vrbench.core.plurals import how_many
 from vrbench.data.readers.csv_files import above_zero
 
 log = logging.getLogger(__name__)
@@ -67,11 +68,8 @@ class Ratings:
         last[:-1] = pairs[order][1:] != pairs[order][:-1]
         if last.all():
             return self
-        log.warning(
-            "%s: of %d rows that repeat a user and item the last is kept",
-            self.source,
-            int((~last).sum()),
-        )
+        repeats = how_many(int((~last).sum()), "row repeats", "rows repeat")
+        log.warning("%s: %s a user and item: the last is kept", self.source, repeats)
         return self.keep(order[last].sort().values)
 
     def liked(self) -> Ratings:

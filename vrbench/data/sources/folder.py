@@ -15,6 +15,7 @@ from typing_extensions import Unpack
 from vrbench.core.dice import Dice
 from vrbench.core.errors import DataError, MissingDataError
 from vrbench.core.files import Confined
+from vrbench.core.plurals import how_many
 from vrbench.core.shared_settings import sharing
 from vrbench.core.visuals import BLOCK
 from vrbench.data.catalogue import Catalogue
@@ -242,7 +243,8 @@ def interactions(
     item = index_of(read, items, path, "item (it is not in the catalogue)")
     there = torch.tensor([user in users for user in read.users], dtype=torch.bool)
     if not there.all():
-        log.warning("%s: %d lines of users without train are left out", path, int((~there).sum()))
+        lines = how_many(int((~there).sum()), "line")
+        log.warning("%s: left out: %s of users without train", path, lines)
     return Interactions.of(
         torch.tensor([users[u] for u in read.users if u in users], dtype=torch.int64),
         item[there],

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import torch
 
 from vrbench.core.errors import DataError
+from vrbench.core.plurals import how_many
 from vrbench.core.spec import describe
 from vrbench.data.dataset import Dataset
 from vrbench.data.filters import Filter, filtered
@@ -168,7 +169,8 @@ def _table(feedback: Feedback, users: list[str], items: list[str], file: Path) -
     )
     known = user >= 0
     if not known.all():
-        log.warning("%s: %d rows of users without train are left out", file, int((~known).sum()))
+        rows = how_many(int((~known).sum()), "row")
+        log.warning("%s: left out: %s of users without train", file, rows)
     return table.keep(known)
 
 
@@ -182,9 +184,10 @@ def _disjoint(parts: dict[str, Ratings]) -> None:
             both = torch.isin(pairs, other.users * width + other.items)
             if both.any():
                 user, item = one.users[both][0], one.items[both][0]
+                stand = how_many(int(both.sum()), "pair stands", "pairs stand")
                 raise DataError(
-                    f"{other.source}: {int(both.sum())} pairs stand in {one.source} too, as of "
-                    f"user {one.user_ids[user]!r} and item {one.item_ids[item]!r}; a pair may be "
+                    f"{other.source}: {stand} in {one.source} too, as of user "
+                    f"{one.user_ids[user]!r} and item {one.item_ids[item]!r}; a pair may be "
                     "in one part only"
                 )
 

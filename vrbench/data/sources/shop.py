@@ -38,7 +38,7 @@ class Understood:
     Attributes:
         items, purchases: the tables.
         columns: which column of which table holds what, in words.
-        left_out: how many rows, by the reason.
+        left_out: how many rows of what, in words.
         ids, files, kinds: of the items with a picture.
         ratings: the purchases of these.
     """
@@ -46,7 +46,7 @@ class Understood:
     items: BusinessTable
     purchases: BusinessTable
     columns: dict[str, str]
-    left_out: dict[str, int]
+    left_out: list[str]
     ids: list[str]
     files: list[Path]
     kinds: list[str]
@@ -163,8 +163,8 @@ def shop(
         columns={name: folder[name] for name in COLUMNS},  # type: ignore[literal-required]
     )
     log.info("%s", understood.said())
-    for reason, count in understood.left_out.items():
-        log.warning("%d %s", count, reason)
+    for what in understood.left_out:
+        log.warning("left out: %s", what)
     catalogue, ids = catalogue_of(
         understood.ids, understood.files, understood.kinds, folder["size"], folder["fit"]
     )
@@ -214,7 +214,7 @@ def understand(
         bought = read_database(purchases, query)
     else:
         bought = read_business_table(table_of(place, purchases, LOGS, "purchases"), query)
-    left_out: dict[str, int] = {}
+    left_out: list[str] = []
     told: dict[str, str] = {}
 
     def find(table: BusinessTable, what: str, setting: str, needed: bool = True) -> str | None:

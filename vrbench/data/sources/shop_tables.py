@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from vrbench.core.errors import DataError, MissingDataError
+from vrbench.core.plurals import how_many
 from vrbench.data.readers.business_tables import FORMATS, BusinessTable
 from vrbench.data.readers.colour_modes import known_formats
 from vrbench.data.readers.csv_files import numbers, refuse_twice
@@ -50,7 +51,7 @@ def products_of(
     find: Find,
     pictures: str | None,
     elsewhere: str | None,
-    left_out: dict[str, int],
+    left_out: list[str],
 ) -> tuple[list[str], list[Path], list[str]]:
     """Return ids, pictures and categories of the products that have a picture."""
     ids = list(table.columns[find(table, "item", "item_column")])
@@ -66,9 +67,10 @@ def products_of(
         root, names, "named like an item (ID.jpg)" if image is None else f"of column {image!r}"
     )
     if len(kept) < len(names):
-        left_out["products have no picture and are left out"] = len(names) - len(kept)
-    if NO_CATEGORY in kinds:
-        log.warning("%d products have no category", kinds.count(NO_CATEGORY))
+        told = how_many(len(names) - len(kept), "product")
+        left_out.append(f"{told} without a picture")
+    if none := kinds.count(NO_CATEGORY):
+        log.warning("%s without a category", how_many(none, "product"))
     files = confined(root, [names[n] for n in kept], elsewhere)
     return [ids[n] for n in kept], files, [kinds[n] for n in kept]
 
@@ -112,24 +114,20 @@ def _named(root: Path, ids: list[str]) -> list[str]:
 
 
 def _rows_kept(
-    who: Sequence[str], what: Sequence[str], known: set[str], left_out: dict[str, int]
+    who: Sequence[str], what: Sequence[str], known: set[str], left_out: list[str]
 ) -> list[int]:
     """Return the rows of a log that name a user and a known product; note what is left out."""
     whole = [bool(user and item) for user, item in zip(who, what, strict=True)]
     rows = [n for n, item in enumerate(what) if whole[n] and item in known]
     reasons = {
-        "purchases name no user or no item and are left out": whole.count(False),
-        "purchases are of products without a picture or not on the list, and are left out": (
-            whole.count(True) - len(rows)
-        ),
+        "without a user or an item": whole.count(False),
+        "of products without a picture or not on the list": whole.count(True) - len(rows),
     }
-    left_out |= {reason: count for reason, count in reasons.items() if count}
+    left_out += [f"{how_many(n, 'purchase')} {reason}" for reason, n in reasons.items() if n]
     return rows
 
 
-def purchases_of(
-    table: BusinessTable, find: Find, known: set[str], left_out: dict[str, int]
-) -> Ratings:
+def purchases_of(table: BusinessTable, find: Find, known: set[str], left_out: list[str]) -> Ratings:
     """Return the purchases of known products by numbers, in the order of the log."""
     who = table.columns[find(table, "user", "user_column")]
     what = table.columns[find(table, "item", "bought_column")]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from vrbench.core.errors import DataError
+from vrbench.core.plurals import how_many
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
@@ -89,7 +90,8 @@ def _rows(found: FeatureRows, names: list[str]) -> np.ndarray:
     _require_all(names, place, found.source, "row")
     if len(place) > len(names):
         left = len(place) - len(names)
-        log.warning("%s: %d rows of no item of this data set are left out", found.source, left)
+        told = how_many(left, "row")
+        log.warning("%s: left out: %s of no item of this data set", found.source, told)
     half = found.rows.dtype == np.float16
     with np.errstate(over="ignore"):
         rows = found.rows[[place[name] for name in names]].astype("<f2" if half else "<f4")

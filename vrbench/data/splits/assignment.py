@@ -11,6 +11,7 @@ from torch import Tensor
 
 from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError, DataError
+from vrbench.core.plurals import how_many
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 
@@ -36,7 +37,7 @@ def apart(
     kept = _without(test, train, names[2], names[0])
     kept = _without(kept, kept_valid, names[2], names[1])
     if len(test) and not len(kept):
-        raise DataError(f"{names[2]}: all {len(test)} pairs stand in {names[0]} or {names[1]} too")
+        raise DataError(f"{names[2]}: every pair stands in {names[0]} or {names[1]} too")
     return kept_valid, kept
 
 
@@ -44,13 +45,8 @@ def _without(part: Interactions, other: Interactions, name: str, beside: str) ->
     both = other.contains(part.users, part.items)
     if not both.any():
         return part
-    log.warning(
-        "%s: %d of %d pairs stand in %s too and are left out",
-        name,
-        int(both.sum()),
-        len(part),
-        beside,
-    )
+    pairs = how_many(len(part), "pair")
+    log.warning("%s: left out: %d of %s, in %s too", name, int(both.sum()), pairs, beside)
     return part.keep(~both, ["apart", part.spec, other.spec])
 
 

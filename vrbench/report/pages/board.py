@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from vrbench.report.equivalence import bootstrap, equivalent
 from vrbench.report.grid import Cell, repeated
-from vrbench.report.identity import observation, seeds
-from vrbench.report.leaderboard import mean
-from vrbench.report.over_seeds import Change, means_of_seeds
-from vrbench.report.pages.board_words import BROUGHT, DEFENCES, MODEL, STANDARD, VISIBLE, meaning
+from vrbench.report.over_seeds import Change
+from vrbench.report.pages.board_values import (
+    as_a_retrain,
+    by_run,
+    change,
+    columns_of,
+    command,
+    component_of,
+    defence_of,
+    interval,
+    loaded,
+    mark_of,
+    mean_of,
+    named,
+    resampled,
+    share,
+    shop_of,
+    where,
+    year_of,
+)
+from vrbench.report.pages.board_words import MODEL, STANDARD, VISIBLE, meaning
 from vrbench.report.pages.clickable import Point
 from vrbench.report.pages.page import Head, Table, Value, measured
-from vrbench.report.papers.published_comparison import Run
-from vrbench.report.run_records import OF_THE_PLACE
+from vrbench.report.tables import signed
 from vrbench.report.threat_models import threat_model
-from vrbench.report.worst_case import SAME_SHOP, Worst
+from vrbench.report.worst_case import Worst
 
-__all__ = ["MODEL", "Standings", "board", "by_run", "mark_of", "mean_of"]
 NAMED = {"attack": "best known attack", "objective": "its aim"}
 PLACES, USERS = "rank shift", "item HR@"
 FIRST = (
@@ -30,7 +41,6 @@ FIRST = (
     *("change", "interval", MODEL, "budget"),
 )
 ANCHOR = "shop-"
-Rows = dict[Run, tuple[float, float, float | None]]
 
 
 @dataclass(frozen=True)
@@ -82,7 +92,7 @@ def _names(found: Sequence[Worst], axes: Sequence[str]) -> dict[str, list[Value]
     if len(set(models)) > 1:
         columns[MODEL] = [Value(model, kind="name") for model in models]
     for axis in axes:
-        columns[NAMED.get(axis, axis)] = [_named(w.cell, axis) for w in found]
+        columns[NAMED.get(axis, axis)] = [named(w.cell, axis) for w in found]
     return columns
 
 
@@ -105,7 +115,7 @@ def _of_headline(
     found: Sequence[Worst], grid: Sequence[Cell], headline: str, tested: Mapping[int, Change]
 ) -> dict[str, list[Value]]:
     """Return what the best known attack does to the headline, and what the standard one does."""
-    standard = {_where(c): c for c in grid if _component(c, "attack") == STANDARD}
+    standard = {where(c): c for c in grid if component_of(c, "attack") == STANDARD}
     return {
         "of": [Value(str(w.of), w.of) for w in found],
         f"{headline} clean": [mean_of(w.cell, headline, "before") for w in found],
@@ -115,7 +125,7 @@ def _of_headline(
             for w in found
             for moved in [w.cell.change(headline)]
         ],
-        "standard-1": [_change(standard.get(_where(w.cell)), headline) for w in found],
+        "standard-1": [change(standard.get(where(w.cell)), headline) for w in found],
     }
 
 
@@ -125,9 +135,9 @@ def _how_sure(
     """Return what chance does, and how far the change is told from it."""
     return {
         "by chance": [measured(w.floor) for w in found],
-        "interval": [_interval(tested[id(w.cell)]) for w in found],
-        "bootstrap": [_resampled(by_run(w.cell, headline)) for w in found],
-        "as a retrain": [_beside(by_run(w.cell, headline)) for w in found],
+        "interval": [interval(tested[id(w.cell)]) for w in found],
+        "bootstrap": [resampled(by_run(w.cell, headline)) for w in found],
+        "as a retrain": [as_a_retrain(by_run(w.cell, headline)) for w in found],
         repeated([w.cell for w in found]): [Value(w.cell.repeats) for w in found],
     }
 
@@ -137,38 +147,37 @@ def _of_others(
 ) -> dict[str, list[Value]]:
     """Return what other metrics say of the same runs."""
     users, seen = _metrics_of(found)
-    named: dict[str, list[Value]] = {}
+    told: dict[str, list[Value]] = {}
     if accuracy:
-        named[f"{accuracy} clean"] = [mean_of(w.cell, accuracy, "before") for w in found]
+        told[f"{accuracy} clean"] = [mean_of(w.cell, accuracy, "before") for w in found]
     if headline != PLACES:
-        named["places gained"] = [mean_of(w.cell, PLACES, "after") for w in found]
+        told["places gained"] = [mean_of(w.cell, PLACES, "after") for w in found]
     if users:
-        named["users reached"] = [_share(w.cell, users) for w in found]
-    named["left after poisoning"] = _poisoned(found, headline)
+        told["users reached"] = [share(w.cell, users) for w in found]
+    told["left after poisoning"] = _poisoned(found, headline)
     if seen:
-        named[seen] = [mean_of(w.cell, seen, "after") for w in found]
-    return named
+        told[seen] = [mean_of(w.cell, seen, "after") for w in found]
+    return told
 
 
 def _metrics_of(found: Sequence[Worst]) -> tuple[str | None, str | None]:
     """Return the metrics of users reached and of visible change that some of the runs have."""
-    users = next((m for w in found for m in _columns(w.cell) if m.startswith(USERS)), None)
+    users = next((m for w in found for m in columns_of(w.cell) if m.startswith(USERS)), None)
     return users, next((m for m in VISIBLE if any(w.cell.rows(m) for w in found)), None)
 
 
 def _origins(found: Sequence[Worst], papers: Mapping[str, str]) -> dict[str, list[Value]]:
     """Return whose a shop is, who measured it, when, and how it is done again, by column."""
-    told = [papers.get(_component(w.cell, "recommender"), "") for w in found]
-    years = [re.findall(r"\b(?:19|20)\d\d\b", paper) for paper in told]
+    told = [papers.get(component_of(w.cell, "recommender"), "") for w in found]
     entries = [w.cell.entries[0] for w in found]
     return {
-        "defence": [Value(_defence(w.cell), kind="name") for w in found],
+        "defence": [Value(defence_of(w.cell), kind="name") for w in found],
         "paper": [Value(paper or "-", kind="name") for paper in told],
-        "year": [measured(int(y[0]), y[0]) if y else measured(None) for y in years],
+        "year": [year_of(paper) for paper in told],
         "measured by": [Value(str(e.get("by", "-")), kind="name") for e in entries],
         "date": [Value(str(e.get("began", "-"))[:10]) for e in entries],
-        "load": [_loaded(e) for e in entries],
-        "again": [Value("command", "", "name", _command(e)) for e in entries],
+        "load": [loaded(e) for e in entries],
+        "again": [Value("command", "", "name", command(e)) for e in entries],
     }
 
 
@@ -203,107 +212,8 @@ def _points(found: Sequence[Worst], headline: str, accuracy: str | None) -> list
 
 def _poisoned(found: Sequence[Worst], headline: str) -> list[Value]:
     """Return what each shop keeps of an evasion once it is trained on attacked pictures."""
-    after = {_shop(w.cell): w.cell for w in found if threat_model(w.cell) == "poisoning"}
+    after = {shop_of(w.cell): w.cell for w in found if threat_model(w.cell) == "poisoning"}
     return [
-        _change(after.get(_shop(w.cell)) if threat_model(w.cell) == "evasion" else None, headline)
+        change(after.get(shop_of(w.cell)) if threat_model(w.cell) == "evasion" else None, headline)
         for w in found
     ]
-
-
-def _shop(cell: Cell) -> tuple[str, ...]:
-    return (*(cell.where[axis] for axis in SAME_SHOP), cell.where["budget"])
-
-
-def _where(cell: Cell) -> tuple[str, ...]:
-    return (*_shop(cell), cell.where["threat"], cell.pictures)
-
-
-def _columns(cell: Cell) -> list[str]:
-    return [row["metric"] for row in cell.entries[0].get("rows", [])]
-
-
-def _component(cell: Cell, axis: str) -> str:
-    return str(cell.entries[0]["parts"].get(axis, {}).get("component") or "")
-
-
-def _defence(cell: Cell) -> str:
-    """Return what protects a shop: how its network was trained or is fronted, how it recommends."""
-    named = [DEFENCES.get(_component(cell, axis)) for axis in ("extractor", "recommender")]
-    return ", ".join(name for name in named if name) or "none"
-
-
-def _named(cell: Cell, axis: str) -> Value:
-    """Return a choice, with a dagger where it is an attack that was brought from outside."""
-    brought = axis == "attack" and _component(cell, axis) in BROUGHT
-    return Value(f"{cell.where[axis]}{' †' * brought}", kind="name")
-
-
-def _loaded(entry: Mapping[str, Any]) -> Value:
-    """Return how a submitted entry is had; of what was not submitted, nothing."""
-    name = entry.get("entry")
-    if not name:
-        return Value("-", "", "name")
-    return Value(str(name), None, "name", f"vrbench.load({name!r})")
-
-
-def _command(entry: Mapping[str, Any]) -> str:
-    kept = [o for o in entry.get("overrides", []) if not o.startswith(OF_THE_PLACE)]
-    return f"python -m vrbench {shlex.join(kept)}"
-
-
-def _change(cell: Cell | None, metric: str) -> Value:
-    moved = None if cell is None else cell.change(metric)
-    return measured(moved, signed(moved))
-
-
-def _share(cell: Cell, metric: str) -> Value:
-    before, after = cell.mean(metric, "before"), cell.mean(metric, "after")
-    if before is None or after is None:
-        return measured(None)
-    return measured(after, f"{100 * before:.2f} → {100 * after:.2f} %")
-
-
-def _interval(found: Change) -> Value:
-    if found.by is None:
-        return measured(None)
-    return measured(found.by.low, f"{signed(found.by.low)} to {signed(found.by.high)}")
-
-
-def _resampled(rows: Rows) -> Value:
-    ends = bootstrap(means_of_seeds({run: after - b for run, (b, after, _) in rows.items()}))
-    return measured(None) if ends is None else measured(ends[0], " to ".join(map(signed, ends)))
-
-
-def _beside(rows: Rows) -> Value:
-    alike = equivalent(rows)
-    return measured(None) if alike is None else Value("yes" if alike else "not shown")
-
-
-def mean_of(cell: Cell, metric: str, side: Any, mark: str = "") -> Value:
-    """Return the mean of a cell's metric over seeds, with its deviation."""
-    values = cell.values(metric, side)
-    return measured(cell.mean(metric, side), mean(values) + mark if values else None)
-
-
-def signed(change: float | None) -> str:
-    """Return a change with its sign."""
-    return "-" if change is None else f"{change:+.3g}"
-
-
-def mark_of(found: Change) -> str:
-    """Return the star of what moved further than a clean retrain does."""
-    return " *" if found.beyond else ""
-
-
-def by_run(cell: Cell, metric: str) -> Rows:
-    """Return the number clean, attacked and retrained of every run that has it.
-
-    Before a change there was none: metrics of a change begin at zero.
-    """
-    found: Rows = {}
-    for entry in cell.entries:
-        row = next((r for r in entry.get("rows", []) if r["metric"] == metric), None)
-        if row is not None and row["after"] is not None:
-            run = observation(entry), f"{seeds(entry)[1]} {cell.pictures}"
-            found[run] = row["before"] or 0.0, row["after"], row.get("control")
-    return found

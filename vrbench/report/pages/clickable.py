@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor, log10
 
 from vrbench.report.plots.looks import COLOURS
-from vrbench.report.tables import number
+from vrbench.report.tables import number, signed
 
 WIDE, HIGH = 760, 380  # in units of the picture
 LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 46
@@ -90,7 +90,7 @@ def plot(points: Sequence[Point], x: str, y: str) -> Plot | None:
             up(p.y),
             colours[p.recommender],
             shapes[p.extractor],
-            f"{p.recommender}, {p.extractor}: {x} {number(p.x)}, {y} {p.y:+.3g}, {p.told}",
+            f"{p.recommender}, {p.extractor}: {x} {number(p.x)}, {y} {signed(p.y)}, {p.told}",
         )
         for p in points
     ]

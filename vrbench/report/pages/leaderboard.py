@@ -15,8 +15,9 @@ from vrbench.report.identity import seeds
 from vrbench.report.leaderboard import left_out
 from vrbench.report.order import natural
 from vrbench.report.over_seeds import LEAST, Change, change
-from vrbench.report.pages.board import MODEL, board, by_run, mark_of, mean_of
-from vrbench.report.pages.board_words import meaning
+from vrbench.report.pages.board import board
+from vrbench.report.pages.board_values import by_run, mark_of, mean_of
+from vrbench.report.pages.board_words import MODEL, meaning
 from vrbench.report.pages.clickable import plot
 from vrbench.report.pages.page import Head, Picture, Table, Value, picture, render
 from vrbench.report.plots.picture import height_of

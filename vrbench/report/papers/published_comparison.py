@@ -277,4 +277,4 @@ def _pair(our: Cell | None, their: Cell | None) -> list[str]:
 def _shown(cell: Cell | None) -> str:
     if cell is None:
         return "-"
-    return number(cell.value) + (f" ± {cell.spread:.2g}" if cell.spread is not None else "")
+    return number(cell.value) + (f" ± {number(cell.spread, 2)}" if cell.spread is not None else "")

@@ -17,6 +17,7 @@ from vrbench.report.order import natural
 from vrbench.report.papers.published_comparison import printed_numbers
 from vrbench.report.plots.curve_panels import PRINTED, figure_of
 from vrbench.report.run_records import Entry
+from vrbench.report.tables import number
 from vrbench.report.writing import write
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def table(
 def _by_point(lines: Sequence[Curve]) -> list[list[str]]:
     """Return one line per point."""
     return [
-        [line.label, f"{across:.4g}", f"{y:.4g}", f"{spread:.2g}"]
+        [line.label, number(across), number(y), number(spread, 2)]
         for line in lines
         for across, y, spread in zip(line.x, line.y, line.spread, strict=True)
     ]
@@ -204,7 +205,7 @@ def _by_point(lines: Sequence[Curve]) -> list[list[str]]:
 
 def _cell(y: float, spread: float, show: str) -> str:
     if show == "value":
-        return f"{y:.4g}" + (f" ± {spread:.2g}" if spread else "")
+        return number(y) + (f" ± {number(spread, 2)}" if spread else "")
     return f"{y:+.1f} %" + (f" ± {spread:.1f}" if spread else "")
 
 

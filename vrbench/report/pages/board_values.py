@@ -1,0 +1,122 @@
+"""What a line of the board says in one column: a value, or a dash where there is none."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from vrbench.report.equivalence import bootstrap, equivalent
+from vrbench.report.grid import Cell
+from vrbench.report.identity import observation, seeds
+from vrbench.report.leaderboard import mean
+from vrbench.report.over_seeds import Change, means_of_seeds
+from vrbench.report.pages.board_words import BROUGHT, DEFENCES
+from vrbench.report.pages.page import Value, measured
+from vrbench.report.papers.published_comparison import Run
+from vrbench.report.run_records import OF_THE_PLACE
+from vrbench.report.tables import signed
+from vrbench.report.worst_case import SAME_SHOP
+
+Rows = dict[Run, tuple[float, float, float | None]]
+
+
+def shop_of(cell: Cell) -> tuple[str, ...]:
+    return (*(cell.where[axis] for axis in SAME_SHOP), cell.where["budget"])
+
+
+def where(cell: Cell) -> tuple[str, ...]:
+    return (*shop_of(cell), cell.where["threat"], cell.pictures)
+
+
+def columns_of(cell: Cell) -> list[str]:
+    return [row["metric"] for row in cell.entries[0].get("rows", [])]
+
+
+def component_of(cell: Cell, axis: str) -> str:
+    return str(cell.entries[0]["parts"].get(axis, {}).get("component") or "")
+
+
+def defence_of(cell: Cell) -> str:
+    """Return what protects a shop: how its network was trained or is fronted, how it recommends."""
+    named = [DEFENCES.get(component_of(cell, axis)) for axis in ("extractor", "recommender")]
+    return ", ".join(name for name in named if name) or "none"
+
+
+def named(cell: Cell, axis: str) -> Value:
+    """Return a choice, with a dagger where it is an attack that was brought from outside."""
+    brought = axis == "attack" and component_of(cell, axis) in BROUGHT
+    return Value(f"{cell.where[axis]}{' †' * brought}", kind="name")
+
+
+def year_of(paper: str) -> Value:
+    """Return the year that a paper is named with."""
+    year = re.search(r"\b(?:19|20)\d\d\b", paper)
+    return measured(int(year[0]), year[0]) if year else measured(None)
+
+
+def loaded(entry: Mapping[str, Any]) -> Value:
+    """Return how a submitted entry is had; of what was not submitted, nothing."""
+    name = entry.get("entry")
+    if not name:
+        return Value("-", "", "name")
+    return Value(str(name), None, "name", f"vrbench.load({name!r})")
+
+
+def command(entry: Mapping[str, Any]) -> str:
+    kept = [o for o in entry.get("overrides", []) if not o.startswith(OF_THE_PLACE)]
+    return f"python -m vrbench {shlex.join(kept)}"
+
+
+def change(cell: Cell | None, metric: str) -> Value:
+    moved = None if cell is None else cell.change(metric)
+    return measured(moved, signed(moved))
+
+
+def share(cell: Cell, metric: str) -> Value:
+    before, after = cell.mean(metric, "before"), cell.mean(metric, "after")
+    if before is None or after is None:
+        return measured(None)
+    return measured(after, f"{100 * before:.2f} → {100 * after:.2f} %")
+
+
+def interval(found: Change) -> Value:
+    if found.by is None:
+        return measured(None)
+    return measured(found.by.low, f"{signed(found.by.low)} to {signed(found.by.high)}")
+
+
+def resampled(rows: Rows) -> Value:
+    ends = bootstrap(means_of_seeds({run: after - b for run, (b, after, _) in rows.items()}))
+    return measured(None) if ends is None else measured(ends[0], " to ".join(map(signed, ends)))
+
+
+def as_a_retrain(rows: Rows) -> Value:
+    alike = equivalent(rows)
+    return measured(None) if alike is None else Value("yes" if alike else "not shown")
+
+
+def mean_of(cell: Cell, metric: str, side: Any, mark: str = "") -> Value:
+    """Return the mean of a cell's metric over seeds, with its deviation."""
+    values = cell.values(metric, side)
+    return measured(cell.mean(metric, side), mean(values) + mark if values else None)
+
+
+def mark_of(found: Change) -> str:
+    """Return the star of what moved further than a clean retrain does."""
+    return " *" if found.beyond else ""
+
+
+def by_run(cell: Cell, metric: str) -> Rows:
+    """Return the number clean, attacked and retrained of every run that has it.
+
+    Before a change there was none: metrics of a change begin at zero.
+    """
+    found: Rows = {}
+    for entry in cell.entries:
+        row = next((r for r in entry.get("rows", []) if r["metric"] == metric), None)
+        if row is not None and row["after"] is not None:
+            run = observation(entry), f"{seeds(entry)[1]} {cell.pictures}"
+            found[run] = row["before"] or 0.0, row["after"], row.get("control")
+    return found
