@@ -110,7 +110,7 @@ def test_repeated_lines_are_counted(shop, caplog):  # noqa: F811
     caplog.clear()
     data = movielens(path=str(shop))
     assert len(data.train) + len(data.valid) + len(data.test) == 20
-    assert "of 20 lines" in caplog.text
+    assert "20 lines repeat" in caplog.text
 
 
 def test_fractions_of_a_second_have_an_order(tmp_path):

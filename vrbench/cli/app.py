@@ -1,4 +1,4 @@
-"""``python -m vrbench``: the door. A command, or a run that Hydra composes; an exit code."""
+"""Entry point of ``python -m vrbench``: a command, or a run composed by Hydra; an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an audit tries, and how long that takes: categories, adversaries, defences."""
+"""Plan of an audit: categories, adversaries, defences, and the expected running time."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TAUGHT = 2.0  # a defence is taught about as often as this longer than a standar
 
 @dataclass(frozen=True)
 class Adversary:
-    """Somebody who attacks.
+    """One threat model of the audit: its name, and the settings of its runs.
 
     Attributes:
         name: in words, after "an adversary who".
@@ -69,7 +69,7 @@ RETRAINED = 4  # trainings of such a cell: the clean shop again, and, with the f
 
 
 def by_fakes(overrides: Sequence[str], share: float, scenario: str) -> dict[str, list[str]]:
-    """Return by who attacks, in words, the settings of runs in which fake users push the items.
+    """Return the settings of the runs that push items by fake profiles, by name of the attack.
 
     Args:
         overrides: of the runs in which pictures are attacked; what is about pictures is left out.
@@ -95,14 +95,14 @@ def largest(names: Sequence[str], labels: Tensor, smallest: int, most: int) -> l
 
 
 def behind(overrides: Sequence[str]) -> list[str]:
-    """Return settings as they are called once the shop's extractor stands behind another."""
+    """Return extractor settings under the names they have inside a defence that wraps it."""
     return [re.sub(r"^(extractor@)?extractor\.", r"\1extractor.inner.", o) for o in overrides]
 
 
 def placed(
     overrides: Sequence[str], named: Sequence[Sequence[str]]
 ) -> list[tuple[bool, list[str]]]:
-    """Return how each defence is composed, found out before anything runs.
+    """Return the overrides of each defence, composed and checked before anything runs.
 
     Args:
         overrides: of the shop, one value each.
@@ -158,7 +158,7 @@ def expected(
     seeds: int,
     fakes: int = 0,
 ) -> tuple[list[float], bool]:
-    """Return the seconds of every cell in the order of the audit, and whether they were measured.
+    """Return the expected seconds of every cell, in order, and whether each was measured.
 
     A cell whose attack was in the store tells nothing of the time: then each counts the same.
 

@@ -1,4 +1,4 @@
-"""The axes of a run: what is chosen, one name each, and what a choice must make."""
+"""The configuration axes of a run, and the type that a choice of each must build."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def name_of(part: str, choices: dict[str, str], as_written: bool = False) -> str
 
 @cache
 def kinds_of() -> dict[str, tuple[type, ...]]:
-    """Return by axis what its choices must make; imports torch."""
+    """Return the type that the choices of each axis must build; imports torch."""
     from vrbench.attacks.base import Attack
     from vrbench.attacks.budget import Budget
     from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack

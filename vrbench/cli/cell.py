@@ -1,4 +1,4 @@
-"""One cell: its parts are made, it is run, and what it came to is left behind."""
+"""One cell of a sweep: instantiate its parts, run it, write its results."""
 
 from __future__ import annotations
 

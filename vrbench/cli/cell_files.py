@@ -1,4 +1,4 @@
-"""The files that a cell leaves beside ``rows.json``: values, pictures, what ``save`` asks for."""
+"""Output files of a cell beside ``rows.json``: per-user values, pictures, what ``save`` names."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def leave_files(
     wanted: Collection[str], result: Result, dataset: Dataset, folder: Path
 ) -> list[tuple[str, Path]]:
-    """Write them; return what there is to look at, and where.
+    """Write the output files; return a description and the path of each to look at.
 
     Args:
         wanted: any of features, lists, model, pictures, profiles, splits.

@@ -1,4 +1,4 @@
-"""What ``rows.json`` says of a cell: what was asked for, what it was made of, what came out."""
+"""The content of ``rows.json``: configuration, components with their keys, and results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADAPTED = ("torchattacks", "foolbox")  # libraries whose attacks can be used
 
 
 def asked(cfg: DictConfig) -> dict[str, Any]:
-    """Return what a record says before anything is made."""
+    """Return the configuration part of a record, known before anything is computed."""
     from vrbench.report.run_records import SCHEMA
 
     running = HydraConfig.get()

@@ -1,4 +1,4 @@
-"""What a tracker is told of a cell: its configuration, curves, numbers and pictures."""
+"""Experiment tracking of a cell: configuration, training curves, metrics and pictures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIDES = {"before": "clean", "after": "attacked", "control": "retrained"}
 
 @contextmanager
 def tracked(tracker: Tracker, entry: Mapping[str, Any], folder: Path) -> Iterator[None]:
-    """Begin a run of the tracker, and end it, whatever comes of the cell.
+    """Open a run of the experiment tracker, and close it whether the cell fails or not.
 
     Args:
         tracker: that is told.
@@ -42,7 +42,7 @@ def tracked(tracker: Tracker, entry: Mapping[str, Any], folder: Path) -> Iterato
 
 
 def tell(tracker: Tracker, entry: Mapping[str, Any], store: Store, folder: Path) -> None:
-    """Tell what came of a cell.
+    """Log the results of a cell to the tracker.
 
     Args:
         tracker: that was begun.

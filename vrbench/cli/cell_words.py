@@ -1,4 +1,4 @@
-"""What is said of a cell: the heading of its table, the plan of a dry run."""
+"""Text about a cell: the heading of its table, and the plan printed by a dry run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _lift(case: Mapping[str, Any], role: str) -> str:
 
 
 def plan(steps: Sequence[Mapping[str, Any]], complete: bool) -> list[str]:
-    """Return one line per stage that a dry run asked for, and what follows.
+    """Return one line per stage that a dry run would compute, and a summary.
 
     Args:
         steps: the log of its store.

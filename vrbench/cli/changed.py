@@ -1,4 +1,4 @@
-"""In which settings a cell differs from the choices it is named by."""
+"""Settings of a cell that differ from the defaults of its named choices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Changed = dict[str, dict[str, Any]]
 def changed_settings(
     cfg: DictConfig, choices: Mapping[str, str], overrides: Sequence[str], conf: Path
 ) -> Changed | None:
-    """Return by part the settings, by dotted key, that are not those of the choice made for it.
+    """Return the overridden settings of each part, by dotted key.
 
     Whether the command line, an experiment or a preset changed them. None where the choices cannot
     be composed by themselves, and so nothing can be told.

@@ -1,4 +1,4 @@
-"""The choices of an axis by name: all of them, or one as an object."""
+"""The choices of a configuration axis by name: all as configurations, or one as an object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shell may complete beside the axes and choices that Hydra knows: the commands."""
+"""Shell completion of subcommands; axes and choices are completed by Hydra."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ FLAGS = {"-sc", "--shell-completion"}
 
 
 def asked(arguments: Sequence[str]) -> bool:
-    """Whether a shell asks, in the way that Hydra's completion has it, what could follow."""
+    """Whether a shell requests completions, by the protocol of Hydra's completion."""
     return bool(FLAGS & set(arguments)) and any(a.startswith("query=") for a in arguments)
 
 
 def commands_for(line: str, commands: Iterable[str]) -> list[str] | None:
-    """Return the commands that the last word of a line may become.
+    """Return the commands that complete the last word of a line.
 
     Args:
         line: as typed so far, the program's name first (or ``python -m vrbench``).

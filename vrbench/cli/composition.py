@@ -1,4 +1,4 @@
-"""Composes what a command line describes with Hydra, and checks it."""
+"""Composition of a command line into a checked configuration, with Hydra."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vrbench.core.errors import ConfigError
 
 
 class Composition:
-    """What one command line describes, with settings that can be replaced.
+    """The checked configuration of one command line, whose settings can be replaced.
 
     Args:
         overrides: as after ``python -m vrbench``; no sweep.

@@ -1,4 +1,4 @@
-"""Entries of a board: made of a run, loaded, attacked, and checked."""
+"""Submitted entries of a leaderboard: create, load, attack and verify."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Weights = dict[str, list[dict[str, Tensor]]]
 
 
 class _Watched(Store):
-    """A store that puts what it is given in place of what would be learnt, and tells what was.
+    """A store that returns given weights instead of training, and records which were used.
 
     Given weights are used up in the order in which a run learns; afterwards it is a plain store.
     """
@@ -75,7 +75,7 @@ def _as_is(state: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class Loaded:
-    """An entry, loaded: what its makers trained, and the shop it stands in.
+    """A loaded entry: the submitted weights, and the data set they were trained on.
 
     Attributes:
         card: what it says of itself.
@@ -178,7 +178,7 @@ def _stands(composed: Composition, card: Card, store: _Watched) -> Loaded:
 def make_entry(
     run: Entry, to: Path, *, name: str, by: str, licence: str, paper: str = "", store: Path
 ) -> Card:
-    """Write a new entry of a run; what its store has is not trained again.
+    """Write a run as a new entry; models in its store are not trained again.
 
     Args:
         run: what it left.
@@ -211,7 +211,7 @@ def make_entry(
 
 
 def differing(loaded: Loaded, told: Sequence[dict[str, Any]], tolerance: float) -> list[str]:
-    """Return where rows differ from what the entry's own weights give, attacked again.
+    """Return the rows that differ when the entry's own weights are attacked again.
 
     What was measured while a network learnt cannot be measured again without learning.
     """

@@ -1,4 +1,4 @@
-"""An entry of a board, as a folder: a card, what was measured, and the trained weights.
+"""Folder layout of a submitted entry: model card, measured rows, trained weights.
 
 card.yaml      who, what, under which licence, how it was run, and the sha256 of each file
 rows.jsonl     what the run measured, as ``leaderboard --record`` writes it
@@ -31,7 +31,7 @@ LARGEST = 1 << 16  # bytes of a card
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What an entry says of itself.
+    """The model card of an entry.
 
     Attributes:
         name: what it is loaded by, ``data set/who-how``.

@@ -1,4 +1,4 @@
-"""Where the YAML files lie: those shipped, and before them a folder of one's own."""
+"""Configuration folders: the shipped one, and a user's, which takes precedence."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def choice_names(axis: str, conf: Path) -> list[str]:
 
 
 def called(axis: str, choice: str, conf: Path) -> str:
-    """Return what a choice is called now; a file of the user's own is called as it is."""
+    """Return the current name of a choice that was renamed; a user's own file keeps its name."""
     own = own_dir()
     if own is not None and (own / axis / f"{choice}.yaml").is_file():
         return choice

@@ -1,4 +1,4 @@
-"""From a checked node of a configuration to the object that it describes."""
+"""Instantiation of checked configuration nodes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vrbench.core.errors import DataError
 
 
 def make(cfg: Any) -> Any:
-    """Return what a checked node describes; what goes wrong in it comes out as itself.
+    """Return the object of a checked node; its errors are raised unchanged.
 
     Raises:
         VRBenchError: as the constructor says; if what it looks for cannot be looked at, too.

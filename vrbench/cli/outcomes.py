@@ -1,4 +1,4 @@
-"""What a run or a sweep came to: files in its folder, the table at its end, its exit code."""
+"""Outcome of a run or a sweep: result files, summary table, exit code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROOM = 1 << 18  # bytes that a folder must have room for
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other runs out of a folder: whoever comes second would write over the rows.
+    """Lock an output folder, so that no second run overwrites its rows.
 
     Raises:
         ConfigError: if another run is writing there.
@@ -51,7 +51,7 @@ def alone_in(folder: Path) -> Iterator[None]:
 
 
 def leave(folder: Path, entry: dict[str, Any], dry: bool) -> Path:
-    """Write what a run came to, whole or not at all; return where.
+    """Write the record of a run atomically; return its path.
 
     Raises:
         StorageError: if it cannot be written.

@@ -1,4 +1,4 @@
-"""What commands print, or write to a file: tables in the format asked for, failures."""
+"""Output of commands: tables in a chosen format, to a file or to the terminal; failures."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from vrbench.report.tables import FORMATS, plain
 
 
 def with_table(parser: argparse.ArgumentParser, *more: str) -> None:
-    """Add what every command that prints a table of runs takes; ``more`` formats."""
+    """Add the arguments of commands that print a table of runs; ``more`` formats."""
     parser.add_argument("folders", nargs="*", default=["runs"], help="where to look (runs)")
     with_format(parser, *more)
 
 
 def with_format(parser: argparse.ArgumentParser, *more: str) -> None:
-    """Add how a table is written, and where to; ``more`` formats."""
+    """Add the arguments for format and output file; ``more`` formats."""
     parser.add_argument("--format", choices=(*FORMATS, *more), default="text")
     parser.add_argument("--out", type=Path, help="write to this file, not to the terminal")
 
@@ -30,7 +30,7 @@ def table(chosen: argparse.Namespace, heads: Sequence[str], lines: Sequence[Sequ
 
 
 def put(out: Path | None, told: str) -> None:
-    """Print what was made, or write it to a file and print where that is."""
+    """Print a text, or write it to a file and print its path."""
     if out:
         writing.write(out, told)
         sys.stdout.write(f"{out}\n")
@@ -39,7 +39,7 @@ def put(out: Path | None, told: str) -> None:
 
 
 def show_progress() -> None:
-    """Let what is logged be seen, as it is."""
+    """Print log messages of level INFO without a prefix."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
 
 
@@ -51,5 +51,5 @@ def failed(failures: Sequence[str]) -> int:
 
 
 def in_words(told: object) -> str:
-    """Return what is said with the escape sequences of somebody's names made visible."""
+    """Return a text with the escape sequences inside names made visible."""
     return "\n".join(plain(line) for line in str(told).split("\n"))

@@ -1,4 +1,4 @@
-"""Settings as they are written on a command line, in Hydra's grammar."""
+"""Overrides in the grammar of Hydra: quoting, merging, expanding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a piece of work is: a bar on a terminal, elsewhere a line for each part that is done."""
+"""Progress of long work: a bar on a terminal, elsewhere a line per finished part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Pace:
-    """Counts parts that are done and tells the time that is left.
+    """Counts finished parts and estimates the remaining time.
 
     What is left is what was expected of it, as much longer or shorter as what is done took.
 
@@ -56,13 +56,13 @@ class Pace:
 
 
 def progress(done: int, of: int, seconds: float) -> str:
-    """Return how much is done and the time left, in words."""
+    """Return progress and remaining time, in words."""
     told = f"{done} of {of} cells"
     return told if done == of else f"{told}, {duration(seconds)} left"
 
 
 def duration(seconds: float) -> str:
-    """Return a time that is guessed, in words.
+    """Return an estimated time, in words.
 
     Example:
         >>> duration(42), duration(400), duration(9000)

@@ -1,4 +1,4 @@
-"""A sweep over pairs of categories, written as one word: ``scenario=nine_pairs``."""
+"""Sweeps over pairs of source and target category, written as ``scenario=nine_pairs``."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DECIDES = ("scenario", "dataset", "experiment", "preset")  # axes, and settings 
 
 
 def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
-    """Return a checked command line with the pairs that its scenario visits as swept settings.
+    """Return a command line whose scenario is expanded to a sweep over category pairs.
 
     One that names ``scenario.low`` or ``.high``, or has another scenario, is left as it is. To
     count the categories of "every" pair the data set is made.

@@ -1,4 +1,4 @@
-"""What Hydra says of a command line, as one line with the nearest valid name."""
+"""Errors of Hydra as one line with the nearest valid name."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXTRAS = {  # launchers that are no part of Hydra, and what installs them
 
 
 def plainly(error: Exception, known: dict[str, Any], axes: Iterable[str]) -> str:
-    """Return one line.
+    """Return an error of composition as one line.
 
     Args:
         error: what composing raised.
@@ -47,7 +47,7 @@ def plainly(error: Exception, known: dict[str, Any], axes: Iterable[str]) -> str
 
 
 def no_setting(key: str, known: dict[str, Any], axes: Iterable[str]) -> str:
-    """Return that there is no setting ``key``, and what was meant, part by part."""
+    """Return the message for an unknown setting ``key``, with the nearest valid one."""
     node, parts, right = known, key.split("."), list[str]()
     for part in parts:
         if not isinstance(node, dict) or part not in node:

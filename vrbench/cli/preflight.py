@@ -1,4 +1,4 @@
-"""What a command line starts, composed and checked before anything is made."""
+"""Composition and checks of every cell of a command line before anything is computed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What somebody else's record describes, composed again without being trusted."""
+"""Composition of untrusted records: only shipped choices and plain values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vrbench.core.spec import hints_of
 def compose_record(
     overrides: Sequence[Any], conf: Path, extra_dir: Path | None = None
 ) -> Composition:
-    """Return what the overrides of somebody else's record describe; nothing is made.
+    """Return the configuration of an untrusted record; nothing is instantiated.
 
     Only choices of ``conf`` and of ``extra_dir``, and plain values of their settings, are
     composed; where the run kept its store and files is left out.

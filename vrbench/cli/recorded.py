@@ -1,4 +1,4 @@
-"""Which overrides of somebody else's record may be composed here.
+"""Validation of the overrides of untrusted records.
 
 A configuration is code: whoever writes ``_target_`` says what is called. A record that is to be
 checked was written by somebody else, so of its overrides only two kinds are read: names of
@@ -36,7 +36,7 @@ NOT_AXES = ("reported", "reproduce", "tune", "variants")  # of conf/: no run cho
 def readable(
     overrides: Sequence[Any], axes: Collection[str], exists: Callable[[str, str], bool]
 ) -> tuple[list[str], dict[str, str]]:
-    """Return what may be composed of a record's overrides, and the texts among their values.
+    """Return the overrides of a record that are safe to compose, and their text values.
 
     Args:
         overrides: as the record has them.
@@ -69,7 +69,7 @@ def readable(
 
 
 def allowed_text(key: str, text: str, options: Collection[object]) -> None:
-    """Check that a setting may be given this text by somebody else.
+    """Check that a text value of an untrusted record is allowed for a setting.
 
     Args:
         key: of the setting, dotted.

@@ -1,4 +1,4 @@
-"""What a setting may be: its type from the annotation, its range from annotation or name.
+"""Validation of settings: type by annotation, range by annotation or name.
 
 A constructor is the schema of its YAML file, so nothing is declared twice. A range that a name
 always has (a batch holds at least one row, a seed is a natural number) stands in ``RANGES``; one
@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 
 class Range(NamedTuple):
-    """The least and the most that a number may be, both included."""
+    """A closed range of numbers."""
 
     least: float
     most: float
@@ -56,7 +56,7 @@ RANGES = {
 
 
 def wrong(value: Any, hint: Any, name: str = "") -> str | None:
-    """Return what a setting may be, if ``value`` is not that; None if it is.
+    """Return the expected type or range if ``value`` is not valid; None if it is.
 
     Args:
         value: plain data, as read from YAML.

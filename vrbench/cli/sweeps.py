@@ -1,4 +1,4 @@
-"""A sweep started from inside: the same command line, in a process of its own."""
+"""Sweeps started by a command, each as a subprocess."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOON = 0.5  # seconds between two looks at what is done
 
 
 def launch(overrides: Sequence[str], folder: Path, step: Callable[[], None] = lambda: None) -> None:
-    """Run ``python -m vrbench -m``; what it says goes to a file.
+    """Run ``python -m vrbench -m`` as a subprocess; its output goes to a file.
 
     Args:
         overrides: as on the command line.
@@ -71,7 +71,7 @@ def _watch(running: subprocess.Popen[bytes], folder: Path, step: Callable[[], No
 def sweep(
     overrides: Sequence[str], folder: Path, step: Callable[[], None] = lambda: None
 ) -> list[Entry]:
-    """Launch a sweep and return what its cells left behind below ``folder``, one entry each.
+    """Launch a sweep and return the records of its cells below ``folder``.
 
     Cells that fail say so and leave the others alone; what is in the store is not made again.
 

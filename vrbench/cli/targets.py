@@ -1,4 +1,4 @@
-"""What a ``_target_`` may name: components and the records beside them, never any callable.
+"""Allowed ``_target_`` values: components and their records, never other callables.
 
 A configuration is code: what it names is imported and called. So that a slip, or a file from
 elsewhere, cannot call ``os.system`` or load a pickle, only what is *defined* as a part of a run is
@@ -87,7 +87,7 @@ def _located(target: str) -> Any:
 
 
 def made_by(found: Any) -> type | None:
-    """Return the class of what a class or function makes, if it is a part of a run."""
+    """Return the component class that a class or function builds."""
     if inspect.isclass(found):
         made: Any = found
     elif inspect.isfunction(found):

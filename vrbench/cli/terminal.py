@@ -1,4 +1,4 @@
-"""Standard output and error as this program needs them, and the encoding of names."""
+"""Standard streams and encodings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def in_utf8() -> None:
 
 
 def print_anything() -> None:
-    """Let a terminal that lacks a letter show another one in its place, and a full disk be said.
+    """Replace letters that the terminal cannot encode, and report a full disk.
 
     A log file that cannot be written would bury the one line under a traceback for each.
     """
@@ -33,13 +33,13 @@ def print_anything() -> None:
 
 
 def forget_empty() -> None:
-    """Let a variable of ours that is empty be one that is not set: its default counts."""
+    """Treat empty environment variables of vrbench as unset."""
     for name in [n for n, told in os.environ.items() if n.startswith("VRBENCH_") and not told]:
         del os.environ[name]
 
 
 class Once(logging.Filter):
-    """Lets what a library of ours notes pass once a process, however many cells note it.
+    """A log filter that passes each message of a vrbench module once a process.
 
     What the cells themselves say (the logger ``vrbench``) always passes.
     """
@@ -57,6 +57,6 @@ class Once(logging.Filter):
 
 
 def print_nothing() -> None:
-    """Let what is still to be printed go nowhere, Python's own last words among it."""
+    """Discard further output, messages at interpreter exit included."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Where something went wrong, in one line; the traceback stays within reach."""
+"""Errors in one line with their place; the traceback is kept in a file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def line(error: BaseException) -> str:
 
 
 def ended(error: SystemExit) -> RuntimeError:
-    """Return the fault of a component that tried to end the process: nothing succeeded."""
+    """Return the error for a component that called ``sys.exit``."""
     told = RuntimeError(f"a component ended the process: exit code {error.code}")
     return told.with_traceback(error.__traceback__)
 
@@ -49,7 +49,7 @@ def place(error: BaseException, *but: str) -> str:
 
 
 def blamed(error: BaseException, targets: dict[str, str]) -> str:
-    """Return whose code went wrong: ``"attack (mine.Mine): "``; empty if it is nobody's.
+    """Return the component that raised, as ``"attack (mine.Mine): "``; empty if none did.
 
     Args:
         error: with its traceback.
@@ -64,7 +64,7 @@ def blamed(error: BaseException, targets: dict[str, str]) -> str:
 
 
 def written(error: BaseException, path: Path) -> str:
-    """Write the traceback to a file, and return where it is, for a message."""
+    """Write the traceback to a file, and return a hint at its path for the message."""
     try:
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
     except OSError:

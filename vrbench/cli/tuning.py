@@ -1,4 +1,4 @@
-"""What a search tunes, by which metric, and in which space."""
+"""Hyperparameter searches: tuned component, metric and search space."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def swept(overrides: Sequence[str]) -> list[list[str]]:
 
 
 def part_of(space: Mapping[str, Any]) -> str:
-    """Return what a space is about: ``recommender``, ``extractor`` or ``attack``.
+    """Return the tuned component of a space: ``recommender``, ``extractor`` or ``attack``.
 
     Raises:
         ConfigError: if it is about two of them, or another.
@@ -82,7 +82,7 @@ def metric_of(name: str) -> Metric:
 
 
 def lower_is_better(metric: Metric, part: str, goal: str | None) -> bool:
-    """Return whether small numbers win: for an adversary what is bad for the shop is good.
+    """Return whether smaller is better; of an attack, what is worse for the shop is better.
 
     Args:
         metric: what is measured.

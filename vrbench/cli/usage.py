@@ -1,4 +1,4 @@
-"""What ``vrbench --help`` says: what is combined, how, and the commands."""
+"""The text of ``vrbench --help``: axes, how to combine them, and commands."""
 
 from __future__ import annotations
 

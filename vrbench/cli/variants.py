@@ -1,4 +1,4 @@
-"""Choices that are rows of a table, and the spellings that choices had before.
+"""Configuration choices defined as table rows, and former names of choices.
 
 Where choices of an axis differ in a few settings, one of them is a file and the others are rows of
 ``conf/variants/AXIS.yaml``, each read by Hydra as if it were a file of its own::
@@ -34,7 +34,7 @@ Table = dict[str, dict[str, Any]]
 
 
 class Row(NamedTuple):
-    """What a choice says that has no file of its own."""
+    """A choice defined as a row of a table."""
 
     over: str  # the choice that it changes; "" if it stands by itself
     defaults: list[Any]  # what it chooses inside, as in a file
@@ -70,7 +70,7 @@ def names(axis: str, conf: Path) -> list[str]:
 
 
 def current(axis: str, name: str, conf: Path) -> str:
-    """Return how a choice is spelled now."""
+    """Return the current name of a choice."""
     return str(table(conf / RENAMED).get(axis, {}).get(name, name))
 
 

@@ -1,4 +1,4 @@
-"""The items of a shop: what they look like, and what they are."""
+"""The catalogue: items, their pictures and categories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A catalogue, and the feedback on it."""
+"""A data set: a catalogue and split implicit feedback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vrbench.data.interactions import Interactions
 
 @dataclass(frozen=True)
 class Dataset:
-    """A catalogue with feedback, split.
+    """A catalogue with feedback, split into train, validation and test.
 
     Attributes:
         catalogue: the items.

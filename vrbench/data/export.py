@@ -1,4 +1,4 @@
-"""Lists and splits as plain files that others read."""
+"""Export of recommendation lists and splits as plain text files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Vectors of items written as other tools read them."""
+"""Export of item features in the file layouts of other tools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of features that were made elsewhere."""
+"""Provenance of precomputed features."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MOST = 1 << 16  # bytes of a manifest
 
 
 def read_manifest(path: Path | None, features: Path) -> dict[str, str]:
-    """Return who made the features, from what and how: texts by name, without the hash.
+    """Return the provenance of features as texts by name, without the hash.
 
     Args:
         path: a JSON file with any of ``FIELDS``; None: ``features`` with the suffix ``.json``, if

@@ -15,7 +15,7 @@ from vrbench.data.readers.ratings import Ratings
 
 
 class Filter(ABC):
-    """A choice of rows, a pure function of them all.
+    """A filter of ratings: a pure function of all rows.
 
     Example:
         >>> from vrbench.filters import Filter
@@ -96,7 +96,7 @@ class UserAverage(Filter):
 
 @dataclass(frozen=True, kw_only=True)
 class _Core(Filter):
-    """What is kept has at least ``core`` ratings."""
+    """A filter by a least number of ratings, ``core``."""
 
     core: int
 
@@ -172,7 +172,7 @@ class IterativeCore(_Core):
 
 @dataclass(frozen=True, kw_only=True)
 class ColdUsers(Filter):
-    """Keeps users with at most ``most`` ratings: those who are hard to serve.
+    """Keeps users with at most ``most`` ratings: cold users.
 
     Example:
         >>> from vrbench.filters import ColdUsers

@@ -1,4 +1,4 @@
-"""Which of several splits of the same feedback a data set is."""
+"""The fold of a cross-validation or of repeated splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures decoded on demand."""
+"""Image files, decoded on demand."""
 
 from __future__ import annotations
 

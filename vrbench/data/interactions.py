@@ -1,4 +1,4 @@
-"""Who liked what, as compressed rows."""
+"""Implicit feedback as a compressed sparse matrix."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ WHALE = 0.05  # of all purchases, by one user
 
 
 def oddities(data: Dataset, blocks: int = 64) -> Iterator[str]:
-    """Yield a line for everything that is odd; nothing for a sound shop.
+    """Yield one line per data quality problem.
 
     Pictures that are equal or show one colour; categories that are large or small; users with very
     many purchases; items that nobody bought; a test of few users.

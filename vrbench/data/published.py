@@ -1,4 +1,4 @@
-"""Where the published data sets come from, for who does not have one."""
+"""Sources of published data sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A data set as the files a business has: pictures, a product list, one purchase log."""
+"""Export of a data set in the layout of a shop: pictures, product list, purchase log."""
 
 from __future__ import annotations
 

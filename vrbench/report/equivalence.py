@@ -1,4 +1,4 @@
-"""Is an attacked number as good as one of a clean retrain? And how far resampling moves a mean."""
+"""Equivalence tests against a clean retrain, and bootstrap intervals of means."""
 
 from __future__ import annotations
 

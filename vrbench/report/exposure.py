@@ -1,4 +1,4 @@
-"""How exposed something is: one number, over seeds, used in order, bold print and sentences.
+"""Exposure of a category or item to attacks: mean and confidence interval over seeds.
 
 Exposure is the share of users in whose top 20 an attacked item is after the attack, minus the
 share before it: the mean over the attacked items. It is told in percentage points.

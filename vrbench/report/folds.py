@@ -1,4 +1,4 @@
-"""Folds of one data set are one cell, as seeds are: what a run says of its fold."""
+"""Folds of one data set, which are aggregated as seeds are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def fold_of(part: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def of_all_folds(part: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a data set as any of its folds tells it: without which, under the key of all.
+    """Return a data set without its fold number, under the key that all folds share.
 
     A part without folds comes back as it is.
     """

@@ -1,4 +1,4 @@
-"""The cells of a grid: runs that differ in their seeds and folds only, and their values."""
+"""Aggregation of runs into cells, over seeds and folds."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def cells(entries: Sequence[Entry]) -> list[Cell]:
 
 
 def columns(entries: Sequence[Entry]) -> list[str]:
-    """Return every metric that occurs, in order of first appearance."""
+    """Return all metrics, in order of first appearance."""
     return list(dict.fromkeys(row["metric"] for e in entries for row in e.get("rows", [])))
 
 
@@ -138,7 +138,7 @@ def telling(grid: Sequence[Cell], axes: Sequence[str] = AXES) -> list[str]:
 
 
 def sides(grid: Sequence[Cell], metric: str) -> list[tuple[Side, str]]:
-    """Return which values of ``metric`` there are, and what they are called beside each other."""
+    """Return the sides of ``metric`` that have values (before, after, ...), and their headings."""
     found = [side for side in SIDES if any(cell.values(metric, side) for cell in grid)]
     if "before" not in found and "control" in found:
         found.remove("control")

@@ -1,4 +1,4 @@
-"""Which runs are of one cell, and what cells are called whose names are the same.
+"""Identity of runs: which belong to one cell, and unambiguous names of cells.
 
 A name of a choice does not say what was changed on the command line, in which precision an attack
 was searched, or with which settings a metric counts. Keys do; here they become names.
@@ -61,7 +61,7 @@ def named(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def aim(entry: Entry) -> str:
-    """Return whose pictures were to be taken for what, by which labels; "" where none were."""
+    """Return source and target category and their labels; "" where there are none."""
     case = entry.get("case")
     if not case or case.get("items") == 0:
         return ""
@@ -84,7 +84,7 @@ def repeat(entry: Entry) -> Repeat:
 
 
 def observation(entry: Entry) -> Observation:
-    """Return of what a run is one observation, in an interval or a test over runs: seed and fold.
+    """Return the unit of observation of a run for intervals and tests: its seed and fold.
 
     Seeds of the extractor and pairs of categories are averaged inside it.
     """

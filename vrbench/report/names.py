@@ -1,4 +1,4 @@
-"""What a part of a run is called: its choice, and what was changed of it."""
+"""Names of a run's components: the choice, and its overridden settings."""
 
 from __future__ import annotations
 

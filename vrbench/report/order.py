@@ -1,4 +1,4 @@
-"""The order in which people read names with numbers in them."""
+"""Natural sort order of names that contain numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an attack does over several pairs of categories: ratios, not the fate of one pair."""
+"""Attack effect over several category pairs: geometric means of attacked over clean."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PAIR = ("low", "high", "source", "target")  # settings of a scenario that say wh
 
 
 def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[list[str]]]:
-    """Return heads and lines: by what ``metric`` was multiplied, one line per cell over all pairs.
+    """Return heads and lines: ratio attacked over clean of ``metric``, a line per cell.
 
     A pair is one source and one target. The ratio is the geometric mean of attacked over clean,
     first over the pairs of a seed, then over seeds, with its 95 % interval by Student's t over

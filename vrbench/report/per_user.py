@@ -1,4 +1,4 @@
-"""One number per user of a model, from its runs under several seeds and on several folds."""
+"""Per-user metric values, averaged over seeds and folds."""
 
 from __future__ import annotations
 

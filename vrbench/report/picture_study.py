@@ -1,4 +1,4 @@
-"""Why some pictures can be pushed: what an attacked item gains, explained by what it was before."""
+"""Regression of an item's gain under attack on its characteristics before it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a record stands in a file: what its cells share once, then a line a cell.
+"""File format of records: a header of shared values, then one line per cell.
 
 The first line is ``{"record": 1, "same": ..., "listed": ..., "rows": ...}``: what is equal in all
 cells, the values that several cells have, by field, and the kinds of rows. A line after it has the

@@ -1,4 +1,4 @@
-"""What runs left: reading it, and writing it down for others to check."""
+"""Records of runs: reading ``rows.json``, and writing records for publication."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=", "track=", "tr
 
 
 def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
-    """Return what runs left, as ``readable`` does.
+    """Return the records of runs, as ``readable`` does.
 
     Raises:
         MissingDataError: if nothing is left.
@@ -41,7 +41,7 @@ def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
 
 
 def readable(places: Iterable[Path]) -> list[tuple[Path, Entry]]:
-    """Return what runs left, each with the file it stands in.
+    """Return the readable records of runs, each with its file.
 
     What cannot be read (half written, a pipe, of another schema, somebody else's) is left out,
     with a warning of one line each.

@@ -1,4 +1,4 @@
-"""Of which kind everything in ``rows.json`` is: files of others are read by code that trusts it."""
+"""Schema validation of untrusted ``rows.json`` files."""
 
 from __future__ import annotations
 
@@ -109,5 +109,5 @@ FIELDS: dict[str, Check] = {
 
 
 def misshapen(entry: Mapping[str, Any]) -> list[str]:
-    """Return the names of what is of another kind than a run leaves it."""
+    """Return the names of fields that violate the schema."""
     return [key for key, check in FIELDS.items() if key in entry and not check(entry[key])]

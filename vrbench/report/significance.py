@@ -1,4 +1,4 @@
-"""Is the difference between two models more than chance? Paired tests over users, corrected."""
+"""Paired significance tests between models over users, corrected for multiplicity."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OF_ATTACK = ("threat", "objective", "attack", "budget", "scenario", "precision")
 
 @dataclass(frozen=True)
 class Sample:
-    """One model, as its users see it.
+    """Per-user values of one model.
 
     Attributes:
         label: what tells it from the others.

@@ -1,4 +1,4 @@
-"""Why some data sets fall: an attack's effect explained by what the data set is like."""
+"""Regression of attack effects on characteristics of data sets (Deldjoo et al., 2020)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHARACTERISTICS = ("space size", "shape", "density", "user Gini", "item Gini", "
 
 @dataclass(frozen=True)
 class Effect:
-    """What one characteristic does: coefficient per deviation of it, and how sure that is."""
+    """The effect of one characteristic: standardised coefficient and p-value."""
 
     coefficient: float
     low: float  # of the 95 % interval

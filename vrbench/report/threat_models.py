@@ -1,4 +1,4 @@
-"""Under which threat model a run was made, as a board has its tabs."""
+"""The threat model of a run, by which the leaderboard has its tabs."""
 
 from __future__ import annotations
 

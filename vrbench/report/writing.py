@@ -1,4 +1,4 @@
-"""Files that a command was asked to write: found out before the work, said in one line."""
+"""Output files of commands, checked for writability before the work."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Command:
-    """A command, whose module is imported when it is run.
+    """A subcommand; its module is imported when it is run.
 
     Attributes:
         name: on the command line.

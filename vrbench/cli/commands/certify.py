@@ -65,7 +65,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(chosen: argparse.Namespace) -> int:
-    """Certify and attack; print the table; return the exit code."""
+    """Certify and attack features; print the table; return the exit code."""
     writing.check(chosen.out, chosen.picture)
     if chosen.seeds < 1 or chosen.steps < 1:
         raise ConfigError("expected --seeds and --steps of at least 1")

@@ -1,4 +1,4 @@
-"""Are published rows what their settings give? Recomposes every cell, and makes some again."""
+"""Verification of published rows: recompose the key of every cell, rerun a sample of cells."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SCALE = 1e-9  # of a difference from zero
 
 @dataclass
 class Check:
-    """What was looked at, and one line per fault."""
+    """Result of a verification: what was checked, and one line per fault."""
 
     faults: list[str] = field(default_factory=list)
     done: list[str] = field(default_factory=list)
@@ -52,7 +52,7 @@ def check(
     sample_seed: int = 0,
     tolerance: float = 1e-3,
 ) -> Check:
-    """Return what is wrong with rows that somebody wants to publish.
+    """Return the faults of rows that are to be published.
 
     Every part of every cell must have the key that its overrides give; a name must stand for one
     thing; every cell must have been run under enough seeds; and ``sample`` cells, drawn by
@@ -244,7 +244,7 @@ def _again(entry: Entry, tolerance: float) -> list[str]:
 
 
 def apart(rows: Sequence[dict[str, Any]], again: Sequence[Row], tolerance: float) -> list[str]:
-    """Return where the rows that are told differ from those that were measured again."""
+    """Return the differences between published rows and rows measured again."""
     made = {row.metric: row for row in again}
     told = {row["metric"]: row for row in rows}
     faults = [f"{name} is not measured by its settings" for name in told if name not in made]

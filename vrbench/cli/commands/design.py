@@ -40,7 +40,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(chosen: argparse.Namespace) -> int:
-    """Design, and print what the judges think; return the exit code."""
+    """Design pictures and print how the judging rankers rank them; return the exit code."""
     writing.check(chosen.out, chosen.picture)
     output.show_progress()
     output.table(chosen, *designed(chosen.overrides, chosen.folder, chosen.picture))

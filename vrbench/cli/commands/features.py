@@ -31,7 +31,7 @@ def main(chosen: argparse.Namespace) -> int:
 
 
 def exported(run: Path, to: Path, layout: str) -> list[Path]:
-    """Write what ``save=[features]`` left in another layout; return where each part lies.
+    """Convert saved features to the layout of another tool; return the path of each part.
 
     Raises:
         MissingDataError: if the run, or its features, are not there.

@@ -73,7 +73,7 @@ def reproduced(
     read: bool,
     format: str,
 ) -> tuple[str, list[str]]:
-    """Return a paper's table as text, run under every preset, and what failed of the cells.
+    """Return a paper's table under every preset as text, and the errors of failed cells.
 
     Or what would be run.
 
@@ -178,7 +178,7 @@ def _failures(entries: Sequence[Entry], wanted: int, which: str) -> list[str]:
 
 
 def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
-    """Run a sweep in a process of its own and return its ``count`` cells.
+    """Run a sweep in a subprocess and return its ``count`` cells.
 
     One that left as many already is read, not run: delete its folder to run it again.
 

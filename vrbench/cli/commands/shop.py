@@ -66,7 +66,7 @@ def _draw(place: Path, overrides: Sequence[str]) -> int:
 
 
 def told(place: Path, overrides: Sequence[str], picture: Path) -> Iterator[str]:
-    """Yield, line by line, what is understood of a shop; draw its contact sheet.
+    """Yield a summary of a data set, line by line; draw its contact sheet.
 
     Args:
         place: the folder.

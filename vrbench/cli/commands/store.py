@@ -88,7 +88,7 @@ def collected(
     max_size: str | None,
     really: bool,
 ) -> str:
-    """Return what of a store would go, one line each; or delete it, if ``really``.
+    """Return the artifacts of a store that would be deleted, one line each; delete if ``really``.
 
     Without any condition no artifact goes, only what runs that died have left.
 

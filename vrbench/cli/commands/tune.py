@@ -59,7 +59,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True)
 class Found:
-    """What a search came to.
+    """Result of a hyperparameter search.
 
     Attributes:
         part: what was tuned.
@@ -135,7 +135,7 @@ def searched(
     goal: str | None = None,
     shared: bool = False,
 ) -> Found:
-    """Return what a search came to; leave a table of all trials beside its journal.
+    """Return the result of a search; write a table of all trials beside its journal.
 
     Raises:
         ConfigError: one line about what is wrong with the command or the space.

@@ -1,4 +1,4 @@
-"""Which data an Elliot configuration takes, filtered and split how: as overrides of ours."""
+"""Translation of the data, filters and splits of an Elliot configuration into overrides."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HELD_OUT = 0.1  # of the training ratings, where settings are to be searched and
 
 @dataclass(frozen=True)
 class _Plan:
-    """A strategy as a class of ours: which, its settings by Elliot's options, and its defaults."""
+    """A splitting strategy here: its class, its settings by Elliot's options, its defaults."""
 
     target: str
     options: Mapping[str, str]
@@ -39,7 +39,7 @@ _PER_USER = ("temporal_hold_out", "random_subsampling")
 
 @dataclass
 class Data:
-    """What is asked for of the data.
+    """The data part of a translated configuration.
 
     Attributes:
         overrides: as on the command line.

@@ -1,4 +1,4 @@
-"""Which metrics an Elliot configuration asks for, as a file of ``conf/metrics``."""
+"""Translation of the metrics of an Elliot configuration into a file of ``conf/metrics``."""
 
 from __future__ import annotations
 

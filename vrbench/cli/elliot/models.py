@@ -1,4 +1,4 @@
-"""The models of Elliot, and which settings of ours their parameters are."""
+"""Elliot's models, and the settings that their hyperparameters are here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class To(NamedTuple):
-    """Settings of a recommender here that a parameter becomes; ``keep`` is 1 minus it."""
+    """Settings that a hyperparameter becomes here; ``keep`` is 1 minus it."""
 
     settings: tuple[str, ...]
     keep: bool = False

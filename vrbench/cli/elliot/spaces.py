@@ -1,4 +1,4 @@
-"""Search spaces of Elliot, in which lists and functions of Hyperopt stand, as spaces of ours."""
+"""Translation of Elliot's search spaces: lists, and distributions of Hyperopt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Elliot calls everything, and where that is here: the page "Coming from Elliot" shows it.
+"""Elliot's options, metrics and filters, and their names here; shown by "Coming from Elliot".
 
 Names and meanings are those of Elliot 0.3.1.
 """

@@ -1,4 +1,4 @@
-"""Which recommenders an Elliot configuration trains, with what settings, searched how."""
+"""Translation of the models of an Elliot configuration: settings and search spaces."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STOPS = ("patience", "eval_every")  # settings of what is trained in epochs
 
 @dataclass
 class Trained:
-    """One model of a configuration.
+    """One recommender of a translated configuration.
 
     Attributes:
         name: Elliot's, in small letters: of its files.

@@ -1,4 +1,4 @@
-"""An Elliot configuration as files and commands of ours."""
+"""Translation of an Elliot configuration into configuration files and commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vrbench.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Translation:
-    """What a configuration is here.
+    """A translated configuration.
 
     Attributes:
         name: of its files.
@@ -57,7 +57,7 @@ class Translation:
 
 
 def translation(file: Path) -> Translation:
-    """Return what a configuration file of Elliot's is here.
+    """Return the translation of a configuration file of Elliot's.
 
     Raises:
         VRBenchError: one line on what cannot be read, or had here.

@@ -1,4 +1,4 @@
-"""Tables as a business has them: CSV, TSV or Parquet with a header, or the answer to a query."""
+"""Tables of a shop: CSV, TSV or Parquet with a header, or the result of a database query."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def table_of_rows(
 
 
 def hashed(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return what stands for the answer of a database in a key."""
+    """Return the digest of the result of a database query, for a cache key."""
     return hashlib.sha256("\n".join("\t".join(row) for row in [header, *rows]).encode()).hexdigest()
 
 

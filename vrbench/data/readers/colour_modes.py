@@ -1,4 +1,4 @@
-"""Pictures of any mode as RGB, each scaled by the depth of its file, never by what it holds."""
+"""Conversion of images of any mode to RGB, scaled by bit depth, not by content."""
 
 from __future__ import annotations
 

@@ -141,7 +141,7 @@ def read_items(path: Path) -> tuple[list[str], list[str], list[str]]:
 
 
 def refuse_twice(source: str, lines: Sequence[int], items: Sequence[str]) -> None:
-    """Do nothing if each item stands once.
+    """Check that no item is listed twice.
 
     Raises:
         DataError: naming the first that does not, and both its lines.

@@ -1,4 +1,4 @@
-"""Purchases that a database is asked for, by the address that SQLAlchemy knows it by."""
+"""Reading purchases from a database by its SQLAlchemy URL."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ SQLITE = "sqlite:///"  # read without any library
 
 
 def is_address(name: str | None) -> bool:
-    """Return whether ``name`` is the address of a database, no file."""
+    """Return whether ``name`` is a database URL rather than a file."""
     return name is not None and "://" in name
 
 
 def read_database(address: str, query: str | None) -> BusinessTable:
-    """Return the answer to a query, every value as text; nothing that it changes is kept.
+    """Return the result of a query, every value as text; nothing is committed.
 
     Args:
         address: as SQLAlchemy writes it, ``postgresql://USER:PASSWORD@HOST/DATABASE``; its password

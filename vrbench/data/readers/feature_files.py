@@ -1,4 +1,4 @@
-"""Vectors of items as other tools leave them: arrays, tables, or a file an item, with ids."""
+"""Reading precomputed item features: arrays, tables, or one file per item, with ids."""
 
 from __future__ import annotations
 

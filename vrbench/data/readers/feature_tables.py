@@ -1,4 +1,4 @@
-"""Vectors of items as tables with a header: a column of ids, the others numbers."""
+"""Reading item features from tables with a header: a column of ids, the others numbers."""
 
 from __future__ import annotations
 

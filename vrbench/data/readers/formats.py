@@ -1,4 +1,4 @@
-"""Feedback files of other projects: where they are, and what their columns mean."""
+"""Feedback file formats of other frameworks: file names and columns."""
 
 from __future__ import annotations
 

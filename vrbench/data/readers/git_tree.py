@@ -1,4 +1,4 @@
-"""What a folder holds, as the hash by which Git knows it."""
+"""The content of a folder as a Git tree hash."""
 
 from __future__ import annotations
 

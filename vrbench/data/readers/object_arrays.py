@@ -1,4 +1,4 @@
-"""NumPy files that hold Python objects, read without executing what was handed in."""
+"""Safe reading of NumPy object arrays: no code of the pickle is executed."""
 
 from __future__ import annotations
 

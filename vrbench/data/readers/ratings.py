@@ -1,4 +1,4 @@
-"""Ratings as a file gives them, before anything is left out or split."""
+"""Raw ratings of a file, before filtering and splitting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lines of text files, as they stand: UTF-8, and nothing else has a meaning."""
+"""Lines of UTF-8 text files, without quoting or escapes."""
 
 from __future__ import annotations
 

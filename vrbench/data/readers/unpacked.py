@@ -1,4 +1,4 @@
-"""Files and folders made of what was fetched: whole or not at all, by one process of several."""
+"""Atomic unpacking of downloads, safe among several processes."""
 
 from __future__ import annotations
 

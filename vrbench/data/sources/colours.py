@@ -1,4 +1,4 @@
-"""A world with a known right answer: users like one colour, items have one colour."""
+"""A synthetic data set with a known optimum: each user likes items of one colour."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""The positive control of every claim about pictures: shoppers who are known to follow them."""
+"""Positive control of visual signal: semi-synthetic feedback that follows pictures."""
 
 from __future__ import annotations
 

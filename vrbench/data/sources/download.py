@@ -1,4 +1,4 @@
-"""Files from the internet, fetched once and verified or not at all."""
+"""Verified downloads, fetched once."""
 
 from __future__ import annotations
 

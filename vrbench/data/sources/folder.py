@@ -1,4 +1,4 @@
-"""A user's own catalogue, from a folder of plain files."""
+"""A data set in a folder of plain files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A user's own ratings: a whole file to be filtered and split, or splits made elsewhere."""
+"""Rating files: one file to be filtered and split, or ready-made splits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One's own shop: pictures, a product list and one purchase log, as a business has them."""
+"""A shop's own data: pictures, a product list and one purchase log."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ VERSION = 1  # raise it when the same files and settings give another data set
 
 @dataclass(frozen=True)
 class Understood:
-    """What was read of a shop, and what was left out, by counts.
+    """The parsed files of a shop, and counts of rows left out.
 
     Attributes:
         items, purchases: the tables.
@@ -88,7 +88,7 @@ class ColumnSettings(TypedDict, total=False):
 
 
 class ShopSettings(FileSettings, ColumnSettings, PictureSettings, total=False):
-    """All of it; see ``shop``."""
+    """All settings of ``shop``."""
 
 
 FILES: dict[str, str | None] = dict.fromkeys(FileSettings.__annotations__)
@@ -206,7 +206,7 @@ def understand(
     root: str | None,
     columns: Mapping[str, str | None],
 ) -> Understood:
-    """Return what the files of a shop hold; see ``shop`` for the arguments and errors."""
+    """Return the parsed files of a shop; see ``shop`` for the arguments and errors."""
     if not place.is_dir():
         raise MissingDataError(f"no folder {place}: give the folder of the shop as dataset.path")
     products = read_business_table(table_of(place, items, LISTS, "items"))

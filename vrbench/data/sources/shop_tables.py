@@ -1,4 +1,4 @@
-"""The products and the purchases of a shop, out of its tables."""
+"""Products and purchases, parsed from a shop's tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Simulated shoppers, for pictures that nobody has bought yet."""
+"""Simulated implicit feedback for catalogues without purchases."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CrowdSettings(TypedDict, total=False):
 
 
 class TasteSettings(CrowdSettings, total=False):
-    """And how they choose; see ``simulate``."""
+    """Choice model of simulated shoppers; see ``simulate``."""
 
     skew: float
     focus: float

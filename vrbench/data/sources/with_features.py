@@ -1,4 +1,4 @@
-"""Features that were made elsewhere, attached to the items of a data set by their ids."""
+"""Precomputed features, joined to the items of a data set by id."""
 
 from __future__ import annotations
 

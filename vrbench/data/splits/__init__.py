@@ -1,4 +1,4 @@
-"""Which feedback is for training, for validation, and for testing."""
+"""Train, validation and test splits."""
 
 from vrbench.data.splits.assignment import (
     apart,

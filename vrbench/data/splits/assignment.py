@@ -1,4 +1,4 @@
-"""Which feedback is for training, for validation, and for testing."""
+"""Assignment of feedback to train, validation and test; hold-out of cold and new items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an audit found, in plain words, tables and pictures: a page that stands alone."""
+"""The audit report as a self-contained HTML page."""
 
 from __future__ import annotations
 

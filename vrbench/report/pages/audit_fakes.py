@@ -1,4 +1,4 @@
-"""What fake users do to a shop, in an audit: tables and sentences."""
+"""The part of an audit about fake profiles: tables and sentences."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def items(told: Story) -> Table:
 
 
 def sentences(told: Story) -> list[str]:
-    """Return what fake users come to, and what a detector sees of them."""
+    """Return the effect of fake profiles, and how well a detector finds them, in sentences."""
     return [line for one in told.fakes for line in _of(one)]
 
 
@@ -94,7 +94,7 @@ def _of(one: Exposed) -> list[str]:
 
 
 def by_chance(one: Exposed) -> Gain | None:
-    """Return the exposure that as many fake users gain who choose nothing; None if untold."""
+    """Return the exposure gained by as many random fake profiles; None if not measured."""
     rows = {entry["seed"]: row_of(entry, REACH) for entry in one.entries}
     found = {
         seed: row["random"] - row["before"]

@@ -1,4 +1,4 @@
-"""What an audit found: its runs, and the story they tell."""
+"""Findings of an audit: its runs, grouped by question."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from vrbench.report.run_records import Entry
 
 @dataclass(frozen=True)
 class Findings:
-    """What the runs of an audit left behind, by the question they answer; one per seed each.
+    """The runs of an audit by the question they answer, one per seed each.
 
     Attributes:
         categories: by an adversary who knows everything: which can be pushed?
@@ -37,7 +37,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Story:
-    """The same by what it is about, the most exposed first.
+    """Findings of an audit as exposures, the most exposed first.
 
     Attributes:
         categories, adversaries, defences, fakes: as in ``Findings``.
@@ -63,7 +63,7 @@ class Story:
 
 
 def story(found: Findings) -> Story:
-    """Return what the runs tell; those that failed are left out."""
+    """Return the findings as exposures; failed runs are left out."""
     categories = exposed(found.categories, source_of)
     return Story(
         categories,

@@ -1,4 +1,4 @@
-"""What an audit's attacks look like: clean and attacked pictures at their real size."""
+"""Clean and attacked pictures of an audit, at original size."""
 
 from __future__ import annotations
 

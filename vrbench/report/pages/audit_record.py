@@ -1,4 +1,4 @@
-"""What an audit found, for programs."""
+"""The audit report as JSON."""
 
 from __future__ import annotations
 

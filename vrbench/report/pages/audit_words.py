@@ -1,4 +1,4 @@
-"""What an audit found, in sentences. What its intervals do not show is not called a difference."""
+"""The audit report in sentences; only differences shown by their intervals are stated."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KNOWS_ALL = "knows everything"
 
 
 def verdict(told: Story) -> str:
-    """Return the answer, in one sentence."""
+    """Return the main finding, in one sentence."""
     found = told.shop.exposure
     if found.interval is None:
         return (
@@ -36,7 +36,7 @@ def verdict(told: Story) -> str:
 
 
 def sentences(told: Story) -> list[str]:
-    """Return what whoever decides should know."""
+    """Return the findings that matter for a decision."""
     return [
         _most(told),
         *_others(told),

@@ -1,4 +1,4 @@
-"""The board: one line per shop and budget, what the best known attack does to it, and why."""
+"""The robustness leaderboard: one line per shop and budget, under the best known attack."""
 
 from __future__ import annotations
 

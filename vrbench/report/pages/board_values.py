@@ -1,4 +1,4 @@
-"""What a line of the board says in one column: a value, or a dash where there is none."""
+"""Values of the robustness leaderboard by column; a dash where there is none."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def component_of(cell: Cell, axis: str) -> str:
 
 
 def defence_of(cell: Cell) -> str:
-    """Return what protects a shop: how its network was trained or is fronted, how it recommends."""
+    """Return the defences of a shop: robust training, input transformation, recommender."""
     named = [DEFENCES.get(component_of(cell, axis)) for axis in ("extractor", "recommender")]
     return ", ".join(name for name in named if name) or "none"
 
@@ -57,7 +57,7 @@ def year_of(paper: str) -> Value:
 
 
 def loaded(entry: Mapping[str, Any]) -> Value:
-    """Return how a submitted entry is had; of what was not submitted, nothing."""
+    """Return the call that loads a submitted entry; a dash where there is none."""
     name = entry.get("entry")
     if not name:
         return Value("-", "", "name")
@@ -104,7 +104,7 @@ def mean_of(cell: Cell, metric: str, side: Any, mark: str = "") -> Value:
 
 
 def mark_of(found: Change) -> str:
-    """Return the star of what moved further than a clean retrain does."""
+    """Return a star if a change exceeds that of a clean retrain."""
     return " *" if found.beyond else ""
 
 

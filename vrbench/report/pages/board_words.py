@@ -1,4 +1,4 @@
-"""What the columns of the board mean, and what its shops are called."""
+"""Column descriptions and names of the robustness leaderboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Robustness against accuracy, as a picture whose points lead to lines of the board."""
+"""Robustness against accuracy as an interactive scatter plot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pages that stand alone: one HTML file with its style, scripts and pictures inside."""
+"""Self-contained HTML pages: style, scripts and pictures inside one file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A paper as data: what it claims, what it needs, what is run for it, and what it printed."""
+"""Specification of a paper: claims, required files, sweeps and published numbers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Asked:
-    """A claim in words, the name of its test, and of which metric it is shown what."""
+    """A claim: its wording, its test, and the metric values that the test is given."""
 
     text: str
     test: str

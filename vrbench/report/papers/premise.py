@@ -1,4 +1,4 @@
-"""What must be true of a run before it says anything of an attack on a category."""
+"""Preconditions under which a run is evidence about an attack on a category."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Doubt(NamedTuple):
 
 
 def doubt(entry: Entry) -> Doubt:
-    """Return why what became of a category says nothing; no reason for attacks on no category.
+    """Return why a run is no evidence; no reason for attacks on no category.
 
     TAaMR's premise: ``CHR(source) < uniform < CHR(target)`` before the attack, in the lists of the
     recommender that is attacked, and an attack that reaches its class.

@@ -1,4 +1,4 @@
-"""Ours beside what papers printed, cell by cell."""
+"""Comparison of measured with published numbers, cell by cell."""
 
 from __future__ import annotations
 

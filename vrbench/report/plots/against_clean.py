@@ -1,4 +1,4 @@
-"""By what an attack multiplies a number, against the number before it: one point per run."""
+"""Ratio attacked over clean against the clean value: one point per run."""
 
 from __future__ import annotations
 

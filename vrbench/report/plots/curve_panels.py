@@ -1,4 +1,4 @@
-"""Curves as a figure: a panel for each thing that is attacked, a look for each attack."""
+"""Figures of curves: a panel per attacked model, a line style per attack."""
 
 from __future__ import annotations
 

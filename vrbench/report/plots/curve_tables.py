@@ -1,4 +1,4 @@
-"""Tables of curves, read back: what was measured once is drawn again without its runs."""
+"""Reading tables of curves, so that they can be drawn without their runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A metric against the size of a change: ours as lines, printed numbers dashed beside them."""
+"""A metric against the perturbation budget: measured as lines, published dashed."""
 
 from __future__ import annotations
 

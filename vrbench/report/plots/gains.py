@@ -1,4 +1,4 @@
-"""Plots of a page, as SVG that stands in the text: what an attack gains against what it costs."""
+"""Inline SVG plots of attack effect against cost."""
 
 from __future__ import annotations
 

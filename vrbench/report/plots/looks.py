@@ -1,4 +1,4 @@
-"""How things look: in every plot an attack has the same colour and the same marker."""
+"""Plot styles: an attack has the same colour and marker in every plot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a split is, and what strategies share."""
+"""Base classes of splitting strategies."""
 
 from __future__ import annotations
 

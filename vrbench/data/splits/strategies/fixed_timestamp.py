@@ -1,4 +1,4 @@
-"""Everything after one moment is held out."""
+"""Temporal split at one fixed timestamp."""
 
 from __future__ import annotations
 

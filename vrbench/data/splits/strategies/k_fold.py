@@ -1,4 +1,4 @@
-"""Every rating is held out in one fold."""
+"""K-fold cross-validation per user."""
 
 from __future__ import annotations
 

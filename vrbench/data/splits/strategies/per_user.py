@@ -1,4 +1,4 @@
-"""Some ratings of every user are held out: a share or a number, the last or at random."""
+"""Per-user hold-out: a ratio or a number of ratings, temporal or random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What papers claim, as questions that the cells of one metric can answer."""
+"""Claims of papers as tests on the cells of one metric."""
 
 from vrbench.report.papers.claims.accuracy import cfgan_is_best
 from vrbench.report.papers.claims.base import NOISE, NOTHING, ORACLES, Claim, Verdict

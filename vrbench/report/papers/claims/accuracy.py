@@ -1,4 +1,4 @@
-"""Claims of who ranks best."""
+"""Claims about recommendation accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a claim answers, and how cells are compared for it."""
+"""Verdicts on claims, and comparisons of cells."""
 
 from __future__ import annotations
 

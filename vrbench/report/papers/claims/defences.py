@@ -1,4 +1,4 @@
-"""Claims of what a defence does, and does not."""
+"""Claims about defences."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims that an attack promotes what it attacks."""
+"""Claims about item promotion."""
 
 from __future__ import annotations
 

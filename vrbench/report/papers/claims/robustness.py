@@ -1,4 +1,4 @@
-"""Claims of adversarial training, and of attacks on embeddings."""
+"""Claims about adversarial training and embedding attacks."""
 
 from __future__ import annotations
 
