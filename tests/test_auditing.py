@@ -5,16 +5,8 @@ import pytest
 import torch
 
 from vrbench.bench.result import moved
+from vrbench.cli import audit_plan as plan
 from vrbench.cli import conf_dir
-from vrbench.cli.audit_plan import (
-    ADVERSARIES,
-    behind,
-    by_fakes,
-    defences,
-    expected,
-    largest,
-    placed,
-)
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands import audit as auditing
 from vrbench.cli.commands.audit import audited
@@ -54,19 +46,24 @@ def test_an_item_that_everybody_has_has_no_rank():
 
 def test_the_largest_categories_come_first():
     labels = torch.tensor([0, 1, 1, 2, 2, 2, 3])
-    assert largest("abcd", labels, 1, 3) == ["c", "b", "a"]
-    assert largest("abcde", labels, 2, 9) == ["c", "b"]
+    assert plan.largest("abcd", labels, 1, 3) == ["c", "b", "a"]
+    assert plan.largest("abcde", labels, 2, 9) == ["c", "b"]
 
 
 def test_defences_are_of_the_family_of_the_shop_and_exist():
-    assert defences("standard") == [["jpeg_75"], ["bits_4"], ["denoised"], ["adversarial"]]
-    assert ["photos_adversarial"] in defences("photos_standard")
-    inner = defences("resnet50_imagenet")
+    assert plan.defences("standard") == [
+        ["jpeg_75"],
+        ["bits_4"],
+        ["denoised"],
+        ["adversarial"],
+    ]
+    assert ["photos_adversarial"] in plan.defences("photos_standard")
+    inner = plan.defences("resnet50_imagenet")
     assert inner == [
         ["jpeg_75", "extractor@extractor.inner=resnet50_imagenet"],
         ["bits_4", "extractor@extractor.inner=resnet50_imagenet"],
     ]
-    for name, *more in [*inner, *defences("photos_standard")]:
+    for name, *more in [*inner, *plan.defences("photos_standard")]:
         cfg = Composition([f"extractor={name}", *more], conf_dir()).cfg
         assert not more or "resnet50" in str(cfg.extractor.inner)
 
@@ -74,12 +71,12 @@ def test_defences_are_of_the_family_of_the_shop_and_exist():
 def test_settings_of_the_shops_network_are_those_of_what_is_behind_a_defence():
     shop = ["extractor=photos_standard", "extractor.epochs=4"]
     named = [["photos_jpeg_75"], ["photos_adversarial"]]
-    assert placed(shop, named) == [
+    assert plan.placed(shop, named) == [
         (True, ["extractor=photos_jpeg_75"]),
         (False, ["extractor=photos_adversarial"]),
     ]
-    for own in defences("photos_standard"):
-        assert placed(shop[:1], [own])[0][1] == [f"extractor={own[0]}", *own[1:]]
+    for own in plan.defences("photos_standard"):
+        assert plan.placed(shop[:1], [own])[0][1] == [f"extractor={own[0]}", *own[1:]]
 
 
 def test_a_defence_that_does_not_go_with_the_shop_is_named_before_anything_runs(monkeypatch):
@@ -135,7 +132,7 @@ def test_the_audit_asks_four_questions(monkeypatch, tmp_path, caplog):
         found = run_audit(folder=tmp_path, categories=99, seeds=2)
     assert found.source == "bag"
     assert len(found.categories) == 16 * 2
-    assert [e["adversary"] for e in found.adversaries[::2]] == [a.name for a in ADVERSARIES]
+    assert [e["adversary"] for e in found.adversaries[::2]] == [a.name for a in plan.ADVERSARIES]
     assert [e["seed"] for e in found.adversaries[:4]] == [0, 1, 0, 1]
     assert [e["cost"]["gradients"] for e in found.adversaries[::2]] == [100, 20, 0, 10, 0]
     assert len(found.defences) == 4 * 2
@@ -146,7 +143,7 @@ def test_the_audit_asks_four_questions(monkeypatch, tmp_path, caplog):
     assert all("seed=0,1" in overrides for overrides in asked[1:])
     assert all("scenario.source=bag" in overrides for overrides in asked[2:])
     extractors = [[o for o in a if o.startswith("extractor=")] for a in asked[-4:]]
-    assert extractors == [[f"extractor={d[0]}"] for d in defences("standard")]
+    assert extractors == [[f"extractor={d[0]}"] for d in plan.defences("standard")]
     cells = 2 * (16 + 4 + 2 + 4)
     assert f"{cells} of {cells} cells" in caplog.text
 
@@ -156,13 +153,13 @@ def test_the_time_is_told_from_one_cell():
     taken = {"extractors": 100.0, "features": 2.0, "models": 5.0, "attacks": 10.0, "rankings": 1.0}
     stages = [{"stage": s, "seconds": t, "cached": False} for s, t in taken.items()]
     first = {"stages": stages, "seconds": 120.0}  # 3 of them for all the rest
-    cells, measured = expected(first, 2, ADVERSARIES[4:], 1, 2)
+    cells, measured = plan.expected(first, 2, plan.ADVERSARIES[4:], 1, 2)
     assert measured
     assert cells == pytest.approx([13, 13, 18, 13, 3, 3, 18 + 202, 18])
-    assert expected(first, 2, ADVERSARIES[4:], 1, 2, 1)[0][6:8] == pytest.approx([23, 23])
+    assert plan.expected(first, 2, plan.ADVERSARIES[4:], 1, 2, 1)[0][6:8] == pytest.approx([23, 23])
     for stage in stages:
         stage["cached"] = True
-    assert expected(first, 2, ADVERSARIES[4:], 1, 2) == ([1.0] * 8, False)
+    assert plan.expected(first, 2, plan.ADVERSARIES[4:], 1, 2) == ([1.0] * 8, False)
 
 
 def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():
@@ -172,9 +169,9 @@ def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():
         "extractor@extractor.inner=photos_standard",
         "extractor.quality=60",
     ]
-    (front, inner), *others = defences("jpeg_75")
+    (front, inner), *others = plan.defences("jpeg_75")
     assert (front, others) == ("bits_4", [])
-    moved = merged(behind(shop), [f"extractor={front}", inner])
+    moved = merged(plan.behind(shop), [f"extractor={front}", inner])
     made = Composition(moved, conf_dir()).cfg.extractor
     network = Composition(["extractor=photos_standard"], conf_dir()).cfg.extractor
     assert made.bits == 4
@@ -186,7 +183,7 @@ def test_fake_users_push_the_same_items_within_a_budget_of_their_own():
     pictures = ["metrics=attacks", "save=[pictures]", "threat=evasion", "dataset=boutique"]
     pictures += ["budget=linf_4", "budget.eps=3", "threat.aware=true", "scenario.max_items=3"]
     pictures += ["attack=pgd", "++attack.steps=3", "budget.store=float"]
-    (open_, guarded) = by_fakes([*pictures, "seed=0"], 0.02, "chosen").values()
+    (open_, guarded) = plan.by_fakes([*pictures, "seed=0"], 0.02, "chosen").values()
     cfg = Composition(open_, conf_dir()).cfg
     assert (cfg.threat.surface.detector, cfg.budget.eps) == (None, 0.02)
     assert cfg.scenario == Composition(pictures, conf_dir()).cfg.scenario

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 import torch
+from typing_extensions import Unpack
 
 from vrbench.attacks.optimised.aims import Wish
-from vrbench.attacks.optimised.base import Problem
+from vrbench.attacks.optimised.base import OptimisedProfiles, Problem
 from vrbench.attacks.optimised.factors import Loss, fitted, refitted, with_fakes
+from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
 
@@ -36,3 +40,40 @@ class OwnShop:
         model = refitted(with_fakes(self.real, fakes), self.loss, self.clean, self.refits)
         scores = model.user[: self.wish.users] @ model.item.T
         return self.wish.places(torch.from_numpy(scores))
+
+
+class OwnShopSettings(TypedDict, total=False):
+    """The model of the adversary's own that a search without gradients asks.
+
+    Attributes:
+        factors: length of a row.
+        refits: rounds of its solves after each change.
+    """
+
+    factors: int
+    refits: int
+
+
+class OwnShopProfiles(OptimisedProfiles):
+    """A search for fillers that retrains a model of the adversary's own after every change.
+
+    Args:
+        aim: "push" or "nuke".
+        factors, refits: see ``OwnShopSettings``.
+
+    Example:
+        >>> from vrbench.attacks import OwnShopProfiles, PoisonRec
+        >>> issubclass(PoisonRec, OwnShopProfiles), PoisonRec(refits=1).factors
+        (True, 16)
+    """
+
+    defaults = OwnShopSettings(factors=16, refits=2)
+
+    def __init__(self, *, aim: Aim = "push", **model: Unpack[OwnShopSettings]) -> None:
+        super().__init__(aim=aim)
+        given = self.with_defaults(OwnShopSettings, model)
+        self.factors, self.refits = given["factors"], given["refits"]
+
+    def shop_of(self, problem: Problem, dice: Dice) -> OwnShop:
+        """Return the model, fitted to the clean feedback."""
+        return OwnShop(problem, self.factors, self.refits, dice)

@@ -5,17 +5,18 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import Unpack
 
 from vrbench.attacks.base import Cost
-from vrbench.attacks.optimised.base import OptimisedProfiles, Problem
-from vrbench.attacks.optimised.oracle import OwnShop
+from vrbench.attacks.optimised.base import Problem
+from vrbench.attacks.optimised.oracle import OwnShop, OwnShopProfiles, OwnShopSettings
 from vrbench.attacks.optimised.surrogates import Training, tensor
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
 
 
-class PoisonRec(OptimisedProfiles):
+class PoisonRec(OwnShopProfiles):
     """A policy that fills profiles and is rewarded where targets rise (Song et al., ICDE 2020).
 
     Each fake draws its items one after the other, none twice, from a softmax over items; the model
@@ -34,8 +35,7 @@ class PoisonRec(OptimisedProfiles):
         epochs: steps of learning in each.
         lr: length of a step.
         clip: how far a likelihood may move in a round; published: 0.1.
-        factors: of the adversary's model.
-        refits: rounds of its solves for each set.
+        factors, refits: of the adversary's model, see ``OwnShopSettings``.
 
     Example:
         >>> from vrbench.attacks import PoisonRec
@@ -55,13 +55,12 @@ class PoisonRec(OptimisedProfiles):
         epochs: int = 4,
         lr: float = 0.1,
         clip: float = 0.1,
-        factors: int = 16,
-        refits: int = 2,
+        **model: Unpack[OwnShopSettings],
     ) -> None:
-        super().__init__(aim=aim)
+        super().__init__(aim=aim, **model)
         self.refuse_if(sets < 2 or clip <= 0, "sets of 2 or more, clip above 0")
         self.rounds, self.sets, self.epochs, self.lr = rounds, sets, epochs, lr
-        self.clip, self.factors, self.refits = clip, factors, refits
+        self.clip = clip
 
     @property
     def cost(self) -> Cost | None:
@@ -69,7 +68,7 @@ class PoisonRec(OptimisedProfiles):
         return Cost(1 + self.rounds * self.sets, 0)
 
     def wanted(self, problem: Problem, dice: Dice) -> Floats:
-        shop = OwnShop(problem, self.factors, self.refits, dice)
+        shop = self.shop_of(problem, dice)
         known = _told_of_items(problem, shop)
         training = Training([torch.zeros(known.shape[1])], self.lr)
         best, found = -np.inf, np.zeros_like(problem.fixed)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from typing_extensions import Unpack
 
 from vrbench.attacks.base import Cost
 from vrbench.attacks.optimised.ascent import projected, unit_rows
-from vrbench.attacks.optimised.base import OptimisedProfiles, Problem
-from vrbench.attacks.optimised.oracle import OwnShop
+from vrbench.attacks.optimised.base import Problem
+from vrbench.attacks.optimised.oracle import OwnShop, OwnShopProfiles, OwnShopSettings
 from vrbench.attacks.optimised.profile_gan import ProfileGAN, Width, through, whole_profiles
 from vrbench.attacks.profile.base import Aim
 from vrbench.attacks.profile.shop import Floats
 from vrbench.core.dice import Dice
 
 
-class ZeroOrder(OptimisedProfiles):
+class ZeroOrder(OwnShopProfiles):
     """Profiles of a GAN, moved by finite differences (Christakopoulou and Banerjee, RecSys 2019).
 
     A GAN of real profiles makes the first fakes. Then, in each of ``steps`` rounds, the table of
@@ -34,8 +35,7 @@ class ZeroOrder(OptimisedProfiles):
         directions: how many; published: 5.
         alpha: how far a direction is tried, in lengths of the table.
         rate: how far all are followed, in lengths of a profile.
-        factors: of the adversary's model.
-        refits: rounds of its solves after a change.
+        factors, refits: of the adversary's model, see ``OwnShopSettings``.
 
     Example:
         >>> from vrbench.attacks import ZeroOrder
@@ -59,14 +59,13 @@ class ZeroOrder(OptimisedProfiles):
         directions: int = 5,
         alpha: float = 0.2,
         rate: float = 0.2,
-        factors: int = 16,
-        refits: int = 2,
+        **model: Unpack[OwnShopSettings],
     ) -> None:
-        super().__init__(aim=aim)
+        super().__init__(aim=aim, **model)
         self.refuse_if(directions < 1 or alpha <= 0, "directions of 1 or more, alpha above 0")
         self.hidden, self.pretrain, self.epochs, self.lr = hidden, pretrain, epochs, lr
         self.batch_size, self.steps, self.directions = batch_size, steps, directions
-        self.alpha, self.rate, self.factors, self.refits = alpha, rate, factors, refits
+        self.alpha, self.rate = alpha, rate
 
     @property
     def cost(self) -> Cost | None:
@@ -75,7 +74,7 @@ class ZeroOrder(OptimisedProfiles):
 
     def wanted(self, problem: Problem, dice: Dice) -> Floats:
         shares = projected(problem, self._generated(problem, dice))
-        shop = OwnShop(problem, self.factors, self.refits, dice)
+        shop = self.shop_of(problem, dice)
         best, found = shop(problem.rounded(shares)), shares
         whole = np.sqrt(problem.room)[:, None]
         for _ in range(self.steps):
