@@ -164,7 +164,7 @@ def test_what_cannot_count_is_left_out_and_counted(place, caplog):
     assert "left out: 1 product without a picture" in caplog.text
     assert "left out: 1 purchase without a user or an item" in caplog.text
     gone = sum(item == "03" for _, item, _ in BOUGHT)
-    assert f"{gone + 1} purchases are of products without a picture" in caplog.text
+    assert f"{gone + 1} purchases of products without a picture" in caplog.text
 
 
 def test_a_column_of_files_and_one_of_stars(place):
