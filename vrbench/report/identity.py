@@ -78,6 +78,11 @@ def fold(entry: Entry) -> tuple[int, int] | None:
     return fold_of(entry["parts"].get("dataset", {}))
 
 
+def in_folds(entries: Iterable[Entry]) -> bool:
+    """Return whether any run was on one of several folds of its data."""
+    return any(fold(entry) is not None for entry in entries)
+
+
 def repeat(entry: Entry) -> Repeat:
     """Return what tells a run from the others of its cell: its seeds, and its fold."""
     return (*seeds(entry), *(fold(entry) or (0, 0)))

@@ -8,7 +8,7 @@ from math import exp, log
 from statistics import fmean
 
 from vrbench.report.grid import over
-from vrbench.report.identity import MORE, fold
+from vrbench.report.identity import MORE, in_folds
 from vrbench.report.over_seeds import interval, means_of_seeds
 from vrbench.report.papers.claims.base import ORACLES
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, Run, measured
@@ -48,7 +48,7 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
         ]
         for where, cell, base in rows
     ]
-    counted = over(any(fold(entry) is not None for entry in entries))
+    counted = over(in_folds(entries))
     ratio = [f"{metric} attacked / clean", "95 % interval", "rose in"]
     return [*shown, "pairs", counted, *ratio, "premise met"], lines
 

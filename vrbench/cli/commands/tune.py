@@ -143,10 +143,8 @@ def searched(
     from vrbench.bench.tune import search
     from vrbench.cli import tuning
 
-    composition = Composition(list(overrides), conf_dir())
-    name, wanted = _space(composition, space)
+    composition, (name, wanted) = _composed(overrides, space)
     part, chosen = tuning.part_of(wanted), tuning.seeds_of(seeds)
-    count = _how_many(trials, sampler)
     by = tuning.metric_of(metric or tuning.BY[part])
     lower = tuning.lower_is_better(by, part, goal)
     validation = _validation(composition, chosen, None if part == "attack" else by)
@@ -157,7 +155,7 @@ def searched(
         _score(composition, validation, part, by),
         wanted,
         journal,
-        trials=count,
+        trials=_how_many(trials, sampler),
         sampler=sampler,
         pruner=pruner,
         seed=sampler_seed,
@@ -170,14 +168,15 @@ def searched(
     return _found(composition, part, by.column, tried, lower, _command(overrides, options))
 
 
-def _space(composition: Composition, name: str | None) -> tuple[str, Space]:
-    """Return the space of that name, or of the recommender that is composed; and its name."""
+def _composed(overrides: Sequence[str], name: str | None) -> tuple[Composition, tuple[str, Space]]:
+    """Return what is composed, and the space of that name, or of its recommender."""
     from vrbench.bench.space import read_space
     from vrbench.cli import tuning
 
-    known = tuning.spaces(conf_dir())
+    conf = conf_dir()
+    composition, known = Composition(list(overrides), conf), tuning.spaces(conf)
     name = name or tuning.space_for(composition.choices["recommender"], known)
-    return name, read_space(name, known, tuning.known_settings(composition))
+    return composition, (name, read_space(name, known, tuning.known_settings(composition)))
 
 
 def _found(
