@@ -127,6 +127,6 @@ class TestDVBPR(DatasetContract):
 
 def test_each_dataset_is_here():
     tested = {*MADE, "shoppers", "shop", "dvbpr_npy", "amazon", "folder", "ratings", "movielens"}
-    tested |= {"prepared", "var", "with_features"}  # in several layouts
+    tested |= {"prepared", "var", "with_features", "with_text"}  # in files of their own
     apart = {"clothing", "Dataset"}  # a download that becomes a folder with shoppers
     assert set(dir(vrbench.datasets)) == tested | apart

@@ -25,6 +25,8 @@ class Catalogue:
             leave them out.
         features: a vector of each item, made elsewhere, as ``Signal.VECTOR``; None: nobody has
             attached any (``with_features``).
+        text: a vector of each item's words, as ``Signal.VECTOR``; None: nobody has attached any
+            (``with_text``). Models that read text take it as a second modality.
     """
 
     images: Visuals
@@ -33,6 +35,7 @@ class Catalogue:
     spec: Any
     redistributable: bool = True
     features: Visuals | None = None
+    text: Visuals | None = None
 
     @property
     def has_pictures(self) -> bool:

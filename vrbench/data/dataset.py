@@ -45,8 +45,8 @@ class Dataset:
     def spec(self) -> list[Any]:
         """What it is made of."""
         found = [self.catalogue.spec, self.train.spec, self.valid.spec, self.test.spec]
-        features = self.catalogue.features
-        return found if features is None else [*found, features.spec]
+        attached = (self.catalogue.features, self.catalogue.text)
+        return [*found, *(table.spec for table in attached if table is not None)]
 
     @property
     def spec_of_folds(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from vrbench.bench.store import Store
@@ -35,8 +36,9 @@ def trained(
     device: str,
 ) -> tuple[Recommender, dict[str, Any]]:
     """Return the recommender trained on ``visuals``, frozen; and its ``History``, as plain data."""
-    labels = data.catalogue.categories
-    sizes = Sizes(data.train.num_users, data.train.num_items, visuals.shape, labels)
+    labels, words = data.catalogue.categories, data.catalogue.text
+    text = None if words is None else words[torch.arange(len(words))]
+    sizes = Sizes(data.train.num_users, data.train.num_items, visuals.shape, labels, text)
     model = make_recommender(factory, sizes).to(device)
 
     def make() -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -52,6 +54,8 @@ def trained(
     }
     if model.reads_categories:
         inputs["categories"] = data.catalogue
+    if model.reads_text and words is not None:
+        inputs["text"] = words
     made = store.fetch("models", inputs, make)
     if made.tensors is not None:
         model.load_state_dict(made.tensors)

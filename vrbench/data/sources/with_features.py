@@ -6,6 +6,7 @@ import hashlib
 import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -70,24 +71,29 @@ def with_features(
     """
     told = read_manifest(None if manifest is None else Path(manifest), Path(path))
     names = dataset.item_names
-    found = [_rows(read_features(Path(path), ids, id_column), names)]
+    found = [rows_by_id(read_features(Path(path), ids, id_column), names)]
     if text is not None:
-        found.append(_rows(read_features(Path(text), ids, id_column), names))
+        found.append(rows_by_id(read_features(Path(text), ids, id_column), names))
     rows = np.concatenate(found, axis=1)
-    hashed = hashlib.sha256(f"{rows.dtype.name} {rows.shape}".encode())
-    hashed.update(rows.data)
-    spec = ["ready features", VERSION, hashed.hexdigest()[:16], told]
-    table = Table(Signal.VECTOR, torch.from_numpy(rows), spec)
+    table = table_of(rows, "ready features", VERSION, told)
     catalogue = replace(dataset.catalogue, features=table)
     if categories is not None:
         catalogue = _by_category(catalogue, Path(categories), id_column, names)
     return replace(dataset, catalogue=catalogue)
 
 
-def _rows(found: FeatureRows, names: list[str]) -> np.ndarray:
+def table_of(rows: np.ndarray, what: str, *told: Any) -> Table:
+    """Return rows as a table under an address that says what they are and what they hold."""
+    hashed = hashlib.sha256(f"{rows.dtype.name} {rows.shape}".encode())
+    hashed.update(rows.data)
+    spec = [what, *told[:1], hashed.hexdigest()[:16], *told[1:]]
+    return Table(Signal.VECTOR, torch.from_numpy(rows), spec)
+
+
+def rows_by_id(found: FeatureRows, names: list[str]) -> np.ndarray:
     """Return the ``(len(names), D)`` rows of the items, float16 or float32, contiguous."""
     place = {name: row for row, name in enumerate(found.ids)}
-    _require_all(names, place, found.source, "row")
+    require_all(names, place, found.source, "row")
     if len(place) > len(names):
         left = len(place) - len(names)
         told = how_many(left, "row")
@@ -107,7 +113,7 @@ def _rows(found: FeatureRows, names: list[str]) -> np.ndarray:
     return np.ascontiguousarray(rows)
 
 
-def _require_all(names: list[str], known: dict[str, int], source: str, what: str) -> None:
+def require_all(names: list[str], known: dict[str, int], source: str, what: str) -> None:
     """Raise unless each of ``names`` is known.
 
     Raises:
@@ -138,7 +144,7 @@ def _by_category(
     if len(of) < len(items):
         twice = next(name for n, name in enumerate(items) if name in items[:n])
         raise DataError(f"{path}: two rows for item {twice!r}: keep one")
-    _require_all(names, dict.fromkeys(items, 0), str(path), "category")
+    require_all(names, dict.fromkeys(items, 0), str(path), "category")
     kinds = tuple(sorted({of[name] for name in names}))
     numbered = torch.tensor([kinds.index(of[name]) for name in names])
     told = repr([of[name] for name in names]).encode()
