@@ -15,6 +15,8 @@ from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.gradient.adam import AdamPGD
 from vrbench.attacks.gradient.mifgsm import MIFGSM
 from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.gradient.reencoded import Reencoded
+from vrbench.attacks.gradient.universal import Universal
 from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.attacks.minimum_norm.ddn import DDN
 from vrbench.attacks.minimum_norm.deepfool import DeepFool
@@ -22,13 +24,18 @@ from vrbench.attacks.minimum_norm.fmn import FMN
 from vrbench.attacks.minimum_norm.jsma import JSMA
 from vrbench.attacks.minimum_norm.lbfgs import LBFGS
 from vrbench.attacks.noise import Noise
+from vrbench.attacks.semantic.background import Background
+from vrbench.attacks.semantic.colour_curve import ColourCurve
 from vrbench.attacks.semantic.compose import Compose
+from vrbench.attacks.semantic.patch import Patch
 from vrbench.core.errors import VRBenchError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import Redder, victim
 
 HOUSE = [
     AdamPGD(steps=3),
+    Background(steps=3),
+    ColourCurve(steps=3),
     Compose(border=0),
     CW(search_steps=2, steps=5),
     DDN(steps=4),
@@ -40,7 +47,10 @@ HOUSE = [
     MIFGSM(steps=3),
     NES(queries=20, directions=5),
     Noise(),
+    Patch(area=10.0, steps=3),
     PGD(steps=3),
+    Reencoded(PGD(steps=2), samples=1),
+    Universal(steps=3),
     FeatureRegression(queries=18, directions=5),
     SPSA(queries=20, directions=5),
     Square(queries=20),

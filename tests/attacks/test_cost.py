@@ -15,13 +15,18 @@ from vrbench.attacks.gradient.adam import AdamPGD
 from vrbench.attacks.gradient.eot import Expected
 from vrbench.attacks.gradient.mifgsm import MIFGSM
 from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.gradient.reencoded import Reencoded
+from vrbench.attacks.gradient.universal import Universal
 from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.attacks.minimum_norm.ddn import DDN
 from vrbench.attacks.minimum_norm.deepfool import DeepFool
 from vrbench.attacks.minimum_norm.fmn import FMN
 from vrbench.attacks.minimum_norm.lbfgs import LBFGS
 from vrbench.attacks.noise import Noise
+from vrbench.attacks.semantic.background import Background
+from vrbench.attacks.semantic.colour_curve import ColourCurve
 from vrbench.attacks.semantic.compose import Compose
+from vrbench.attacks.semantic.patch import Patch
 from vrbench.core.seeds import Streams
 from vrbench.testing.attacks import Classified, victim
 
@@ -35,6 +40,11 @@ EXACT = [
     (CW(search_steps=2, steps=5, progress=0, warm_start=False), Cost(10, 11)),
     (CW(search_steps=2, steps=5, progress=0, initial_c=1.0), Cost(10, 10)),
     (Expected(PGD(steps=2), samples=3), Cost(6, 6)),
+    (Reencoded(PGD(steps=2), samples=3), Cost(6, 6)),
+    (Universal(steps=3), Cost(4, 3)),
+    (Patch(area=5.0, steps=3), Cost(4, 3)),
+    (ColourCurve(steps=3), Cost(4, 3)),
+    (Background(steps=3), Cost(4, 3)),
     (Ensemble(attacks={"a": PGD(steps=3), "b": MIFGSM(steps=2)}), Cost(7, 5)),
     (Square(queries=20, enough=None), Cost(20, 0)),
     (SPSA(queries=30, directions=5, enough=None), Cost(30, 0)),

@@ -81,6 +81,8 @@ class Attack(Component, ABC):
         on_rows: whether it works on any table of numbers, not on pictures only.
         asks_example: whether it asks the goal for an ``example``; what that is chosen from is then
             part of its key.
+        joint: whether a picture depends on which others are attacked; all are then handed over
+            at once.
 
     Example:
         >>> from vrbench.attacks import Attack
@@ -99,6 +101,7 @@ class Attack(Component, ABC):
     needs_radius: ClassVar[bool] = True
     on_rows: ClassVar[bool] = False
     asks_example: ClassVar[bool] = False
+    joint: ClassVar[bool] = False
 
     @property
     def cost(self) -> Cost | None:
@@ -123,12 +126,12 @@ class Attack(Component, ABC):
             rng: the only source of randomness; one stream per item.
 
         Returns:
-            ``(B, 3, H, W)``, detached, with ``budget.excess(...) <= 0``. Row ``b``
-            does not depend on which other rows it came with: bit for bit where that is so for the
-            goal. A network's own products may round by the number of pictures shown at once; its
-            last bits then move a picture by a tenth of a grey level in the mean. What is asked
-            about one item by chance directions is asked alone on a CPU, so those attacks that
-            estimate gradients keep every bit there. Without items, or with a budget of
+            ``(B, 3, H, W)``, detached, with ``budget.excess(...) <= 0``. Unless the attack is
+            ``joint``, row ``b`` does not depend on which other rows it came with: bit for bit where
+            that is so for the goal. A network's own products may round by the number of pictures
+            shown at once; its last bits then move a picture by a tenth of a grey level in the mean.
+            What is asked about one item by chance directions is asked alone on a CPU, so those
+            attacks that estimate gradients keep every bit there. Without items, or with a budget of
             zero, nothing is searched and nobody is asked: what came in goes out.
 
         Raises:

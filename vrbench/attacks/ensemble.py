@@ -55,6 +55,7 @@ class Ensemble(Attack):
         self.knows = " and ".join(sorted({member.knows for member in attacks.values()}))
         # The answer is its members', object by object.
         vars(self)["asks_example"] = any(member.asks_example for member in attacks.values())
+        vars(self)["joint"] = any(member.joint for member in attacks.values())
 
     @property
     def members(self) -> list[Attack]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.ssim import ssim
 from vrbench.core.visuals import BLOCK
 from vrbench.metrics.base import ImageMetric
 
@@ -63,29 +63,10 @@ class SSIM(ImageMetric):
             raise IncompatibleError("SSIM needs pictures of at least 11 x 11 pixels")
         return torch.cat(
             [
-                _ssim(a, b, self.data_range)
+                ssim(a, b, self.data_range)
                 for a, b in zip(clean.split(BLOCK), attacked.split(BLOCK), strict=True)
             ]
         )
-
-
-def _ssim(x: Tensor, y: Tensor, data_range: float) -> Tensor:
-    at = torch.arange(11, dtype=torch.float64, device=x.device) - 5
-    bell = torch.exp(-at.square() / (2 * 1.5**2))
-    window = torch.outer(bell, bell) / bell.sum() ** 2
-    window = window.expand(3, 1, 11, 11)
-
-    def blur(z: Tensor) -> Tensor:
-        return F.conv2d(z, window, groups=3)
-
-    x, y = x.double(), y.double()
-    mean_x, mean_y = blur(x), blur(y)
-    var_x, var_y = blur(x * x) - mean_x**2, blur(y * y) - mean_y**2
-    shared = blur(x * y) - mean_x * mean_y
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    top = (2 * mean_x * mean_y + c1) * (2 * shared + c2)
-    bottom = (mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2)
-    return (top / bottom).flatten(1).mean(1).float()
 
 
 class L2(ImageMetric):

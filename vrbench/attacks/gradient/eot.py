@@ -50,6 +50,7 @@ class Expected(Attack):
         # The answer is the inner attack's, object by object, not this class's.
         vars(self)["needs_radius"] = inner.needs_radius
         vars(self)["asks_example"] = inner.asks_example
+        vars(self)["joint"] = inner.joint
 
     @property
     def cost(self) -> Cost | None:

@@ -89,17 +89,14 @@ class Compose(Attack):
                 f"Compose: a border of {self.border} leaves nothing of {size[0]} x {size[1]} pixels"
             )
         pasted = self._framed(able(goal, "example")(items), size)
-        top, left = self._corner(clean, size)
-        rows = torch.arange(height, device=clean.device) - top[:, None]
-        columns = torch.arange(width, device=clean.device) - left[:, None]
-        inside = ((rows >= 0) & (rows < size[0]))[:, :, None]
-        inside = inside & ((columns >= 0) & (columns < size[1]))[:, None]
+        top, left = corner(clean, size, self.place)
+        inside, rows, columns = window(clean, size, top, left)
         row, column = rows.clamp(0, size[0] - 1), columns.clamp(0, size[1] - 1)
         one = torch.arange(len(clean), device=clean.device)[:, None, None]
         # Not lerp, whose last bit depends on where in a batch a value stands.
         shown = pasted[one, :, row[:, :, None], column[:, None]].permute(0, 3, 1, 2)
         blended = (1 - self.opacity) * clean + self.opacity * shown
-        return torch.where(inside[:, None], blended, clean)
+        return torch.where(inside, blended, clean)
 
     def _framed(self, pictures: Tensor, size: tuple[int, int]) -> Tensor:
         """Return ``pictures``, shrunk so that they and their white frame are of ``size``."""
@@ -107,13 +104,25 @@ class Compose(Attack):
         small = F.interpolate(pictures, inner, mode="bilinear", antialias=True).clamp(0, 1)
         return F.pad(small, [self.border] * 4, value=1.0)
 
-    def _corner(self, clean: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """Return the ``(B,)`` first rows and columns of the windows to be covered."""
-        space = [whole - part for whole, part in zip(clean.shape[2:], size, strict=True)]
-        halves = PLACES.values() if self.place == "auto" else [PLACES[self.place]]
-        known = torch.tensor([[s * h // 2 for s, h in zip(space, p, strict=True)] for p in halves])
-        known = known.to(clean.device)
-        detail = F.pad(clean.diff(dim=2).abs(), [0, 0, 0, 1]) + F.pad(clean.diff().abs(), [0, 1])
-        content = F.avg_pool2d(total(detail)[:, None], size, 1)[:, 0]
-        top, left = known[content[:, known[:, 0], known[:, 1]].argmin(1)].unbind(1)
-        return top, left
+
+def corner(clean: Tensor, size: tuple[int, int], place: Place) -> tuple[Tensor, Tensor]:
+    """Return the ``(B,)`` first rows and columns of windows; "auto": where pixels differ least."""
+    space = [whole - part for whole, part in zip(clean.shape[2:], size, strict=True)]
+    halves = PLACES.values() if place == "auto" else [PLACES[place]]
+    known = torch.tensor([[s * h // 2 for s, h in zip(space, p, strict=True)] for p in halves])
+    known = known.to(clean.device)
+    detail = F.pad(clean.diff(dim=2).abs(), [0, 0, 0, 1]) + F.pad(clean.diff().abs(), [0, 1])
+    content = F.avg_pool2d(total(detail)[:, None], size, 1)[:, 0]
+    top, left = known[content[:, known[:, 0], known[:, 1]].argmin(1)].unbind(1)
+    return top, left
+
+
+def window(
+    clean: Tensor, size: tuple[int, int], top: Tensor, left: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return ``(B, 1, H, W)`` bool inside of windows, and ``(B, H)``, ``(B, W)`` places in them."""
+    rows = torch.arange(clean.shape[2], device=clean.device) - top[:, None]
+    columns = torch.arange(clean.shape[3], device=clean.device) - left[:, None]
+    inside = ((rows >= 0) & (rows < size[0]))[:, :, None]
+    inside = inside & ((columns >= 0) & (columns < size[1]))[:, None]
+    return inside[:, None], rows, columns

@@ -69,7 +69,7 @@ def craft(
     """Return ``pixels``, ``(n, 3, H, W)`` float32, and ``queries``, ``(n,)`` int64.
 
     Items are crafted in chunks, each an artifact of its own: an interrupted run goes on where it
-    stopped, and no item's picture depends on its chunk.
+    stopped, and no item's picture depends on its chunk. A joint attack has them all in one.
 
     Args:
         store: where they are kept.
@@ -81,7 +81,7 @@ def craft(
         device: where to compute.
     """
     common = adversary.inputs() | {"images": images, "precision": machine.precision}
-    chunks = items.split(BLOCK)
+    chunks = items.split(max(len(items), 1) if adversary.attack.joint else BLOCK)
     keys = [common | {"items": chunk.tolist()} for chunk in chunks]
     compute = partial(_crafted, adversary, goal, images, device=device, machine=machine)
     together = at_once(device, images.shape) // BLOCK if machine.executor == "serial" else 1
