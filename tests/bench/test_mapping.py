@@ -133,6 +133,18 @@ def test_every_executor_makes_the_same_blocks_and_notes_them(tmp_path, executor)
     assert [entry["cached"] for entry in store.log] == [True, True, True, False]
 
 
+def fails():
+    raise ConfigError("expected x, got y")
+
+
+@pytest.mark.parametrize("executor", ["serial", "joblib", "ray"])
+def test_a_fault_in_a_block_is_the_same_line_wherever_it_happened(executor):
+    if executor != "serial":
+        pytest.importorskip(executor)
+    with pytest.raises(ConfigError, match=r"^expected x, got y$"):
+        list(run_jobs(Machine(executor=executor, workers=2, threads=1), [fails, fails], "x"))
+
+
 def test_a_dry_run_makes_no_block(tmp_path):
     machine = Machine(executor="joblib")
     made = map_blocks(Store(tmp_path / "none", dry=True), machine, "s", blocks(range(2)), "")
@@ -141,20 +153,21 @@ def test_a_dry_run_makes_no_block(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_in_several_processes_has_the_rows_of_one(tmp_path):
-    pytest.importorskip("joblib")
+@pytest.mark.parametrize("elsewhere", ["joblib", "ray"])
+def test_a_run_in_several_processes_has_the_rows_of_one(tmp_path, elsewhere):
+    pytest.importorskip(elsewhere)
     data = colours(num_items=330)
     asked = partial(
         run, **parts(dataset=data, attack=PGD(steps=3), scenario=Scenario(source="red"))
     )
     assert (data.catalogue.categories == data.catalogue.category("red")).sum() > 64
     found = {}
-    for executor in ("serial", "joblib"):
+    for executor in ("serial", elsewhere):
         machine = Machine(executor=executor, workers=2, threads=1, block=64)
         store = Store(tmp_path / executor)
         result = asked(store=store, machine=machine)
         found[executor] = result.rows, [entry["address"] for entry in store.log]
-    assert found["serial"] == found["joblib"]
+    assert found["serial"] == found[elsewhere]
 
 
 def test_an_executor_that_is_not_installed_says_what_to_install(monkeypatch):

@@ -51,7 +51,11 @@ def _ray(machine: Machine, jobs: Sequence[Job[T]]) -> Iterator[T]:
     common = ray.put(machine)
     waiting = [remote.remote(common, job) for job in jobs]
     for task in waiting:
-        yield ray.get(task)
+        try:
+            found = ray.get(task)
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None  # as any other executor's: one line
+        yield found
 
 
 EXECUTORS: dict[str, Callable[[Machine, Sequence[Job[Any]]], Iterator[Any]]] = {
