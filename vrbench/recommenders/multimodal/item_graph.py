@@ -92,3 +92,20 @@ def smoothed(rows: Tensor, unit: Tensor, table: Tensor, count: int) -> Tensor:
         spread_B1 = cosine_BI.std(1, keepdim=True, correction=0).clamp(min=1e-6)
     share_BI = torch.sigmoid((cosine_BI - bar_B1) / spread_B1) / min(count, len(unit))
     return share_BI @ table
+
+
+def linked(unit: Tensor, count: int) -> Neighbours:
+    """Return the nearest items of all, with ``w_ij / sqrt(d_i d_j)`` in the place of cosines.
+
+    ``w_ij`` is the cosine, a negative one as 0, and ``d_i`` the sum of an item's. Differentiable.
+    """
+    found = nearest(unit, unit, count)
+    weight_IN = found.cosines.clamp(min=0)
+    degree_I = weight_IN.sum(1)
+    scale_IN = (degree_I[:, None] * degree_I[found.items]).clamp(min=1e-12).sqrt()
+    return Neighbours(found.items, weight_IN / scale_IN)
+
+
+def moved(links: Neighbours, table: Tensor) -> Tensor:
+    """Return ``(I, K)``: the sum of the rows of ``table`` over each item's links."""
+    return torch.einsum("in,ink->ik", links.cosines, table[links.items])
