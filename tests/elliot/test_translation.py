@@ -100,6 +100,7 @@ def test_metrics_at_every_cutoff(write, tmp_path):
         "complex_metrics": [
             {"metric": "DSC", "beta": 2},
             {"metric": "ExtendedPopREO", "pop_ratio": 0.7},
+            {"metric": "ExtendedF1", "metric_0": "Precision", "metric_1": "epc"},
         ],
     }
     asked = translation(write(evaluation=evaluation))
@@ -107,6 +108,7 @@ def test_metrics_at_every_cutoff(write, tmp_path):
     assert [metric.column for metric in made.values()] == [
         *("graded nDCG@5", "graded nDCG@10", "HR@5", "HR@10", "Gini@5", "Gini@10"),
         *("F2@5", "F2@10", "PopREO@5", "PopREO@10"),
+        *("F1(Precision, EPC)@5", "F1(Precision, EPC)@10"),
     ]
     assert made["ndcg_5"].threshold == 1
     assert made["dsc_10"].beta == 2
@@ -118,6 +120,20 @@ def test_every_metric_of_the_table_is_made(write, tmp_path):
     asked = translation(write(evaluation={"simple_metrics": names}))
     assert len(asked.metrics) == len(names)
     composed(asked, "mostpop", tmp_path).make("metrics")
+
+
+def test_relevance_and_candidates_are_data_around_the_data(write, tmp_path):
+    evaluation = {"cutoffs": [5], "simple_metrics": ["nDCG"], "relevance_threshold": 4}
+    drawn = {"strategy": "random", "num_items": 99, "seed": 3}
+    asked = translation(write(evaluation=evaluation, negative_sampling=drawn))
+    composition = composed(asked, "mostpop", tmp_path)
+    cfg = composition.cfg.dataset
+    assert cfg["_target_"].endswith("evaluated.relevant")
+    assert cfg.threshold == 4
+    assert cfg.dataset["_target_"].endswith("evaluated.sampled_candidates")
+    assert (cfg.dataset.negatives, cfg.dataset.seed) == (99, 3)
+    assert cfg.dataset.dataset.path
+    assert composition.make("metrics")["ndcg_5"].threshold == 4
 
 
 def test_a_model_its_parameters_and_its_search(write, tmp_path):
@@ -197,7 +213,7 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"models": {"PMF": {}, "MostPop": {}}}, "models.PMF: .*stars; left out"),
+        ({"models": {"ConvMF": {}, "MostPop": {}}}, "models.ConvMF: .*texts.*; left out"),
         ({"models": {"AMFF": {}, "MostPop": {}}}, "models.AMFF: no model .*AMF.*; left out"),
         ({"models": {"VBPR": {}, "MostPop": {}}}, "models.VBPR: .*visual_features.*; left out"),
         ({"models": {"CML": {"l_b": 1}}}, "models.CML.l_b: there are no biases; left out"),
@@ -206,7 +222,6 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
         ({"models": {"MostPop": {"meta": {"validation_metric": "HR@5"}}}}, "validation_metric"),
         ({"models": {"AMF": {"meta": {"eval_perturbations": True}}}}, "meta.eval_perturbations"),
         ({"models": {"CML": {"early_stopping": {"min_delta": 1}}}}, "early_stopping.min_delta: 1"),
-        ({"evaluation": {"simple_metrics": ["HR", "ExtendedF1"]}}, "evaluation.ExtendedF1"),
         ({"evaluation": {"simple_metrics": ["HR", "RMSE"]}}, "evaluation.RMSE: of rankers"),
         ({"gpu": 99}, "gpu: 99: no such card"),
         ({"path_output_rec_result": "there"}, "path_output_rec_result"),
@@ -224,14 +239,14 @@ def test_what_has_no_counterpart_is_told_in_one_line(write, changed, says):
         ({"external_models_path": "mine.py"}, "experiment.external_models_path is refused"),
         ({"external_posthoc_path": "mine.py"}, "experiment.external_posthoc_path is refused"),
         ({"models": {"external.Mine": {}}}, r"external\.Mine: nothing of a file is executed"),
-        ({"negative_sampling": {"strategy": "random", "num_items": 5}}, "negative_sampling is ref"),
+        ({"negative_sampling": {"strategy": "fixed", "files": "x"}}, "negative_sampling: expected"),
         ({"splitings": {}}, "splitings is no option of Elliot's.*splitting"),
         ({"top_kk": 5}, "top_kk is no option .*top_k"),
         ({"splitting": {}}, "test_splitting: one is needed"),
         ({"splitting": {"test_splitting": {"strategy": "random"}}}, "no 'random'"),
         ({"splitting": {"test_splitting": {"strategy": "temporal_hold_out", "folds": 2}}}, "ratio"),
         ({"prefiltering": {"strategy": "user_core"}}, "prefiltering.strategy: no 'user_core'"),
-        ({"evaluation": {"simple_metrics": ["HR"], "relevance_threshold": 4}}, "global_thre"),
+        ({"evaluation": {"simple_metrics": ["HR"], "relevance_threshold": "x"}}, "a number, got"),
         ({"models": {"CML": {"lr": ["normal", 0, -1]}}}, r"models\.CML\.lr: normal"),
         ({"models": {"CML": {"lr": ["uniform", 0]}}}, r"models\.CML\.lr: uniform"),
         ({"models": {"CML": {"lr": "fast"}}}, r"models\.cml: .*lr"),

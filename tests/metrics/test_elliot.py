@@ -1,6 +1,7 @@
 """Every measure against plain loops over users and places, written from its definition."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import ir_measures
@@ -17,7 +18,7 @@ from vrbench.core.visuals import Signal, Table
 from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
-from vrbench.metrics import accuracy, bias, coverage, diversity, fairness, novelty, rating
+from vrbench.metrics import accuracy, bias, coverage, diversity, fairness, novelty, ranking, rating
 from vrbench.metrics.base import SystemMetric
 from vrbench.metrics.view import Counted
 from vrbench.recommenders.ranking import rank
@@ -162,6 +163,21 @@ def topics(c, u, k):
     return {c.kinds[i] for i in set(c.full[u][:k]) & c.rel[u]}
 
 
+def unexpected(c, u, k):
+    """Hits that are not among the user's first ``k`` by popularity, ties as a ranking has them."""
+    ties = torch.randperm(ITEMS, generator=stream(0, "ties", ITEMS)).tolist()
+    free = [i for i in sorted(ties, key=lambda i: -c.count[i]) if not c.owned[u, i]]
+    return set(c.full[u][:k]) & c.rel[u] - set(free[:k])
+
+
+def recall(c, u, k):
+    return len(set(c.full[u][:k]) & c.rel[u]) / len(c.rel[u])
+
+
+def harmonic(x, y):
+    return 2 * x * y / (x + y) if x + y else 0.0
+
+
 PER_USER = {
     accuracy.Precision: lambda c, u, k: precision(c.full[u], c.rel[u], k),
     accuracy.F1: f_beta(1),
@@ -175,7 +191,6 @@ PER_USER = {
     ),
     accuracy.GradedNDCG: graded,
     accuracy.NDCGRendle: binary,
-    accuracy.GAUC: auc,
     accuracy.LAUC: lauc,
     accuracy.ElliotGAUC: lambda c, u, k: sum(s for _, s in elliot_share(c, u)) / len(c.rel[u]),
     accuracy.ElliotLAUC: lambda c, u, k: (
@@ -185,6 +200,8 @@ PER_USER = {
     novelty.EPC: discovery(unpopular),
     novelty.ExtendedEFD: discovery(information, gain),
     novelty.ExtendedEPC: discovery(unpopular, gain),
+    novelty.Serendipity: lambda c, u, k: len(unexpected(c, u, k)) / k,
+    accuracy.ExtendedF: lambda c, u, k: harmonic(precision(c.full[u], c.rel[u], k), recall(c, u, k)),
     diversity.SRecall: lambda c, u, k: len(topics(c, u, k)) / len({c.kinds[i] for i in c.rel[u]}),
     diversity.ElliotSRecall: lambda c, u, k: len(topics(c, u, k)) / 4,
 }
@@ -193,7 +210,7 @@ PER_USER = {
 @pytest.mark.parametrize("k", [1, 5, KEPT])
 @pytest.mark.parametrize("metric", PER_USER, ids=lambda m: m.name)
 def test_values_of_users_are_those_of_the_definition(case, metric, k):
-    made = metric() if metric is accuracy.GAUC or metric is accuracy.ElliotGAUC else metric(k=k)
+    made = metric() if metric is accuracy.ElliotGAUC else metric(k=k)
     found = made.measure(case.view, case.data)
     assert found.dtype == torch.float32
     for user in range(USERS):
@@ -468,3 +485,52 @@ def test_groups_come_from_files(tmp_path):
 def test_no_more_is_measured_than_was_kept(case):
     with pytest.raises(ConfigError, match="lists of 20 are kept; take k <= 20"):
         coverage.ItemCoverage(k=21).measure(case.view, case.data)
+
+
+@pytest.mark.parametrize("metric", [rating.MAE(), rating.MSE(), rating.RMSE()])
+def test_the_scores_of_a_ranker_are_no_ratings(case, metric, caplog):
+    """EASE would get an RMSE of 3.47 on MovieLens 100K, which says nothing of it."""
+    ranker = replace(case.view, tested=replace(case.view.tested, in_stars=False))
+    assert math.isnan(metric.measure(ranker, case.data))
+    assert [f"{metric.column}: the model ranks, its scores are no ratings: not a number"] == [
+        record.getMessage() for record in caplog.records
+    ]
+
+
+def test_gauc_weighs_users_by_their_test_items(case):
+    """The mean of its numbers; AUC is that of users alike, and the two differ."""
+    users = [u for u in range(USERS) if case.rel[u] and len(case.full[u]) > len(case.rel[u])]
+    weight = [len(case.rel[u]) for u in users]
+    wanted = np.average([auc(case, u, None) for u in users], weights=weight)
+    found = accuracy.GAUC().measure(case.view, case.data)
+    assert float(found.nanmean()) == pytest.approx(wanted, abs=1e-6)
+    assert int((~found.isnan()).sum()) == len(users)
+    alike = ranking.AUC().measure(case.view, case.data)
+    assert abs(float(alike.nanmean()) - wanted) > 1e-4
+    tested = accuracy.GAUC().tested(case.view, case.data)
+    assert torch.allclose(tested, alike, equal_nan=True, atol=1e-6)
+
+
+def test_the_f_measure_of_any_two_metrics(case):
+    both = accuracy.ExtendedF(k=5, first="NDCG", second="EPC", beta=2.0)
+    x = ranking.NDCG(k=5).measure(case.view, case.data)
+    y = novelty.EPC(k=5).measure(case.view, case.data)
+    found = both.measure(case.view, case.data)
+    for user in range(USERS):
+        a, b = float(x[user]), float(y[user])
+        wanted = 5 * a * b / (4 * a + b) if a + b else (math.nan if math.isnan(a) else 0.0)
+        assert float(found[user]) == pytest.approx(wanted, abs=1e-6, nan_ok=True)
+    assert both.column == "F2(nDCG, EPC)@5"
+    for name in ("ARP", "AUC", "NoSuch", "ExtendedF"):
+        with pytest.raises(ConfigError, match=f"ExtendedF: '{name}' is no metric of a user's"):
+            accuracy.ExtendedF(first=name)
+
+
+def test_serendipity_is_nil_for_what_the_most_popular_rank(case):
+    """A list of the most popular items, whatever hits it has."""
+    count = torch.tensor(case.count, dtype=torch.float32).expand(USERS, -1)
+    none = torch.empty(0, dtype=torch.int64)
+    popular = rank(Given(count.clone()), None, case.data.train, case.data.test, none, KEPT)
+    seen = view_of(popular, none, Counted(labels=torch.zeros(ITEMS).long(), source=0, target=1))
+    assert float(ranking.Recall(k=10).measure(seen, case.data).nanmean()) > 0
+    assert float(novelty.Serendipity(k=10).measure(seen, case.data).nansum()) == 0

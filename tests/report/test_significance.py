@@ -10,6 +10,7 @@ from scipy import stats
 
 from vrbench.cli.commands import COMMANDS
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.report.effect_size import effect
 from vrbench.report.significance import Sample, compare, corrected, samples, table
 
 PARTS = ("dataset", "extractor", "recommender", "attack", "budget", "objective", "scenario")
@@ -51,6 +52,24 @@ def test_p_values_are_scipys_on_the_users_whom_both_define(tmp_path):
     assert found.w != stats.wilcoxon(x, y, zero_method="wilcox").pvalue
     assert found.mean == pytest.approx(x.mean())
     assert found.base == pytest.approx(y.mean())
+
+
+def test_beside_each_p_value_stands_how_large_the_difference_is():
+    """The interval is scipy's, d and r are worked out by hand."""
+    difference = np.array([0.3, 0.1, -0.2, 0.0, 0.5, 0.4])
+    base = np.full(6, 0.25)
+    (found,) = compare([Sample("a", base + difference, (0,)), Sample("b", base, (0,))], "b")
+    interval = stats.ttest_rel(base + difference, base).confidence_interval(0.95)
+    assert (found.effect.low, found.effect.high) == pytest.approx(tuple(interval))
+    assert found.effect.d == pytest.approx(difference.mean() / difference.std(ddof=1))
+    # ranks of .0 .1 .2 .3 .4 .5 are 1 2 3 4 5 6: above 0 are 2 + 4 + 5 + 6, below it 3
+    assert found.effect.r == pytest.approx((17 - 3) / 20)
+    heads, [line] = table([found])
+    assert heads[6:12] == ["95 % low", "high", "d", "t-test p", "corrected", "r"]
+    assert (line[8], line[11]) == ("0.70", "0.70")
+    assert effect(np.zeros(5)) == (0.0, 0.0, 0.0, 0.0)
+    assert effect(np.full(5, 0.1)).d == math.inf
+    assert effect(np.full(5, -0.1))[3] == -1
 
 
 def test_holm_and_benjamini_hochberg_by_hand():

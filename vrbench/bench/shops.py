@@ -143,6 +143,7 @@ class Shops:
             targets,
             k,
             data.tested_cold,
+            data.offered,
         )
 
     def weigh_pictures(self, world: World) -> Tensor | None:

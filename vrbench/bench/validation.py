@@ -131,7 +131,8 @@ class Validation:
         places = max(1, self.metric.places)
         ranked = rank(model, visuals, self.data.train, self.data.valid, NONE, places)
         labels = self.data.catalogue.categories
-        view = view_of(ranked, NONE, Counted(labels=labels, source=0, target=0))
+        counted = Counted(labels=labels, source=0, target=0)
+        view = view_of(ranked, NONE, counted, in_stars=model.predicts_ratings)
         views = Views(view, of_items=False, counts_categories=False)
         if self.metric.applies(views):
             found = self.metric.values(views, replace(self.data, test=self.data.valid))

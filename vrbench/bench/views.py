@@ -17,6 +17,7 @@ def view_of(
     audience: Tensor | None = None,
     injected: Injected | None = None,
     visual_share: Tensor | None = None,
+    in_stars: bool = True,
 ) -> View:
     """Return a ranking as metrics see it.
 
@@ -27,6 +28,7 @@ def view_of(
         audience: ``(U, n)`` whom each item is to reach.
         injected: where the items stand among candidates.
         visual_share: ``(U,)`` the share of the scores that pictures decide.
+        in_stars: whether scores predict ratings.
     """
     cold = None
     if ranked.cold_ranks is not None:
@@ -36,7 +38,12 @@ def view_of(
         lists=Lists(
             ranking=ranked.ranking, candidates=ranked.candidates, scores=ranked.ranking_scores
         ),
-        tested=HeldOut(ranks=ranked.relevant_ranks, scores=ranked.relevant_scores, cold=cold),
+        tested=HeldOut(
+            ranks=ranked.relevant_ranks,
+            scores=ranked.relevant_scores,
+            in_stars=in_stars,
+            cold=cold,
+        ),
         attacked=Attacked(items=items, scores=ranked.scores, ranks=ranked.ranks, audience=audience),
         counted=counted,
         two_stage=None if injected is None else TwoStage(**injected._asdict()),

@@ -103,6 +103,8 @@ def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
         "extractor": result.notes,
         "rows": [asdict(row) for row in result.rows],
     }
+    if parts["dataset"].offered is not None:
+        told["biased"] = "ranked among sampled items (Krichene and Rendle, KDD 2020)"
     if parts["dataset"].catalogue.features is not None:
         told["features"] = parts["dataset"].catalogue.features.spec
     if "after" in lists and len(case.items):

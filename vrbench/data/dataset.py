@@ -24,6 +24,7 @@ class Dataset:
         user_ids, item_ids: the names that users and items have outside; row order is index order.
         cold: ``(n,)`` items without training feedback by construction (item hold-out); or empty.
         fold: which of several splits of the same feedback this is; None: there are no others.
+        offered: what each user's test items are ranked among, these included; None: everything.
 
     Example:
         >>> from vrbench.datasets import colours
@@ -40,11 +41,13 @@ class Dataset:
     item_ids: tuple[str, ...] = ()
     cold: Tensor | None = None
     fold: Fold | None = None
+    offered: Interactions | None = None
 
     @property
     def spec(self) -> list[Any]:
         """What it is made of."""
         found = [self.catalogue.spec, self.train.spec, self.valid.spec, self.test.spec]
+        found += [] if self.offered is None else [self.offered.spec]
         attached = (self.catalogue.features, self.catalogue.text)
         return [*found, *(table.spec for table in attached if table is not None)]
 

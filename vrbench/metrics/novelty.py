@@ -5,6 +5,7 @@ from abc import abstractmethod
 import torch
 from torch import Tensor
 
+from vrbench.core.seeds import stream
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.accuracy.places import gains
 from vrbench.metrics.base import CutoffMetric
@@ -101,3 +102,41 @@ class ExtendedEPC(_Graded, EPC):
     """
 
     name = "extended EPC"
+
+
+class Serendipity(CutoffMetric):
+    """Share of the top ``k`` that is a test item and that nobody would need a model for to name.
+
+    Ge et al. (RecSys 2010, eq. 2): unexpected is what is not among the ``k`` items that the most
+    popular ones would be for the same user, ties in the order that a ranking has.
+
+    Example:
+        >>> from vrbench.metrics import Serendipity
+        >>> from vrbench.testing.views import two_users
+        >>> Serendipity(k=1).measure(*two_users()).tolist()
+        [0.0, 0.0]
+    """
+
+    better = "higher"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        test, seen = dataset.test, dataset.seen
+        size = test.num_items
+        place = popularity_places(dataset)
+        # How many items that the user has stand before the test item in the order of popularity.
+        known = (seen.users * size + place[seen.items]).sort().values
+        own = torch.searchsorted(known, test.users * size + place[test.items])
+        expected = place[test.items] - (own - seen.indptr[test.users]) < self.k
+        found = (view.tested.ranks <= self.k) & ~expected
+        return defined(per_user(found.double(), dataset) / self.k, dataset)
+
+
+def popularity_places(dataset: Dataset) -> Tensor:
+    """Return ``(num_items,)``: each item's place, from 0, by users in train, as ``Popular`` ranks.
+
+    Equal ones stand in the order that the ranking of equal scores has.
+    """
+    size = dataset.train.num_items
+    shuffled = torch.randperm(size, generator=stream(0, "ties", size))
+    by_count = dataset.train.popularity[shuffled].argsort(descending=True, stable=True)
+    return shuffled[by_count].argsort()

@@ -1,5 +1,6 @@
 """How far scores are from the ratings they predict; for models that score in stars."""
 
+import logging
 from abc import abstractmethod
 
 import torch
@@ -10,14 +11,26 @@ from vrbench.metrics.base import SystemMetric
 from vrbench.metrics.view import View
 
 
+log = logging.getLogger(__name__)
+
+
 class _Difference(SystemMetric):
-    """A mean over all test items; NaN without ratings. Ties and ranks play no part."""
+    """A mean over all test items; NaN without ratings, and of models that do not predict them.
+
+    Ties and ranks play no part.
+    """
 
     better = "lower"
+    version = 2
 
     def measure(self, view: View, dataset: Dataset) -> float:
         rating, score = dataset.test.ratings, view.tested.scores
         if rating is None or score is None or not len(rating):
+            return float("nan")
+        if not view.tested.in_stars:
+            log.warning(
+                "%s: the model ranks, its scores are no ratings: not a number", self.column
+            )
             return float("nan")
         return float(self.average(score.double() - rating.double()))
 

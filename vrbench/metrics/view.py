@@ -34,6 +34,7 @@ class HeldOut:
 
     ranks: Tensor  # (T,) int64 rank of each test item for its user
     scores: Tensor | None = None  # (T,) float32 score of each test item for its user
+    in_stars: bool = True  # whether scores predict ratings; of a model that ranks they do not
     cold: Cold | None = None  # None where the test holds no cold item
 
 

@@ -78,6 +78,11 @@ class Recommender(Component, Placed, ABC):
     reads_categories: ClassVar[bool] = False
     reads_text: ClassVar[bool] = False
 
+    @property
+    def predicts_ratings(self) -> bool:
+        """Whether scores are stars, so that their distance from a rating has a meaning."""
+        return False
+
     @abstractmethod
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
@@ -133,6 +138,18 @@ class Recommender(Component, Placed, ABC):
             IncompatibleError: if scores are not linear in the features of the item alone.
         """
         raise IncompatibleError(f"the score of {self.name} is not linear in an item's features")
+
+    def lead(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
+        """Return ``(B,)``: how far ``users[b]`` score a liked item above another one.
+
+        Differentiable in the embeddings; what attacks on parameters lower.
+
+        Raises:
+            IncompatibleError: if the model learns no score of a pair.
+        """
+        raise IncompatibleError(
+            f"{self.name} is not trained on triples: its parameters have no slope here"
+        )
 
     def fold_in(self, histories: Interactions, visuals: Visuals, others: Tensor) -> Tensor:
         """Return ``(num_users, K)`` rows for users the model was not trained on.

@@ -49,6 +49,7 @@ def rank(
     block: int = 512,
     cold: Tensor | None = None,
     users: range | None = None,
+    offered: Interactions | None = None,
 ) -> Ranked:
     """Return the top ``k`` unseen items of every user, and where targets and test items stand.
 
@@ -68,13 +69,13 @@ def rank(
             then ``cold_ranks`` (0 where an interaction of ``relevant`` is with another item) and
             ``cold_candidates`` are filled.
         users: some of the users, one after the other; None: all. See ``slices`` and ``joined``.
+        offered: what is ranked, per user, the items of ``relevant`` included; None: everything.
     """
     num_items, device = seen.num_items, model.device
     assert num_items < 2**24, "counts are kept as float32"
     encoded = model.encode(torch.arange(num_items, device=device), visuals)
-    wanted = _Wanted(
-        seen, relevant, targets.to(device), k, None if cold is None else cold.to(device)
-    )
+    few = None if cold is None else cold.to(device)
+    wanted = _Wanted(seen, relevant, targets.to(device), k, few, offered)
     ties, counted = _tie_order(num_items, device), seen.counts.to(device)
     block = _together(block, num_items, device)
     asked = range(seen.num_users) if users is None else users
@@ -101,6 +102,7 @@ class _Wanted(NamedTuple):
     targets: Tensor
     k: int
     cold: Tensor | None
+    offered: Interactions | None
 
 
 class _Ties(NamedTuple):
@@ -132,6 +134,11 @@ def _of_block(score: Tensor, begin: int, count: Tensor, wanted: _Wanted, ties: _
     row, item = wanted.relevant.pairs_between(begin, end, device)
     shown, shown_test = score[:, targets], score[row, item]
     score[wanted.seen.pairs_between(begin, end, device)] = SEEN
+    if wanted.offered is not None:
+        hidden = torch.ones_like(score, dtype=torch.bool)
+        hidden[wanted.offered.pairs_between(begin, end, device)] = False
+        score.masked_fill_(hidden, SEEN)
+        count = (score > SEEN).sum(1)
     of_target = _ranks(score, place, targets).masked_fill(score[:, targets] == SEEN, 0)
     top = _top(score, place, shuffled, k)
     past = torch.arange(k, device=device) >= count[:, None]

@@ -103,6 +103,7 @@ FIELDS: dict[str, Check] = {
     "extractor": _maybe(lambda value: isinstance(value, dict)),
     "features": _maybe(_is_spec_of_features),
     "redistributable": _maybe(lambda value: isinstance(value, bool)),
+    "biased": _maybe(lambda value: isinstance(value, str)),
     "seconds": _maybe(_number),
     **dict.fromkeys(("skipped", "error", "sweep", "began", "folder"), _text),
 }

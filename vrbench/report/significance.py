@@ -17,6 +17,7 @@ from scipy.stats import false_discovery_control, ttest_rel, wilcoxon
 from vrbench.core.errors import ConfigError, DataError, nearest
 from vrbench.core.files import regular
 from vrbench.core.plurals import how_many
+from vrbench.report.effect_size import Effect, effect
 from vrbench.report.identity import Repeat, aim, fold, named, repeat
 from vrbench.report.order import natural
 from vrbench.report.per_user import OfUsers, Values, averaged, everybody, folds
@@ -55,6 +56,7 @@ class Comparison:
         t, w: two-sided p-values of the paired t-test and of Wilcoxon's signed ranks (zeros kept,
             after Pratt).
         t_corrected, w_corrected: the same, corrected for all comparisons of the table.
+        effect: how large the difference is: its 95 % interval, Cohen's d, rank-biserial r.
     """
 
     model: str
@@ -66,6 +68,7 @@ class Comparison:
     w: float
     t_corrected: float
     w_corrected: float
+    effect: Effect
 
 
 def samples(folders: Iterable[str | Path], metric: str, side: Side) -> list[Sample]:
@@ -153,9 +156,14 @@ def compare(
     tested = [(a, b, *_tested(a, b)) for a, b in pairs]
     t_corrected = corrected([t for *_, t, _ in tested], correction)
     w_corrected = corrected([w for *_, w in tested], correction)
+    both = zip(tested, t_corrected, w_corrected, strict=True)
     return [
-        Comparison(a.label, b.label, len(x), float(x.mean()), float(y.mean()), t, w, t_all, w_all)
-        for (a, b, x, y, t, w), t_all, w_all in zip(tested, t_corrected, w_corrected, strict=True)
+        Comparison(
+            *(a.label, b.label, len(x), float(x.mean()), float(y.mean())),
+            *(t, w, t_all, w_all),
+            effect(x - y),
+        )
+        for (a, b, x, y, t, w), t_all, w_all in both
     ]
 
 
@@ -179,11 +187,14 @@ def corrected(p: Sequence[float], correction: Correction) -> list[float]:
 def table(found: Sequence[Comparison], exact: bool = False) -> tuple[list[str], list[list[str]]]:
     """Return heads and lines; ``exact`` for programs, not for people."""
     value, p = (repr, repr) if exact else (number, probability)
-    heads = ["model", "against", "users", "mean", "its mean", "difference"]
-    heads += ["t-test p", "corrected", "Wilcoxon p", "corrected"]
+    heads = ["model", "against", "users", "mean", "its mean", "difference", "95 % low", "high"]
+    heads += ["d", "t-test p", "corrected", "r", "Wilcoxon p", "corrected"]
+    size = repr if exact else "{:.2f}".format
     return heads, [
-        [c.model, c.other, str(c.n), value(c.mean), value(c.base), value(c.mean - c.base)]
-        + [p(v) for v in (c.t, c.t_corrected, c.w, c.w_corrected)]
+        [c.model, c.other, str(c.n)]
+        + [value(v) for v in (c.mean, c.base, c.mean - c.base, c.effect.low, c.effect.high)]
+        + [size(c.effect.d), p(c.t), p(c.t_corrected)]
+        + [size(c.effect.r), p(c.w), p(c.w_corrected)]
         for c in found
     ]
 

@@ -15,7 +15,6 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.training.negative_sampling import triples
-from vrbench.recommenders.training.pairwise import PairwiseRecommender
 
 BLOCK = 8192  # triples differentiated at once; bounds the memory
 
@@ -30,7 +29,7 @@ class Learnt:
 
     Args:
         train: the triples' users and liked items.
-        recommender: the model; it must be trained on pairs and have embeddings.
+        recommender: the model; it must score pairs (``lead``) and have embeddings.
         visuals: what the items look like to it.
         biases: whether tables of one number a row count, too.
 
@@ -41,10 +40,9 @@ class Learnt:
     def __init__(
         self, train: Interactions, recommender: Recommender, visuals: Visuals, *, biases: bool
     ) -> None:
-        if not isinstance(recommender, PairwiseRecommender):
-            raise IncompatibleError(
-                f"{recommender.name} is not trained on triples: its parameters have no slope here"
-            )
+        if type(recommender).lead is Recommender.lead:
+            none = torch.empty(0, dtype=torch.int64)
+            recommender.lead(none, none, none, visuals)  # says why not
         self._model, self._visuals = deepcopy(recommender).eval().requires_grad_(False), visuals
         self._weights = {
             f"{name}.weight": module.weight.requires_grad_()
@@ -78,8 +76,8 @@ class Learnt:
         return sum(float(self._loss(t).double()) for t in self._triples.split(BLOCK, dim=1))
 
     def _loss(self, block: Tensor) -> Tensor:
-        margin, _ = self._model.compare(block[0], block[1], block[2], self._visuals)
-        return F.softplus(-margin).sum()
+        lead = self._model.lead(block[0], block[1], block[2], self._visuals)
+        return F.softplus(-lead).sum()
 
     @torch.no_grad()
     def _move(self, change: Tables) -> None:

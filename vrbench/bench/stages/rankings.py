@@ -27,13 +27,17 @@ def ranking(
     targets: Tensor,
     k: int,
     cold: Tensor | None = None,
+    offered: Interactions | None = None,
 ) -> Ranked | None:
     """Return the lists of all users and the ranks of targets and test items; None in a dry run.
 
-    With ``cold``, items that the training does not know, also ranks among these. Many users are
-    ranked in slices, each an artifact until all are there.
+    With ``cold``, items that the training does not know, also ranks among these; with ``offered``
+    among some of each user's. Many users are ranked in slices, each an artifact until all are
+    there.
     """
-    inputs = ({} if cold is None else {"cold": cold.tolist()}) | {
+    inputs = {} if cold is None else {"cold": cold.tolist()}
+    inputs |= {} if offered is None else {"offered": offered}
+    inputs |= {
         "recommender": model,
         "seen": seen,
         "relevant": relevant,
@@ -42,7 +46,7 @@ def ranking(
         "k": k,
         "holds": 2,  # raise it when more is kept than before
     }
-    lists = partial(rank, model, visuals, seen, relevant, targets, k, cold=cold)
+    lists = partial(rank, model, visuals, seen, relevant, targets, k, cold=cold, offered=offered)
     blocks = [
         Block(inputs | {"users": [users.start, users.stop]}, partial(_ranked, lists, users))
         for users in slices(seen.num_users, seen.num_items)

@@ -14,6 +14,7 @@ from vrbench.cli.overrides import quoted
 from vrbench.core.errors import ConfigError, DataError, nearest
 
 _S = "vrbench.data.splits.strategies"
+EVERY = 1  # a threshold up to which every rating counts
 HELD_OUT = 0.1  # of the training ratings, where settings are to be searched and nothing validates
 
 
@@ -45,12 +46,14 @@ class Data:
         overrides: as on the command line.
         split: a file of ``conf/split``; None where others have split.
         folds: of the test, and of the validation.
+        inner: where the settings of what is split stand, such as ``dataset.dataset``.
         notes: one line per option that is taken otherwise than in Elliot.
     """
 
     overrides: list[str] = field(default_factory=list)
     split: dict[str, Any] | None = None
     folds: tuple[int, int] = (1, 1)
+    inner: str = "dataset"
     notes: list[str] = field(default_factory=list)
 
 
@@ -68,7 +71,8 @@ def data_of(experiment: Node, place: Path, name: str, searched: bool) -> Data:
     """
     config = section(experiment, "data_config")
     features = _features(config, place)
-    inner = "dataset.dataset" if features else "dataset"
+    around = ({"features": features} if features else {}) | _tested(experiment)
+    inner = ".".join(["dataset"] * (1 + len(around)))
     strategy = config.get("strategy")
     if strategy == "dataset":
         found = _whole(experiment, config, place, name, inner, searched)
@@ -86,9 +90,50 @@ def data_of(experiment: Node, place: Path, name: str, searched: bool) -> Data:
                 raise ConfigError(f"experiment.{left}: {strategy} data is filtered and split")
     if config.get("binarize"):
         found.overrides.append(f"{inner}.binarise=true")
-    if features:
-        found.overrides[0] = found.overrides[0].replace("dataset=", "dataset@dataset.dataset=")
-        found.overrides = ["dataset=features", *found.overrides, *features]
+    found.inner = inner
+    if around:
+        found.overrides = _wrapped(found.overrides, around)
+    return found
+
+
+def _wrapped(overrides: list[str], around: Mapping[str, list[str]]) -> list[str]:
+    """Return overrides of a data set inside others, whose settings stand behind it.
+
+    Args:
+        overrides: the first is ``dataset=NAME``.
+        around: by choice, the outermost first: its settings.
+    """
+    first, *rest = overrides
+    named = [*around, first.removeprefix("dataset=")]
+    told = [f"dataset={named[0]}"]
+    for depth, choice in enumerate(named[1:], 1):
+        told.append(f"dataset@{'.'.join(['dataset'] * (depth + 1))}={choice}")
+    told += rest
+    for depth, settings in enumerate(around.values(), 1):
+        place = ".".join(["dataset"] * depth)
+        told += [f"{place}.{setting.removeprefix('dataset.')}" for setting in settings]
+    return told
+
+
+def _tested(experiment: Node) -> dict[str, list[str]]:
+    """Return the choices of ``dataset`` that say what is relevant, and among what it is ranked.
+
+    Raises:
+        ConfigError: if candidates are not drawn at random.
+    """
+    found: dict[str, list[str]] = {}
+    threshold = section(experiment, "evaluation").get("relevance_threshold", 0)
+    if isinstance(threshold, int | float) and threshold > EVERY:
+        found["relevant"] = [f"threshold={threshold}"]
+    drawn = section(experiment, "negative_sampling")
+    if drawn:
+        where = "experiment.negative_sampling"
+        if drawn.get("strategy") != "random" or "num_items" not in drawn:
+            raise ConfigError(f"{where}: expected strategy random and num_items, got {drawn}")
+        for other in sorted(set(drawn) - {"strategy", "num_items", "seed"}):
+            raise ConfigError(f"{where}.{other}: not here; candidates are drawn by a seed")
+        found["sampled_candidates"] = [f"negatives={int(drawn['num_items'])}"]
+        found["sampled_candidates"] += [f"seed={int(drawn['seed'])}"] if "seed" in drawn else []
     return found
 
 

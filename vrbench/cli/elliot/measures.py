@@ -10,8 +10,6 @@ from vrbench.cli.elliot.configuration import Node, listed, section
 from vrbench.cli.elliot.table import METRICS, RANKERS_ONLY, Measure
 from vrbench.core.errors import ConfigError, DataError, nearest
 
-EVERY = 1  # a threshold up to which every rating counts
-
 
 def metrics_of(experiment: Node, place: Path) -> tuple[dict[str, dict[str, Any]], list[str]]:
     """Return a file of ``conf/metrics``, and one line per metric that is another or not here.
@@ -72,13 +70,12 @@ def _threshold(evaluation: Node) -> float:
     """Return from which rating on something is relevant.
 
     Raises:
-        ConfigError: if ratings above the lowest are not: all are likes here.
+        ConfigError: if it is no number.
     """
     told = evaluation.get("relevance_threshold", 0)
-    if not isinstance(told, int | float) or isinstance(told, bool) or told > EVERY:
+    if not isinstance(told, int | float) or isinstance(told, bool):
         raise ConfigError(
-            f"experiment.evaluation.relevance_threshold: {told}, and here every rating that is "
-            "tested counts: take lower ones out by prefiltering, strategy global_threshold"
+            f"experiment.evaluation.relevance_threshold: expected a number, got {told!r}"
         )
     return told
 
@@ -96,6 +93,8 @@ def _settings(
         if setting is None or setting == "?":
             known = [known for known in measure.settings if measure.settings[known] != "?"]
             notes.append(f"evaluation.{name}.{key}: not here{nearest(key, known)}; left out")
+        elif setting and key.startswith("metric_"):
+            found[setting] = METRICS.get(_called(str(value)), Measure()).target.rpartition(".")[2]
         elif setting:
             found[setting] = str(place / str(value)) if key.endswith("_file") else value
     return found, notes

@@ -79,7 +79,9 @@ _BY_PICTURES: Parameters = {"batch_eval": "", "loader": ""}
 _ALS: Parameters = {"factors": _to("factors"), "alpha": _to("alpha"), "reg": _to("l2")}
 _ROUNDS: Parameters = {"epochs": _to("iterations"), "batch_size": ""}
 NOT_YET = "not here"
-STARS = "not here: it predicts stars"
+_REG: Parameters = {**FACTORS, "reg": _to("l2")}
+_TWO_REGS: Parameters = {**FACTORS, "reg_w": _to("l2"), "reg_b": BIAS}
+_POINTWISE = "drawn items are not among those that a user has"
 WORDS = "not here: it needs texts or a knowledge graph"
 ATTRIBUTES = "not here: it needs attributes of items"
 
@@ -203,6 +205,29 @@ MODELS: dict[str, Model] = {
             "reg_lambda": "weights have no penalty",
         },
     ),
+    "MultiDAE": Model(
+        "multidae",
+        "",
+        {
+            **TRAINED,
+            "intermediate_dim": _to("hidden"),
+            "latent_dim": _to("latent"),
+            "dropout_pkeep": To(("dropout",), keep=True),
+            "reg_lambda": _to("l2"),
+        },
+    ),
+    "ItemAutoRec": Model(
+        "autorec",
+        "predicts stars; unknowns are no zeros in its loss",
+        {**TRAINED, "hidden_neuron": _to("hidden"), "l_w": _to("l2")},
+        {"rows": "item"},
+    ),
+    "UserAutoRec": Model(
+        "autorec",
+        "as `ItemAutoRec`",
+        {**TRAINED, "hidden_neuron": _to("hidden"), "l_w": _to("l2")},
+        {"rows": "user"},
+    ),
     "NeuMF": Model(
         "neumf",
         "",
@@ -276,12 +301,50 @@ MODELS: dict[str, Model] = {
         pictures=True,
     ),
     "VNPR": Model("vnpr", "", {**FACTORS, **_BY_PICTURES, "l_w": _to("l2")}, pictures=True),
-    **dict.fromkeys(("FunkSVD", "SVDpp", "PMF", "NonNegMF", "SlopeOne"), Model(why=STARS)),
-    **dict.fromkeys(
-        ("MF", "MF2020", "BPRSlim", "LogisticMF", "GMF", "DMF", "ConvNeuMF", "NAIS"),
-        Model(why=NOT_YET),
+    "MF": Model("mf", "predicts stars", _REG),
+    "FunkSVD": Model("mf", "all factors at once, as Elliot's; `funk_svd` is Funk's", _TWO_REGS),
+    "SVDpp": Model("svdpp", "predicts stars", _TWO_REGS),
+    "PMF": Model(
+        "pmf",
+        "predicts stars",
+        {**_REG, "gaussian_variance": "the variance is in l2"},
     ),
-    **dict.fromkeys(("NPR", "ItemAutoRec", "UserAutoRec", "NGCF", "MultiDAE"), Model(why=NOT_YET)),
+    "NonNegMF": Model(
+        "nmf",
+        "ranks: unknowns are zeros",
+        {
+            "factors": _to("factors"),
+            "epochs": _to("iterations"),
+            "reg": "in scikit-learn's units: set recommender.l2",
+            "lr": "solved by coordinate descent",
+            "batch_size": "",
+        },
+    ),
+    "SlopeOne": Model("slope_one", "predicts stars"),
+    "MF2020": Model("logistic_mf", _POINTWISE, {**_REG, "m": _to("negatives")}, {"alpha": 1.0}),
+    "LogisticMF": Model("logistic_mf", _POINTWISE, {**_REG, "alpha": _to("alpha")}),
+    "GMF": Model(
+        "gmf",
+        _POINTWISE,
+        {
+            **TRAINED,
+            "mf_factors": _to("factors"),
+            "is_edge_weight_train": Only((True,), "the weights of the product are learnt"),
+        },
+    ),
+    "DMF": Model(
+        "dmf",
+        "two layers; a logit of the cosine",
+        {
+            **TRAINED,
+            "reg": _to("l2"),
+            "user_mlp": "set recommender.hidden and .factors: two layers, both towers alike",
+            "item_mlp": "set recommender.hidden and .factors: two layers, both towers alike",
+            "similarity": Only(("cosine",), "places on a sphere are compared by the cosine"),
+        },
+    ),
+    **dict.fromkeys(("BPRSlim", "ConvNeuMF", "NAIS"), Model(why=NOT_YET)),
+    **dict.fromkeys(("NPR", "NGCF"), Model(why=NOT_YET)),
     **dict.fromkeys(("FM", "FFM", "AFM", "DeepFM", "NFM", "WideAndDeep"), Model(why=ATTRIBUTES)),
     **dict.fromkeys(("VSM", "AttributeItemKNN", "AttributeUserKNN"), Model(why=ATTRIBUTES)),
     **dict.fromkeys(

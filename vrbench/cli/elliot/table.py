@@ -59,14 +59,14 @@ OPTIONS: dict[str, Option] = {
     "splitting.*.leave_n_out": Option("`n`"),
     "splitting.*.folds": Option("`folds`, and a sweep over `dataset.fold` or `valid_fold`"),
     "negative_sampling": Option(
-        f"{REFUSED}: lists among sampled items are biased; every item is ranked", taken=False
+        "`dataset=sampled_candidates`, of `strategy: random`; biased, which is said"
     ),
     "top_k": Option("the `k` of every metric, where there are no `cutoffs`"),
     "evaluation.cutoffs": Option("the `k` of every metric, one of each"),
     "evaluation.simple_metrics": Option("`metrics`, see below"),
     "evaluation.complex_metrics": Option("`metrics`, see below"),
     "evaluation.relevance_threshold": Option(
-        "of graded metrics; above 1 refused: filter the ratings"
+        "of graded metrics; above 1 `dataset=relevant`: training keeps every rating"
     ),
     "evaluation.paired_ttest": Option("`vrbench compare`, over the users of all folds"),
     "evaluation.wilcoxon_test": Option("`vrbench compare`, also without the t-test"),
@@ -161,6 +161,7 @@ _BOTH = {
     "item_clustering_file": "items",
 }
 _M = "vrbench.metrics"
+STARS = "of rankers not a number, and said: their scores are no stars"
 METRICS: dict[str, Measure] = {
     "nDCG": Measure(f"{_M}.accuracy.GradedNDCG", "gains by rating, as Elliot's", graded=True),
     "nDCGRendle2020": Measure(f"{_M}.accuracy.NDCGRendle"),
@@ -174,16 +175,22 @@ METRICS: dict[str, Measure] = {
     ),
     "MAR": Measure(f"{_M}.accuracy.MAR", "Elliot's mean of recalls is `ElliotMAR`"),
     "F1": Measure(f"{_M}.accuracy.F1", fixed={"beta": 1.0}),
-    "ExtendedF1": Measure(note="the F-measure of two metrics of choice is not here"),
+    "ExtendedF1": Measure(
+        f"{_M}.accuracy.ExtendedF",
+        "per user; of `metric_0` and `metric_1`",
+        settings={"metric_0": "first", "metric_1": "second", "beta": "beta"},
+    ),
     "DSC": Measure(f"{_M}.accuracy.F1", "F with a `beta`", settings={"beta": "beta"}),
     "AUC": Measure(f"{_M}.ranking.AUC", "Elliot's, off by one, is `ElliotAUC`", k=False),
-    "GAUC": Measure(f"{_M}.accuracy.GAUC", "Elliot's is `ElliotGAUC`", k=False),
-    "LAUC": Measure(f"{_M}.accuracy.LAUC", "Elliot's is `ElliotLAUC`"),
-    "MAE": Measure(f"{_M}.rating.MAE", "of rankers it says nothing: scores are no stars", k=False),
-    "MSE": Measure(f"{_M}.rating.MSE", "of rankers it says nothing: scores are no stars", k=False),
-    "RMSE": Measure(
-        f"{_M}.rating.RMSE", "of rankers it says nothing: scores are no stars", k=False
+    "GAUC": Measure(
+        f"{_M}.accuracy.GAUC",
+        "users weigh as their test items; Elliot's is `ElliotGAUC`",
+        k=False,
     ),
+    "LAUC": Measure(f"{_M}.accuracy.LAUC", "Elliot's is `ElliotLAUC`"),
+    "MAE": Measure(f"{_M}.rating.MAE", STARS, k=False),
+    "MSE": Measure(f"{_M}.rating.MSE", STARS, k=False),
+    "RMSE": Measure(f"{_M}.rating.RMSE", STARS, k=False),
     "ItemCoverage": Measure(f"{_M}.coverage.ItemCoverage"),
     "UserCoverage": Measure(f"{_M}.coverage.UserCoverage"),
     "UserCoverageAtN": Measure(f"{_M}.coverage.UserCoverageAtN"),

@@ -149,9 +149,8 @@ def _seeds(models: list[Trained], notes: list[str]) -> list[str]:
 
 def _folds(data: Data) -> list[str]:
     """Return the overrides that sweep over the folds."""
-    inner = "dataset.dataset" if "dataset=features" in data.overrides else "dataset"
     each = zip(("fold", "valid_fold"), data.folds, strict=True)
-    return [f"{inner}.{name}={','.join(map(str, range(n)))}" for name, n in each if n > 1]
+    return [f"{data.inner}.{name}={','.join(map(str, range(n)))}" for name, n in each if n > 1]
 
 
 def _places(experiment: Node) -> list[str]:

@@ -3,7 +3,15 @@
 from vrbench.metrics.accuracy.auc import GAUC, LAUC, ElliotAUC, ElliotGAUC, ElliotLAUC
 from vrbench.metrics.accuracy.graded import GradedNDCG, NDCGRendle
 from vrbench.metrics.accuracy.places import gains, hits, ordinal, others_ahead
-from vrbench.metrics.accuracy.top_k import F1, MAP, MAR, ElliotMAP, ElliotMAR, Precision
+from vrbench.metrics.accuracy.top_k import (
+    F1,
+    MAP,
+    MAR,
+    ElliotMAP,
+    ElliotMAR,
+    ExtendedF,
+    Precision,
+)
 
 __all__ = [
     "F1",
@@ -16,6 +24,7 @@ __all__ = [
     "ElliotLAUC",
     "ElliotMAP",
     "ElliotMAR",
+    "ExtendedF",
     "GradedNDCG",
     "NDCGRendle",
     "Precision",

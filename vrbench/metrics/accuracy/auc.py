@@ -11,21 +11,29 @@ from vrbench.metrics.view import View
 
 
 class GAUC(RankMetric):
-    """Area under the curve of each user (Zhu et al., 2017), users weighing the same.
+    """Area under the curve of each user, users weighed by their test items (Zhu et al., KDD 2018).
 
-    In a full ranking users hardly differ in candidates, which the paper weighs them by; so this
-    is what ``AUC`` reports, under the name it is known by.
+    ``sum_u w_u AUC_u / sum_u w_u``, where the paper weighs by impressions or clicks: here the
+    number of test items, as in a full ranking candidates hardly differ. ``AUC`` weighs users alike.
+    A user's number is ``AUC_u`` times their weight over the mean weight, so that its mean is that;
+    a paired test compares the ``AUC_u`` themselves.
 
     Example:
         >>> from vrbench.metrics import GAUC
-        >>> from vrbench.testing.views import two_users
-        >>> GAUC().measure(*two_users()).tolist()
-        [0.75, 0.5]
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(GAUC().measure(*two_users()))
+        [1.0, 0.333]
     """
 
     better = "higher"
+    version = 2
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
+        value = self.tested(view, dataset)
+        weight = torch.where(value.isnan(), torch.nan, dataset.test.counts.float())
+        return value * weight / weight.nanmean()
+
+    def tested(self, view: View, dataset: Dataset) -> Tensor:
         count = dataset.test.counts.double()
         others = view.lists.candidates.double() - count
         right = (others[dataset.test.users] - others_ahead(view, dataset)) / others[

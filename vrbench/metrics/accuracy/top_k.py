@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from vrbench import metrics
 from vrbench.core.errors import ConfigError
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.accuracy.places import hits, ordinal
@@ -57,6 +58,70 @@ class F1(CutoffMetric):
         # P = h / k and R = h / n make it (1 + b^2) h / (b^2 n + k).
         found, weight = hits(view, dataset, self.k), self.beta**2
         return defined((1 + weight) * found / (weight * dataset.test.counts + self.k), dataset)
+
+
+class ExtendedF(CutoffMetric):
+    """``(1 + b^2) x y / (b^2 x + y)`` of any two metrics of the top ``k``; 0 where both are.
+
+    Elliot's ExtendedF1, per user. Of precision and recall it is ``F1``.
+
+    Args:
+        k: length of the lists.
+        first, second: classes of ``vrbench.metrics``, per user, between 0 and 1, the larger the
+            better, such as ``Precision``, ``Recall``, ``NDCG``, ``EPC``.
+        beta: how much more the second weighs.
+
+    Example:
+        >>> from vrbench.metrics import ExtendedF
+        >>> from vrbench.testing.views import rounded, two_users
+        >>> rounded(ExtendedF(k=2, first="NDCG", second="Recall").measure(*two_users()))
+        [0.551, 0.774]
+    """
+
+    better = "higher"
+
+    def __init__(
+        self,
+        *,
+        k: int = 20,
+        first: str = "Precision",
+        second: str = "Recall",
+        beta: float = 1.0,
+    ) -> None:
+        super().__init__(k=k)
+        if beta <= 0:
+            raise ConfigError(f"expected beta > 0, got {beta}")
+        self.first, self.second, self.beta = first, second, beta
+        self._of = tuple(_named(name)(k=k) for name in (first, second))
+
+    @property
+    def column(self) -> str:
+        of = ", ".join(metric.name for metric in self._of)
+        return f"F{self.beta:g}({of})@{self.k}"
+
+    def measure(self, view: View, dataset: Dataset) -> Tensor:
+        x, y = (metric.measure(view, dataset).double() for metric in self._of)
+        weight = self.beta**2
+        below = weight * x + y
+        value = torch.where(below > 0, (1 + weight) * x * y / below, below)
+        return value.float()
+
+
+def _named(name: str) -> type[CutoffMetric]:
+    """Return a class of metrics by its name.
+
+    Raises:
+        ConfigError: if there is none, or it is none of each user's first ``k`` places.
+    """
+    found = getattr(metrics, name) if name in dir(metrics) else None
+    wanted = isinstance(found, type) and issubclass(found, CutoffMetric)
+    if not wanted or found is ExtendedF or found.better != "higher":
+        kinds = "Precision, Recall, HR, MRR, NDCG, MAP"
+        raise ConfigError(
+            f"ExtendedF: {name!r} is no metric of a user's first k places that is good when large "
+            f"(such as {kinds})"
+        )
+    return found
 
 
 class MAP(CutoffMetric):

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
-from vrbench.core.dropout import Dropout, seed_dropout
 from vrbench.core.visuals import Visuals
-from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
-from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings
-
-ROWS = 8  # of items, that a step holds for each of its users
+from vrbench.recommenders.collaborative.autoencoders import Autoencoder
+from vrbench.recommenders.training.epochs import EpochSettings
 
 
-class MultiVAE(EpochRecommender):
+class MultiVAE(Autoencoder):
     """Variational autoencoder for collaborative filtering (Liang et al., WWW 2018, sec. 2).
 
     A user's row of zeros and ones ``x``, brought to length one and thinned by dropout, goes through
@@ -35,8 +29,7 @@ class MultiVAE(EpochRecommender):
         dropout: share of a user's items left out of the input in training.
         beta: weight of the KL term once risen.
         anneal_steps: steps until then; 0 is at once.
-        epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; a batch is counted
-            in users.
+        epochs, batch_size, lr, patience, eval_every: see ``Autoencoder``.
 
     Example:
         >>> from vrbench.recommenders import MultiVAE
@@ -47,9 +40,6 @@ class MultiVAE(EpochRecommender):
     """
 
     paper = "Liang et al., WWW 2018"
-    signal = None
-
-    defaults = EpochSettings(batch_size=256, lr=0.001)
 
     def __init__(
         self,
@@ -62,43 +52,24 @@ class MultiVAE(EpochRecommender):
         anneal_steps: int = 2000,
         **training: Unpack[EpochSettings],
     ) -> None:
-        super().__init__(**self.with_defaults(EpochSettings, training))
+        super().__init__(sizes, dropout, training)
         self.refuse_if(
             min(hidden, latent) < 1 or beta < 0 or anneal_steps < 0,
             "hidden, latent >= 1, beta, anneal_steps >= 0",
         )
         self.hidden, self.latent, self.dropout = hidden, latent, dropout
         self.beta, self.anneal_steps = beta, anneal_steps
-        self.history = SparseRows(sizes.num_users, sizes.num_items)
-        self.thin = Dropout(dropout)
         self.enter = nn.Linear(sizes.num_items, hidden)
         self.code = nn.Linear(hidden, 2 * latent)
         self.rise = nn.Linear(latent, hidden)
         self.leave = nn.Linear(hidden, sizes.num_items)
         self._steps, self._rng = 0, torch.Generator()
 
-    def take(self, train: Interactions) -> None:
-        self.history.hold(matrix_of(train))
-
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)
-        seed_dropout(self, rng)
         self._steps = 0
         seed = int(torch.randint(2**62, (1,), generator=rng))
         self._rng = torch.Generator(self.device).manual_seed(seed)
-
-    def step_bytes(self) -> int:
-        users, items = self.history.shape
-        return ROWS * 4 * min(self.batch_size, users) * items
-
-    def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        users = torch.nonzero(train.counts).squeeze(1)
-        users = users[torch.randperm(len(users), generator=rng)]
-        for batch in users.split(self.batch_size):
-            yield (batch.to(self.device),)
-
-    def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
-        return self.loss(batch[0])
 
     def stepped(self, batch: tuple[Tensor, ...]) -> None:
         self._steps += 1
@@ -110,7 +81,6 @@ class MultiVAE(EpochRecommender):
         return self.beta * self._steps / self.anneal_steps
 
     def loss(self, users: Tensor) -> Tensor:
-        """Return the mean loss of ``users``, ``(B,)``."""
         x = self.history.dense(users)
         mean, log_variance = self.posterior(x)
         noise = torch.randn(mean.shape, generator=self._rng, device=mean.device)

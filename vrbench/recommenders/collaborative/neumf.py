@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
 from vrbench.core.visuals import Visuals
-from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings
-from vrbench.recommenders.training.negative_sampling import learnable, negatives
-from vrbench.recommenders.training.pairwise import half_square
+from vrbench.recommenders.training.pointwise import PointwiseRecommender, PointwiseSettings
 
 MOST = 2**23  # hidden numbers of a block of users when scoring; bounds the memory only
 
@@ -29,25 +23,19 @@ class Sides(NamedTuple):
     hidden: Tensor  # (n, H)
 
 
-class NeuMF(EpochRecommender):
+class NeuMF(PointwiseRecommender):
     """Neural matrix factorisation (He et al., WWW 2017, eq. 7-12), without pretraining.
 
-    ``x_ui = h . [p_u * q_i ; relu layers of [p'_u ; q'_i]]``, trained with the binary cross entropy
-    of every interaction and of ``negatives`` items that its user has not, drawn anew each epoch.
-    (Elliot's default of no negatives learns that everything is liked; it is refused here.) Scores
-    are logits. The loss is the mean over pairs, plus half the squares of a pair's rows times
-    ``l2``.
+    ``x_ui = h . [p_u * q_i ; relu layers of [p'_u ; q'_i]]``, trained pointwise. (Elliot's default
+    of no negatives learns that everything is liked; it is refused here.)
 
     Args:
         sizes: users and items.
         factors: length K of the product's rows.
         hidden: width H of the network's first layer; its rows of users and items have half of it.
         depth: layers, each half as wide as the one before.
-        negatives: pairs drawn for each interaction.
         dropout: share of a layer's inputs left out in training.
-        epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; a batch is counted
-            in interactions.
-        l2: weight of the penalty on rows.
+        negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``PointwiseRecommender``.
 
     Example:
         >>> from vrbench.recommenders import NeuMF
@@ -60,8 +48,6 @@ class NeuMF(EpochRecommender):
     paper = "He et al., WWW 2017"
     signal = None
 
-    defaults = EpochSettings(epochs=100, lr=0.001, patience=5)
-
     def __init__(
         self,
         sizes: Sizes,
@@ -69,19 +55,15 @@ class NeuMF(EpochRecommender):
         factors: int = 32,
         hidden: int = 64,
         depth: int = 3,
-        negatives: int = 4,
         dropout: float = 0.1,
-        l2: float = 0.0001,
-        **training: Unpack[EpochSettings],
+        **training: Unpack[PointwiseSettings],
     ) -> None:
-        super().__init__(**self.with_defaults(EpochSettings, training))
+        super().__init__(**self.with_defaults(PointwiseSettings, training))
         self.refuse_if(
-            min(factors, depth, negatives) < 1 or hidden < 2**depth or l2 < 0,
-            "factors, depth, negatives >= 1 (without negatives, everything is liked), hidden >= 2 "
-            "** depth, l2 >= 0",
+            min(factors, depth) < 1 or hidden < 2**depth,
+            "factors, depth >= 1, hidden >= 2 ** depth",
         )
         self.factors, self.hidden, self.depth = factors, hidden, depth
-        self.negatives, self.l2 = negatives, l2
         half, widths = hidden // 2, [hidden // 2**n for n in range(depth)]
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
         self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
@@ -94,43 +76,16 @@ class NeuMF(EpochRecommender):
         self.drop = Dropout(dropout)
         self.dropout = dropout
 
-    def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
+    def begin(self, visuals: Visuals, rng: Generator) -> None:
         super().begin(visuals, rng)
         for table in (self.user, self.item, self.user_deep, self.item_deep):
             table.weight.data.mul_(10)  # of deviation 0.1
         seed_dropout(self, rng)
 
-    def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        """Yield ``(B,)`` users and ``(B, 1 + negatives)`` items, the liked one first."""
-        order = learnable(train, rng)
-        users, liked = train.users[order], train.items[order]
-        others = negatives(train, users.repeat_interleave(self.negatives), rng)
-        items = torch.cat([liked[:, None], others.view(-1, self.negatives)], 1)
-        for batch in zip(users.split(self.batch_size), items.split(self.batch_size), strict=True):
-            yield tuple(t.to(self.device) for t in batch)
+    def rows(self, users: Tensor, items: Tensor) -> list[Tensor]:
+        return [self.user(users), self.item(items), self.user_deep(users), self.item_deep(items)]
 
-    def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
-        users, items = batch
-        return self.loss(users, items)
-
-    def loss(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return the mean loss of pairs of ``users[b]`` with ``items[b]``, of which they like [0].
-
-        Args:
-            users: ``(B,)``.
-            items: ``(B, 1 + m)``.
-        """
-        many = users.repeat_interleave(items.shape[1])
-        flat = items.flatten()
-        logit = self(many, flat).view(items.shape)
-        liked = torch.zeros_like(logit)
-        liked[:, 0] = 1
-        rows = self.user(many), self.item(flat), self.user_deep(many), self.item_deep(flat)
-        fit = F.binary_cross_entropy_with_logits(logit, liked)
-        return fit + self.l2 * half_square(*rows).mean()
-
-    def forward(self, users: Tensor, items: Tensor) -> Tensor:
-        """Return the ``(B,)`` logits of pairs ``(users[b], items[b])``."""
+    def forward(self, users: Tensor, items: Tensor, visuals: Visuals | None = None) -> Tensor:
         product = self.user(users) * self.item(items)
         user, item = self.drop(self.user_deep(users)), self.drop(self.item_deep(items))
         return self._join(product, self.first_user(user) + self.first_item(item))

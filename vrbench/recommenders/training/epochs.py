@@ -70,6 +70,7 @@ class EpochRecommender(Recommender):
         self.patience, self.eval_every = patience, eval_every
 
     captures: bool = False  # whether a step does nothing but through tensors; each class says so
+    judged_by: str = "valid_ndcg"  # what the validation's number is called in the history
     selects: ClassVar[bool] = True  # keep the epoch that validation likes best, and stop after it
     watch: Callable[[int, float], None] | None = None  # told every epoch evaluated, and its nDCG
 
@@ -140,7 +141,7 @@ class EpochRecommender(Recommender):
             self._keep(good, entry["loss"], len(history.epochs) + 1)
             history.epochs.append(entry)
             if self.selects and len(valid) and (epoch % self.eval_every == 0 or epoch == epochs):
-                score = entry["valid_ndcg"] = self._validate(train, valid, visuals)
+                score = entry[self.judged_by] = self._validate(train, valid, visuals)
                 if self.watch is not None:
                     self.watch(len(history.epochs), score)
                 best.note(score, len(history.epochs))
@@ -233,7 +234,7 @@ class Best:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self.model, self.score, self.worse = model, -1.0, 0
+        self.model, self.score, self.worse = model, -math.inf, 0
         self.epoch = 0  # none was evaluated
         self._state: dict[str, Tensor] = {}
 

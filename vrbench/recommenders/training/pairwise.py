@@ -92,6 +92,9 @@ class PairwiseRecommender(EpochRecommender):
         margin = self(users, liked, visuals) - self(users, other, visuals)
         return margin, torch.zeros_like(margin)
 
+    def lead(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
+        return self.compare(users, liked, other, visuals)[0]
+
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
         """Return the mean loss of a batch of triples, a scalar."""
         margin, penalty = self.compare(users, liked, other, visuals)

@@ -1,0 +1,1 @@
+"""Models of ratings: they predict stars, or rank."""
