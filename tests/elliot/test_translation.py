@@ -218,7 +218,7 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
         ({"models": {"VBPR": {}, "MostPop": {}}}, "models.VBPR: .*visual_features.*; left out"),
         ({"models": {"CML": {"l_b": 1}}}, "models.CML.l_b: there are no biases; left out"),
         ({"models": {"CML": {"factor": 1}}}, "models.CML.factor: .*factors.*; left out"),
-        ({"models": {"ItemKNN": {"similarity": "dot"}}}, "models.ItemKNN.similarity: dot"),
+        ({"models": {"ItemKNN": {"similarity": "chi2"}}}, "models.ItemKNN.similarity: chi2"),
         ({"models": {"MostPop": {"meta": {"validation_metric": "HR@5"}}}}, "validation_metric"),
         ({"models": {"AMF": {"meta": {"eval_perturbations": True}}}}, "meta.eval_perturbations"),
         ({"models": {"CML": {"early_stopping": {"min_delta": 1}}}}, "early_stopping.min_delta: 1"),
@@ -251,7 +251,7 @@ def test_what_has_no_counterpart_is_told_in_one_line(write, changed, says):
         ({"models": {"CML": {"lr": ["uniform", 0]}}}, r"models\.CML\.lr: uniform"),
         ({"models": {"CML": {"lr": "fast"}}}, r"models\.cml: .*lr"),
         ({"models": {"CML": {"lr": [1, 2], "meta": {"hyper_opt_alg": "tpe"}}}}, "hyper_max_evals"),
-        ({"models": {"PMF": {}}}, "models: none is here"),
+        ({"models": {"ConvMF": {}}}, "models: none is here"),
         ({"data_config": {"side_information": [{"dataloader": "ChainedKG"}]}}, "ChainedKG"),
     ],
 )  # fmt: skip

@@ -61,7 +61,7 @@ def stars():
 
 @pytest.mark.parametrize("make", [*FACTORED, FunkSVD], ids=lambda m: m.name)
 def test_it_predicts_stars_that_it_has_not_seen(stars, make):
-    """The mean's error is 1.9; what has understood the colours is right to three quarters."""
+    """The mean's error is 1.9; what has understood the colours is right to less than one."""
     train, test = stars
     many = {"epochs": 60, "patience": 60, "factors": 2 if make is FunkSVD else 4}
     model = fitted(partial(make, batch_size=64, lr=0.03, l2=0.001, **many), train)

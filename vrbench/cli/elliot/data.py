@@ -111,7 +111,7 @@ def _wrapped(overrides: list[str], around: Mapping[str, list[str]]) -> list[str]
     told += rest
     for depth, settings in enumerate(around.values(), 1):
         place = ".".join(["dataset"] * depth)
-        told += [f"{place}.{setting.removeprefix('dataset.')}" for setting in settings]
+        told += [setting if "=ready" in setting else f"{place}.{setting}" for setting in settings]
     return told
 
 
@@ -225,7 +225,7 @@ def _features(config: Node, place: Path) -> list[str]:
     others = sorted(set(loader) - {"dataloader", "visual_features", "feature_data"})
     if path is None or others:
         raise ConfigError(f"{where}: {', '.join(others) or kind}: only visual_features are read")
-    return [f"dataset.path={quoted(str(_path(place, str(path))))}", "extractor=ready"]
+    return [f"path={quoted(str(_path(place, str(path))))}", "extractor=ready"]
 
 
 def _filters(experiment: Node, inner: str) -> list[str]:

@@ -25,7 +25,20 @@ class Halving(NamedTuple):
     """Widths of layers, each half of the one before: ``hidden`` and ``depth``."""
 
 
-Parameters = Mapping[str, To | Only | Halving | str]
+class Named(NamedTuple):
+    """A setting whose values have other names there; one that is not among them is not here."""
+
+    setting: str
+    values: Mapping[str, str]
+
+
+class Negated(NamedTuple):
+    """A setting that is true where the parameter is false."""
+
+    setting: str
+
+
+Parameters = Mapping[str, To | Only | Halving | Named | Negated | str]
 
 
 @dataclass(frozen=True)
@@ -56,16 +69,23 @@ BIAS = "biases are under the same penalty as rows"
 TRAINED: Parameters = {"epochs": _to("epochs"), "batch_size": _to("batch_size"), "lr": _to("lr")}
 FACTORS: Parameters = {"factors": _to("factors"), **TRAINED}
 _PENALTY: Parameters = {"l_w": _to("l2"), "l_b": BIAS}
+SIMILARITIES = {
+    **{name: name for name in ("cosine", "dot", "jaccard", "dice", "pearson", "correlation")},
+    **dict.fromkeys(("adjusted", "adjusted_cosine"), "adjusted_cosine"),
+    "tanimoto": "jaccard",
+    **dict.fromkeys(("euclidean", "l2"), "euclidean"),
+    **dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan"),
+}
 _KNN: Parameters = {
     "neighbors": _to("k"),
     "shrink": _to("shrink"),
-    "similarity": Only(("cosine",), "the similarity is the cosine"),
+    "similarity": Named("similarity", SIMILARITIES),
     "implementation": Only(("standard", "classical", "aiolli"), "one form of the model is here"),
-    "implicit": Only((True,), "ratings are not used: every one is a like"),
+    "implicit": Negated("rated"),
     "normalize": Only((True,), "similarities are normalised"),
-    "asymmetric_alpha": "the similarity is the cosine",
-    "tversky_alpha": "the similarity is the cosine",
-    "tversky_beta": "the similarity is the cosine",
+    "asymmetric_alpha": "the asymmetric cosine is not here",
+    "tversky_alpha": "Tversky's index is not here; Jaccard's and Dice's are",
+    "tversky_beta": "Tversky's index is not here; Jaccard's and Dice's are",
     "row_weights": "rows are not weighed",
 }
 _ADVERSARIAL: Parameters = {
@@ -81,6 +101,7 @@ _ROUNDS: Parameters = {"epochs": _to("iterations"), "batch_size": ""}
 NOT_YET = "not here"
 _REG: Parameters = {**FACTORS, "reg": _to("l2")}
 _TWO_REGS: Parameters = {**FACTORS, "reg_w": _to("l2"), "reg_b": BIAS}
+_CATEGORIES = "by the catalogue's categories"
 _POINTWISE = "drawn items are not among those that a user has"
 WORDS = "not here: it needs texts or a knowledge graph"
 ATTRIBUTES = "not here: it needs attributes of items"
@@ -346,7 +367,17 @@ MODELS: dict[str, Model] = {
     **dict.fromkeys(("BPRSlim", "ConvNeuMF", "NAIS"), Model(why=NOT_YET)),
     **dict.fromkeys(("NPR", "NGCF"), Model(why=NOT_YET)),
     **dict.fromkeys(("FM", "FFM", "AFM", "DeepFM", "NFM", "WideAndDeep"), Model(why=ATTRIBUTES)),
-    **dict.fromkeys(("VSM", "AttributeItemKNN", "AttributeUserKNN"), Model(why=ATTRIBUTES)),
+    "AttributeItemKNN": Model("attribute_itemknn", _CATEGORIES, _KNN),
+    "AttributeUserKNN": Model("attribute_userknn", _CATEGORIES, _KNN),
+    "VSM": Model(
+        "vsm",
+        _CATEGORIES,
+        {
+            "similarity": Only(("cosine",), "vectors are compared by the cosine"),
+            "user_profile": Only(("tfidf",), "categories weigh by their rarity"),
+            "item_profile": Only(("tfidf",), "categories weigh by their rarity"),
+        },
+    ),
     **dict.fromkeys(
         ("ConvMF", "KaHFM", "KaHFMBatch", "KaHFMEmbeddings", "KGFlex"), Model(why=WORDS)
     ),

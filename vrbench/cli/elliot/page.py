@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vrbench.cli.elliot.models import MODELS, Halving, Model, Only, To
+from vrbench.cli.elliot.models import MODELS, Halving, Model, Named, Negated, Only, To
 from vrbench.cli.elliot.spaces import AS_WRITTEN, FUNCTIONS, SAMPLERS
 from vrbench.cli.elliot.table import EARLY, FILTERS, META, METRICS, OPTIONS
 
@@ -49,12 +49,16 @@ def _model(model: Model) -> str:
     return "; ".join(filter(None, [choice, *fixed, model.why]))
 
 
-def _parameter(told: To | Only | Halving | str) -> str:
+def _parameter(told: To | Only | Halving | Named | Negated | str) -> str:
     if isinstance(told, To):
         names = ", ".join(f"`{setting}`" for setting in told.settings)
         return f"{names}, which is 1 minus it" if told.keep else names
     if isinstance(told, Only):
         return f"only {', '.join(map(str, told.values))}: {told.why}"
+    if isinstance(told, Named):
+        return f"`{told.setting}`: {', '.join(dict.fromkeys(told.values.values()))}"
+    if isinstance(told, Negated):
+        return f"`{told.setting}`, which is its contrary"
     if isinstance(told, Halving):
         return "`hidden`, `depth`, where each is half of the one before"
     return told or "not needed"

@@ -12,7 +12,7 @@ from typing import Any
 
 from vrbench.cli.composition import Composition
 from vrbench.cli.elliot.configuration import Node, listed
-from vrbench.cli.elliot.models import MODELS, SEEDS, Halving, Model, Only, To
+from vrbench.cli.elliot.models import MODELS, SEEDS, Halving, Model, Named, Negated, Only, To
 from vrbench.cli.elliot.spaces import AS_WRITTEN, SAMPLERS, is_search, space_of
 from vrbench.cli.elliot.table import EARLY, META, NEEDLESS
 from vrbench.cli.folders import conf_dir, own_dir
@@ -114,6 +114,10 @@ def _parameter(found: Trained, model: Model, where: str, key: str, value: Any) -
     elif isinstance(target, To):
         for setting in target.settings:
             _set(found, where, setting, value, target.keep)
+    elif isinstance(target, Named):
+        _named(found, target, where, value)
+    elif isinstance(target, Negated):
+        found.settings[target.setting] = not value
     elif isinstance(target, Only):
         if any(one not in target.values for one in listed(value)):
             found.notes.append(f"{where}: {value} is not here, {target.why}; left out")
@@ -135,6 +139,18 @@ def _set(found: Trained, where: str, setting: str, value: Any, keep: bool) -> No
         (found.settings[setting],) = space["choices"]
     else:
         found.space[f"{PART}.{setting}"] = space
+
+
+def _named(found: Trained, target: Named, where: str, value: Any) -> None:
+    """Set what is called otherwise here; or add a line on what is not here."""
+    asked = [str(one).lower() for one in listed(value)]
+    missing = [one for one in asked if one not in target.values]
+    if missing:
+        known = ", ".join(target.values)
+        found.notes.append(f"{where}: {', '.join(missing)} is not here (there is: {known}); left out")
+        return
+    values = [target.values[one] for one in asked]
+    _set(found, where, target.setting, values if is_search(value) else values[0], keep=False)
 
 
 def _halving(found: Trained, where: str, value: Any) -> None:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from typing import TypedDict
 
 import numpy as np
 import torch
 from scipy import sparse
 from torch import Tensor
+from typing_extensions import Unpack
 
+from vrbench.core.errors import one_of
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender, Sizes
+from vrbench.recommenders.collaborative.rated.base import rated_matrix
+from vrbench.recommenders.collaborative.similarities import (
+    BLOCK,
+    CENTRED,
+    Similarity,
+    similarities,
+)
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
-
-BLOCK = 1024  # rows of a similarity that are whole at once; bounds the memory, changes nothing
 
 
 class ItemWeights(Recommender):
@@ -36,14 +44,18 @@ class ItemWeights(Recommender):
         self.history = SparseRows(sizes.num_users, sizes.num_items)
         self.weights = SparseRows(sizes.num_items, sizes.num_items)  # row j is column j of W
 
+    def matrix(self, train: Interactions) -> sparse.csr_matrix:
+        """Return what users have, ``(num_users, num_items)``: ones unless overridden."""
+        return matrix_of(train)
+
     @abstractmethod
     def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
-        """Return the transpose of W, given the ``(num_users, num_items)`` zeros and ones."""
+        """Return the transpose of W, given the ``(num_users, num_items)`` feedback."""
 
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
     ) -> History:
-        matrix = matrix_of(train)
+        matrix = self.matrix(train)
         self.history.hold(matrix)
         self.weights.hold(self.weigh(matrix, rng))
         return History()
@@ -55,17 +67,58 @@ class ItemWeights(Recommender):
         return self.weights.times(self.history.dense(users).T.contiguous(), encoded).T
 
 
-class ItemKNN(ItemWeights):
-    """Cosine similarity of items by their users (Sarwar et al., WWW 2001), as binary feedback.
+class NeighbourSettings(TypedDict, total=False):
+    """Which neighbours there are, and what they weigh; see ``ItemKNN``."""
 
-    ``W_ij = cos(i, j) * n / (n + shrink)`` with ``n`` the number of users of both, for the ``k``
-    items ``i`` most similar to ``j``, never ``j`` itself. Of equal similarities at the edge, which
-    are kept is drawn from the fit's generator: ids say nothing. Ratings are not used.
+    k: int
+    shrink: float
+    similarity: Similarity
+    rated: bool
+
+
+class _Neighbours(Recommender):
+    """What kNN over items and over users are told, and of what rows they find neighbours."""
+
+    signal = None
+    defaults = NeighbourSettings(k=100, shrink=10.0, similarity="cosine", rated=False)
+
+    def _told(self, told: NeighbourSettings) -> None:
+        """Keep the settings.
+
+        Raises:
+            ConfigError: if one is out of range.
+        """
+        self.k, self.shrink = told["k"], told["shrink"]
+        self.similarity, self.rated = told["similarity"], told["rated"]
+        self.refuse_if(self.k < 1 or self.shrink < 0, "k >= 1 and shrink >= 0")
+        one_of(f"{self.name}.similarity", self.similarity, Similarity)
+        self.refuse_if(
+            self.similarity in CENTRED and not self.rated,
+            "rated=true with similarity pearson or adjusted_cosine: ones have no deviation",
+        )
+
+    def matrix(self, train: Interactions) -> sparse.csr_matrix:
+        """Return the ``(num_users, num_items)`` zeros and ones of train, or its ratings."""
+        return rated_matrix(train) if self.rated else matrix_of(train)
+
+    def nearest(self, rows: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
+        """Return, for each of ``rows``, its similarities with the ``k`` nearest others."""
+        return nearest(rows, self.k, self.shrink, rng, self.similarity)
+
+
+class ItemKNN(_Neighbours, ItemWeights):
+    """Similarity of items by their users (Sarwar et al., WWW 2001).
+
+    ``W_ij = s(i, j) * n / (n + shrink)`` with ``n`` the number of users of both, for the ``k``
+    items ``i`` most similar to ``j``, of similarity above 0, never ``j`` itself. Of equal
+    similarities at the edge, which are kept is drawn from the fit's generator: ids say nothing.
 
     Args:
         sizes: users and items.
         k: neighbours of an item.
         shrink: takes weight from similarities that few users support.
+        similarity: see ``similarities``.
+        rated: whether ratings are used, in similarities and in scores, or ones.
 
     Example:
         >>> from vrbench.recommenders import ItemKNN
@@ -76,25 +129,27 @@ class ItemKNN(ItemWeights):
 
     paper = "Sarwar et al., WWW 2001"
 
-    def __init__(self, sizes: Sizes, *, k: int = 100, shrink: float = 10.0) -> None:
+    def __init__(self, sizes: Sizes, **told: Unpack[NeighbourSettings]) -> None:
         super().__init__(sizes)
-        self.refuse_if(k < 1 or shrink < 0, "k >= 1 and shrink >= 0")
-        self.k, self.shrink = k, shrink
+        self._told(self.with_defaults(NeighbourSettings, told))
 
     def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
-        return nearest(train.T.tocsr(), self.k, self.shrink, rng)
+        return self.nearest(train.T.tocsr(), rng)
 
 
-class UserKNN(Recommender):
-    """Cosine similarity of users by their items (Resnick et al., CSCW 1994), as binary feedback.
+class UserKNN(_Neighbours):
+    """Similarity of users by their items (Resnick et al., CSCW 1994).
 
     ``x_uj`` is the sum over the ``k`` users ``v`` most similar to ``u``, never ``u``, who have
-    ``j`` in train, of ``cos(u, v) * n / (n + shrink)``; see ``ItemKNN``.
+    ``j`` in train, of ``s(u, v) * n / (n + shrink)``, times ``v``'s rating of it where those are
+    used; see ``ItemKNN``.
 
     Args:
         sizes: users and items.
         k: neighbours of a user.
         shrink: takes weight from similarities that few items support.
+        similarity: see ``similarities``.
+        rated: whether ratings are used, in similarities and in scores, or ones.
 
     Example:
         >>> from vrbench.recommenders import UserKNN
@@ -104,21 +159,23 @@ class UserKNN(Recommender):
     """
 
     paper = "Resnick et al., CSCW 1994"
-    signal = None
 
-    def __init__(self, sizes: Sizes, *, k: int = 100, shrink: float = 10.0) -> None:
+    def __init__(self, sizes: Sizes, **told: Unpack[NeighbourSettings]) -> None:
         super().__init__()
-        self.refuse_if(k < 1 or shrink < 0, "k >= 1 and shrink >= 0")
-        self.k, self.shrink = k, shrink
+        self._told(self.with_defaults(NeighbourSettings, told))
         self.owners = SparseRows(sizes.num_items, sizes.num_users)
         self.neighbours = SparseRows(sizes.num_users, sizes.num_users)
+
+    def described(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+        """Return the rows by which users are compared."""
+        return matrix
 
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
     ) -> History:
-        matrix = matrix_of(train)
+        matrix = self.matrix(train)
         self.owners.hold(matrix.T.tocsr())
-        self.neighbours.hold(nearest(matrix, self.k, self.shrink, rng))
+        self.neighbours.hold(self.nearest(self.described(matrix), rng))
         return History()
 
     def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
@@ -173,20 +230,16 @@ class RP3Beta(ItemWeights):
 
 
 def nearest(
-    rows: sparse.csr_matrix, k: int, shrink: float, rng: torch.Generator
+    rows: sparse.csr_matrix,
+    k: int,
+    shrink: float,
+    rng: torch.Generator,
+    similarity: Similarity = "cosine",
 ) -> sparse.csr_matrix:
-    """Return, for each of the binary ``rows``, its shrunk cosines with the ``k`` nearest others."""
-    length, columns = np.sqrt(np.maximum(rows.sum(1).A1, 1)), rows.T.tocsr()
-
-    def blocks() -> Iterator[sparse.coo_matrix]:
-        for first in range(0, rows.shape[0], BLOCK):
-            block = sparse.coo_matrix(rows[first : first + BLOCK] @ columns)
-            common = block.data
-            cosine = common / length[first + block.row] / length[block.col]
-            block.data = cosine * (common / np.maximum(common + shrink, 1))
-            yield without_self(block, first)
-
-    return strongest(blocks(), k, rng)
+    """Return, for each of ``rows``, its shrunk similarities with the ``k`` nearest others."""
+    found = similarities(rows, similarity, shrink)
+    others = (without_self(block, n * BLOCK) for n, block in enumerate(found))
+    return strongest(others, k, rng)
 
 
 def without_self(block: sparse.coo_matrix, first: int) -> sparse.coo_matrix:
@@ -201,7 +254,7 @@ def strongest(
     """Return the ``k`` largest entries above zero of each row, ties in a random order of columns.
 
     Args:
-        blocks: consecutive rows of a matrix, none of its entries below zero.
+        blocks: consecutive rows of a matrix.
         k: entries kept of a row.
         rng: draws the one order of the columns that decides between equals.
     """

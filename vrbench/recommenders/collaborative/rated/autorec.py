@@ -14,9 +14,13 @@ from vrbench.core.errors import one_of
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.collaborative.rated.base import rated_matrix, require_ratings
+from vrbench.recommenders.collaborative.rated.base import (
+    StarsJudged,
+    rated_matrix,
+    require_ratings,
+)
 from vrbench.recommenders.sparse_matrix import SparseRows
-from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings
+from vrbench.recommenders.training.epochs import EpochSettings
 
 Rows = Literal["item", "user"]
 
@@ -28,7 +32,7 @@ class Decoded(NamedTuple):
     bias: Tensor  # (n,) of items; (num_users,) where rows are items'
 
 
-class AutoRec(EpochRecommender):
+class AutoRec(StarsJudged):
     """Autoencoder of ratings, by item or by user (Sedhain et al., WWW 2015, eq. 1-3).
 
     ``h(r) = W s(V r + m) + b`` with ``s`` logistic, where ``r`` is an item's column of ratings, or
@@ -58,7 +62,6 @@ class AutoRec(EpochRecommender):
     """
 
     paper = "Sedhain et al., WWW 2015"
-    signal = None
     defaults = EpochSettings(batch_size=64, lr=0.001)
 
     def __init__(
@@ -137,10 +140,7 @@ class AutoRec(EpochRecommender):
             return self.code(users) @ encoded.row.T + encoded.bias
         return self.leave(users) @ encoded.row.T + encoded.bias[users][:, None]
 
-    def lead(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
-        return self._pairs(users, liked) - self._pairs(users, other)
-
-    def _pairs(self, users: Tensor, items: Tensor) -> Tensor:
+    def forward(self, users: Tensor, items: Tensor, visuals: Visuals | None = None) -> Tensor:
         coded, given = (users, items) if self.rows == "user" else (items, users)
         known, where = coded.unique(return_inverse=True)
         return (self.code(known)[where] * self.leave(given)).sum(1) + self.bias[given]

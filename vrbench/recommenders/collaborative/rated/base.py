@@ -29,7 +29,38 @@ class RatedSettings(EpochSettings, total=False):
     l2: float
 
 
-class RatedRecommender(EpochRecommender):
+class StarsJudged(EpochRecommender):
+    """A recommender whose epoch is kept by the validation's RMSE where it predicts stars.
+
+    Example:
+        >>> from vrbench.recommenders import MF, StarsJudged
+        >>> from vrbench.testing.world import taught
+        >>> model = taught(MF, factors=4, negatives=1, epochs=2)
+        >>> model.judged_by, isinstance(model, StarsJudged)
+        ('valid_ndcg', True)
+    """
+
+    signal = None
+
+    @property
+    def judged_by(self) -> str:
+        return "valid_minus_rmse" if self.predicts_ratings else "valid_ndcg"
+
+    @abstractmethod
+    def forward(self, users: Tensor, items: Tensor, visuals: Visuals | None = None) -> Tensor:
+        """Return the ``(B,)`` predictions for pairs ``(users[b], items[b])``."""
+
+    def lead(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
+        return self(users, liked, visuals) - self(users, other, visuals)
+
+    def _validate(self, train: Interactions, valid: Interactions, visuals: Visuals) -> float:
+        if not self.predicts_ratings or valid.ratings is None:
+            return super()._validate(train, valid, visuals)
+        self.eval()
+        return -rmse(self, valid)
+
+
+class RatedRecommender(StarsJudged):
     """A recommender that descends the squared error of ratings.
 
     The loss is the mean over pairs of ``(x_ui - r_ui)^2``, plus half the squares of a pair's rows
@@ -55,7 +86,6 @@ class RatedRecommender(EpochRecommender):
         (False, True)
     """
 
-    signal = None
     defaults = RatedSettings(epochs=100, negatives=0, l2=0.02)
 
     def __init__(self, *, negatives: int, l2: float, **training: Unpack[EpochSettings]) -> None:
@@ -70,20 +100,9 @@ class RatedRecommender(EpochRecommender):
     def predicts_ratings(self) -> bool:
         return self.negatives == 0
 
-    @property
-    def judged_by(self) -> str:
-        return "valid_minus_rmse" if self.predicts_ratings else "valid_ndcg"
-
-    @abstractmethod
-    def forward(self, users: Tensor, items: Tensor, visuals: Visuals | None = None) -> Tensor:
-        """Return the ``(B,)`` predictions for pairs ``(users[b], items[b])``."""
-
     @abstractmethod
     def rows(self, users: Tensor, items: Tensor) -> list[Tensor]:
         """Return the ``(B, *)`` rows of pairs that are penalised by ``l2``."""
-
-    def lead(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
-        return self(users, liked, visuals) - self(users, other, visuals)
 
     def take(self, train: Interactions) -> None:
         rating = ratings_of(train)
@@ -123,12 +142,6 @@ class RatedRecommender(EpochRecommender):
         assert found.shape == rating.shape, "a broadcast would mix users"
         error = (found - rating).square().mean()
         return error + self.l2 * half_square(*self.rows(users, items)).mean()
-
-    def _validate(self, train: Interactions, valid: Interactions, visuals: Visuals) -> float:
-        if not self.predicts_ratings or valid.ratings is None:
-            return super()._validate(train, valid, visuals)
-        self.eval()
-        return -rmse(self, valid)
 
 
 class RatedFactorSettings(RatedSettings, total=False):
