@@ -8,7 +8,8 @@ from hydra import compose, initialize_config_dir
 
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.composition import Composition
-from vrbench.cli.elliot.models import MODELS, Halving, To
+from vrbench.cli.elliot.models import MODELS
+from vrbench.cli.elliot.parameters import Halving, Named, Negated, To
 from vrbench.cli.elliot.table import FILTERS, METRICS, MOVIELENS
 from vrbench.cli.elliot.translation import translation
 from vrbench.cli.folders import choice_names, conf_dir, own_first
@@ -205,6 +206,8 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
             wanted = {
                 s for to in model.parameters.values() if isinstance(to, To) for s in to.settings
             }
+            renamed = [to for to in model.parameters.values() if isinstance(to, Named | Negated)]
+            wanted |= {to.setting for to in renamed}
             wanted |= {"hidden", "depth"} if Halving() in model.parameters.values() else set()
             assert {*wanted, *model.fixed} <= set(known), name
     assert set(MOVIELENS.values()) <= set(choice_names("dataset", conf_dir()))

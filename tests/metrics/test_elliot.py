@@ -201,7 +201,9 @@ PER_USER = {
     novelty.ExtendedEFD: discovery(information, gain),
     novelty.ExtendedEPC: discovery(unpopular, gain),
     novelty.Serendipity: lambda c, u, k: len(unexpected(c, u, k)) / k,
-    accuracy.ExtendedF: lambda c, u, k: harmonic(precision(c.full[u], c.rel[u], k), recall(c, u, k)),
+    accuracy.ExtendedF: lambda c, u, k: harmonic(
+        precision(c.full[u], c.rel[u], k), recall(c, u, k)
+    ),
     diversity.SRecall: lambda c, u, k: len(topics(c, u, k)) / len({c.kinds[i] for i in c.rel[u]}),
     diversity.ElliotSRecall: lambda c, u, k: len(topics(c, u, k)) / 4,
 }
@@ -447,9 +449,9 @@ def test_popularity_of_lists(case):
 def test_extremes_of_gini_and_entropy():
     """One item for all is 1 and 0 bits; each its own is 0 and log2(n) bits."""
     case = Case(0)
-    for ranking, index, bits in (([[4]] * ITEMS, 1.0, 0.0), (range(ITEMS), 0.0, math.log2(ITEMS))):
+    for given, index, bits in (([[4]] * ITEMS, 1.0, 0.0), (range(ITEMS), 0.0, math.log2(ITEMS))):
         case.view.lists.ranking.fill_(-1)
-        case.view.lists.ranking[:ITEMS, :1] = torch.tensor(list(ranking)).reshape(-1, 1)
+        case.view.lists.ranking[:ITEMS, :1] = torch.tensor(list(given)).reshape(-1, 1)
         assert diversity.Gini(k=1).measure(case.view, case.data) == pytest.approx(index)
         assert diversity.ShannonEntropy(k=1).measure(case.view, case.data) == pytest.approx(bits)
 

@@ -139,7 +139,7 @@ def test_its_embeddings_can_be_attacked(world, make):
 def test_mistakes_are_one_line(world):
     with pytest.raises(DataError, match="AutoRec learns from ratings"):
         fitted(AutoRec, world.train)
-    with pytest.raises(ConfigError, match="AutoRec.rows"):
+    with pytest.raises(ConfigError, match=r"AutoRec\.rows"):
         AutoRec(SIZES, rows="items")
     with pytest.raises(ConfigError, match="CDAE: expected factors"):
         CDAE(SIZES, negatives=0)

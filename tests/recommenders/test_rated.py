@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from sklearn.decomposition import NMF as Reference
+from sklearn import decomposition
 
 from tests.recommenders.without_features import ALL, SIZES, USERS, fitted, scores
 from vrbench.core.errors import DataError, IncompatibleError
@@ -166,7 +166,7 @@ def test_slope_one_refuses_catalogues_beyond_memory():
 def test_nmf_is_scikit_learn_s(feedback):
     model = fitted(partial(NMF, factors=4, iterations=500), feedback)
     x = feedback.matrix().double().numpy()
-    best = Reference(4, init="nndsvda", max_iter=500, random_state=0).fit(x)
+    best = decomposition.NMF(4, init="nndsvda", max_iter=500, random_state=0).fit(x)
     assert (model.user >= 0).all()
     assert (model.item >= 0).all()
     error = np.linalg.norm(x - scores(model).double().numpy())

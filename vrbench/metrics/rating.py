@@ -10,7 +10,6 @@ from vrbench.data.dataset import Dataset
 from vrbench.metrics.base import SystemMetric
 from vrbench.metrics.view import View
 
-
 log = logging.getLogger(__name__)
 
 
@@ -28,9 +27,7 @@ class _Difference(SystemMetric):
         if rating is None or score is None or not len(rating):
             return float("nan")
         if not view.tested.in_stars:
-            log.warning(
-                "%s: the model ranks, its scores are no ratings: not a number", self.column
-            )
+            log.warning("%s: the model ranks, its scores are no ratings: not a number", self.column)
             return float("nan")
         return float(self.average(score.double() - rating.double()))
 

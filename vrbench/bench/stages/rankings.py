@@ -35,9 +35,11 @@ def ranking(
     among some of each user's. Many users are ranked in slices, each an artifact until all are
     there.
     """
-    inputs = {} if cold is None else {"cold": cold.tolist()}
-    inputs |= {} if offered is None else {"offered": offered}
-    inputs |= {
+    few = {} if cold is None else {"cold": cold.tolist()}
+    some = {} if offered is None else {"offered": offered}
+    inputs = {
+        **few,
+        **some,
         "recommender": model,
         "seen": seen,
         "relevant": relevant,

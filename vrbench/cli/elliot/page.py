@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vrbench.cli.elliot.models import MODELS, Halving, Model, Named, Negated, Only, To
+from vrbench.cli.elliot.models import MODELS
+from vrbench.cli.elliot.parameters import Halving, Model, Named, Negated, Only, To
 from vrbench.cli.elliot.spaces import AS_WRITTEN, FUNCTIONS, SAMPLERS
 from vrbench.cli.elliot.table import EARLY, FILTERS, META, METRICS, OPTIONS
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from vrbench.cli.composition import Composition
 from vrbench.cli.elliot.configuration import Node, listed
-from vrbench.cli.elliot.models import MODELS, SEEDS, Halving, Model, Named, Negated, Only, To
+from vrbench.cli.elliot.models import MODELS, SEEDS
+from vrbench.cli.elliot.parameters import Halving, Model, Named, Negated, Only, To
 from vrbench.cli.elliot.spaces import AS_WRITTEN, SAMPLERS, is_search, space_of
 from vrbench.cli.elliot.table import EARLY, META, NEEDLESS
 from vrbench.cli.folders import conf_dir, own_dir
@@ -147,7 +148,9 @@ def _named(found: Trained, target: Named, where: str, value: Any) -> None:
     missing = [one for one in asked if one not in target.values]
     if missing:
         known = ", ".join(target.values)
-        found.notes.append(f"{where}: {', '.join(missing)} is not here (there is: {known}); left out")
+        found.notes.append(
+            f"{where}: {', '.join(missing)} is not here (there is: {known}); left out"
+        )
         return
     values = [target.values[one] for one in asked]
     _set(found, where, target.setting, values if is_search(value) else values[0], keep=False)

@@ -1,5 +1,7 @@
 """Precision, F1, and means of precision and recall over the top k."""
 
+from typing import Any, cast
+
 import torch
 from torch import Tensor
 
@@ -113,7 +115,7 @@ def _named(name: str) -> type[CutoffMetric]:
     Raises:
         ConfigError: if there is none, or it is none of each user's first ``k`` places.
     """
-    found = getattr(metrics, name) if name in dir(metrics) else None
+    found: Any = getattr(metrics, name) if name in dir(metrics) else None
     wanted = isinstance(found, type) and issubclass(found, CutoffMetric)
     if not wanted or found is ExtendedF or found.better != "higher":
         kinds = "Precision, Recall, HR, MRR, NDCG, MAP"
@@ -121,7 +123,7 @@ def _named(name: str) -> type[CutoffMetric]:
             f"ExtendedF: {name!r} is no metric of a user's first k places that is good when large "
             f"(such as {kinds})"
         )
-    return found
+    return cast(type[CutoffMetric], found)
 
 
 class MAP(CutoffMetric):

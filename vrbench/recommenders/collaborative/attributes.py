@@ -28,7 +28,9 @@ def attributes_of(sizes: Sizes, name: str) -> sparse.csr_matrix:
     """
     labels = sizes.categories
     if labels is None or len(labels.unique()) < 2:
-        raise IncompatibleError(f"{name} reads categories of items, and these have none that differ")
+        raise IncompatibleError(
+            f"{name} reads categories of items, and these have none that differ"
+        )
     ones = np.ones(len(labels))
     return sparse.csr_matrix((ones, labels.cpu().numpy(), np.arange(len(labels) + 1)))
 

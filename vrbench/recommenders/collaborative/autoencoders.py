@@ -174,9 +174,7 @@ class CDAE(Autoencoder):
         **training: Unpack[EpochSettings],
     ) -> None:
         super().__init__(sizes, dropout, training)
-        self.refuse_if(
-            min(factors, negatives) < 1 or l2 < 0, "factors, negatives >= 1 and l2 >= 0"
-        )
+        self.refuse_if(min(factors, negatives) < 1 or l2 < 0, "factors, negatives >= 1 and l2 >= 0")
         self.factors, self.dropout, self.negatives, self.l2 = factors, dropout, negatives, l2
         self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
         self.owned = nn.Embedding(sizes.num_items, factors)

@@ -38,7 +38,7 @@ class Pairs(NamedTuple):
 class Sums(NamedTuple):
     """Of every row: how many numbers it has, their sum, and the sum of their squares."""
 
-    count: NDArray[np.float64]
+    number: NDArray[np.float64]
     total: NDArray[np.float64]
     square: NDArray[np.float64]
     width: int
@@ -64,8 +64,8 @@ OF_PAIRS: dict[str, Callable[[Pairs, Sums], NDArray[np.float64]]] = {
     "pearson": _cosine,  # of rows less their means
     "adjusted_cosine": _cosine,  # of columns less their means
     "dot": lambda p, s: p.dot,
-    "jaccard": lambda p, s: p.common / (s.count[p.a] + s.count[p.b] - p.common),
-    "dice": lambda p, s: 2 * p.common / (s.count[p.a] + s.count[p.b]),
+    "jaccard": lambda p, s: p.common / (s.number[p.a] + s.number[p.b] - p.common),
+    "dice": lambda p, s: 2 * p.common / (s.number[p.a] + s.number[p.b]),
     "correlation": _correlation,
     "euclidean": _euclidean,
 }

@@ -70,9 +70,13 @@ class EpochRecommender(Recommender):
         self.patience, self.eval_every = patience, eval_every
 
     captures: bool = False  # whether a step does nothing but through tensors; each class says so
-    judged_by: str = "valid_ndcg"  # what the validation's number is called in the history
     selects: ClassVar[bool] = True  # keep the epoch that validation likes best, and stop after it
     watch: Callable[[int, float], None] | None = None  # told every epoch evaluated, and its nDCG
+
+    @property
+    def judged_by(self) -> str:
+        """What the validation's number is called in the history."""
+        return "valid_ndcg"
 
     @abstractmethod
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:

@@ -126,9 +126,10 @@ class FunkSVD(RatedFactorModel):
         first = self.user.weight.data.clone(), self.item.weight.data.clone()
         for table in (self.user, self.item):
             table.weight.data.zero_()
-        for self._learning in range(self.factors + 1):
-            if self._learning:
-                at = self._learning - 1
+        for learning in range(self.factors + 1):
+            self._learning = learning
+            if learning:
+                at = learning - 1
                 for table, drawn in zip((self.user, self.item), first, strict=True):
                     table.weight.data[:, at] = drawn[:, at]
             yield self.epochs

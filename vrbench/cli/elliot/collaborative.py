@@ -1,0 +1,193 @@
+"""The models of Elliot that learn from feedback alone, without an adversary."""
+
+from __future__ import annotations
+
+from vrbench.cli.elliot.parameters import (
+    ALS,
+    BIAS,
+    CATEGORIES,
+    FACTORS,
+    KNN,
+    POINTWISE,
+    REG,
+    ROUNDS,
+    TRAINED,
+    TWO_REGS,
+    Halving,
+    Model,
+    Only,
+    To,
+    to,
+)
+
+COLLABORATIVE: dict[str, Model] = {
+    "CML": Model(
+        "cml",
+        "",
+        {
+            **FACTORS,
+            "margin": to("margin"),
+            "l_w": "points are kept in the unit ball instead",
+            "l_b": "there are no biases",
+        },
+    ),
+    "EASER": Model("ease", "", {"l2_norm": to("l2"), "neighborhood": "all items are kept"}),
+    "FISM": Model(
+        "fism",
+        "",
+        {
+            **FACTORS,
+            "alpha": to("alpha"),
+            "beta": to("l2"),
+            "lambda": BIAS,
+            "gamma": BIAS,
+            "neg_ratio": "one random item for each interaction",
+        },
+    ),
+    "ItemKNN": Model("itemknn", "", KNN),
+    "UserKNN": Model("userknn", "", KNN),
+    "LightGCN": Model(
+        "lightgcn",
+        "",
+        {
+            **FACTORS,
+            "l_w": to("l2"),
+            "n_layers": to("layers"),
+            "n_fold": "",
+        },
+    ),
+    "MultiVAE": Model(
+        "multivae",
+        "the penalty is of a sum over dimensions, not of their mean",
+        {
+            **TRAINED,
+            "intermediate_dim": to("hidden"),
+            "latent_dim": to("latent"),
+            "dropout_pkeep": To(("dropout",), keep=True),
+            "reg_lambda": "weights have no penalty",
+        },
+    ),
+    "MultiDAE": Model(
+        "multidae",
+        "",
+        {
+            **TRAINED,
+            "intermediate_dim": to("hidden"),
+            "latent_dim": to("latent"),
+            "dropout_pkeep": To(("dropout",), keep=True),
+            "reg_lambda": to("l2"),
+        },
+    ),
+    "ItemAutoRec": Model(
+        "autorec",
+        "predicts stars; unknowns are no zeros in its loss",
+        {**TRAINED, "hidden_neuron": to("hidden"), "l_w": to("l2")},
+        {"rows": "item"},
+    ),
+    "UserAutoRec": Model(
+        "autorec",
+        "as `ItemAutoRec`",
+        {**TRAINED, "hidden_neuron": to("hidden"), "l_w": to("l2")},
+        {"rows": "user"},
+    ),
+    "NeuMF": Model(
+        "neumf",
+        "",
+        {
+            **TRAINED,
+            "mf_factors": to("factors"),
+            "factors": to("factors"),
+            "mlp_factors": "the network's rows are half of hidden",
+            "mlp_hidden_size": Halving(),
+            "prob_keep_dropout": To(("dropout",), keep=True),
+            "dropout": to("dropout"),
+            "m": to("negatives"),
+            "is_mf_train": Only((True,), "both halves are trained"),
+            "is_mlp_train": Only((True,), "both halves are trained"),
+        },
+    ),
+    "PureSVD": Model("puresvd", "", {"factors": to("factors")}),
+    "RP3beta": Model(
+        "rp3beta",
+        "",
+        {
+            "neighborhood": to("k"),
+            "alpha": to("alpha"),
+            "beta": to("beta"),
+            "normalize_similarity": Only((False,), "similarities are not normalised"),
+        },
+    ),
+    "Slim": Model(
+        "slim",
+        "an item is no neighbour of itself",
+        {
+            "alpha": "l1 and l2 are summed over users, not their mean: set recommender.l1 and .l2",
+            "l1_ratio": "l1 and l2 are told apart: set recommender.l1 and .l2",
+            "neighborhood": "all items are kept",
+        },
+    ),
+    "WRMF": Model("wrmf", "", {**ALS, **ROUNDS}),
+    "iALS": Model(
+        "wrmf",
+        "",
+        {
+            **ALS,
+            **ROUNDS,
+            "epsilon": "the confidence is linear",
+            "scaling": Only(("linear",), "the confidence is linear"),
+        },
+    ),
+    "MF": Model("mf", "predicts stars", REG),
+    "FunkSVD": Model("mf", "all factors at once, as Elliot's; `funk_svd` is Funk's", TWO_REGS),
+    "SVDpp": Model("svdpp", "predicts stars", TWO_REGS),
+    "PMF": Model(
+        "pmf",
+        "predicts stars",
+        {**REG, "gaussian_variance": "the variance is in l2"},
+    ),
+    "NonNegMF": Model(
+        "nmf",
+        "ranks: unknowns are zeros",
+        {
+            "factors": to("factors"),
+            "epochs": to("iterations"),
+            "reg": "in scikit-learn's units: set recommender.l2",
+            "lr": "solved by coordinate descent",
+            "batch_size": "",
+        },
+    ),
+    "SlopeOne": Model("slope_one", "predicts stars"),
+    "MF2020": Model("logistic_mf", POINTWISE, {**REG, "m": to("negatives")}, {"alpha": 1.0}),
+    "LogisticMF": Model("logistic_mf", POINTWISE, {**REG, "alpha": to("alpha")}),
+    "GMF": Model(
+        "gmf",
+        POINTWISE,
+        {
+            **TRAINED,
+            "mf_factors": to("factors"),
+            "is_edge_weight_train": Only((True,), "the weights of the product are learnt"),
+        },
+    ),
+    "DMF": Model(
+        "dmf",
+        "two layers; a logit of the cosine",
+        {
+            **TRAINED,
+            "reg": to("l2"),
+            "user_mlp": "set recommender.hidden and .factors: two layers, both towers alike",
+            "item_mlp": "set recommender.hidden and .factors: two layers, both towers alike",
+            "similarity": Only(("cosine",), "places on a sphere are compared by the cosine"),
+        },
+    ),
+    "AttributeItemKNN": Model("attribute_itemknn", CATEGORIES, KNN),
+    "AttributeUserKNN": Model("attribute_userknn", CATEGORIES, KNN),
+    "VSM": Model(
+        "vsm",
+        CATEGORIES,
+        {
+            "similarity": Only(("cosine",), "vectors are compared by the cosine"),
+            "user_profile": Only(("tfidf",), "categories weigh by their rarity"),
+            "item_profile": Only(("tfidf",), "categories weigh by their rarity"),
+        },
+    ),
+}

@@ -1,0 +1,107 @@
+"""What a parameter of a model of Elliot's becomes, and those that many models have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+
+class To(NamedTuple):
+    """Settings that a hyperparameter becomes here; ``keep`` is 1 minus it."""
+
+    settings: tuple[str, ...]
+    keep: bool = False
+
+
+class Only(NamedTuple):
+    """A parameter that has one meaning here: the values that say so."""
+
+    values: tuple[object, ...]
+    why: str
+
+
+class Halving(NamedTuple):
+    """Widths of layers, each half of the one before: ``hidden`` and ``depth``."""
+
+
+class Named(NamedTuple):
+    """A setting whose values have other names there; one that is not among them is not here."""
+
+    setting: str
+    values: Mapping[str, str]
+
+
+class Negated(NamedTuple):
+    """A setting that is true where the parameter is false."""
+
+    setting: str
+
+
+Parameters = Mapping[str, To | Only | Halving | Named | Negated | str]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of Elliot's.
+
+    Attributes:
+        choice: of ``recommender``; empty: there is none.
+        why: in which way it is another, or why there is none.
+        parameters: by Elliot's name: the settings it becomes, the values it may have, or why it
+            has no counterpart.
+        fixed: settings that make the choice Elliot's form of the model.
+        pictures: whether it needs the items' pictures or features.
+    """
+
+    choice: str = ""
+    why: str = ""
+    parameters: Parameters = field(default_factory=dict)
+    fixed: Mapping[str, object] = field(default_factory=dict)
+    pictures: bool = False
+
+
+def to(*settings: str) -> To:
+    return To(settings)
+
+
+BIAS = "biases are under the same penalty as rows"
+TRAINED: Parameters = {"epochs": to("epochs"), "batch_size": to("batch_size"), "lr": to("lr")}
+FACTORS: Parameters = {"factors": to("factors"), **TRAINED}
+PENALTY: Parameters = {"l_w": to("l2"), "l_b": BIAS}
+SIMILARITIES = {
+    **{name: name for name in ("cosine", "dot", "jaccard", "dice", "pearson", "correlation")},
+    **dict.fromkeys(("adjusted", "adjusted_cosine"), "adjusted_cosine"),
+    "tanimoto": "jaccard",
+    **dict.fromkeys(("euclidean", "l2"), "euclidean"),
+    **dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan"),
+}
+KNN: Parameters = {
+    "neighbors": to("k"),
+    "shrink": to("shrink"),
+    "similarity": Named("similarity", SIMILARITIES),
+    "implementation": Only(("standard", "classical", "aiolli"), "one form of the model is here"),
+    "implicit": Negated("rated"),
+    "normalize": Only((True,), "similarities are normalised"),
+    "asymmetric_alpha": "the asymmetric cosine is not here",
+    "tversky_alpha": "Tversky's index is not here; Jaccard's and Dice's are",
+    "tversky_beta": "Tversky's index is not here; Jaccard's and Dice's are",
+    "row_weights": "rows are not weighed",
+}
+ADVERSARIAL: Parameters = {
+    "eps": to("eps"),
+    "l_adv": to("weight"),
+    "adversarial_epochs": to("adversarial_epochs"),
+    "nb_iter": Only((1,), "one step; attack=embedding_bim takes several"),
+    "eps_iter": "one step of length eps",
+}
+BY_PICTURES: Parameters = {"batch_eval": "", "loader": ""}
+ALS: Parameters = {"factors": to("factors"), "alpha": to("alpha"), "reg": to("l2")}
+ROUNDS: Parameters = {"epochs": to("iterations"), "batch_size": ""}
+NOT_YET = "not here"
+REG: Parameters = {**FACTORS, "reg": to("l2")}
+TWO_REGS: Parameters = {**FACTORS, "reg_w": to("l2"), "reg_b": BIAS}
+CATEGORIES = "by the catalogue's categories"
+POINTWISE = "drawn items are not among those that a user has"
+WORDS = "not here: it needs texts or a knowledge graph"
+ATTRIBUTES = "not here: it needs attributes of items"
