@@ -193,7 +193,7 @@ def test_values_that_are_told_the_other_way_round(write):
     assert (vae.settings["dropout"], vae.settings["hidden"]) == (0.25, 100)
     assert (neumf.settings["hidden"], neumf.settings["depth"]) == (64, 3)
     assert neumf.space["recommender.dropout"] == {"choices": [0.5, 0.25]}
-    assert knn.settings == {"k": 40}
+    assert knn.settings == {"k": 40, "similarity": "cosine", "rated": False}
 
 
 def test_every_model_of_the_table_is_a_choice_with_these_settings():
