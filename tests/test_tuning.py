@@ -10,7 +10,7 @@ from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.tune import searched, tuned
 from vrbench.cli.folders import choice_names, conf_dir, own_first
 from vrbench.cli.instantiation import make
-from vrbench.cli.tuning import part_of, space_for, spaces
+from vrbench.cli.tuning import by_fold, part_of, space_for, spaces
 from vrbench.config import Composition, check, choices
 from vrbench.core.errors import ConfigError
 from vrbench.report.run_records import read
@@ -192,3 +192,24 @@ def test_one_number_of_trials_is_for_a_whole_table(tmp_path, asked, capsys):
     assert [line.split()[:3] for line in lines] == [["ease", "2", "2"], ["itemknn", "2", "2"]]
     with own_first(tmp_path / "own"):
         assert Composition(["recommender=tuned/ease"], conf_dir()).make("recommender")
+
+
+def test_settings_are_tuned_over_folds(tmp_path, asked):
+    """The best is that of the mean over folds, each of which alone says something else."""
+    folds = ["split@dataset.split=k_fold", "dataset.split.test.folds=3"]
+    lines = [f"u{n % 24}\ti{(7 * n + n // 24) % 31}\t5\t{n}" for n in range(480)]
+    (tmp_path / "all.tsv").write_text("\n".join(lines))
+    data = ["dataset=ratings", f"dataset.path={tmp_path / 'all.tsv'}", *folds]
+    told = [*data, "recommender=ease", "threat=none", "machine.threads=1"]
+    how = asked | {"sampler": "grid", "trials": None, "space": "ease", "pruner": "none"}
+    every = searched([*told, "dataset.fold=0,1,2"], **how)
+    alone = [searched([*told, f"dataset.fold={n}"], **how) for n in range(3)]
+    for n, trial in enumerate(every.tried):
+        assert trial.value == pytest.approx(sum(one.tried[n].value for one in alone) / 3)
+    assert "dataset.fold=0,1,2" in every.yaml
+    assert by_fold(["a=1,2", "dataset.fold=0,1", "dataset.valid_fold=3,4"]) == [
+        ["a=1,2", f"dataset.fold={a}", f"dataset.valid_fold={b}"] for a in (0, 1) for b in (3, 4)
+    ]
+    assert by_fold(["dataset.fold=range(2)"]) == [["dataset.fold=0"], ["dataset.fold=1"]]
+    with pytest.raises(ConfigError, match="an attack is tuned on one fold"):
+        searched([*told, "dataset.fold=0,1"], **how | {"space": "pgd", "metric": None})

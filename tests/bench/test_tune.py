@@ -11,7 +11,7 @@ from vrbench.bench.machine import Machine
 from vrbench.bench.space import Choices, Range, read_space
 from vrbench.bench.store import Store
 from vrbench.bench.tune import best, search
-from vrbench.bench.validation import Validation
+from vrbench.bench.validation import FOLD_STEPS, OverFolds, Validation
 from vrbench.core.errors import ConfigError, DataError, DivergedError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.data.interactions import Interactions
@@ -298,3 +298,22 @@ def test_processes_share_a_search(tmp_path):
     left_open.ask()  # by a process that was killed
     assert len(search(hill, SPACE, journal, trials=8, shared=True, sampler="random")) == 7
     assert len(search(hill, SPACE, journal, trials=8, sampler="random")) == 8
+
+
+def test_over_folds_a_score_is_the_mean_of_what_each_fold_says(world, tmp_path):
+    """And who listens hears the first fold's training, and the mean after each."""
+    other = replace(world, valid=world.test, test=world.valid)
+    make = partial(BPRMF, factors=4, epochs=2)
+    each = [
+        Validation(data, Colour(), Store(tmp_path), Machine(), seeds=(0, 1))
+        for data in (world, other)
+    ]
+    heard = []
+    both = OverFolds(each).score(make, lambda step, score: heard.append((step, score)))
+    alone = [fold.score(make, lambda step, score: None) for fold in each]
+    assert alone[0] != alone[1]
+    assert both == pytest.approx(sum(alone) / 2)
+    steps = [step for step, _ in heard if step >= FOLD_STEPS]
+    assert steps == [FOLD_STEPS, FOLD_STEPS + 1]
+    assert [s for _, s in heard[-2:]][1] == pytest.approx(both)
+    assert min(step for step, _ in heard) == 2  # epochs of the first fold

@@ -10,9 +10,10 @@ from vrbench.cli.commands import COMMANDS
 from vrbench.cli.composition import Composition
 from vrbench.cli.elliot.models import MODELS
 from vrbench.cli.elliot.parameters import Halving, Named, Negated, To
-from vrbench.cli.elliot.table import FILTERS, METRICS, MOVIELENS
+from vrbench.cli.elliot.table import FILTERS, JUDGES, METRICS, MOVIELENS, WITHOUT_K
 from vrbench.cli.elliot.translation import translation
 from vrbench.cli.folders import choice_names, conf_dir, own_first
+from vrbench.cli.tuning import metric_of
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 
 BASE = {
@@ -222,7 +223,7 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
         ({"models": {"CML": {"l_b": 1}}}, "models.CML.l_b: there are no biases; left out"),
         ({"models": {"CML": {"factor": 1}}}, "models.CML.factor: .*factors.*; left out"),
         ({"models": {"ItemKNN": {"similarity": "chi2"}}}, "models.ItemKNN.similarity: chi2"),
-        ({"models": {"MostPop": {"meta": {"validation_metric": "HR@5"}}}}, "validation_metric"),
+        ({"models": {"MostPop": {"meta": {"validation_metric": "HP@5"}}}}, "metric: HP@5"),
         ({"models": {"AMF": {"meta": {"eval_perturbations": True}}}}, "meta.eval_perturbations"),
         ({"models": {"CML": {"early_stopping": {"min_delta": 1}}}}, "early_stopping.min_delta: 1"),
         ({"evaluation": {"simple_metrics": ["HR", "RMSE"]}}, "evaluation.RMSE: of rankers"),
@@ -272,6 +273,27 @@ def test_nothing_in_a_file_is_executed(tmp_path):
     assert not (tmp_path / "made").exists()
     with pytest.raises(MissingDataError, match="no file"):
         translation(tmp_path / "none.yml")
+
+
+def test_settings_are_chosen_by_its_metric_over_its_folds(write, tmp_path, capsys):
+    """Every metric that can choose is a choice of ours that is one metric."""
+    splitting = {
+        "test_splitting": {"strategy": "random_cross_validation", "folds": 3},
+        "validation_splitting": {"strategy": "random_subsampling", "test_ratio": 0.1},
+    }
+    ease = {"l2_norm": [10, 100], "meta": {"validation_metric": "hr@5"}}
+    file = write(splitting=splitting, models={"EASER": ease})
+    asked = translation(file)
+    assert asked.models[0].metric == "hr_5"
+    assert asked.tuned(asked.models[0])[-1] == "dataset.fold=0,1,2"
+    assert COMMANDS["elliot"]([str(file), "--show"]) == 0
+    (line,) = (x for x in capsys.readouterr().out.splitlines() if " tune " in x)
+    assert "dataset.fold=0,1,2" in line
+    assert "--metric hr_5" in line
+    for name, choice in JUDGES.items():
+        made = metric_of(choice if choice in WITHOUT_K else f"{choice}_7")
+        target = METRICS[name].target.rpartition(".")[2]
+        assert type(made).__name__ == target, name
 
 
 def test_features_of_items_are_attached(write, tmp_path):

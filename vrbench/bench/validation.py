@@ -31,6 +31,7 @@ from vrbench.threats.world import World
 Watch = Callable[[int, float], None]  # told a step and the score there; may raise to stop
 
 SEED_STEPS = 1_000_000  # steps from here on count seeds, below it epochs of the first seed
+FOLD_STEPS = 2_000_000  # steps from here on count folds; those below are of the first
 NONE = torch.empty(0, dtype=torch.int64)
 
 
@@ -139,3 +140,34 @@ class Validation:
             if "before" in found:
                 return float(found["before"].double().nanmean())
         raise ConfigError(f"{self.metric.column} is about an attack: tune an attack by it")
+
+
+class OverFolds:
+    """Scores recommenders by the mean over folds of what each fold's validation says.
+
+    Args:
+        folds: one validation each, of the same metric.
+    """
+
+    def __init__(self, folds: Sequence[Validation]) -> None:
+        self.folds = tuple(folds)
+
+    def score(
+        self, recommender: RecommenderFactory, watch: Watch, extractor: Extractor | None = None
+    ) -> float:
+        """Return the mean score; ``watch`` hears the first fold, and the mean after each.
+
+        Args:
+            recommender: what is trained.
+            watch: who listens; may raise to stop.
+            extractor: in place of the one for all.
+        """
+        found: list[float] = []
+        for n, fold in enumerate(self.folds):
+            found.append(fold.score(recommender, watch if n == 0 else _nobody, extractor))
+            watch(FOLD_STEPS + n, fmean(found))
+        return fmean(found)
+
+
+def _nobody(step: int, score: float) -> None:
+    """Listen to nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,22 @@ def swept(overrides: Sequence[str]) -> list[list[str]]:
             names = [name.strip() for name in told.split(",")]
             one = [[*overrides[:n], f"{part}={name}", *overrides[n + 1 :]] for name in names]
             return [each for chosen in one for each in swept(chosen)]
+    return [list(overrides)]
+
+
+def by_fold(overrides: Sequence[str]) -> list[list[str]]:
+    """Return one list of overrides for each fold that is named.
+
+    As in ``dataset.fold=0,1,2`` or ``dataset.fold=range(3)``.
+    """
+    for n, override in enumerate(overrides):
+        key, _, told = override.partition("=")
+        if counted := re.fullmatch(r"range\((\d+)\)", told.strip()):
+            told = ",".join(map(str, range(int(counted[1]))))
+        if key.rpartition(".")[2] in ("fold", "valid_fold") and "," in told:
+            each = [f"{key}={value.strip()}" for value in told.split(",")]
+            one = [[*overrides[:n], fold, *overrides[n + 1 :]] for fold in each]
+            return [found for chosen in one for found in by_fold(chosen)]
     return [list(overrides)]
 
 

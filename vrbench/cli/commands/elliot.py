@@ -77,6 +77,7 @@ def _options(asked: Translation, model: Trained, folder: Path) -> list[str]:
         *("--space", f"{asked.name}/{model.name}"),
         *trials,
         *("--sampler", model.sampler),
+        *(() if model.metric == "ndcg_20" else ("--metric", model.metric)),
         *("--seeds", str(model.seed or 0)),
         *("--folder", str(folder / "tune")),
         *("--out", str(folder / "conf" / "recommender" / f"{asked.best(model)}.yaml")),

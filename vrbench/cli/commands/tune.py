@@ -143,16 +143,21 @@ def searched(
     from vrbench.bench.tune import search
     from vrbench.cli import tuning
 
-    composition, (name, wanted) = _composed(overrides, space)
+    first, *others = tuning.by_fold(overrides)
+    composition, (name, wanted) = _composed(first, space)
     part, chosen = tuning.part_of(wanted), tuning.seeds_of(seeds)
     by = tuning.metric_of(metric or tuning.BY[part])
     lower = tuning.lower_is_better(by, part, goal)
+    if others and part == "attack":
+        raise ConfigError("an attack is tuned on one fold: name it, as in dataset.fold=0")
     validation = _validation(composition, chosen, None if part == "attack" else by)
     asked = _asked(composition, validation, part, wanted, by)
+    folds = [_validation(_composed(fold, space)[0], chosen, by) for fold in others]
+    asked |= {"folds": [fold.data for fold in folds]} if folds else {}
     asked |= {"seeds": chosen, "how": [sampler, pruner, sampler_seed, lower]}
     journal = folder / f"{Path(name).stem}-{digest(asked)}.journal"
     tried = search(
-        _score(composition, validation, part, by),
+        _score(composition, validation, part, by, folds),
         wanted,
         journal,
         trials=_how_many(trials, sampler),
@@ -249,16 +254,23 @@ def _asked(
 
 
 def _score(
-    composition: Composition, validation: Validation, part: str, by: Metric
+    composition: Composition,
+    validation: Validation,
+    part: str,
+    by: Metric,
+    folds: Sequence[Validation],
 ) -> Callable[[dict[str, Any], Watch], float]:
-    """Return how good settings of a part are."""
+    """Return how good settings of a part are, in the mean over ``validation`` and other folds."""
+    from vrbench.bench.validation import OverFolds
+
+    every = OverFolds([validation, *folds]) if folds else validation
 
     def of_a_recommender(changes: Mapping[str, Any], watch: Watch) -> float:
-        return validation.score(composition.make(part, dict(changes)), watch)
+        return every.score(composition.make(part, dict(changes)), watch)
 
     def of_an_extractor(changes: Mapping[str, Any], watch: Watch) -> float:
         extractor = composition.make(part, dict(changes))
-        return validation.score(composition.make("recommender"), watch, extractor)
+        return every.score(composition.make("recommender"), watch, extractor)
 
     def of_an_attack(changes: Mapping[str, Any], watch: Watch) -> float:
         from vrbench.bench.attack_strength import attack_strength

@@ -16,11 +16,59 @@ from vrbench.cli.elliot.parameters import (
     Halving,
     Model,
     Only,
+    Parameters,
     To,
     to,
 )
 
+_DEEP = "by the catalogue's categories; two layers of one width"
+_FIELDS: Parameters = {**FACTORS, "reg": to("l2"), "l_w": to("l2")}
+_LAYERS: Parameters = {
+    **_FIELDS,
+    "hidden_neurons": "set recommender.hidden: two layers of one width",
+    "hidden_layers": "set recommender.hidden: two layers of one width",
+    "dropout": to("dropout"),
+}
+
 COLLABORATIVE: dict[str, Model] = {
+    "BPRSlim": Model(
+        "bpr_slim",
+        "an item is no neighbour of itself",
+        {
+            **TRAINED,
+            "lj_reg": to("l2"),
+            "li_reg": "one penalty for all weights",
+        },
+    ),
+    "NGCF": Model(
+        "ngcf",
+        "",
+        {
+            **FACTORS,
+            "l_w": to("l2"),
+            "n_layers": to("layers"),
+            "weight_size": "layers are as wide as rows: set recommender.factors",
+            "node_dropout": "nodes are not left out",
+            "message_dropout": "set recommender.dropout, one for all layers",
+            "n_fold": "",
+        },
+    ),
+    "FM": Model("attribute_fm", CATEGORIES, _FIELDS),
+    "FFM": Model("ffm", CATEGORIES, _FIELDS),
+    "NFM": Model("nfm", _DEEP, _LAYERS),
+    "DeepFM": Model("deepfm", _DEEP, _LAYERS),
+    "WideAndDeep": Model(
+        "wide_deep",
+        f"{_DEEP}; users crossed with categories",
+        {
+            **TRAINED,
+            "factors": to("factors"),
+            "mlp_hidden_size": "set recommender.hidden: two layers of one width",
+            "prob_keep_dropout": To(("dropout",), keep=True),
+            "l_w": to("l2"),
+            "l_b": BIAS,
+        },
+    ),
     "CML": Model(
         "cml",
         "",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from vrbench.cli.elliot.collaborative import COLLABORATIVE
 from vrbench.cli.elliot.parameters import (
     ADVERSARIAL,
-    ATTRIBUTES,
     BIAS,
     BY_PICTURES,
     FACTORS,
-    NOT_YET,
+    FEW,
+    NO_GAIN,
     PENALTY,
+    PICTURED,
+    SLOW,
     WORDS,
     Model,
     Only,
@@ -118,9 +120,10 @@ MODELS: dict[str, Model] = {
         pictures=True,
     ),
     "VNPR": Model("vnpr", "", {**FACTORS, **BY_PICTURES, "l_w": to("l2")}, pictures=True),
-    **dict.fromkeys(("BPRSlim", "ConvNeuMF", "NAIS"), Model(why=NOT_YET)),
-    **dict.fromkeys(("NPR", "NGCF"), Model(why=NOT_YET)),
-    **dict.fromkeys(("FM", "FFM", "AFM", "DeepFM", "NFM", "WideAndDeep"), Model(why=ATTRIBUTES)),
+    "ConvNeuMF": Model(why=NO_GAIN),
+    "NAIS": Model(why=SLOW),
+    "NPR": Model(why=PICTURED),
+    "AFM": Model(why=FEW),
     **dict.fromkeys(
         ("ConvMF", "KaHFM", "KaHFMBatch", "KaHFMEmbeddings", "KGFlex"), Model(why=WORDS)
     ),

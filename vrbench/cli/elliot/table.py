@@ -96,7 +96,7 @@ META: dict[str, Option] = {
     "hyper_opt_alg": Option("`tune --sampler`, see Searches"),
     "hyper_max_evals": Option("`tune --trials`"),
     "validation_rate": Option("`recommender.eval_every`"),
-    "validation_metric": Option("nDCG@20 of the validation; another is named, and not taken"),
+    "validation_metric": Option("`tune --metric`; epochs are kept by nDCG@20, which is said"),
     "eval_perturbations": Option(
         "`threat=parameters attack=embedding_fgsm,embedding_bim`", taken=False
     ),
@@ -226,3 +226,12 @@ METRICS: dict[str, Measure] = {
     "BiasDisparityBD": Measure(f"{_M}.fairness.BiasDisparityBD", settings=_BOTH),
 }
 RANKERS_ONLY = ("MAE", "MSE", "RMSE")
+JUDGES = {  # by Elliot's name: the choice of metrics here, without its length
+    "nDCG": "graded_ndcg",
+    "nDCGRendle2020": "ndcg_rendle",
+    **{n: n.lower() for n in ("Precision", "Recall", "HR", "MRR", "MAP", "MAR", "F1", "LAUC")},
+    **{n: n.lower() for n in ("AUC", "GAUC", "MAE", "MSE", "RMSE", "EFD", "EPC", "ARP", "Gini")},
+    "ItemCoverage": "item_coverage",
+    "SEntropy": "shannon_entropy",
+}
+WITHOUT_K = ("auc", "gauc", "mae", "mse", "rmse")

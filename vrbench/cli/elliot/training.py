@@ -15,7 +15,7 @@ from vrbench.cli.elliot.configuration import Node, listed
 from vrbench.cli.elliot.models import MODELS, SEEDS
 from vrbench.cli.elliot.parameters import Halving, Model, Named, Negated, Only, To
 from vrbench.cli.elliot.spaces import AS_WRITTEN, SAMPLERS, is_search, space_of
-from vrbench.cli.elliot.table import EARLY, META, NEEDLESS
+from vrbench.cli.elliot.table import EARLY, JUDGES, META, NEEDLESS, WITHOUT_K
 from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.core.errors import ConfigError, nearest
 
@@ -35,6 +35,7 @@ class Trained:
         sampler: how it is searched.
         trials: how many; None: a grid, all of it.
         saves: what is left beside its rows.
+        metric: of the validation by which settings are chosen, a choice of ``metrics``.
         seed: of its training; None: not told.
         notes: one line per option that is taken otherwise than in Elliot.
     """
@@ -46,6 +47,7 @@ class Trained:
     sampler: str = "grid"
     trials: int | None = None
     saves: set[str] = field(default_factory=set)
+    metric: str = "ndcg_20"
     seed: int | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -197,12 +199,25 @@ def _meta(found: Trained, meta: Mapping[str, Any], where: str, epochs: bool) -> 
             found.notes.append(f"{where}.{key}: {option.here.replace('`', '')}; left out")
     found.saves |= {"lists"} if meta.get("save_recs") else set()
     found.saves |= {"model"} if meta.get("save_weights") else set()
-    metric = str(meta.get("validation_metric", "nDCG@20"))
-    if metric.lower() != "ndcg@20":
-        found.notes.append(f"{where}.validation_metric: {metric}; here nDCG@20 chooses")
+    if "validation_metric" in meta:
+        _judged(found, str(meta["validation_metric"]), f"{where}.validation_metric", epochs)
     if epochs and "validation_rate" in meta:
         found.settings["eval_every"] = int(meta["validation_rate"])
     _search(found, meta, where)
+
+
+def _judged(found: Trained, told: str, where: str, epochs: bool) -> None:
+    """Set by which metric settings are chosen; or add a line on one that is not here."""
+    name, _, k = told.partition("@")
+    known = {theirs.lower(): ours for theirs, ours in JUDGES.items()}
+    if name.lower() not in known or (k and not k.isdecimal()):
+        hint = nearest(name, JUDGES)
+        found.notes.append(f"{where}: {told} is not here{hint}; nDCG@20 chooses")
+        return
+    choice = known[name.lower()]
+    found.metric = f"{choice}_{k or 10}" if choice not in WITHOUT_K else choice
+    if epochs:
+        found.notes.append(f"{where}: {told} chooses settings; nDCG@20 keeps the epoch")
 
 
 def _search(found: Trained, meta: Mapping[str, Any], where: str) -> None:

@@ -28,6 +28,7 @@ class Translation:
         metrics: what is measured, as a file of ``conf/metrics`` has it.
         models: what is trained.
         data: overrides that say on what.
+        folds: overrides that say on which folds.
         more: the other overrides of its sweep.
         tests: whether differences are to be tested.
         notes: one line per option that is not taken as it stands.
@@ -38,6 +39,7 @@ class Translation:
     metrics: Mapping[str, Any]
     models: tuple[Trained, ...]
     data: tuple[str, ...]
+    folds: tuple[str, ...]
     more: tuple[str, ...]
     tests: bool
     notes: tuple[str, ...]
@@ -53,7 +55,7 @@ class Translation:
 
     def tuned(self, model: Trained) -> list[str]:
         """Return the overrides under which the settings of a model are searched."""
-        return [*self.data, f"recommender={self.name}/{model.name}"]
+        return [*self.data, f"recommender={self.name}/{model.name}", *self.folds]
 
 
 def translation(file: Path) -> Translation:
@@ -77,6 +79,7 @@ def translation(file: Path) -> Translation:
         metrics,
         tuple(models),
         tuple(data.overrides),
+        tuple(_folds(data)),
         tuple(more),
         _tests(experiment),
         tuple(notes),
@@ -124,8 +127,6 @@ def _yaml(told: Mapping[str, Any]) -> str:
 def _run(experiment: Node, models: list[Trained], data: Data) -> tuple[list[str], list[str]]:
     """Return the overrides of the sweep that are not of data, models or metrics; and notes."""
     notes = list[str]()
-    if max(data.folds) > 1 and any(model.space for model in models):
-        notes.append("splitting: settings are searched on the first fold")
     told = ["threat=none", *_folds(data), *_saves(experiment, models)]
     told += [*_seeds(models, notes), *_device(experiment, notes)]
     told += ["dry_run=true"] if experiment.get("config_test") else []

@@ -78,7 +78,7 @@ class LightGCN(FactorModel):
         """Return the final rows of all users and items, over ``graph`` in place of train's."""
         rows = total = torch.cat([self.user.weight, self.item.weight])
         for _ in range(self.layers):
-            rows = _Product.apply(rows, graph or self.graph)
+            rows = times_graph(rows, graph or self.graph)
             total = total + rows
         user, item = (total / (self.layers + 1)).split(
             [self.user.num_embeddings, self.item.num_embeddings]
@@ -116,6 +116,12 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, None]:
         return ctx.graph.times_all(upstream[0].contiguous()), None
+
+
+def times_graph(rows: Tensor, graph: SparseRows) -> Tensor:
+    """Return a symmetric matrix times ``rows``."""
+    product: Tensor = _Product.apply(rows, graph)
+    return product
 
 
 def normalised(train: Interactions) -> sparse.csr_matrix:
