@@ -285,7 +285,7 @@ def test_settings_are_chosen_by_its_metric_over_its_folds(write, tmp_path, capsy
     file = write(splitting=splitting, models={"EASER": ease})
     asked = translation(file)
     assert asked.models[0].metric == "hr_5"
-    assert asked.tuned(asked.models[0])[-1] == "dataset.fold=0,1,2"
+    assert asked.folds == ("dataset.fold=0,1,2",)
     assert COMMANDS["elliot"]([str(file), "--show"]) == 0
     (line,) = (x for x in capsys.readouterr().out.splitlines() if " tune " in x)
     assert "dataset.fold=0,1,2" in line

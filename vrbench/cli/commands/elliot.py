@@ -60,7 +60,13 @@ def _shown(asked: Translation, folder: Path, overrides: Sequence[str]) -> str:
     own = ["--config-dir", str(conf)]
     for model in asked.models:
         if model.space:
-            line = ["tune", *own, *asked.tuned(model), *_options(asked, model, folder)]
+            line = [
+                "tune",
+                *own,
+                *asked.tuned(model),
+                *asked.folds,
+                *_options(asked, model, folder),
+            ]
             told.append(f"python -m vrbench {shlex.join(line)}\n")
     sweep = ["-m", *own, *_merged(asked, overrides), f"hydra.sweep.dir={folder / 'cells'}"]
     told.append(f"python -m vrbench {shlex.join(sweep)}\n")
@@ -104,7 +110,7 @@ def _ran(asked: Translation, folder: Path, overrides: Sequence[str]) -> list[Ent
         for model in asked.models:
             if model.space:
                 options = _options(asked, model, folder)
-                COMMANDS["tune"]([*asked.tuned(model), *store, *options])
+                COMMANDS["tune"]([*asked.tuned(model), *asked.folds, *store, *options])
         return sweep(_merged(asked, overrides), folder / "cells")
 
 

@@ -55,7 +55,7 @@ class Translation:
 
     def tuned(self, model: Trained) -> list[str]:
         """Return the overrides under which the settings of a model are searched."""
-        return [*self.data, f"recommender={self.name}/{model.name}", *self.folds]
+        return [*self.data, f"recommender={self.name}/{model.name}"]
 
 
 def translation(file: Path) -> Translation:
