@@ -11,7 +11,7 @@ from tests.page_blocks import blocks, differs
 
 ROOT = Path(__file__).parents[1]
 FOLLOWED = ["get-started", "how-to/own-shop", "how-to/own-features"]
-FOLLOWED += ["how-to/own-attack", "how-to/own-recommender"]
+FOLLOWED += ["how-to/own-attack", "how-to/own-recommender", "how-to/own-service"]
 RUN = '[ $# -gt 0 ] || set -- experiment=first\nexec python -m vrbench "$@"\n'  # installs nothing
 MISTAKE = "vrbench: "
 

@@ -79,7 +79,15 @@ def test_mistakes_are_one_line(asked, overrides, change, says):
     assert "\n" not in str(error.value)
 
 
-NOTHING_TO_TUNE = ("alexrank", "popular", "random", "slope_one", "vsm")
+NOTHING_TO_TUNE = (
+    "alexrank",
+    "external",
+    "external_lists",
+    "popular",
+    "random",
+    "slope_one",
+    "vsm",
+)
 
 
 def trained():

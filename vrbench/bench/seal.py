@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 SPEC, NOTES, MADE = "spec.json", "notes.json", "made.json"
 TENSORS, ROWS = "tensors.safetensors", "rows.npy"
 HOLDER = "holder.json"  # in a draft only
-FILES = (SPEC, NOTES, MADE, TENSORS, ROWS, HOLDER)  # all that is ever in an artifact's folder
+ANSWERS = "answers.sqlite"  # of a recommender from outside; grows, and has no checksum
+FILES = (SPEC, NOTES, MADE, TENSORS, ROWS, HOLDER, ANSWERS)  # all that is ever in its folder
 PACKAGES = ("vrbench", "torch", "numpy", "scipy", "torchvision", "timm", "pillow")
 
 _checked: set[tuple[str, int, int, int]] = set()  # files of this process; each is read once

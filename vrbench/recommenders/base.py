@@ -26,6 +26,18 @@ class Sizes(NamedTuple):
     visual: tuple[int, ...]  # the shape of one entry of the visuals; () if it uses none
     categories: Tensor | None = None  # (num_items,) int64, where the catalogue has any
     text: Tensor | None = None  # (num_items, D) float32, where the catalogue has any
+    user_ids: tuple[str, ...] = ()  # what users and items are called outside; () if by number
+    item_ids: tuple[str, ...] = ()
+
+    @property
+    def users(self) -> tuple[str, ...]:
+        """What every user is called outside."""
+        return self.user_ids or tuple(map(str, range(self.num_users)))
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        """What every item is called outside."""
+        return self.item_ids or tuple(map(str, range(self.num_items)))
 
 
 class Side(NamedTuple):
@@ -63,6 +75,9 @@ class Recommender(Component, Placed, ABC):
     ``reads_categories`` says whether it uses the catalogue's categories, ``reads_text`` whether it
     uses vectors of words, where there are any; they are part of its key.
 
+    ``outside`` says whether somebody else trains and runs it, by whose names of users and items it
+    is asked; these are part of its key, and it is never trained on what an adversary left.
+
     Example:
         >>> import torch
         >>> from vrbench.recommenders import BPRMF
@@ -77,6 +92,7 @@ class Recommender(Component, Placed, ABC):
     own_picture: bool = True
     reads_categories: ClassVar[bool] = False
     reads_text: ClassVar[bool] = False
+    outside: ClassVar[bool] = False
 
     @property
     def predicts_ratings(self) -> bool:

@@ -9,9 +9,11 @@ from torch import Tensor
 
 from vrbench.bench.store import Store
 from vrbench.core.seeds import stream
+from vrbench.core.spec import digest
 from vrbench.core.visuals import Visuals
 from vrbench.data.dataset import Dataset
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
+from vrbench.recommenders.external.asked import External
 from vrbench.recommenders.room import make_recommender
 
 
@@ -36,10 +38,10 @@ def trained(
     device: str,
 ) -> tuple[Recommender, dict[str, Any]]:
     """Return the recommender trained on ``visuals``, frozen; and its ``History``, as plain data."""
-    labels, words = data.catalogue.categories, data.catalogue.text
-    text = None if words is None else words[torch.arange(len(words))]
-    sizes = Sizes(data.train.num_users, data.train.num_items, visuals.shape, labels, text)
+    sizes = _sizes(data, visuals)
     model = make_recommender(factory, sizes).to(device)
+    if isinstance(model, External):
+        model.keep_in(store.root)
 
     def make() -> tuple[dict[str, Tensor], dict[str, Any]]:
         history = model.train().fit(data.train, data.valid, visuals, stream(seed, "train"))
@@ -54,10 +56,20 @@ def trained(
     }
     if model.reads_categories:
         inputs["categories"] = data.catalogue
-    if model.reads_text and words is not None:
-        inputs["text"] = words
+    if model.reads_text and data.catalogue.text is not None:
+        inputs["text"] = data.catalogue.text
+    if model.outside:
+        inputs["names"] = digest([data.user_ids, data.item_ids])
     made = store.fetch("models", inputs, make)
     if made.tensors is not None:
         model.load_state_dict(made.tensors)
     model.spec = made.spec
     return model.eval().requires_grad_(False), made.notes
+
+
+def _sizes(data: Dataset, visuals: Visuals) -> Sizes:
+    """Return what a recommender is told of a data set before it is made."""
+    labels, words = data.catalogue.categories, data.catalogue.text
+    text = None if words is None else words[torch.arange(len(words))]
+    names = (data.user_ids, data.item_ids)
+    return Sizes(data.train.num_users, data.train.num_items, visuals.shape, labels, text, *names)
