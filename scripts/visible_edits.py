@@ -1,0 +1,151 @@
+"""Make images/visible_edits.png and its table: photos under edits that may be seen.
+
+    python scripts/visible_edits.py --out images/visible_edits.png --table results/visible_edits.md
+
+Photos of clothing_men (CC0), pushed in VBPR's lists by each edit. Beside what an edit gains stands
+what is left of it when the shop crops the upload, makes it smaller and saves it as JPEG, by Pillow.
+What the store has is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from vrbench import Experiment, Machine, Session, Store, Threat, choose, measure
+from vrbench.bench.case import resolve
+from vrbench.metrics import SSIM, ItemHR, RankShift
+from vrbench.threats.knowledge import knowledge
+
+EDITS = (  # in words, attack, budget
+    ("noise", "noise", "linf_16"),
+    ("one change for all", "universal", "linf_16"),
+    ("patch", "patch", "area_5"),
+    ("patch, EOT", "patch_eot", "area_5"),
+    ("tone curves", "colour_curve", "free"),
+    ("background", "background", "free"),
+)
+KEPT = ((1, 48, 60), (0, 56, 75), (3, 64, 50), (2, 40, 85))  # cut off a side, size, JPEG quality
+CELL, GAP, MARGIN, WORDS, HEAD = 128, 6, 14, 250, 26
+PAPER, INK, FAINT = (252, 252, 250), (30, 30, 34), (110, 110, 116)
+
+
+def main() -> None:
+    """Measure, and write the picture and the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--store", type=Path, default=Path("store"))
+    parser.add_argument("--items", type=int, default=8)
+    parser.add_argument("--shown", type=int, default=4)
+    parser.add_argument("--set", nargs="*", default=[], help="settings of the extractor")
+    parser.add_argument("--out", type=Path, default=Path("images/visible_edits.png"))
+    parser.add_argument("--table", type=Path, default=Path("results/visible_edits.md"))
+    chosen = parser.parse_args()
+    told = {name: int(n) for name, n in (word.split("=") for word in chosen.set)}
+    parts: dict[str, Any] = {
+        "dataset": choose("dataset", "clothing_men"),
+        "extractor": choose("extractor", "photos_standard", **told),
+        "recommender": choose("recommender", "vbpr/clothing_men"),
+        "objective": choose("objective", "promote"),
+        "scenario": choose("scenario", "photos", max_items=chosen.items),
+        "threat": Threat(timing="evasion"),
+    }
+    session = Session(Store(chosen.store), Machine(), 0, 0)
+    lines = [told_of(parts, session, *edit) for edit in EDITS]
+    head = (
+        "| edit | budget | score gained | left after re-encoding | places gained | HR@20 | SSIM |"
+    )
+    table = [head, "|---|---|---|---|---|---|---|", *(line["row"] for line in lines)]
+    chosen.table.write_text("\n".join(table) + "\n", encoding="utf-8")
+    picture(lines, chosen.shown).quantize(256).save(chosen.out, optimize=True)
+
+
+def told_of(
+    parts: dict[str, Any], session: Session, name: str, attack: str, budget: str
+) -> dict[str, Any]:
+    """Return the pictures of an edit, its line of the table, and its numbers in words."""
+    made = {"attack": choose("attack", attack), "budget": choose("budget", budget)}
+    x = Experiment(**parts, **made)
+    metrics = [ItemHR(k=20), RankShift(), SSIM()]
+    found = measure(x, session, metrics)
+    assert found is not None
+    assert found.crafted is not None
+    clean, edited, items = found.crafted.clean, found.crafted.attacked, found.case.items
+    score = scorer(x, session, metrics)
+    before = score(clean, items)
+    gained = float((score(edited, items) - before).mean())
+    left = float(
+        torch.stack(
+            [score(kept(edited, *way), items) - score(kept(clean, *way), items) for way in KEPT]
+        ).mean()
+    )
+    rows = {row.metric: row for row in found.rows}
+    hits, places = rows["item HR@20"], rows["rank shift"].after
+    like = rows["SSIM"].after
+    assert None not in (hits.before, hits.after, places, like)
+    share = f"{100 * hits.before:.2f} → {100 * hits.after:.2f} %"
+    cells = (name, budget, f"{gained:+.3f}", f"{left:+.3f}", f"{places:+.0f}", share, f"{like:.2f}")
+    row = f"| {' | '.join(cells)} |"
+    words = f"score {gained:+.2f}, re-encoded {left:+.2f}\n{places:+.0f} places, SSIM {like:.2f}"
+    return {"name": name, "words": words, "clean": clean, "edited": edited, "row": row}
+
+
+def scorer(x: Experiment, session: Session, metrics: list[Any]) -> Any:
+    """Return what tells the mean score over users of pictures of items."""
+    world = session.shop(x.dataset, x.extractor, x.recommender, True)
+    case = resolve(session, x, world, metrics)
+    assert case is not None
+    world = session.fit(world)
+    knows, _ = knowledge(session, x, world, case)
+    goal: Any = x.objective(**knows)
+
+    @torch.no_grad()
+    def score(pixels: Tensor, items: Tensor) -> Tensor:
+        return -goal.judge(pixels, items).loss
+
+    return score
+
+
+def kept(x: Tensor, cut: int, size: int, quality: int) -> Tensor:
+    """Return pictures as a shop might keep them, by Pillow, at the size that they came in."""
+    rows = []
+    for pixels in levels(x):
+        side, file = pixels.shape[0], io.BytesIO()
+        whole = Image.fromarray(pixels).crop((cut, cut, side - cut, side - cut))
+        whole.resize((size, size), Image.Resampling.BILINEAR).save(file, "JPEG", quality=quality)
+        with Image.open(file) as again:
+            rows.append(np.asarray(again.resize((side, side), Image.Resampling.BILINEAR)))
+    return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float() / 255
+
+
+def levels(x: Tensor) -> Any:
+    """Return pictures as ``(B, H, W, 3)`` bytes."""
+    return (x * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
+
+
+def picture(lines: list[dict[str, Any]], shown: int) -> Image.Image:
+    """Return a line of photos for each edit, below the clean ones."""
+    every = [{"name": "clean", "words": "", "edited": lines[0]["clean"]}, *lines]
+    step = CELL + GAP
+    size = (2 * MARGIN + WORDS + shown * step - GAP, 2 * MARGIN + len(every) * step - GAP)
+    page = Image.new("RGB", size, PAPER)
+    pen = ImageDraw.Draw(page)
+    for n, line in enumerate(every):
+        y = MARGIN + n * step
+        pen.text((MARGIN, y + 34), line["name"], INK, ImageFont.load_default(20))
+        pen.multiline_text((MARGIN, y + 64), line["words"], FAINT, ImageFont.load_default(13))
+        for m, pixels in enumerate(levels(line["edited"][:shown])):
+            tile = Image.fromarray(pixels).resize((CELL, CELL), Image.Resampling.LANCZOS)
+            page.paste(tile, (MARGIN + WORDS + m * step, y))
+    return page
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main()
