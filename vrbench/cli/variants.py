@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
@@ -26,6 +27,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
+from omegaconf._utils import get_yaml_loader
 
 FOLDER = "variants"  # of conf/: a table an axis
 RENAMED = "renamed.yaml"
@@ -79,7 +81,8 @@ def table(path: Path) -> Table:
     """Return what a file of named mappings says; nothing if there is none."""
     if not path.is_file():
         return {}
-    return cast(Table, OmegaConf.to_container(OmegaConf.load(path), resolve=False))
+    with path.open(encoding="utf-8") as file:  # as OmegaConf reads it, without a node a value
+        return cast(Table, yaml.load(file, Loader=get_yaml_loader()) or {})
 
 
 def _told(name: str, table: Table) -> dict[str, Any] | None:
