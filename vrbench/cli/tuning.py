@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vrbench.bench.space import Told
+from vrbench.bench.space import Space, Told
+from vrbench.cli.axes import PARTS as OF_A_CELL
 from vrbench.cli.choices import choose
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import files_of, tuned
 from vrbench.core.errors import ConfigError
 from vrbench.metrics.base import Metric
+
+if TYPE_CHECKING:
+    from vrbench.bench.validation import Validation, Watch
 
 PARTS = ("recommender", "extractor", "attack")  # what can be tuned, one at a time
 BY = {"recommender": "ndcg_20", "extractor": "ndcg_20", "attack": "item_hr_20"}
@@ -122,3 +127,97 @@ def seeds_of(told: str) -> list[int]:
         return [int(seed) for seed in told.split(",")]
     except ValueError:
         raise ConfigError(f"expected --seeds such as 0,1,2, got {told!r}") from None
+
+
+def judge_of(part: str, metric: str | None, goal: str | None) -> tuple[Metric, bool]:
+    """Return the metric that settings of a part are judged by, and whether lower is better."""
+    by = metric_of(metric or BY[part])
+    return by, lower_is_better(by, part, goal)
+
+
+def judged_on(
+    folds: Sequence[Composition], part: str, seeds: list[int], by: Metric
+) -> tuple[Validation, list[Validation]]:
+    """Return what scores settings of a part on the first fold, and on the others.
+
+    Raises:
+        ConfigError: if an attack is to be tuned on several.
+    """
+    if part != "attack":
+        first, *others = [_validation(fold, seeds, by) for fold in folds]
+        return first, others
+    if len(folds) > 1:
+        raise ConfigError("an attack is tuned on one fold: name it, as in dataset.fold=0")
+    return _validation(folds[0], seeds, None), []
+
+
+def _validation(composition: Composition, seeds: list[int], by: Metric | None) -> Validation:
+    """Return what scores a recommender on the shop that is composed, on its machine."""
+    from vrbench.bench.store import Store
+    from vrbench.bench.validation import Validation
+
+    machine, cfg = composition.make("machine"), composition.cfg
+    machine.use()
+    return Validation(
+        composition.make("dataset"),
+        composition.make("extractor"),
+        Store(Path(cfg.store)),
+        machine,
+        seeds=seeds,
+        extractor_seed=cfg.extractor_seed,
+        metric=by,
+    )
+
+
+def asked_of(
+    composition: Composition,
+    validation: Validation,
+    folds: Sequence[Validation],
+    part: str,
+    space: Space,
+    by: Metric,
+) -> dict[str, Any]:
+    """Return what a search depends on beside its seeds: one journal each."""
+    parts = OF_A_CELL if part == "attack" else ("extractor", "recommender")
+    return {
+        **{name: composition.make(name) for name in parts if name != "dataset"},
+        "data": validation.data,
+        "extractor_seed": composition.cfg.extractor_seed,
+        "space": {key: asdict(values) for key, values in space.items()},
+        "metric": by,
+        **({"folds": [fold.data for fold in folds]} if folds else {}),
+    }
+
+
+def score_of(
+    composition: Composition,
+    validation: Validation,
+    part: str,
+    by: Metric,
+    folds: Sequence[Validation],
+) -> Callable[[dict[str, Any], Watch], float]:
+    """Return how good settings of a part are, in the mean over ``validation`` and other folds."""
+    from vrbench.bench.validation import OverFolds
+
+    every = OverFolds([validation, *folds]) if folds else validation
+
+    def of_a_recommender(changes: Mapping[str, Any], watch: Watch) -> float:
+        return every.score(composition.make(part, dict(changes)), watch)
+
+    def of_an_extractor(changes: Mapping[str, Any], watch: Watch) -> float:
+        extractor = composition.make(part, dict(changes))
+        return every.score(composition.make("recommender"), watch, extractor)
+
+    def of_an_attack(changes: Mapping[str, Any], watch: Watch) -> float:
+        from vrbench.bench.attack_strength import attack_strength
+
+        names = [name for name in OF_A_CELL if name not in (part, "dataset")]
+        parts = {name: composition.make(name) for name in names}
+        parts[part] = composition.make(part, dict(changes))
+        return attack_strength(validation, parts, by, watch)
+
+    return {
+        "recommender": of_a_recommender,
+        "extractor": of_an_extractor,
+        "attack": of_an_attack,
+    }[part]

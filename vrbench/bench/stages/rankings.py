@@ -35,11 +35,9 @@ def ranking(
     among some of each user's. Many users are ranked in slices, each an artifact until all are
     there.
     """
-    few = {} if cold is None else {"cold": cold.tolist()}
-    some = {} if offered is None else {"offered": offered}
     inputs = {
-        **few,
-        **some,
+        **({} if cold is None else {"cold": cold.tolist()}),
+        **({} if offered is None else {"offered": offered}),
         "recommender": model,
         "seen": seen,
         "relevant": relevant,

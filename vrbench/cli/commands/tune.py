@@ -9,14 +9,13 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from vrbench.bench.samplers import Pruner, Sampler
 from vrbench.cli import output
-from vrbench.cli.axes import PARTS as OF_A_CELL
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
@@ -28,8 +27,6 @@ from vrbench.report.tables import comma_separated, text
 if TYPE_CHECKING:
     from vrbench.bench.space import Space
     from vrbench.bench.tune import Tried
-    from vrbench.bench.validation import Validation, Watch
-    from vrbench.metrics.base import Metric
 
 log = logging.getLogger(__name__)
 TRIALS = 20
@@ -143,21 +140,16 @@ def searched(
     from vrbench.bench.tune import search
     from vrbench.cli import tuning
 
-    first, *others = tuning.by_fold(overrides)
-    composition, (name, wanted) = _composed(first, space)
+    composed = [_composed(fold, space) for fold in tuning.by_fold(overrides)]
+    composition, (name, wanted) = composed[0]
     part, chosen = tuning.part_of(wanted), tuning.seeds_of(seeds)
-    by = tuning.metric_of(metric or tuning.BY[part])
-    lower = tuning.lower_is_better(by, part, goal)
-    if others and part == "attack":
-        raise ConfigError("an attack is tuned on one fold: name it, as in dataset.fold=0")
-    validation = _validation(composition, chosen, None if part == "attack" else by)
-    asked = _asked(composition, validation, part, wanted, by)
-    folds = [_validation(_composed(fold, space)[0], chosen, by) for fold in others]
-    asked |= {"folds": [fold.data for fold in folds]} if folds else {}
+    by, lower = tuning.judge_of(part, metric, goal)
+    validation, folds = tuning.judged_on([each for each, _ in composed], part, chosen, by)
+    asked = tuning.asked_of(composition, validation, folds, part, wanted, by)
     asked |= {"seeds": chosen, "how": [sampler, pruner, sampler_seed, lower]}
     journal = folder / f"{Path(name).stem}-{digest(asked)}.journal"
     tried = search(
-        _score(composition, validation, part, by, folds),
+        tuning.score_of(composition, validation, part, by, folds),
         wanted,
         journal,
         trials=_how_many(trials, sampler),
@@ -210,24 +202,6 @@ def _how_many(trials: int | None, sampler: Sampler) -> int:
     return trials or (2**31 if sampler == "grid" else TRIALS)
 
 
-def _validation(composition: Composition, seeds: list[int], by: Metric | None) -> Validation:
-    """Return what scores a recommender on the shop that is composed, on its machine."""
-    from vrbench.bench.store import Store
-    from vrbench.bench.validation import Validation
-
-    machine, cfg = composition.make("machine"), composition.cfg
-    machine.use()
-    return Validation(
-        composition.make("dataset"),
-        composition.make("extractor"),
-        Store(Path(cfg.store)),
-        machine,
-        seeds=seeds,
-        extractor_seed=cfg.extractor_seed,
-        metric=by,
-    )
-
-
 def _command(overrides: Sequence[str], options: Mapping[str, Any]) -> str:
     """Return the comment that says how settings were found."""
     told = [f"--{name} {value}" for name, value in options.items() if value is not None]
@@ -237,54 +211,6 @@ def _command(overrides: Sequence[str], options: Mapping[str, Any]) -> str:
 def _leave_table(tried: Sequence[Tried], keys: Sequence[str], column: str, path: Path) -> None:
     path.write_text(_table(tried, keys, column))
     log.info("%s: %s", how_many(len(tried), "trial"), path)
-
-
-def _asked(
-    composition: Composition, validation: Validation, part: str, space: Space, by: Metric
-) -> dict[str, Any]:
-    """Return what a search depends on beside its seeds: one journal each."""
-    parts = OF_A_CELL if part == "attack" else ("extractor", "recommender")
-    return {
-        **{name: composition.make(name) for name in parts if name != "dataset"},
-        "data": validation.data,
-        "extractor_seed": composition.cfg.extractor_seed,
-        "space": {key: asdict(values) for key, values in space.items()},
-        "metric": by,
-    }
-
-
-def _score(
-    composition: Composition,
-    validation: Validation,
-    part: str,
-    by: Metric,
-    folds: Sequence[Validation],
-) -> Callable[[dict[str, Any], Watch], float]:
-    """Return how good settings of a part are, in the mean over ``validation`` and other folds."""
-    from vrbench.bench.validation import OverFolds
-
-    every = OverFolds([validation, *folds]) if folds else validation
-
-    def of_a_recommender(changes: Mapping[str, Any], watch: Watch) -> float:
-        return every.score(composition.make(part, dict(changes)), watch)
-
-    def of_an_extractor(changes: Mapping[str, Any], watch: Watch) -> float:
-        extractor = composition.make(part, dict(changes))
-        return every.score(composition.make("recommender"), watch, extractor)
-
-    def of_an_attack(changes: Mapping[str, Any], watch: Watch) -> float:
-        from vrbench.bench.attack_strength import attack_strength
-
-        names = [name for name in OF_A_CELL if name not in (part, "dataset")]
-        parts = {name: composition.make(name) for name in names}
-        parts[part] = composition.make(part, dict(changes))
-        return attack_strength(validation, parts, by, watch)
-
-    return {
-        "recommender": of_a_recommender,
-        "extractor": of_an_extractor,
-        "attack": of_an_attack,
-    }[part]
 
 
 def _overview(done: Sequence[Found]) -> str:

@@ -103,15 +103,7 @@ class External(Recommender):
         recheck: bool = True,
     ) -> None:
         super().__init__()
-        if (function is None) == (url is None):
-            raise ConfigError(
-                "External: set recommender.function=module:function, or recommender.url=https://..."
-            )
-        if not release:
-            raise ConfigError(
-                "External: set recommender.release to a name of what answers, another one whenever "
-                "it was trained or changed: answers are kept under it"
-            )
+        _refuse_unnamed(function, url, release)
         slow = timeout <= 0 or (per_second is not None and per_second <= 0)
         self.refuse_if(slow, "timeout and per_second above 0")
         few = min(limit, users_at_once) < 1 or not 0 <= retries <= 20
@@ -239,6 +231,18 @@ NO_GRADIENT = (
     "External answers questions and has no gradient: take an attack that asks (attack=square, "
     "spsa, nes, zoo), or one on a network of the adversary's own (objective=target_class)"
 )
+
+
+def _refuse_unnamed(function: str | None, url: str | None, release: str | None) -> None:
+    if (function is None) == (url is None):
+        raise ConfigError(
+            "External: set recommender.function=module:function, or recommender.url=https://..."
+        )
+    if not release:
+        raise ConfigError(
+            "External: set recommender.release to a name of what answers, another one whenever "
+            "it was trained or changed: answers are kept under it"
+        )
 
 
 def _pictures(items: Tensor, visuals: Visuals) -> Iterator[tuple[int, np.ndarray]]:

@@ -105,15 +105,17 @@ def _places(answer: Any, question: Question, num_items: int, who: str) -> np.nda
     column = {item: n for n, item in enumerate(question.items)}
     for user, listed in enumerate(answer):
         names = [str(item) for item in listed]
-        if len(set(names)) < len(names):
-            twice = next(name for n, name in enumerate(names) if name in names[:n])
-            raise DataError(
-                f"{who}: item {twice!r} stands twice in the list of {question.users[user]!r}"
-            )
+        _refuse_twice(names, question.users[user], who)
         for place, name in enumerate(names, start=1):
             if name in column:
                 places[user, column[name]] = place
     return places
+
+
+def _refuse_twice(names: list[str], user: str, who: str) -> None:
+    if len(set(names)) < len(names):
+        twice = next(name for n, name in enumerate(names) if name in names[:n])
+        raise DataError(f"{who}: item {twice!r} stands twice in the list of {user!r}")
 
 
 def _quantile(ranks: np.ndarray, num_items: int) -> np.ndarray:
