@@ -134,7 +134,7 @@ def test_a_result_says_how_where_and_what_not(page):
     text = text_of(page)
     if page.name == "index.md":
         return
-    assert list(commands(page)) or "python scripts/benchmarks" in text
+    assert list(commands(page)) or "\npython scripts/" in text
     assert "What it does not show" in text
     if "embedded shop" in text:
         assert VERSION_1 in told(page) or VERSION_2 in told(page)

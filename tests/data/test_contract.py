@@ -11,6 +11,7 @@ from vrbench.data.sources.boutique import boutique
 from vrbench.data.sources.colours import colours
 from vrbench.data.sources.dial import dial
 from vrbench.data.sources.dvbpr import dvbpr_npy
+from vrbench.data.sources.evaluated import sampled_candidates
 from vrbench.data.sources.folder import shoppers
 from vrbench.data.sources.ratings_files import ratings
 from vrbench.data.sources.sampled import sampled
@@ -61,6 +62,7 @@ MADE = {
     "shuffled": lambda: shuffled(colours()),
     "hold_out": lambda: hold_out(colours(), share=0.25),
     "inject": lambda: inject(colours(), share=0.25),
+    "sampled_candidates": lambda: sampled_candidates(colours(), negatives=5),
     "sampled": lambda: sampled(colours(), least_users=10, least_items=10),
 }
 
@@ -127,6 +129,6 @@ class TestDVBPR(DatasetContract):
 
 def test_each_dataset_is_here():
     tested = {*MADE, "shoppers", "shop", "dvbpr_npy", "amazon", "folder", "ratings", "movielens"}
-    tested |= {"prepared", "var", "with_features", "with_text"}  # in files of their own
+    tested |= {"prepared", "var", "with_features", "with_text", "relevant"}  # in files of their own
     apart = {"clothing", "Dataset"}  # a download that becomes a folder with shoppers
     assert set(dir(vrbench.datasets)) == tested | apart

@@ -25,6 +25,11 @@ class Visible(Budget):
     Attributes:
         eps: in percent, above 0 and at most 100.
         store: "round"; the picture is on the 8-bit grid.
+
+    Example:
+        >>> from vrbench.budgets import Area, Visible
+        >>> issubclass(Area, Visible), Area(eps=5).eps
+        (True, 5)
     """
 
     store: Literal["round"] = "round"

@@ -114,7 +114,7 @@ class Serendipity(CutoffMetric):
         >>> from vrbench.metrics import Serendipity
         >>> from vrbench.testing.views import two_users
         >>> Serendipity(k=1).measure(*two_users()).tolist()
-        [0.0, 0.0]
+        [1.0, 0.0]
     """
 
     better = "higher"

@@ -40,6 +40,11 @@ class Edit(Attack):
         steps: gradient steps, at least 1.
         step: length of the first one, of the range of a number; the last one's is ``1 / steps`` of
             it.
+
+    Example:
+        >>> from vrbench.attacks import ColourCurve, Edit
+        >>> issubclass(ColourCurve, Edit), ColourCurve(steps=5).steps
+        (True, 5)
     """
 
     needs_radius = False

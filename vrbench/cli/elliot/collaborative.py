@@ -21,7 +21,7 @@ from vrbench.cli.elliot.parameters import (
     to,
 )
 
-_DEEP = "by the catalogue's categories; two layers of one width"
+_DEEP = "by categories; two layers of one width"
 _FIELDS: Parameters = {**FACTORS, "reg": to("l2"), "l_w": to("l2")}
 _LAYERS: Parameters = {
     **_FIELDS,
@@ -59,7 +59,7 @@ COLLABORATIVE: dict[str, Model] = {
     "DeepFM": Model("deepfm", _DEEP, _LAYERS),
     "WideAndDeep": Model(
         "wide_deep",
-        f"{_DEEP}; users crossed with categories",
+        f"{_DEEP}; user x category",
         {
             **TRAINED,
             "factors": to("factors"),
@@ -128,7 +128,7 @@ COLLABORATIVE: dict[str, Model] = {
     ),
     "ItemAutoRec": Model(
         "autorec",
-        "predicts stars; unknowns are no zeros in its loss",
+        "predicts stars; unknowns are no zeros",
         {**TRAINED, "hidden_neuron": to("hidden"), "l_w": to("l2")},
         {"rows": "item"},
     ),

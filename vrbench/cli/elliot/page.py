@@ -57,7 +57,9 @@ def _parameter(told: To | Only | Halving | Named | Negated | str) -> str:
     if isinstance(told, Only):
         return f"only {', '.join(map(str, told.values))}: {told.why}"
     if isinstance(told, Named):
-        return f"`{told.setting}`: {', '.join(dict.fromkeys(told.values.values()))}"
+        names = dict.fromkeys(told.values.values())
+        which = ", ".join(names) if len(names) < 6 else f"one of {len(names)}"
+        return f"`{told.setting}`: {which}"
     if isinstance(told, Negated):
         return f"`{told.setting}`, which is its contrary"
     if isinstance(told, Halving):

@@ -80,7 +80,7 @@ KNN: Parameters = {
     "neighbors": to("k"),
     "shrink": to("shrink"),
     "similarity": Named("similarity", SIMILARITIES),
-    "implementation": Only(("standard", "classical", "aiolli"), "one form of the model is here"),
+    "implementation": Only(("standard", "classical", "aiolli"), "one form is here"),
     "implicit": Negated("rated"),
     "normalize": Only((True,), "similarities are normalised"),
     "asymmetric_alpha": "the asymmetric cosine is not here",
@@ -105,5 +105,5 @@ FEW = "not here: attention over products needs more fields than three; `attribut
 REG: Parameters = {**FACTORS, "reg": to("l2")}
 TWO_REGS: Parameters = {**FACTORS, "reg_w": to("l2"), "reg_b": BIAS}
 CATEGORIES = "by the catalogue's categories"
-POINTWISE = "drawn items are not among those that a user has"
+POINTWISE = "drawn items are none that a user has"
 WORDS = "not here: it needs texts or a knowledge graph"

@@ -65,9 +65,7 @@ OPTIONS: dict[str, Option] = {
     "evaluation.cutoffs": Option("the `k` of every metric, one of each"),
     "evaluation.simple_metrics": Option("`metrics`, see below"),
     "evaluation.complex_metrics": Option("`metrics`, see below"),
-    "evaluation.relevance_threshold": Option(
-        "of graded metrics; above 1 `dataset=relevant`: training keeps every rating"
-    ),
+    "evaluation.relevance_threshold": Option("of graded metrics; above 1 `dataset=relevant`"),
     "evaluation.paired_ttest": Option("`vrbench compare`, over the users of all folds"),
     "evaluation.wilcoxon_test": Option("`vrbench compare`, also without the t-test"),
     "print_results_as_triplets": Option("`vrbench leaderboard --format json`", taken=False),
