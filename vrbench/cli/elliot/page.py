@@ -57,8 +57,8 @@ def _parameter(told: To | Only | Halving | Named | Negated | str) -> str:
     if isinstance(told, Only):
         return f"only {', '.join(map(str, told.values))}: {told.why}"
     if isinstance(told, Named):
-        names = dict.fromkeys(told.values.values())
-        which = ", ".join(names) if len(names) < 6 else f"one of {len(names)}"
+        known = dict.fromkeys(told.values.values())
+        which = ", ".join(known) if len(known) < 6 else f"one of {len(known)}"
         return f"`{told.setting}`: {which}"
     if isinstance(told, Negated):
         return f"`{told.setting}`, which is its contrary"
