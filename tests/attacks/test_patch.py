@@ -21,6 +21,8 @@ from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, classified_as
 from vrbench.testing.world import Redder
 
+pytestmark = pytest.mark.slow  # a minute and more together
+
 FREE = L2(eps=float("inf"))
 ITEMS = torch.arange(6)
 

@@ -14,6 +14,8 @@ from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.multimodal.bm3 import BM3
 from vrbench.testing.recommenders import RecommenderContract
 
+pytestmark = pytest.mark.slow  # a minute and more together
+
 FAST = {"factors": 8, "epochs": 15, "batch_size": 64, "lr": 0.05}
 LOOKS = Table(Signal.VECTOR, torch.tensor([[1.0, 0], [2, 0.1], [0, 1], [0.1, 3]]), None)
 TRAIN = Interactions.of(torch.tensor([0, 0, 1]), torch.tensor([0, 2, 2]), 2, 4)

@@ -28,6 +28,8 @@ from vrbench.testing.service import likes_green
 from vrbench.testing.world import BRISK_LOOKS, looks, parts, taught, toy_visuals, toy_world
 from vrbench.threats.threat import Threat
 
+pytestmark = pytest.mark.slow  # a minute and more together
+
 SECRET = "s3cr3t-of-the-shop"
 GREEN = "vrbench.testing.service:likes_green"
 

@@ -14,6 +14,8 @@ from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.multimodal.lattice import LATTICE
 from vrbench.testing.recommenders import PairwiseContract
 
+pytestmark = pytest.mark.slow  # a minute and more together
+
 FAST = {"factors": 8, "epochs": 15, "batch_size": 64, "lr": 0.05, "neighbours": 6}
 
 
