@@ -39,3 +39,11 @@ class Given(Recommender):
 
     def score(self, users, encoded):
         return self.scores[users][:, encoded]
+
+
+def assert_all_learn(model):
+    """Every parameter of a model that is taught by pairs gets a gradient."""
+    model.loss(torch.arange(4), torch.arange(12).reshape(4, 3)).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.to_dense().abs().sum() > 0, name

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError
 from vrbench.core.placement import device_of
+from vrbench.core.seeds import seeded_from
 
 
 class Dropout(nn.Module):
@@ -35,8 +36,7 @@ class Dropout(nn.Module):
 
 def seed_dropout(model: nn.Module, rng: torch.Generator) -> None:
     """Give every ``Dropout`` inside ``model`` one generator, seeded by a draw from ``rng``."""
-    seed = int(torch.randint(2**62, (1,), generator=rng))
     found = [m for m in model.modules() if isinstance(m, Dropout)]
-    own = torch.Generator(device_of(model)).manual_seed(seed)
+    own = seeded_from(rng, device_of(model))
     for module in found:
         module.rng = own

@@ -23,6 +23,11 @@ def stream(seed: int, *names: object) -> torch.Generator:
     return torch.Generator().manual_seed(state % 2**63)
 
 
+def seeded_from(rng: torch.Generator, device: torch.device) -> torch.Generator:
+    """Return a generator of its own on ``device``, seeded by a draw from ``rng``."""
+    return torch.Generator(device).manual_seed(int(torch.randint(2**62, (1,), generator=rng)))
+
+
 class Streams:
     """One random stream per item, so that what an item draws does not depend on its company.
 

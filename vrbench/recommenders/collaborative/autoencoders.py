@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
+from vrbench.core.seeds import seeded_from
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
@@ -189,8 +190,7 @@ class CDAE(Autoencoder):
             table.weight.data.copy_(normal(table.weight, 0.1, rng))
         nn.init.zeros_(self.item_bias.weight)
         nn.init.zeros_(self.hidden_bias)
-        seed = int(torch.randint(2**62, (1,), generator=rng))
-        self._rng = torch.Generator(self.device).manual_seed(seed)
+        self._rng = seeded_from(rng, self.device)
 
     def hidden(self, users: Tensor, x: Tensor) -> Tensor:
         """Return ``h``, ``(B, factors)``, of users and their rows ``x``."""

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
+from vrbench.core.seeds import seeded_from
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.autoencoders import Autoencoder
@@ -68,8 +69,7 @@ class MultiVAE(Autoencoder):
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)
         self._steps = 0
-        seed = int(torch.randint(2**62, (1,), generator=rng))
-        self._rng = torch.Generator(self.device).manual_seed(seed)
+        self._rng = seeded_from(rng, self.device)
 
     def stepped(self, batch: tuple[Tensor, ...]) -> None:
         self._steps += 1
