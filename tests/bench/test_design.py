@@ -23,9 +23,9 @@ from vrbench.metrics.shift import PredictionShift
 from vrbench.metrics.success import TargetedSuccess
 from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.visual.dvbpr import DVBPR
+from vrbench.testing.world import parts
 from vrbench.threats.objectives.promotion import Promote
 from vrbench.threats.scenario.base import Scenario
-from vrbench.threats.threat import Threat
 
 
 def ranker(**changes):
@@ -150,20 +150,18 @@ def test_what_cannot_be_is_refused(world, store):
 
 
 @pytest.fixture
-def attack(world, store):
+def attack(store):
     return partial(
         run,
-        dataset=world,
-        extractor=Colour(),
-        recommender=ranker(),
-        attack=Generated(Design(painter(), starts=2, steps=20, realism=0.0)),
-        budget=L2(eps=float("inf")),
-        objective=partial(Promote, k=5),
-        scenario=Scenario(source="red", target="blue", max_items=4),
-        threat=Threat(timing="evasion"),
-        metrics=[PredictionShift(), TargetedSuccess()],
+        **parts(
+            recommender=ranker(),
+            attack=Generated(Design(painter(), starts=2, steps=20, realism=0.0)),
+            budget=L2(eps=float("inf")),
+            objective=partial(Promote, k=5),
+            scenario=Scenario(source="red", target="blue", max_items=4),
+            metrics=[PredictionShift(), TargetedSuccess()],
+        ),
         store=store,
-        machine=Machine(),
     )
 
 

@@ -63,7 +63,6 @@ STANDS_FOR_ANOTHER = {
     "register": {"ranking"},
 }
 WHERE = {"store", "device"}
-THE_SAME = {"trained": "train"}  # stage
 
 
 class Drawn(OnDemand):
@@ -180,7 +179,7 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
             {"images": IMAGES, "extractor": Colour()},
             {"images": [OTHER.catalogue.images], "extractor": [Colour(grid=2)]},
         ),
-        "train": (
+        "trained": (
             {
                 "data": WORLD,
                 "factory": partial(VBPR, **ONE_EPOCH),
@@ -371,7 +370,7 @@ def _stages():
             own = inspect.isfunction(made) and made.__module__ == module.__name__
             if own and next(iter(inspect.signature(made).parameters), None) == "store":
                 found[name] = made
-    return {n: f for n, f in found.items() if n not in THE_SAME}
+    return found
 
 
 def _address(store, stage, given):

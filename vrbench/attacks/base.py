@@ -72,6 +72,16 @@ class Cost(NamedTuple):
     backward: int
 
 
+class GradientSteps:
+    """What an attack needs that asks for one gradient a step; it stands before the kind."""
+
+    steps: int
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.steps, self.steps)
+
+
 class Attack(Component, ABC):
     """A way to search. Subclasses implement ``search``; callers call the attack.
 

@@ -181,6 +181,12 @@ class Recommender(Component, Placed, ABC):
         raise IncompatibleError(f"{self.name} takes in no user it was not trained on")
 
 
+def tables(sizes: Sizes, width: int) -> tuple[nn.Embedding, nn.Embedding]:
+    """Return a row for each user and one for each item, of ``width``, stepped where touched."""
+    users, items = (nn.Embedding(n, width, sparse=True) for n in (sizes.num_users, sizes.num_items))
+    return users, items
+
+
 def mean_row(table: nn.Embedding) -> Tensor:
     """Return the mean of the rows of ``table``, a constant."""
     return table.weight.detach().double().mean(0).float()

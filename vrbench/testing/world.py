@@ -2,6 +2,7 @@
 
 import copy
 import tempfile
+from collections.abc import Callable
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +21,9 @@ from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.shop import Shop
 from vrbench.bench.machine import Machine
+from vrbench.bench.result import Result
+from vrbench.bench.run import run
+from vrbench.bench.store import Store
 from vrbench.core.dice import Dice
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.visuals import Signal, Table, Visuals
@@ -92,6 +96,13 @@ def favourites(model: Recommender, visuals: Visuals | None = None) -> float:
     first = rank(model, shown, world.seen, world.test, NONE, 3).ranking
     liked = world.test.matrix().gather(1, first)
     return float(liked[world.test.counts >= 3].float().mean())
+
+
+def knowing(objective: Callable[..., Any], **settings: Any) -> Any:
+    """Return an objective whose adversary knows the feedback, the extractor and a taught VBPR."""
+    model = taught(VBPR, epochs=2)
+    visuals = toy_visuals(model.signal)
+    return objective(toy_world().train, Colour(), model, visuals, **settings)
 
 
 class Redder:
@@ -186,6 +197,13 @@ def toy_folder() -> str:
     rated += (place / "train.tsv").read_text().split("\n")[:-1]
     (place / "toy.inter").write_text("\n".join(rated) + "\n")
     return str(place)
+
+
+def toy_result() -> Result:
+    """Return what ``run`` finds when the toy world's shop is attacked, in a store of its own."""
+    found = run(**parts(), store=Store(Path(tempfile.mkdtemp())))
+    assert found is not None  # no dry run
+    return found
 
 
 def parts(**changes: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vrbench.attacks.base import Cost
+from vrbench.attacks.base import Cost, GradientSteps
 from vrbench.attacks.contract import require_like
 from vrbench.core.errors import ConfigError, ContractError
 from vrbench.core.seeds import stream
@@ -158,7 +158,7 @@ class ParameterAttack(Component, ABC):
         """Return changes that raise the loss; they may stray from the budget."""
 
 
-class EmbeddingPGD(ParameterAttack):
+class EmbeddingPGD(GradientSteps, ParameterAttack):
     """Steps up the loss, each row by a fixed length along its own gradient, back into the budget.
 
     A row that the loss does not depend on stays where it started. Steps are as long as
@@ -198,10 +198,6 @@ class EmbeddingPGD(ParameterAttack):
         if steps < 1 or step <= 0:
             raise ConfigError(f"expected steps >= 1 and step > 0, got {steps}, {step}")
         self.steps, self.step, self.start = steps, step, start
-
-    @property
-    def cost(self) -> Cost:
-        return Cost(self.steps, self.steps)
 
     def search(
         self, tables: Tables, slope: Slope, budget: Embeddings, rng: torch.Generator

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Cost
+from vrbench.attacks.base import Attack, GradientSteps
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, gradient
 from vrbench.core.errors import one_of
@@ -17,7 +17,7 @@ Start = Literal["clean", "random", "unit"]
 DECAY = (0.9, 0.999)  # of both moments, as everywhere
 
 
-class AdamPGD(Attack):
+class AdamPGD(GradientSteps, Attack):
     """Projected Adam on raw pixels, the optimiser of adversarial item promotion's code.
 
     Liu and Larson (WWW 2021) descend the loss by Adam (Kingma and Ba, ICLR 2015) on the change
@@ -57,10 +57,6 @@ class AdamPGD(Attack):
         self.refuse_if(steps < 1 or lr <= 0, "steps >= 1 and lr > 0")
         self.start = one_of("AdamPGD.start", start, Start)
         self.steps, self.lr, self.enough = steps, lr, enough
-
-    @property
-    def cost(self) -> Cost | None:
-        return Cost(self.steps, self.steps)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

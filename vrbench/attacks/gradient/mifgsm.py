@@ -3,14 +3,14 @@
 import torch
 from torch import Tensor
 
-from vrbench.attacks.base import Attack, Cost
+from vrbench.attacks.base import Attack, GradientSteps
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, gradient
 from vrbench.attacks.sums import beside, row_sums
 from vrbench.core.seeds import Streams
 
 
-class MIFGSM(Attack):
+class MIFGSM(GradientSteps, Attack):
     """Momentum iterative FGSM (Dong et al., CVPR 2018, alg. 1).
 
     Args:
@@ -29,10 +29,6 @@ class MIFGSM(Attack):
 
     def __init__(self, *, steps: int = 10, decay: float = 1.0) -> None:
         self.steps, self.decay = steps, decay
-
-    @property
-    def cost(self) -> Cost | None:
-        return Cost(self.steps, self.steps)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -35,7 +35,19 @@ def attributes_of(sizes: Sizes, name: str) -> sparse.csr_matrix:
     return sparse.csr_matrix((ones, labels.cpu().numpy(), np.arange(len(labels) + 1)))
 
 
-class AttributeItemKNN(ItemKNN):
+class _ByAttributes(Recommender):
+    """What kNN is told where rows of attributes are compared; it stands before a kNN's class."""
+
+    paper = "Gantner et al., ICDM 2010"
+    reads_categories = True
+    defaults = NeighbourSettings(shrink=0.0)
+
+    def __init__(self, sizes: Sizes, **told: Unpack[NeighbourSettings]) -> None:
+        super().__init__(sizes, **told)  # type: ignore[call-arg, misc]  # the kNN's
+        self._attributes = attributes_of(sizes, self.name)
+
+
+class AttributeItemKNN(_ByAttributes, ItemKNN):
     """Similarity of items by their attributes (Gantner et al., ICDM 2010), which are categories.
 
     As ``ItemKNN``, but for what is compared: an item's row of zeros and ones over categories, not
@@ -58,19 +70,11 @@ class AttributeItemKNN(ItemKNN):
         True
     """
 
-    paper = "Gantner et al., ICDM 2010"
-    reads_categories = True
-    defaults = NeighbourSettings(shrink=0.0)
-
-    def __init__(self, sizes: Sizes, **told: Unpack[NeighbourSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(NeighbourSettings, told))
-        self._attributes = attributes_of(sizes, self.name)
-
     def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
         return self.nearest(self._attributes, rng)
 
 
-class AttributeUserKNN(UserKNN):
+class AttributeUserKNN(_ByAttributes, UserKNN):
     """Similarity of users by the attributes of what they have (Gantner et al., ICDM 2010).
 
     As ``UserKNN``, but for what is compared: how often each category is among a user's items, or
@@ -92,14 +96,6 @@ class AttributeUserKNN(UserKNN):
         >>> favourites(taught(AttributeUserKNN, k=30)) > 0.8
         True
     """
-
-    paper = "Gantner et al., ICDM 2010"
-    reads_categories = True
-    defaults = NeighbourSettings(shrink=0.0)
-
-    def __init__(self, sizes: Sizes, **told: Unpack[NeighbourSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(NeighbourSettings, told))
-        self._attributes = attributes_of(sizes, self.name)
 
     def described(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:
         return sparse.csr_matrix(matrix @ self._attributes)

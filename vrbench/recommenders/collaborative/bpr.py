@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
-from vrbench.recommenders.base import Sizes, mean_row
+from vrbench.recommenders.base import Sizes, mean_row, tables
 from vrbench.recommenders.training.pairwise import FactorModel, FactorSettings, half_square
 
 
@@ -38,8 +38,7 @@ class BPRMF(FactorModel):
 
     def __init__(self, sizes: Sizes, **training: Unpack[FactorSettings]) -> None:
         super().__init__(**self.with_defaults(FactorSettings, training))
-        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)
+        self.user, self.item = tables(sizes, self.factors)
         self.bias = nn.Embedding(sizes.num_items, 1, sparse=True)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:

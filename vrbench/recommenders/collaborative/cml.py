@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.base import Sizes, tables
 from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings
 from vrbench.recommenders.training.negative_sampling import learnable, negatives
 
@@ -65,8 +65,7 @@ class CML(EpochRecommender):
         )
         self.factors, self.margin = factors, margin
         self.candidates, self.covariance = candidates, covariance
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+        self.user, self.item = tables(sizes, factors)
 
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         """Yield ``(B,)`` users, ``(B,)`` liked items and ``(B, candidates)`` others."""

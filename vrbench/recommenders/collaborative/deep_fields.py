@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout
+from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.factorisation_machines import (
@@ -44,15 +45,10 @@ class DeepFieldModel(FieldModel):
 
     defaults = DeepSettings(hidden=64, dropout=0.2)
 
-    def __init__(
-        self,
-        sizes: Sizes,
-        *,
-        hidden: int,
-        dropout: float,
-        **training: Unpack[FieldSettings],
-    ) -> None:
-        super().__init__(sizes, **self.with_defaults(FieldSettings, training))
+    def __init__(self, sizes: Sizes, **training: Unpack[DeepSettings]) -> None:
+        own, shared = apart(self.with_defaults(DeepSettings, training), FieldSettings)
+        super().__init__(sizes, **shared)
+        hidden, dropout = own["hidden"], own["dropout"]
         self.refuse_if(hidden < 1, "hidden >= 1")
         self.hidden, self.dropout = hidden, dropout
         self.drop = Dropout(dropout)
@@ -78,9 +74,7 @@ class NFM(DeepFieldModel):
     The network is shown the sum of the products of every two rows.
 
     Args:
-        sizes: users, items, and the items' categories.
-        hidden, dropout: see ``DeepFieldModel``.
-        factors, negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``FieldModel``.
+        sizes and all settings: see ``DeepFieldModel``.
 
     Example:
         >>> from vrbench.recommenders import NFM
@@ -91,9 +85,6 @@ class NFM(DeepFieldModel):
     """
 
     paper = "He and Chua, SIGIR 2017"
-
-    def __init__(self, sizes: Sizes, **training: Unpack[DeepSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(DeepSettings, training))
 
     @property
     def inputs(self) -> int:
@@ -109,9 +100,7 @@ class DeepFM(DeepFieldModel):
     Both share the rows; the network is shown them one behind the other.
 
     Args:
-        sizes: users, items, and the items' categories.
-        hidden, dropout: see ``DeepFieldModel``.
-        factors, negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``FieldModel``.
+        sizes and all settings: see ``DeepFieldModel``.
 
     Example:
         >>> from vrbench.recommenders import DeepFM
@@ -122,9 +111,6 @@ class DeepFM(DeepFieldModel):
     """
 
     paper = "Guo et al., IJCAI 2017"
-
-    def __init__(self, sizes: Sizes, **training: Unpack[DeepSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(DeepSettings, training))
 
     def interaction(self, row: Tensor) -> Tensor:
         return pooled(row).sum(1) + self.network(row.flatten(1))
@@ -137,9 +123,7 @@ class WideDeep(DeepFieldModel):
     category; the deep one a network on the rows, one behind the other.
 
     Args:
-        sizes: users, items, and the items' categories.
-        hidden, dropout: see ``DeepFieldModel``.
-        factors, negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``FieldModel``.
+        sizes and all settings: see ``DeepFieldModel``.
 
     Example:
         >>> from vrbench.recommenders import WideDeep
@@ -153,7 +137,7 @@ class WideDeep(DeepFieldModel):
     paper = "Cheng et al., DLRS 2016"
 
     def __init__(self, sizes: Sizes, **training: Unpack[DeepSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(DeepSettings, training))
+        super().__init__(sizes, **training)
         self.crossed = nn.Embedding(sizes.num_users * self.category.num_embeddings, 1, sparse=True)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:

@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from vrbench.core.dropout import seed_dropout
 from vrbench.core.errors import IncompatibleError
+from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.training.epochs import normal
@@ -61,8 +62,10 @@ class FieldModel(PointwiseRecommender):
     defaults = FieldSettings(factors=64)
     rows_of_field = 1  # times ``factors`` is the length of a row
 
-    def __init__(self, sizes: Sizes, *, factors: int, **training: Unpack[PointwiseSettings]):
-        super().__init__(**self.with_defaults(PointwiseSettings, training))
+    def __init__(self, sizes: Sizes, **training: Unpack[FieldSettings]) -> None:
+        own, shared = apart(self.with_defaults(FieldSettings, training), PointwiseSettings)
+        super().__init__(**shared)
+        factors = own["factors"]
         self.refuse_if(factors < 1, "factors >= 1")
         labels = sizes.categories
         if labels is None or len(labels.unique()) < 2:
@@ -135,8 +138,7 @@ class AttributeFM(FieldModel):
     Adds the products of every two rows. (``FM`` here is another: of pictures, trained by BPR.)
 
     Args:
-        sizes: users, items, and the items' categories.
-        factors, negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``FieldModel``.
+        sizes and all settings: see ``FieldModel``.
 
     Example:
         >>> from vrbench.recommenders import AttributeFM
@@ -146,9 +148,6 @@ class AttributeFM(FieldModel):
     """
 
     paper = "Rendle, ICDM 2010"
-
-    def __init__(self, sizes: Sizes, **training: Unpack[FieldSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(FieldSettings, training))
 
     def interaction(self, row: Tensor) -> Tensor:
         return pooled(row).sum(1)
@@ -160,8 +159,7 @@ class FFM(FieldModel):
     A field has a row for each other one: adds ``v_(a,B) . v_(b,A)`` of every two fields.
 
     Args:
-        sizes: users, items, and the items' categories.
-        factors, negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``FieldModel``.
+        sizes and all settings: see ``FieldModel``.
 
     Example:
         >>> from vrbench.recommenders import FFM
@@ -173,9 +171,6 @@ class FFM(FieldModel):
     paper = "Juan et al., RecSys 2016"
     defaults = FieldSettings(factors=16)
     rows_of_field = FIELDS
-
-    def __init__(self, sizes: Sizes, **training: Unpack[FieldSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(FieldSettings, training))
 
     def interaction(self, row: Tensor) -> Tensor:
         of = row.view(len(row), FIELDS, FIELDS, self.factors)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
+from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Visuals
-from vrbench.recommenders.base import Side, Sizes
+from vrbench.recommenders.base import Side, Sizes, tables
 from vrbench.recommenders.training.epochs import normal
 from vrbench.recommenders.training.pointwise import PointwiseRecommender, PointwiseSettings
 
@@ -37,12 +38,15 @@ class PointwiseFactorModel(PointwiseRecommender):
     signal = None
     defaults = PointwiseFactorSettings(factors=64)
 
-    def __init__(self, sizes: Sizes, *, factors: int, **training: Unpack[PointwiseSettings]):
-        super().__init__(**self.with_defaults(PointwiseSettings, training))
+    def __init__(self, sizes: Sizes, **training: Unpack[PointwiseFactorSettings]) -> None:
+        own, shared = apart(
+            self.with_defaults(PointwiseFactorSettings, training), PointwiseSettings
+        )
+        super().__init__(**shared)
+        factors = own["factors"]
         self.refuse_if(factors < 1, "factors >= 1")
         self.factors = factors
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+        self.user, self.item = tables(sizes, factors)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
         super().begin(visuals, rng)
@@ -59,9 +63,7 @@ class GMF(PointwiseFactorModel):
     ``x_ui = h . (p_u * q_i) + b``, with ``h`` and ``b`` learnt, without an activation.
 
     Args:
-        sizes: users and items.
-        factors: length of a row.
-        negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``PointwiseRecommender``.
+        sizes and all settings: see ``PointwiseFactorModel``.
 
     Example:
         >>> from vrbench.recommenders import GMF
@@ -73,7 +75,7 @@ class GMF(PointwiseFactorModel):
     paper = "He et al., WWW 2017"
 
     def __init__(self, sizes: Sizes, **training: Unpack[PointwiseFactorSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(PointwiseFactorSettings, training))
+        super().__init__(sizes, **training)
         self.out = nn.Linear(self.factors, 1)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
@@ -101,10 +103,8 @@ class LogisticMF(PointwiseFactorModel):
     it is the matrix factorisation of Rendle et al. (RecSys 2020), their global bias within ``b_i``.
 
     Args:
-        sizes: users and items.
         alpha: weight of a like.
-        factors: length of a row.
-        negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``PointwiseRecommender``.
+        sizes and all other settings: see ``PointwiseFactorModel``.
 
     Example:
         >>> from vrbench.recommenders import LogisticMF
@@ -119,7 +119,7 @@ class LogisticMF(PointwiseFactorModel):
     def __init__(
         self, sizes: Sizes, *, alpha: float = 1.0, **training: Unpack[PointwiseFactorSettings]
     ) -> None:
-        super().__init__(sizes, **self.with_defaults(PointwiseFactorSettings, training))
+        super().__init__(sizes, **training)
         self.refuse_if(alpha <= 0, "alpha > 0")
         self.alpha = self.weight_of_likes = alpha
         self.user_bias = nn.Embedding(sizes.num_users, 1, sparse=True)

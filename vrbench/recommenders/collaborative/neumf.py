@@ -10,7 +10,7 @@ from typing_extensions import Unpack
 
 from vrbench.core.dropout import Dropout, seed_dropout
 from vrbench.core.visuals import Visuals
-from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.base import Sizes, tables
 from vrbench.recommenders.training.pointwise import PointwiseRecommender, PointwiseSettings
 
 MOST = 2**23  # hidden numbers of a block of users when scoring; bounds the memory only
@@ -65,8 +65,7 @@ class NeuMF(PointwiseRecommender):
         )
         self.factors, self.hidden, self.depth = factors, hidden, depth
         half, widths = hidden // 2, [hidden // 2**n for n in range(depth)]
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+        self.user, self.item = tables(sizes, factors)
         self.user_deep = nn.Embedding(sizes.num_users, half, sparse=True)
         self.item_deep = nn.Embedding(sizes.num_items, half, sparse=True)
         self.first_user = nn.Linear(half, hidden)  # both halves of one layer

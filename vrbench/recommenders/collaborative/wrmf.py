@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
 from vrbench.core.extras import extra
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender, Sizes
+from vrbench.recommenders.collaborative.solved import SolvedFactors
 from vrbench.recommenders.sparse_matrix import matrix_of
 
 
-class WRMF(Recommender):
+class WRMF(SolvedFactors, Recommender):
     """Weighted matrix factorisation of implicit feedback (Hu et al., ICDM 2008, eq. 3-5).
 
     Minimises ``sum_ui c_ui (p_ui - x_u . y_i)^2 + l2 (sum |x_u|^2 + sum |y_i|^2)`` over *all*
@@ -55,11 +55,7 @@ class WRMF(Recommender):
             "factors, iterations >= 1, alpha >= 0 and l2 > 0",
         )
         self.factors, self.alpha, self.l2, self.iterations = factors, alpha, l2, iterations
-        self.register_buffer("user", torch.zeros(sizes.num_users, factors))
-        self.register_buffer("item", torch.zeros(sizes.num_items, factors))
-
-    user: Tensor
-    item: Tensor
+        self.allocate(sizes, factors)
 
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
@@ -78,12 +74,4 @@ class WRMF(Recommender):
                 random_state=int(torch.randint(2**31, (1,), generator=rng)),
             )
             model.fit(confidence, show_progress=False)
-        self.user.copy_(torch.from_numpy(model.user_factors))
-        self.item.copy_(torch.from_numpy(model.item_factors))
-        return History()
-
-    def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
-        return self.item[items]
-
-    def score(self, users: Tensor, encoded: Tensor) -> Tensor:
-        return self.user[users] @ encoded.T
+        return self.found(model.user_factors, model.item_factors)

@@ -18,7 +18,7 @@ from typing_extensions import Unpack
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import History, Sizes
+from vrbench.recommenders.base import History, Sizes, tables
 from vrbench.recommenders.training.pairwise import half_square
 from vrbench.recommenders.visual.feature_scaling import VisualFactorModel, VisualFactorSettings
 
@@ -91,8 +91,7 @@ class ACF(VisualFactorModel):
         self.refuse_if(min(attention, history) < 1, "attention and history >= 1")
         self.attention, self.history, self.exclude_target = attention, history, exclude_target
         self._cells, factors = cells, self.factors
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+        self.user, self.item = tables(sizes, factors)
         self.taste = nn.Embedding(sizes.num_items, factors, sparse=True)  # p_l
         self.look = nn.Linear(channels, 2 * attention, bias=False)  # W2x over W1x
         self.cell_user = nn.Linear(factors, attention)  # W2u, b2

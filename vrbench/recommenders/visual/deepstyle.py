@@ -8,7 +8,7 @@ from typing_extensions import Unpack
 
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Visuals
-from vrbench.recommenders.base import Side, Sizes
+from vrbench.recommenders.base import Side, Sizes, tables
 from vrbench.recommenders.bilinear import Bilinear
 from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
 
@@ -51,8 +51,7 @@ class DeepStyle(Bilinear):
                 "give items.csv a category column, or take VBPR"
             )
         assert labels.shape == (sizes.num_items,)
-        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)
+        self.user, self.item = tables(sizes, self.factors)
         self.category = nn.Embedding(int(labels.max()) + 1, self.factors, sparse=True)
         self.project = nn.Linear(dim, self.factors, bias=False)
         self.register_buffer("category_of", labels.clone())

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
-from vrbench.recommenders.base import Side, Sizes
+from vrbench.recommenders.base import Side, Sizes, tables
 from vrbench.recommenders.bilinear import Bilinear
 from vrbench.recommenders.visual.feature_scaling import VisualFactorSettings
 
@@ -47,8 +47,7 @@ class FM(Bilinear):
         (dim,) = sizes.visual
         super().__init__(dim, **self.with_defaults(VisualFactorSettings, training))
         self.second_order = second_order
-        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)
+        self.user, self.item = tables(sizes, self.factors)
         self.bias = nn.Embedding(sizes.num_items, 1, sparse=True)
         self.feature = nn.Linear(dim, self.factors, bias=False)
         self.feature_bias = nn.Linear(dim, 1, bias=False)

@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 from vrbench.core.errors import ConfigError
 from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Signal, Visuals
-from vrbench.recommenders.base import Side, Sizes, mean_row
+from vrbench.recommenders.base import Side, Sizes, mean_row, tables
 from vrbench.recommenders.training.pairwise import half_square
 from vrbench.recommenders.visual.feature_scaling import VisualFactorModel, VisualFactorSettings
 
@@ -67,8 +67,7 @@ class VBPR(VisualFactorModel):
                 f"{self.name}: tied needs equal factors, got {visual_factors} and {self.factors}"
             )
         self.visual_factors, self.tied = visual_factors, tied
-        self.user = nn.Embedding(sizes.num_users, self.factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, self.factors, sparse=True)
+        self.user, self.item = tables(sizes, self.factors)
         self.project = nn.Linear(dim, visual_factors, bias=False)
         if not tied:
             self.taste = nn.Embedding(sizes.num_users, visual_factors, sparse=True)

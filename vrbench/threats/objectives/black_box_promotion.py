@@ -77,12 +77,9 @@ class PromoteTo(Objective):
 
     Example:
         >>> import torch
-        >>> from vrbench.extractors import Colour
         >>> from vrbench.objectives import PromoteTo
-        >>> from vrbench.recommenders import VBPR
-        >>> from vrbench.testing.world import taught, toy_visuals, toy_world
-        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
-        >>> aim = PromoteTo(shop.train, Colour(), model, toy_visuals(model.signal), user=1, k=5)
+        >>> from vrbench.testing.world import knowing
+        >>> aim = knowing(PromoteTo, user=1, k=5)
         >>> aim.aimed_at(torch.tensor([0]))[:, 0].nonzero().flatten().tolist()
         [1]
     """

@@ -33,13 +33,10 @@ class Promote(Objective):
 
     Example:
         >>> import torch
-        >>> from vrbench.extractors import Colour
         >>> from vrbench.objectives import Promote
-        >>> from vrbench.recommenders import VBPR
-        >>> from vrbench.testing.world import taught, toy_visuals, toy_world
-        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
-        >>> aim = Promote(shop.train, Colour(), model, toy_visuals(model.signal), k=5)
-        >>> aim.judge(shop.catalogue.images[torch.arange(2)], torch.arange(2)).loss.shape
+        >>> from vrbench.testing.world import knowing, toy_world
+        >>> items, images = torch.arange(2), toy_world().catalogue.images
+        >>> knowing(Promote, k=5).judge(images[items], items).loss.shape
         torch.Size([2])
     """
 
@@ -123,14 +120,10 @@ class Demote(Promote):
 
     Example:
         >>> import torch
-        >>> from vrbench.extractors import Colour
         >>> from vrbench.objectives import Demote, Promote
-        >>> from vrbench.recommenders import VBPR
-        >>> from vrbench.testing.world import taught, toy_visuals, toy_world
-        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
-        >>> known, items = (shop.train, Colour(), model, toy_visuals(model.signal)), torch.arange(2)
-        >>> low, high = (of(*known).judge(shop.catalogue.images[items], items)
-        ...              for of in (Demote, Promote))
+        >>> from vrbench.testing.world import knowing, toy_world
+        >>> items, images = torch.arange(2), toy_world().catalogue.images
+        >>> low, high = (knowing(of).judge(images[items], items) for of in (Demote, Promote))
         >>> torch.equal(low.loss, -high.loss), torch.equal(low.margin, -high.margin)
         (True, True)
     """

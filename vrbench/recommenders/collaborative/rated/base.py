@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from typing_extensions import Unpack
 
 from vrbench.core.errors import DataError
+from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import Side, Sizes
+from vrbench.recommenders.base import Side, Sizes, tables
 from vrbench.recommenders.sparse_matrix import matrix_of
 from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings, normal
 from vrbench.recommenders.training.negative_sampling import learnable, negatives
@@ -168,12 +169,13 @@ class RatedFactorModel(RatedRecommender):
 
     defaults = RatedFactorSettings(factors=20)
 
-    def __init__(self, sizes: Sizes, *, factors: int, **training: Unpack[RatedSettings]) -> None:
-        super().__init__(**self.with_defaults(RatedSettings, training))
+    def __init__(self, sizes: Sizes, **training: Unpack[RatedFactorSettings]) -> None:
+        own, shared = apart(self.with_defaults(RatedFactorSettings, training), RatedSettings)
+        super().__init__(**shared)
+        factors = own["factors"]
         self.refuse_if(factors < 1, "factors >= 1")
         self.factors = factors
-        self.user = nn.Embedding(sizes.num_users, factors, sparse=True)
-        self.item = nn.Embedding(sizes.num_items, factors, sparse=True)
+        self.user, self.item = tables(sizes, factors)
         self.user_bias = nn.Embedding(sizes.num_users, 1, sparse=True)
         self.item_bias = nn.Embedding(sizes.num_items, 1, sparse=True)
 

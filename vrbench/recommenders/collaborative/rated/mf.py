@@ -22,9 +22,7 @@ class MF(RatedFactorModel):
     ``r_ui = mean + b_u + b_i + p_u . q_i``, all but the mean learnt.
 
     Args:
-        sizes: users and items.
-        factors: length of a row.
-        negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``RatedRecommender``.
+        sizes and all settings: see ``RatedFactorModel``.
 
     Example:
         >>> from vrbench.recommenders import MF
@@ -36,9 +34,6 @@ class MF(RatedFactorModel):
 
     paper = "Koren et al., Computer 2009"
 
-    def __init__(self, sizes: Sizes, **training: Unpack[RatedFactorSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(RatedFactorSettings, training))
-
 
 class PMF(RatedFactorModel):
     """Probabilistic matrix factorisation (Salakhutdinov and Mnih, NIPS 2007, eq. 4-5).
@@ -47,9 +42,7 @@ class PMF(RatedFactorModel):
     biases. The loss is the squared error in units of the range, as in the paper.
 
     Args:
-        sizes: users and items.
-        factors: length of a row.
-        negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``RatedRecommender``.
+        sizes and all settings: see ``RatedFactorModel``.
 
     Example:
         >>> from vrbench.recommenders import PMF
@@ -63,7 +56,7 @@ class PMF(RatedFactorModel):
     defaults = RatedFactorSettings(l2=0.002)
 
     def __init__(self, sizes: Sizes, **training: Unpack[RatedFactorSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(RatedFactorSettings, training))
+        super().__init__(sizes, **training)
         del self.user_bias, self.item_bias
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
@@ -118,7 +111,7 @@ class FunkSVD(RatedFactorModel):
     defaults = RatedFactorSettings(epochs=15, lr=0.005, patience=3, eval_every=1)
 
     def __init__(self, sizes: Sizes, **training: Unpack[RatedFactorSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(RatedFactorSettings, training))
+        super().__init__(sizes, **training)
         self._learning = 0  # the factor, from 1; 0: biases
 
     def phases(self) -> Iterator[int]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import warnings
 
 import torch
-from torch import Tensor
 
 from vrbench.core.extras import extra
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender, Sizes
+from vrbench.recommenders.collaborative.solved import SolvedFactors
 from vrbench.recommenders.sparse_matrix import matrix_of
 
 
-class NMF(Recommender):
+class NMF(SolvedFactors, Recommender):
     """Non-negative matrix factorisation (Lee and Seung, Nature 1999), by scikit-learn.
 
     The ``W, H >= 0`` that minimise ``|X - W H|^2 / 2 + l2 (items |W|^2 + users |H|^2) / 2``, with
@@ -50,11 +50,7 @@ class NMF(Recommender):
             "factors in 1..min(num_users, num_items), l2 >= 0 and iterations >= 1",
         )
         self.factors, self.l2, self.iterations = factors, l2, iterations
-        self.register_buffer("user", torch.zeros(sizes.num_users, factors))
-        self.register_buffer("item", torch.zeros(sizes.num_items, factors))
-
-    user: Tensor
-    item: Tensor
+        self.allocate(sizes, factors)
 
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator
@@ -72,12 +68,4 @@ class NMF(Recommender):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # that it stopped before it was exact is a setting
             user = model.fit_transform(matrix_of(train))
-        self.user.copy_(torch.from_numpy(user))
-        self.item.copy_(torch.from_numpy(model.components_.T.copy()))
-        return History()
-
-    def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
-        return self.item[items]
-
-    def score(self, users: Tensor, encoded: Tensor) -> Tensor:
-        return self.user[users] @ encoded.T
+        return self.found(user, model.components_.T)

@@ -25,9 +25,7 @@ class SVDpp(RatedFactorModel):
     and the user's sum.
 
     Args:
-        sizes: users and items.
-        factors: length of a row.
-        negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``RatedRecommender``.
+        sizes and all settings: see ``RatedFactorModel``.
 
     Example:
         >>> from vrbench.recommenders import SVDpp
@@ -41,7 +39,7 @@ class SVDpp(RatedFactorModel):
     paper = "Koren, KDD 2008"
 
     def __init__(self, sizes: Sizes, **training: Unpack[RatedFactorSettings]) -> None:
-        super().__init__(sizes, **self.with_defaults(RatedFactorSettings, training))
+        super().__init__(sizes, **training)
         self.owned = nn.Embedding(sizes.num_items, self.factors)  # every batch touches most
         self.history = SparseRows(sizes.num_users, sizes.num_items)
 
