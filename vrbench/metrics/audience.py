@@ -28,11 +28,11 @@ class ItemHR(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import ItemHR
-        >>> from vrbench.testing.views import two_users
-        >>> ItemHR(k=1).measure(*two_users()).tolist()
-        [0.5, 0.0]
-        >>> ItemHR(k=1, who="audience").measure(*two_users()).tolist()
-        [1.0, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ItemHR(k=1))
+        {'before': [0.5, 0.0], 'after': [0.5, 1.0]}
+        >>> measured(ItemHR(k=1, who="audience"))
+        {'before': [1.0, 0.0], 'after': [0.0, 1.0]}
     """
 
     name = "item HR"
@@ -58,11 +58,11 @@ class ItemRank(RankMetric):
 
     Example:
         >>> from vrbench.metrics import ItemRank
-        >>> from vrbench.testing.views import two_users
-        >>> ItemRank().measure(*two_users()).tolist()
-        [1.5, 2.0]
-        >>> ItemRank(who="others").measure(*two_users()).tolist()
-        [2.0, nan]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ItemRank())
+        {'before': [1.5, 2.0], 'after': [1.5, 1.0]}
+        >>> measured(ItemRank(who="others"))
+        {'before': [2.0, nan], 'after': [1.0, nan]}
     """
 
     name = "item rank"

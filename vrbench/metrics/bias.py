@@ -16,9 +16,9 @@ class ARP(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import ARP
-        >>> from vrbench.testing.views import two_users
-        >>> ARP(k=2).measure(*two_users()).tolist()
-        [0.5, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ARP(k=2))
+        {'before': [0.5, 0.5], 'after': [0.5, 0.5]}
     """
 
     better = "lower"
@@ -44,9 +44,9 @@ class ACLT(_HeadAndTail, CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import ACLT
-        >>> from vrbench.testing.views import two_users
-        >>> ACLT(k=2, head=0.5).measure(*two_users()).tolist()
-        [1.0, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ACLT(k=2, head=0.5))
+        {'before': [1.0, 1.0], 'after': [1.0, 1.0]}
     """
 
     better = "higher"
@@ -62,9 +62,9 @@ class APLT(ACLT):
 
     Example:
         >>> from vrbench.metrics import APLT
-        >>> from vrbench.testing.views import two_users
-        >>> APLT(k=2, head=0.5).measure(*two_users()).tolist()
-        [0.5, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(APLT(k=2, head=0.5))
+        {'before': [0.5, 0.5], 'after': [0.5, 0.5]}
     """
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
@@ -79,9 +79,9 @@ class PopREO(_HeadAndTail, CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import PopREO
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(PopREO(k=2, head=0.5).measure(*two_users()))
-        0.333
+        >>> from vrbench.testing.views import measured
+        >>> measured(PopREO(k=2, head=0.5))
+        {'before': 0.333, 'after': 0.333}
     """
 
     better = "lower"
@@ -97,9 +97,9 @@ class PopRSP(_HeadAndTail, CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import PopRSP
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(PopRSP(k=2, head=0.5).measure(*two_users()))
-        0.429
+        >>> from vrbench.testing.views import measured
+        >>> measured(PopRSP(k=2, head=0.5))
+        {'before': 0.429, 'after': 0.429}
     """
 
     better = "lower"

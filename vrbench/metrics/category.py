@@ -27,9 +27,9 @@ class CHR(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import CHR
-        >>> from vrbench.testing.views import two_users
-        >>> CHR(k=2).measure(*two_users()).tolist()
-        [2.0, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(CHR(k=2))
+        {'before': [2.0, 1.0], 'after': [2.0, 1.0]}
     """
 
     better = "lower"
@@ -52,9 +52,9 @@ class CHRShare(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import CHRShare
-        >>> from vrbench.testing.views import two_users
-        >>> CHRShare(k=2).measure(*two_users()).tolist()
-        [1.0, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(CHRShare(k=2))
+        {'before': [1.0, 0.5], 'after': [1.0, 0.5]}
     """
 
     name = "CHR share"
@@ -74,9 +74,9 @@ class NCDCG(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import NCDCG
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(NCDCG(k=2).measure(*two_users()))
-        [1.0, 0.387]
+        >>> from vrbench.testing.views import measured
+        >>> measured(NCDCG(k=2))
+        {'before': [1.0, 0.387], 'after': [1.0, 0.613]}
     """
 
     name = "nCDCG"
@@ -95,9 +95,9 @@ class AttackedHR(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import AttackedHR
-        >>> from vrbench.testing.views import two_users
-        >>> AttackedHR(k=2).measure(*two_users()).tolist()
-        [2.0, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(AttackedHR(k=2))
+        {'before': [2.0, 1.0], 'after': [2.0, 1.0]}
     """
 
     name = "attacked HR"

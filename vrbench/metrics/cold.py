@@ -36,9 +36,9 @@ class ColdAUC(ColdMetric):
 
     Example:
         >>> from vrbench.metrics import ColdAUC
-        >>> from vrbench.testing.views import two_users
-        >>> ColdAUC().measure(*two_users()).tolist()
-        [nan, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ColdAUC())
+        {'before': [nan, 1.0], 'after': [nan, 1.0]}
     """
 
     name = "cold AUC"
@@ -61,9 +61,9 @@ class ColdAUCAmongAll(ColdMetric):
 
     Example:
         >>> from vrbench.metrics import ColdAUCAmongAll
-        >>> from vrbench.testing.views import two_users
-        >>> ColdAUCAmongAll().measure(*two_users()).tolist()
-        [nan, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ColdAUCAmongAll())
+        {'before': [nan, 0.5], 'after': [nan, 1.0]}
     """
 
     name = "cold AUC among all"

@@ -18,9 +18,9 @@ class ItemCoverage(CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import ItemCoverage
-        >>> from vrbench.testing.views import two_users
-        >>> ItemCoverage(k=2).measure(*two_users())
-        3.0
+        >>> from vrbench.testing.views import measured
+        >>> measured(ItemCoverage(k=2))
+        {'before': 3.0, 'after': 3.0}
     """
 
     name = "item coverage"
@@ -36,9 +36,9 @@ class ItemCoverageShare(ItemCoverage):
 
     Example:
         >>> from vrbench.metrics import ItemCoverageShare
-        >>> from vrbench.testing.views import two_users
-        >>> ItemCoverageShare(k=2).measure(*two_users())
-        0.6
+        >>> from vrbench.testing.views import measured
+        >>> measured(ItemCoverageShare(k=2))
+        {'before': 0.6, 'after': 0.6}
     """
 
     name = "item coverage share"
@@ -52,9 +52,9 @@ class UserCoverage(CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import UserCoverage
-        >>> from vrbench.testing.views import two_users
-        >>> UserCoverage(k=4).measure(*two_users())
-        2.0
+        >>> from vrbench.testing.views import measured
+        >>> measured(UserCoverage(k=4))
+        {'before': 2.0, 'after': 2.0}
     """
 
     name = "user coverage"
@@ -69,9 +69,9 @@ class UserCoverageAtN(CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import UserCoverageAtN
-        >>> from vrbench.testing.views import two_users
-        >>> UserCoverageAtN(k=4).measure(*two_users())
-        1.0
+        >>> from vrbench.testing.views import measured
+        >>> measured(UserCoverageAtN(k=4))
+        {'before': 1.0, 'after': 1.0}
     """
 
     name = "user coverage at N"
@@ -86,9 +86,9 @@ class NumRetrieved(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import NumRetrieved
-        >>> from vrbench.testing.views import two_users
-        >>> NumRetrieved(k=4).measure(*two_users()).tolist()
-        [4.0, 3.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(NumRetrieved(k=4))
+        {'before': [4.0, 3.0], 'after': [4.0, 3.0]}
     """
 
     name = "retrieved"

@@ -20,9 +20,9 @@ class Gini(CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import Gini
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(Gini(k=2).measure(*two_users()))
-        0.625
+        >>> from vrbench.testing.views import measured
+        >>> measured(Gini(k=2))
+        {'before': 0.625, 'after': 0.625}
     """
 
     better: ClassVar[Literal["higher", "lower"]] = "lower"
@@ -41,9 +41,9 @@ class ElliotGini(Gini):
 
     Example:
         >>> from vrbench.metrics import ElliotGini
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ElliotGini(k=2).measure(*two_users()))
-        0.375
+        >>> from vrbench.testing.views import measured
+        >>> measured(ElliotGini(k=2))
+        {'before': 0.375, 'after': 0.375}
     """
 
     name = "elliot_Gini"
@@ -58,9 +58,9 @@ class ShannonEntropy(CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import ShannonEntropy
-        >>> from vrbench.testing.views import two_users
-        >>> ShannonEntropy(k=1).measure(*two_users())
-        1.0
+        >>> from vrbench.testing.views import measured
+        >>> measured(ShannonEntropy(k=1))
+        {'before': 1.0, 'after': -0.0}
     """
 
     name = "Shannon entropy"
@@ -76,9 +76,9 @@ class ElliotSEntropy(CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import ElliotSEntropy
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ElliotSEntropy(k=2).measure(*two_users()))
-        1.5
+        >>> from vrbench.testing.views import measured
+        >>> measured(ElliotSEntropy(k=2))
+        {'before': 1.5, 'after': 1.5}
     """
 
     name = "elliot_SEntropy"
@@ -99,9 +99,9 @@ class SRecall(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import SRecall
-        >>> from vrbench.testing.views import two_users
-        >>> SRecall(k=2).measure(*two_users()).tolist()
-        [0.5, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(SRecall(k=2))
+        {'before': [0.5, 1.0], 'after': [0.5, 1.0]}
     """
 
     better = "higher"
@@ -120,9 +120,9 @@ class ElliotSRecall(SRecall):
 
     Example:
         >>> from vrbench.metrics import ElliotSRecall
-        >>> from vrbench.testing.views import two_users
-        >>> ElliotSRecall(k=2).measure(*two_users()).tolist()
-        [0.5, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ElliotSRecall(k=2))
+        {'before': [0.5, 0.5], 'after': [0.5, 0.5]}
     """
 
     name = "elliot_SRecall"

@@ -37,9 +37,9 @@ class REO(_OfItems, CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import REO
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(REO(k=2).measure(*two_users()))
-        1.0
+        >>> from vrbench.testing.views import measured
+        >>> measured(REO(k=2))
+        {'before': 1.0, 'after': 1.0}
     """
 
     better = "lower"
@@ -53,9 +53,9 @@ class RSP(_OfItems, CutoffSystemMetric):
 
     Example:
         >>> from vrbench.metrics import RSP
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(RSP(k=2).measure(*two_users()))
-        0.6
+        >>> from vrbench.testing.views import measured
+        >>> measured(RSP(k=2))
+        {'before': 0.6, 'after': 0.6}
     """
 
     better = "lower"
@@ -79,9 +79,9 @@ class UserMADrating(_OfUsers, _MAD):
 
     Example:
         >>> from vrbench.metrics import UserMADrating
-        >>> from vrbench.testing.views import two_users
-        >>> UserMADrating(k=2).measure(*two_users())
-        2.0
+        >>> from vrbench.testing.views import measured
+        >>> measured(UserMADrating(k=2))
+        {'before': 2.0, 'after': 2.0}
     """
 
     def measure(self, view: View, dataset: Dataset) -> float:
@@ -96,9 +96,9 @@ class UserMADranking(_OfUsers, _MAD):
 
     Example:
         >>> from vrbench.metrics import UserMADranking
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(UserMADranking(k=2).measure(*two_users()))
-        0.018
+        >>> from vrbench.testing.views import measured
+        >>> measured(UserMADranking(k=2))
+        {'before': 0.018, 'after': 0.613}
     """
 
     def measure(self, view: View, dataset: Dataset) -> float:
@@ -111,9 +111,9 @@ class ItemMADrating(_OfItems, _MAD):
 
     Example:
         >>> from vrbench.metrics import ItemMADrating
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ItemMADrating(k=2).measure(*two_users()))
-        1.0
+        >>> from vrbench.testing.views import measured
+        >>> measured(ItemMADrating(k=2))
+        {'before': 1.0, 'after': 2.0}
     """
 
     def measure(self, view: View, dataset: Dataset) -> float:
@@ -131,9 +131,9 @@ class ItemMADranking(_OfItems, _MAD):
 
     Example:
         >>> from vrbench.metrics import ItemMADranking
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ItemMADranking(k=2).measure(*two_users()))
-        0.658
+        >>> from vrbench.testing.views import measured
+        >>> measured(ItemMADranking(k=2))
+        {'before': 0.658, 'after': 0.565}
     """
 
     def measure(self, view: View, dataset: Dataset) -> float:
@@ -192,9 +192,9 @@ class BiasDisparityBS(_Disparity):
 
     Example:
         >>> from vrbench.metrics import BiasDisparityBS
-        >>> from vrbench.testing.views import two_users
-        >>> BiasDisparityBS(k=2, of="heavy", towards="red").measure(*two_users())
-        1.25
+        >>> from vrbench.testing.views import measured
+        >>> measured(BiasDisparityBS(k=2, of="heavy", towards="red"))
+        {'before': 1.25, 'after': 1.25}
     """
 
     def combine(self, source: Tensor, shown: Tensor) -> Tensor:
@@ -206,9 +206,9 @@ class BiasDisparityBR(_Disparity):
 
     Example:
         >>> from vrbench.metrics import BiasDisparityBR
-        >>> from vrbench.testing.views import two_users
-        >>> BiasDisparityBR(k=2, of="heavy", towards="red").measure(*two_users())
-        1.25
+        >>> from vrbench.testing.views import measured
+        >>> measured(BiasDisparityBR(k=2, of="heavy", towards="red"))
+        {'before': 1.25, 'after': 1.25}
     """
 
     def combine(self, source: Tensor, shown: Tensor) -> Tensor:
@@ -220,9 +220,9 @@ class BiasDisparityBD(_Disparity):
 
     Example:
         >>> from vrbench.metrics import BiasDisparityBD
-        >>> from vrbench.testing.views import two_users
-        >>> BiasDisparityBD(k=2, of="heavy", towards="red").measure(*two_users())
-        0.0
+        >>> from vrbench.testing.views import measured
+        >>> measured(BiasDisparityBD(k=2, of="heavy", towards="red"))
+        {'before': 0.0, 'after': 0.0}
     """
 
     def combine(self, source: Tensor, shown: Tensor) -> Tensor:

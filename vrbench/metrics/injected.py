@@ -34,9 +34,9 @@ class InjectedHR(_OfInjected, CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import InjectedHR
-        >>> from vrbench.testing.views import two_users
-        >>> InjectedHR(k=1).measure(*two_users()).tolist()
-        [0.5, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(InjectedHR(k=1))
+        {'before': [0.5, 0.5], 'after': [0.5, 0.5]}
     """
 
     name = "injected HR"
@@ -51,9 +51,9 @@ class InjectedRank(_OfInjected):
 
     Example:
         >>> from vrbench.metrics import InjectedRank
-        >>> from vrbench.testing.views import two_users
-        >>> InjectedRank().measure(*two_users()).tolist()
-        [1.5, 2.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(InjectedRank())
+        {'before': [1.5, 2.0], 'after': [1.5, 2.0]}
     """
 
     name = "injected rank"
@@ -71,9 +71,9 @@ class TwoStageHR(_OfInjected, CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import TwoStageHR
-        >>> from vrbench.testing.views import two_users
-        >>> TwoStageHR(k=1).measure(*two_users()).tolist()
-        [0.5, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(TwoStageHR(k=1))
+        {'before': [0.5, 0.0], 'after': [0.5, 0.0]}
     """
 
     name = "two-stage HR"

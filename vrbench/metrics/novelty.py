@@ -43,9 +43,9 @@ class EFD(_Novelty):
 
     Example:
         >>> from vrbench.metrics import EFD
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(EFD(k=1).measure(*two_users()))
-        [1.585, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(EFD(k=1))
+        {'before': [1.585, 0.0], 'after': [0.0, 1.585]}
     """
 
     def novelty(self, dataset: Dataset) -> Tensor:
@@ -58,9 +58,9 @@ class EPC(_Novelty):
 
     Example:
         >>> from vrbench.metrics import EPC
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(EPC(k=1).measure(*two_users()))
-        [0.5, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(EPC(k=1))
+        {'before': [0.5, 0.0], 'after': [0.0, 1.0]}
     """
 
     def novelty(self, dataset: Dataset) -> Tensor:
@@ -83,9 +83,9 @@ class ExtendedEFD(_Graded, EFD):
 
     Example:
         >>> from vrbench.metrics import ExtendedEFD
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ExtendedEFD(k=1).measure(*two_users()))
-        [49.134, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ExtendedEFD(k=1))
+        {'before': [49.134, 0.0], 'after': [0.0, 1.585]}
     """
 
     name = "extended EFD"
@@ -96,9 +96,9 @@ class ExtendedEPC(_Graded, EPC):
 
     Example:
         >>> from vrbench.metrics import ExtendedEPC
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ExtendedEPC(k=1).measure(*two_users()))
-        [15.5, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ExtendedEPC(k=1))
+        {'before': [15.5, 0.0], 'after': [0.0, 1.0]}
     """
 
     name = "extended EPC"
@@ -112,9 +112,9 @@ class Serendipity(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import Serendipity
-        >>> from vrbench.testing.views import two_users
-        >>> Serendipity(k=1).measure(*two_users()).tolist()
-        [1.0, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(Serendipity(k=1))
+        {'before': [1.0, 0.0], 'after': [0.0, 1.0]}
     """
 
     better = "higher"

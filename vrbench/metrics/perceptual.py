@@ -18,9 +18,9 @@ class PSNR(ImageMetric):
 
     Example:
         >>> from vrbench.metrics import PSNR
-        >>> from vrbench.testing.views import two_pictures
-        >>> PSNR().measure(two_pictures()).round().tolist()
-        [30.0, nan]
+        >>> from vrbench.testing.views import measured
+        >>> measured(PSNR())
+        {'after': [30.069, nan]}
     """
 
     better = "higher"
@@ -42,9 +42,9 @@ class SSIM(ImageMetric):
 
     Example:
         >>> from vrbench.metrics import SSIM
-        >>> from vrbench.testing.views import rounded, two_pictures
-        >>> rounded(SSIM().measure(two_pictures()))
-        [0.998, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(SSIM())
+        {'after': [0.998, 1.0]}
     """
 
     better = "higher"
@@ -74,9 +74,9 @@ class L2(ImageMetric):
 
     Example:
         >>> from vrbench.metrics import L2
-        >>> from vrbench.testing.views import two_pictures
-        >>> L2().measure(two_pictures()).round().tolist()
-        [222.0, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(L2())
+        {'after': [221.702, 0.0]}
     """
 
     name = "L2 change"
@@ -91,9 +91,9 @@ class Linf(ImageMetric):
 
     Example:
         >>> from vrbench.metrics import Linf
-        >>> from vrbench.testing.views import two_pictures
-        >>> Linf().measure(two_pictures()).round().tolist()
-        [8.0, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(Linf())
+        {'after': [8.0, 0.0]}
     """
 
     name = "Linf change"

@@ -42,9 +42,9 @@ class HR(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import HR
-        >>> from vrbench.testing.views import two_users
-        >>> HR(k=1).measure(*two_users()).tolist()
-        [1.0, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(HR(k=1))
+        {'before': [1.0, 0.0], 'after': [0.0, 1.0]}
     """
 
     better = "higher"
@@ -59,9 +59,9 @@ class Recall(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import Recall
-        >>> from vrbench.testing.views import two_users
-        >>> Recall(k=2).measure(*two_users()).tolist()
-        [0.5, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(Recall(k=2))
+        {'before': [0.5, 1.0], 'after': [0.5, 1.0]}
     """
 
     better = "higher"
@@ -78,9 +78,9 @@ class NDCG(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import NDCG
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(NDCG(k=2).measure(*two_users()))
-        [0.613, 0.631]
+        >>> from vrbench.testing.views import measured
+        >>> measured(NDCG(k=2))
+        {'before': [0.613, 0.631], 'after': [0.387, 1.0]}
     """
 
     name = "nDCG"
@@ -100,9 +100,9 @@ class MRR(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import MRR
-        >>> from vrbench.testing.views import two_users
-        >>> MRR(k=2).measure(*two_users()).tolist()
-        [1.0, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(MRR(k=2))
+        {'before': [1.0, 0.5], 'after': [0.5, 1.0]}
     """
 
     better = "higher"
@@ -123,9 +123,9 @@ class AUC(RankMetric):
 
     Example:
         >>> from vrbench.metrics import AUC
-        >>> from vrbench.testing.views import two_users
-        >>> AUC().measure(*two_users()).tolist()
-        [0.75, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(AUC())
+        {'before': [0.75, 0.5], 'after': [0.5, 1.0]}
     """
 
     better = "higher"

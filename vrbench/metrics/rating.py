@@ -41,9 +41,9 @@ class MAE(_Difference):
 
     Example:
         >>> from vrbench.metrics import MAE
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(MAE().measure(*two_users()))
-        0.667
+        >>> from vrbench.testing.views import measured
+        >>> measured(MAE())
+        {'before': 0.667, 'after': 0.667}
     """
 
     def average(self, error: Tensor) -> Tensor:
@@ -55,9 +55,9 @@ class MSE(_Difference):
 
     Example:
         >>> from vrbench.metrics import MSE
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(MSE().measure(*two_users()))
-        0.667
+        >>> from vrbench.testing.views import measured
+        >>> measured(MSE())
+        {'before': 0.667, 'after': 0.667}
     """
 
     def average(self, error: Tensor) -> Tensor:
@@ -69,9 +69,9 @@ class RMSE(_Difference):
 
     Example:
         >>> from vrbench.metrics import RMSE
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(RMSE().measure(*two_users()))
-        0.816
+        >>> from vrbench.testing.views import measured
+        >>> measured(RMSE())
+        {'before': 0.816, 'after': 0.816}
     """
 
     def average(self, error: Tensor) -> Tensor:

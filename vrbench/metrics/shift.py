@@ -16,10 +16,9 @@ class PredictionShift(ShiftMetric):
 
     Example:
         >>> from vrbench.metrics import PredictionShift
-        >>> from vrbench.testing.views import two_users
-        >>> (before, shop), (after, _) = two_users(), two_users(after=True)
-        >>> PredictionShift().measure(before, after, shop).tolist()
-        [1.0, 2.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(PredictionShift())
+        {'after': [1.0, 2.0]}
     """
 
     name = "prediction shift"
@@ -34,10 +33,9 @@ class RankShift(ShiftMetric):
 
     Example:
         >>> from vrbench.metrics import RankShift
-        >>> from vrbench.testing.views import two_users
-        >>> (before, shop), (after, _) = two_users(), two_users(after=True)
-        >>> RankShift().measure(before, after, shop).tolist()
-        [0.0, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(RankShift())
+        {'after': [0.0, 1.0]}
     """
 
     name = "rank shift"
@@ -56,10 +54,9 @@ class ProfileShift(ShiftMetric):
 
     Example:
         >>> from vrbench.metrics import ProfileShift
-        >>> from vrbench.testing.views import two_users
-        >>> (before, shop), (after, _) = two_users(), two_users(after=True)
-        >>> ProfileShift().measure(before, after, shop).tolist()
-        [1.0, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ProfileShift())
+        {'after': [1.0, 0.0]}
     """
 
     name = "profile shift"

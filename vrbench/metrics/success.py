@@ -16,9 +16,9 @@ class TargetedSuccess(CraftMetric):
 
     Example:
         >>> from vrbench.metrics import TargetedSuccess
-        >>> from vrbench.testing.views import two_pictures
-        >>> TargetedSuccess().measure(two_pictures()).tolist()
-        [1.0, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(TargetedSuccess())
+        {'before': [0.0, 0.0], 'after': [1.0, 0.0]}
     """
 
     name = "success"
@@ -40,9 +40,9 @@ class AimReached(CraftMetric):
 
     Example:
         >>> from vrbench.metrics import AimReached
-        >>> from vrbench.testing.views import two_pictures
-        >>> AimReached().measure(two_pictures()).tolist()
-        [1.0, 0.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(AimReached())
+        {'after': [1.0, 0.0]}
     """
 
     name = "aim reached"
@@ -61,11 +61,11 @@ class FeatureLoss(CraftMetric):
 
     Example:
         >>> from vrbench.metrics import FeatureLoss
-        >>> from vrbench.testing.views import two_pictures
-        >>> FeatureLoss().measure(two_pictures()).tolist()
-        [1.0, 0.0]
-        >>> FeatureLoss(successful_only=True).measure(two_pictures()).tolist()
-        [1.0, nan]
+        >>> from vrbench.testing.views import measured
+        >>> measured(FeatureLoss())
+        {'after': [1.0, 0.0]}
+        >>> measured(FeatureLoss(successful_only=True))
+        {'after': [1.0, nan]}
     """
 
     name = "feature loss"
@@ -88,9 +88,9 @@ class Queries(CraftMetric):
 
     Example:
         >>> from vrbench.metrics import Queries
-        >>> from vrbench.testing.views import two_pictures
-        >>> Queries().measure(two_pictures()).tolist()
-        [40.0, 100.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(Queries())
+        {'after': [40.0, 100.0]}
     """
 
     name = "queries"

@@ -16,9 +16,9 @@ class VisualShare(RankMetric):
 
     Example:
         >>> from vrbench.metrics import VisualShare
-        >>> from vrbench.testing.views import two_users
-        >>> VisualShare().measure(*two_users()).tolist()
-        [0.25, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(VisualShare())
+        {'before': [0.25, 1.0], 'after': [0.25, 1.0]}
     """
 
     name = "visual share"

@@ -13,6 +13,7 @@ from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.data.readers.ratings import Ratings
+from vrbench.metrics.base import Metric
 from vrbench.metrics.view import (
     Attacked,
     Cold,
@@ -245,6 +246,16 @@ def all_there_is() -> tuple[Views, Dataset]:
         ),
     )
     return views, replace(shop, train=rated)
+
+
+def measured(metric: Metric) -> dict[str, Any]:
+    """Return what a metric says of the shop of two users before and after the attack, rounded.
+
+    One number a user or picture; of all lists together one number.
+    """
+    found = metric.values(*all_there_is())
+    shown = {name: rounded(found[name]) for name in ("before", "after") if name in found}
+    return {name: v[0] if metric.per == "system" else v for name, v in shown.items()}
 
 
 def six_ratings() -> Ratings:

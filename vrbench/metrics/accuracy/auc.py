@@ -20,9 +20,9 @@ class GAUC(RankMetric):
 
     Example:
         >>> from vrbench.metrics import GAUC
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(GAUC().measure(*two_users()))
-        [1.0, 0.333]
+        >>> from vrbench.testing.views import measured
+        >>> measured(GAUC())
+        {'before': [1.0, 0.333], 'after': [0.667, 0.667]}
     """
 
     better = "higher"
@@ -51,9 +51,9 @@ class LAUC(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import LAUC
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(LAUC(k=2).measure(*two_users()))
-        [0.625, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(LAUC(k=2))
+        {'before': [0.625, 0.5], 'after': [0.375, 1.0]}
     """
 
     better = "higher"
@@ -79,9 +79,9 @@ class ElliotAUC(SystemMetric):
 
     Example:
         >>> from vrbench.metrics import ElliotAUC
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ElliotAUC().measure(*two_users()))
-        0.778
+        >>> from vrbench.testing.views import measured
+        >>> measured(ElliotAUC())
+        {'before': 0.778, 'after': 0.778}
     """
 
     name = "elliot_AUC"
@@ -96,9 +96,9 @@ class ElliotGAUC(RankMetric):
 
     Example:
         >>> from vrbench.metrics import ElliotGAUC
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ElliotGAUC().measure(*two_users()))
-        [0.833, 0.667]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ElliotGAUC())
+        {'before': [0.833, 0.667], 'after': [0.667, 1.0]}
     """
 
     name = "elliot_GAUC"
@@ -114,9 +114,9 @@ class ElliotLAUC(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import ElliotLAUC
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ElliotLAUC(k=2).measure(*two_users()))
-        [0.5, 0.667]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ElliotLAUC(k=2))
+        {'before': [0.5, 0.667], 'after': [0.333, 1.0]}
     """
 
     name = "elliot_LAUC"

@@ -22,9 +22,9 @@ class GradedNDCG(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import GradedNDCG
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(GradedNDCG(k=2).measure(*two_users()))
-        [0.875, 0.631]
+        >>> from vrbench.testing.views import measured
+        >>> measured(GradedNDCG(k=2))
+        {'before': [0.875, 0.631], 'after': [0.552, 1.0]}
     """
 
     name = "graded nDCG"
@@ -49,9 +49,9 @@ class NDCGRendle(NDCG):
 
     Example:
         >>> from vrbench.metrics import NDCGRendle
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(NDCGRendle(k=2).measure(*two_users()))
-        [0.613, 0.631]
+        >>> from vrbench.testing.views import measured
+        >>> measured(NDCGRendle(k=2))
+        {'before': [0.613, 0.631], 'after': [0.387, 1.0]}
     """
 
     name = "nDCGRendle2020"

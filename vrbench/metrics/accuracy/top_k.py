@@ -19,9 +19,9 @@ class Precision(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import Precision
-        >>> from vrbench.testing.views import two_users
-        >>> Precision(k=2).measure(*two_users()).tolist()
-        [0.5, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(Precision(k=2))
+        {'before': [0.5, 0.5], 'after': [0.5, 0.5]}
     """
 
     better = "higher"
@@ -39,9 +39,9 @@ class F1(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import F1
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(F1(k=2).measure(*two_users()))
-        [0.5, 0.667]
+        >>> from vrbench.testing.views import measured
+        >>> measured(F1(k=2))
+        {'before': [0.5, 0.667], 'after': [0.5, 0.667]}
     """
 
     better = "higher"
@@ -75,9 +75,9 @@ class ExtendedF(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import ExtendedF
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ExtendedF(k=2, first="NDCG", second="Recall").measure(*two_users()))
-        [0.551, 0.774]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ExtendedF(k=2, first="NDCG", second="Recall"))
+        {'before': [0.551, 0.774], 'after': [0.436, 1.0]}
     """
 
     better = "higher"
@@ -131,9 +131,9 @@ class MAP(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import MAP
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(MAP(k=2).measure(*two_users()))
-        [0.5, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(MAP(k=2))
+        {'before': [0.5, 0.5], 'after': [0.25, 1.0]}
     """
 
     better = "higher"
@@ -150,9 +150,9 @@ class ElliotMAP(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import ElliotMAP
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ElliotMAP(k=2).measure(*two_users()))
-        [0.75, 0.25]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ElliotMAP(k=2))
+        {'before': [0.75, 0.25], 'after': [0.25, 0.75]}
     """
 
     name = "elliot_MAP"
@@ -175,9 +175,9 @@ class MAR(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import MAR
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(MAR(k=2).measure(*two_users()))
-        [0.25, 1.0]
+        >>> from vrbench.testing.views import measured
+        >>> measured(MAR(k=2))
+        {'before': [0.25, 1.0], 'after': [0.25, 1.0]}
     """
 
     better = "higher"
@@ -194,9 +194,9 @@ class ElliotMAR(CutoffMetric):
 
     Example:
         >>> from vrbench.metrics import ElliotMAR
-        >>> from vrbench.testing.views import rounded, two_users
-        >>> rounded(ElliotMAR(k=2).measure(*two_users()))
-        [0.5, 0.5]
+        >>> from vrbench.testing.views import measured
+        >>> measured(ElliotMAR(k=2))
+        {'before': [0.5, 0.5], 'after': [0.25, 1.0]}
     """
 
     name = "elliot_MAR"
