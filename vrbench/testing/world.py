@@ -37,6 +37,7 @@ from vrbench.metrics.category import CHR
 from vrbench.metrics.ranking import NDCG
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes, class_of
 from vrbench.recommenders.ranking import rank
+from vrbench.recommenders.training.epochs import EpochSettings
 from vrbench.recommenders.training.pairwise import PairwiseSettings
 from vrbench.recommenders.visual.feature_scaling import ScaledSettings
 from vrbench.recommenders.visual.vbpr import VBPR
@@ -47,6 +48,7 @@ from vrbench.threats.threat import Threat
 
 # Settings with which a pairwise model learns this world in less than a second.
 BRISK = PairwiseSettings(epochs=20, batch_size=64, lr=0.05, l2=0.01)
+BRISK_USERS = EpochSettings(epochs=40, batch_size=10, lr=0.02)  # whose batches are of users
 BRISK_LOOKS = ScaledSettings(**BRISK, visual_lr=0.05, l2_visual=0.0001)
 
 NONE = torch.empty(0, dtype=torch.int64)

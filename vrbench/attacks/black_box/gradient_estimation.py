@@ -116,7 +116,7 @@ class SPSA(Estimating):
     Example:
         >>> from vrbench.attacks import SPSA
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(SPSA(queries=100, directions=5)).gt(0).tolist()
+        >>> red_removed(SPSA()).gt(6).tolist()
         [True, True, True]
     """
 
@@ -144,7 +144,7 @@ class NES(Estimating):
     Example:
         >>> from vrbench.attacks import NES
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(NES(queries=100, directions=5)).gt(0).tolist()
+        >>> red_removed(NES()).gt(6).tolist()
         [True, True, True]
     """
 

@@ -54,7 +54,7 @@ class ZOO(BlackBox):
     Example:
         >>> from vrbench.attacks import ZOO
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(ZOO(queries=100, coordinates=10)).gt(0).tolist()
+        >>> red_removed(ZOO()).gt(1).tolist()
         [True, True, True]
     """
 

@@ -39,7 +39,7 @@ class AdamPGD(GradientSteps, Attack):
     Example:
         >>> from vrbench.attacks import AdamPGD
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(AdamPGD(steps=20)).gt(6).tolist()
+        >>> red_removed(AdamPGD()).gt(7).tolist()
         [True, True, True]
     """
 

@@ -45,7 +45,7 @@ class AutoPGD(Attack):
     Example:
         >>> from vrbench.attacks import AutoPGD
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(AutoPGD(steps=20)).gt(7).tolist()
+        >>> red_removed(AutoPGD()).gt(7).tolist()
         [True, True, True]
     """
 

@@ -33,7 +33,7 @@ class PGD(Attack):
     Example:
         >>> from vrbench.attacks import PGD
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(PGD(steps=10)).gt(7).tolist()
+        >>> red_removed(PGD()).gt(7).tolist()
         [True, True, True]
     """
 

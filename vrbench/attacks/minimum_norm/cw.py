@@ -48,7 +48,7 @@ class CW(Penalty):
     Example:
         >>> from vrbench.attacks import CW
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(CW(search_steps=2, steps=20)).gt(1).tolist()
+        >>> red_removed(CW()).gt(0).tolist()
         [True, True, True]
     """
 

@@ -50,7 +50,7 @@ class DeepFool(MinimumNorm):
     Example:
         >>> from vrbench.attacks import DeepFool
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(DeepFool(steps=5)).gt(1).tolist()
+        >>> red_removed(DeepFool()).gt(1).tolist()
         [True, True, True]
     """
 

@@ -43,7 +43,7 @@ class FMN(MinimumNorm):
     Example:
         >>> from vrbench.attacks import FMN
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(FMN(steps=20)).gt(1).tolist()
+        >>> red_removed(FMN()).gt(1).tolist()
         [True, True, True]
     """
 

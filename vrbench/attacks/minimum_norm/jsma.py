@@ -43,7 +43,7 @@ class JSMA(Attack):
     Example:
         >>> from vrbench.attacks import JSMA
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(JSMA(gamma=0.02, direction="down")).gt(0).tolist()
+        >>> red_removed(JSMA()).gt(0).tolist()
         [True, True, True]
     """
 

@@ -47,7 +47,7 @@ class LBFGS(Penalty):
     Example:
         >>> from vrbench.attacks import LBFGS
         >>> from vrbench.testing.world import red_removed
-        >>> red_removed(LBFGS(search_steps=2, steps=5)).gt(1).tolist()
+        >>> red_removed(LBFGS()).gt(1).tolist()
         [True, True, True]
     """
 

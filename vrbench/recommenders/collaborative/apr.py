@@ -44,8 +44,7 @@ class APR(AdversarialPhase, BPRMF):
         eps: length of a row's change, in units of the embeddings.
         weight: of the loss on changed rows; 0 is BPR-MF, bit for bit.
         adversarial_epochs: most epochs of the second phase.
-        factors: length of a row.
-        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+        factors, epochs, batch_size, lr, l2, patience, eval_every: see ``FactorModel``.
 
     Example:
         >>> from vrbench.recommenders import APR

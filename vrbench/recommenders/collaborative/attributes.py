@@ -66,7 +66,7 @@ class AttributeItemKNN(_ByAttributes, ItemKNN):
     Example:
         >>> from vrbench.recommenders import AttributeItemKNN
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(AttributeItemKNN, k=36)) > 0.8
+        >>> favourites(taught(AttributeItemKNN)) > 0.8
         True
     """
 
@@ -93,7 +93,7 @@ class AttributeUserKNN(_ByAttributes, UserKNN):
     Example:
         >>> from vrbench.recommenders import AttributeUserKNN
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(AttributeUserKNN, k=30)) > 0.8
+        >>> favourites(taught(AttributeUserKNN)) > 0.8
         True
     """
 

@@ -88,9 +88,8 @@ class MultiDAE(Autoencoder):
 
     Example:
         >>> from vrbench.recommenders import MultiDAE
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(MultiDAE, hidden=16, latent=8, epochs=30, batch_size=10, lr=0.02)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK_USERS, favourites, taught
+        >>> favourites(taught(MultiDAE, hidden=16, latent=8, **BRISK_USERS)) > 0.8
         True
     """
 
@@ -155,9 +154,8 @@ class CDAE(Autoencoder):
 
     Example:
         >>> from vrbench.recommenders import CDAE
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(CDAE, factors=8, epochs=40, batch_size=10, lr=0.05)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK_USERS, favourites, taught
+        >>> favourites(taught(CDAE, factors=8, **BRISK_USERS)) > 0.8
         True
     """
 

@@ -20,8 +20,7 @@ class BPRMF(FactorModel):
 
     Args:
         sizes: users and items.
-        factors: length of a row.
-        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+        factors, epochs, batch_size, lr, l2, patience, eval_every: see ``FactorModel``.
 
     Example:
         >>> from vrbench.recommenders import BPRMF

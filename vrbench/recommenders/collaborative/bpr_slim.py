@@ -36,8 +36,8 @@ class BPRSLIM(PairwiseRecommender):
 
     Example:
         >>> from vrbench.recommenders import BPRSLIM
-        >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(BPRSLIM, epochs=20, batch_size=64, lr=0.02)) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(BPRSLIM, **BRISK)) > 0.8
         True
     """
 

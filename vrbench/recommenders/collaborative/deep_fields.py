@@ -78,9 +78,8 @@ class NFM(DeepFieldModel):
 
     Example:
         >>> from vrbench.recommenders import NFM
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(NFM, factors=8, hidden=16, epochs=30, batch_size=64, lr=0.02)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(NFM, factors=8, hidden=16, **BRISK)) > 0.8
         True
     """
 
@@ -104,9 +103,8 @@ class DeepFM(DeepFieldModel):
 
     Example:
         >>> from vrbench.recommenders import DeepFM
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(DeepFM, factors=8, hidden=16, epochs=20, batch_size=64, lr=0.02)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(DeepFM, factors=8, hidden=16, **BRISK)) > 0.8
         True
     """
 
@@ -127,9 +125,8 @@ class WideDeep(DeepFieldModel):
 
     Example:
         >>> from vrbench.recommenders import WideDeep
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(WideDeep, factors=8, hidden=16, epochs=20, batch_size=64, lr=0.02)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(WideDeep, factors=8, hidden=16, **BRISK)) > 0.8
         True
     """
 

@@ -35,8 +35,8 @@ class DMF(PointwiseRecommender):
 
     Example:
         >>> from vrbench.recommenders import DMF
-        >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(DMF, hidden=16, factors=8, epochs=30, batch_size=64, lr=0.01)) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(DMF, factors=8, hidden=16, **BRISK)) > 0.8
         True
     """
 

@@ -35,7 +35,7 @@ class EASE(Recommender):
     Example:
         >>> from vrbench.recommenders import EASE
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(EASE, l2=5.0)) > 0.8
+        >>> favourites(taught(EASE)) > 0.8
         True
     """
 

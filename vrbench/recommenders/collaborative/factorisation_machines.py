@@ -142,8 +142,8 @@ class AttributeFM(FieldModel):
 
     Example:
         >>> from vrbench.recommenders import AttributeFM
-        >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(AttributeFM, factors=8, epochs=20, batch_size=64, lr=0.02)) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(AttributeFM, factors=8, **BRISK)) > 0.8
         True
     """
 
@@ -163,8 +163,8 @@ class FFM(FieldModel):
 
     Example:
         >>> from vrbench.recommenders import FFM
-        >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(FFM, factors=4, epochs=20, batch_size=64, lr=0.02)) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(FFM, factors=8, **BRISK)) > 0.8
         True
     """
 

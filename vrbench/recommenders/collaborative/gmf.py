@@ -67,8 +67,8 @@ class GMF(PointwiseFactorModel):
 
     Example:
         >>> from vrbench.recommenders import GMF
-        >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(GMF, factors=8, epochs=30, batch_size=64, lr=0.05)) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(GMF, factors=8, **BRISK)) > 0.7
         True
     """
 
@@ -108,8 +108,8 @@ class LogisticMF(PointwiseFactorModel):
 
     Example:
         >>> from vrbench.recommenders import LogisticMF
-        >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(LogisticMF, factors=8, epochs=30, batch_size=64, lr=0.05)) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(LogisticMF, factors=8, **BRISK)) > 0.8
         True
     """
 

@@ -46,7 +46,7 @@ class LightGCN(FactorModel):
     Example:
         >>> from vrbench.recommenders import LightGCN
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(LightGCN, factors=8, layers=2, **BRISK)) > 0.8
+        >>> favourites(taught(LightGCN, factors=8, **BRISK)) > 0.8
         True
     """
 

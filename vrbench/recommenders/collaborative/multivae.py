@@ -34,9 +34,8 @@ class MultiVAE(Autoencoder):
 
     Example:
         >>> from vrbench.recommenders import MultiVAE
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(MultiVAE, hidden=16, latent=8, epochs=30, batch_size=10, lr=0.02)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK_USERS, favourites, taught
+        >>> favourites(taught(MultiVAE, hidden=16, latent=8, **BRISK_USERS)) > 0.8
         True
     """
 

@@ -39,9 +39,8 @@ class NeuMF(PointwiseRecommender):
 
     Example:
         >>> from vrbench.recommenders import NeuMF
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(NeuMF, factors=8, hidden=16, depth=2, epochs=30, batch_size=64, lr=0.05)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(NeuMF, factors=8, **BRISK)) > 0.8
         True
     """
 

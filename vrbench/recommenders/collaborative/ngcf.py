@@ -33,7 +33,7 @@ class NGCF(LightGCN):
     Example:
         >>> from vrbench.recommenders import NGCF
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(NGCF, factors=8, layers=2, **BRISK)) > 0.8
+        >>> favourites(taught(NGCF, factors=8, **BRISK)) > 0.8
         True
     """
 

@@ -38,7 +38,7 @@ class SLIM(ItemWeights):
     Example:
         >>> from vrbench.recommenders import SLIM
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(SLIM, l1=0.1, l2=2.0)) > 0.8
+        >>> favourites(taught(SLIM)) > 0.8
         True
     """
 

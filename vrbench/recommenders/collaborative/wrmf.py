@@ -33,7 +33,7 @@ class WRMF(SolvedFactors, Recommender):
     Example:
         >>> from vrbench.recommenders import WRMF
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(WRMF, factors=4, alpha=5.0, l2=1.0)) > 0.8
+        >>> favourites(taught(WRMF)) > 0.8
         True
     """
 

@@ -53,9 +53,8 @@ class CFGAN(GANRecommender):
 
     Example:
         >>> from vrbench.recommenders import CFGAN
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(CFGAN, hidden=32, critic_hidden=8, lr=0.01, critic_lr=0.01, epochs=30)
-        >>> favourites(model) > 0.5
+        >>> from vrbench.testing.world import BRISK_USERS, favourites, taught
+        >>> favourites(taught(CFGAN, hidden=32, critic_lr=0.01, **BRISK_USERS)) > 0.8
         True
     """
 

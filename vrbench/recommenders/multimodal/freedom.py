@@ -50,14 +50,12 @@ class FREEDOM(Multimodal):
         graph: whether items' neighbours are those of the training, or of what is served.
         drop: share of the edges of users and items that an epoch does without.
         alignment: weight of the loss of each modality.
-        layers, scale: see ``Multimodal``.
-        factors: length of a row.
-        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+        layers, scale, factors and how it is trained: see ``Multimodal``.
 
     Example:
         >>> from vrbench.recommenders import FREEDOM
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(FREEDOM, factors=8, drop=0.2, **BRISK)) > 0.8
+        >>> favourites(taught(FREEDOM, factors=8, **BRISK)) > 0.8
         True
     """
 

@@ -50,9 +50,7 @@ class LATTICE(Multimodal):
         item_layers: steps of propagation on the graph of items.
         given: share of the graph of the features themselves.
         graph: whether items' neighbours are those of the training, or of what is served.
-        layers, scale: see ``Multimodal``.
-        factors: length of a row.
-        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+        layers, scale, factors and how it is trained: see ``Multimodal``.
 
     Example:
         >>> from vrbench.recommenders import LATTICE

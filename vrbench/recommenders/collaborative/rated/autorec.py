@@ -55,9 +55,8 @@ class AutoRec(StarsJudged):
 
     Example:
         >>> from vrbench.recommenders import AutoRec
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(AutoRec, hidden=8, unknown=0.2, epochs=60, batch_size=12, lr=0.05)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK_USERS, favourites, taught
+        >>> favourites(taught(AutoRec, hidden=8, unknown=0.2, **BRISK_USERS)) > 0.8
         True
     """
 

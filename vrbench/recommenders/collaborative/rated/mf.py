@@ -26,9 +26,8 @@ class MF(RatedFactorModel):
 
     Example:
         >>> from vrbench.recommenders import MF
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(MF, factors=8, negatives=2, epochs=40, batch_size=64, lr=0.02)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(MF, factors=8, negatives=2, **BRISK)) > 0.8
         True
     """
 
@@ -46,9 +45,8 @@ class PMF(RatedFactorModel):
 
     Example:
         >>> from vrbench.recommenders import PMF
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(PMF, factors=8, negatives=2, epochs=40, batch_size=64, lr=0.05)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(PMF, factors=8, negatives=2, **BRISK)) > 0.8
         True
     """
 
@@ -101,9 +99,8 @@ class FunkSVD(RatedFactorModel):
 
     Example:
         >>> from vrbench.recommenders import FunkSVD
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(FunkSVD, factors=3, negatives=2, epochs=20, batch_size=64, lr=0.05)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(FunkSVD, factors=3, negatives=2, **BRISK)) > 0.8
         True
     """
 

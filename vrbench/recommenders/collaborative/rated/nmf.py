@@ -34,7 +34,7 @@ class NMF(SolvedFactors, Recommender):
     Example:
         >>> from vrbench.recommenders import NMF
         >>> from vrbench.testing.world import favourites, taught
-        >>> favourites(taught(NMF, factors=3)) > 0.8
+        >>> favourites(taught(NMF)) > 0.8
         True
     """
 

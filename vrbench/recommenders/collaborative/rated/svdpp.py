@@ -29,9 +29,8 @@ class SVDpp(RatedFactorModel):
 
     Example:
         >>> from vrbench.recommenders import SVDpp
-        >>> from vrbench.testing.world import favourites, taught
-        >>> model = taught(SVDpp, factors=8, negatives=2, epochs=40, batch_size=64, lr=0.02)
-        >>> favourites(model) > 0.8
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(SVDpp, factors=8, negatives=2, **BRISK)) > 0.8
         True
     """
 
