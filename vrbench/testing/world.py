@@ -15,6 +15,7 @@ from torch import Tensor
 
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget, Linf
+from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
 from vrbench.attacks.goal import Verdict
 from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.profile.base import ProfileAttack
@@ -42,6 +43,7 @@ from vrbench.recommenders.training.pairwise import PairwiseSettings
 from vrbench.recommenders.visual.feature_scaling import ScaledSettings
 from vrbench.recommenders.visual.vbpr import VBPR
 from vrbench.threats.case import Case
+from vrbench.threats.detectors.base import Detector
 from vrbench.threats.objectives.promotion import Promote
 from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.threat import Threat
@@ -127,6 +129,18 @@ def red_removed(attack: Attack, budget: Budget | None = None) -> Tensor:
     clean = toy_world().catalogue.images[items].clone()
     x = attack(clean, items, Redder(), budget or Linf(eps=8), Streams(0))
     return (clean - x)[:, 0].flatten(1).mean(1) * 255
+
+
+def changed_rows(attack: ParameterAttack) -> Tensor:
+    """Return the change of length 0.5 of four rows of three zeros; a loss rises with the first."""
+    slope = {"item": torch.tensor([[1.0, 0.0, 0.0]]).expand(4, 3)}
+    rows = {"item": torch.zeros(4, 3)}
+    return attack(rows, lambda at: slope, Embeddings(eps=0.5), stream(0))["item"]
+
+
+def suspected(detector: Detector) -> int:
+    """Return how many of the 30 users of the toy world a detector suspects."""
+    return int(detector.suspects(detector.suspicion(toy_world().train)).sum())
 
 
 def toy_feedback() -> Shop:

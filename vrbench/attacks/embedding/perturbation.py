@@ -174,15 +174,10 @@ class EmbeddingPGD(GradientSteps, ParameterAttack):
             whatever ``eps`` is, and the same for every seed; as released.
 
     Example:
-        >>> import torch
         >>> from vrbench.attacks import EmbeddingPGD
-        >>> from vrbench.budgets import Embeddings
-        >>> from vrbench.core.seeds import stream
         >>> from vrbench.testing.views import rounded
-        >>> rows = {"item": torch.zeros(4, 3)}
-        >>> uphill = {"item": torch.tensor([[1.0, 0.0, 0.0]]).expand(4, 3)}
-        >>> change = EmbeddingPGD(steps=4)(rows, lambda at: uphill, Embeddings(eps=0.5), stream(0))
-        >>> rounded(change["item"][0])
+        >>> from vrbench.testing.world import changed_rows
+        >>> rounded(changed_rows(EmbeddingPGD(steps=4))[0])
         [0.5, 0.0, 0.0]
     """
 
@@ -234,14 +229,10 @@ class EmbeddingNoise(ParameterAttack):
         rows: "all" or "reached".
 
     Example:
-        >>> import torch
         >>> from vrbench.attacks import EmbeddingNoise
-        >>> from vrbench.budgets import Embeddings
-        >>> from vrbench.core.seeds import stream
         >>> from vrbench.testing.views import rounded
-        >>> rows = {"item": torch.zeros(4, 3)}
-        >>> change = EmbeddingNoise()(rows, lambda at: at, Embeddings(eps=0.5), stream(0))
-        >>> rounded(change["item"].norm(dim=1))
+        >>> from vrbench.testing.world import changed_rows
+        >>> rounded(changed_rows(EmbeddingNoise()).norm(dim=1))
         [0.5, 0.5, 0.5, 0.5]
     """
 

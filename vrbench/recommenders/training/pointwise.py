@@ -39,10 +39,8 @@ class PointwiseRecommender(EpochRecommender):
 
     Example:
         >>> from vrbench.recommenders import GMF, PointwiseRecommender
-        >>> from vrbench.testing.world import taught
-        >>> model = taught(GMF, factors=4, epochs=2)
-        >>> model.negatives, isinstance(model, PointwiseRecommender)
-        (4, True)
+        >>> issubclass(GMF, PointwiseRecommender), PointwiseRecommender.defaults["negatives"]
+        (True, 4)
     """
 
     defaults = PointwiseSettings(epochs=100, lr=0.001, patience=5, negatives=4, l2=0.0001)

@@ -105,10 +105,8 @@ class VisualFactorModel(ScaledFeatures):
 
     Example:
         >>> from vrbench.recommenders import FM, VisualFactorModel
-        >>> from vrbench.testing.world import taught
-        >>> model = taught(FM, factors=8, epochs=2)
-        >>> model.factors, isinstance(model, VisualFactorModel)
-        (8, True)
+        >>> issubclass(FM, VisualFactorModel), VisualFactorModel.defaults["factors"]
+        (True, 64)
     """
 
     defaults = VisualFactorSettings(factors=64)

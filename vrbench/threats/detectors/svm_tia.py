@@ -57,9 +57,8 @@ class SVMTIA(Detector):
 
     Example:
         >>> from vrbench.detectors import SVMTIA
-        >>> from vrbench.testing.world import toy_world
-        >>> detector, feedback = SVMTIA(share=0.1, lessons=0.3), toy_world().train
-        >>> bool(detector.suspects(detector.suspicion(feedback)).sum() <= 3)
+        >>> from vrbench.testing.world import suspected
+        >>> suspected(SVMTIA(share=0.1, lessons=0.3)) <= 3
         True
     """
 

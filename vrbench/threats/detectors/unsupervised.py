@@ -38,9 +38,8 @@ class ByFeature(Detector):
 
     Example:
         >>> from vrbench.detectors import ByFeature
-        >>> from vrbench.testing.world import toy_world
-        >>> detector, feedback = ByFeature(share=0.1, feature="lengthvar"), toy_world().train
-        >>> detector.suspects(detector.suspicion(feedback)).sum().item()
+        >>> from vrbench.testing.world import suspected
+        >>> suspected(ByFeature(share=0.1, feature="lengthvar"))
         3
     """
 
@@ -71,9 +70,8 @@ class PCASelectUsers(Detector):
 
     Example:
         >>> from vrbench.detectors import PCASelectUsers
-        >>> from vrbench.testing.world import toy_world
-        >>> detector, feedback = PCASelectUsers(share=0.1), toy_world().train
-        >>> detector.suspects(detector.suspicion(feedback)).sum().item()
+        >>> from vrbench.testing.world import suspected
+        >>> suspected(PCASelectUsers(share=0.1))
         3
     """
 
@@ -127,9 +125,8 @@ class DegreeSAD(Detector):
 
     Example:
         >>> from vrbench.detectors import DegreeSAD
-        >>> from vrbench.testing.world import toy_world
-        >>> detector, feedback = DegreeSAD(share=0.1), toy_world().train
-        >>> detector.suspects(detector.suspicion(feedback)).sum().item()
+        >>> from vrbench.testing.world import suspected
+        >>> suspected(DegreeSAD(share=0.1))
         3
     """
 
@@ -171,9 +168,8 @@ class FraudPropagation(Detector):
 
     Example:
         >>> from vrbench.detectors import FraudPropagation
-        >>> from vrbench.testing.world import toy_world
-        >>> detector, feedback = FraudPropagation(share=0.1), toy_world().train
-        >>> detector.suspects(detector.suspicion(feedback)).sum().item()
+        >>> from vrbench.testing.world import suspected
+        >>> suspected(FraudPropagation(share=0.1))
         3
     """
 

@@ -161,10 +161,8 @@ class RatedFactorModel(RatedRecommender):
 
     Example:
         >>> from vrbench.recommenders import MF, RatedFactorModel
-        >>> from vrbench.testing.world import taught
-        >>> model = taught(MF, factors=4, negatives=1, epochs=2)
-        >>> model.user.weight.shape, isinstance(model, RatedFactorModel)
-        (torch.Size([30, 4]), True)
+        >>> issubclass(MF, RatedFactorModel), RatedFactorModel.defaults["factors"]
+        (True, 20)
     """
 
     defaults = RatedFactorSettings(factors=20)
