@@ -47,6 +47,16 @@ class Cell:
     runs: Mapping[Run, float] = field(default_factory=dict, hash=False)
     doubts: Mapping[Run, Doubt] = field(default_factory=dict, hash=False)
 
+    @property
+    def place(self) -> frozenset[tuple[str, str]]:
+        """What it is of, to look it up by."""
+        return frozenset(self.where.items())
+
+    @property
+    def label(self) -> str:
+        """What it is of, in words."""
+        return ", ".join(value for value in self.where.values() if value)
+
     def sound(self, *, reached: bool = True) -> set[Run]:
         """Return the runs without a doubt; ``reached=False`` asks not for the attack's success."""
         return {

@@ -28,14 +28,6 @@ Claim = Callable[[Sequence[Cell]], Verdict]
 NOTHING = Verdict(None, "no cells to compare")
 
 
-def place_of(cell: Cell) -> frozenset[tuple[str, str]]:
-    return frozenset(cell.where.items())
-
-
-def name_of(cell: Cell) -> str:
-    return ", ".join(value for value in cell.where.values() if value)
-
-
 def attacked_cells(cells: Sequence[Cell]) -> list[tuple[Cell, Cell, Cell | None]]:
     """Return each attacked cell behind its clean one, and before that of a clean retrain."""
 

@@ -12,8 +12,6 @@ from vrbench.report.papers.claims.base import (
     attacked_cells,
     in_all,
     is_attack,
-    name_of,
-    place_of,
     reasons,
 )
 from vrbench.report.papers.published_comparison import Cell, Run
@@ -71,7 +69,7 @@ def _sorted_out(
         both = rise(*trio, runs), rise(*bare, runs)
         unclear = [e.why for e in both if e.rose is None]
         if unclear:
-            untold.append((name_of(trio[1]), bare[1].doubted() or unclear[0]))
+            untold.append((trio[1].label, bare[1].doubted() or unclear[0]))
         elif any(e.rose for e in both):
             kept.append(_no_smaller(trio, bare, runs))
         else:
@@ -125,7 +123,7 @@ def _share(attacked: Cell, base: Cell, runs: set[Run]) -> Cell:
 
 def denoising_shrinks_the_shift(cells: Sequence[Cell]) -> Verdict:
     """Denoise: with the denoiser, attacks on the ranker shift predictions less."""
-    of = {place_of(c): c for c in cells}
+    of = {c.place: c for c in cells}
     pairs = [
         (of[without], shift)
         for place, shift in of.items()

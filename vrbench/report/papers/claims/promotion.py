@@ -13,7 +13,6 @@ from vrbench.report.papers.claims.base import (
     attacked_cells,
     in_all,
     is_attack,
-    name_of,
     oracle_ratios,
     reasons,
     without,
@@ -72,7 +71,7 @@ def _effects(
     for base, attacked, retrained in attacked_cells(cells):
         if not is_attack(attacked.where["attack"]):
             continue
-        found, what = rise(base, attacked, retrained, attacked.sound()), name_of(attacked)
+        found, what = rise(base, attacked, retrained, attacked.sound()), attacked.label
         if found.rose is None:
             untold.append((what, found.why))
             continue

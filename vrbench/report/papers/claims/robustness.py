@@ -10,8 +10,6 @@ from vrbench.report.papers.claims.base import (
     Verdict,
     in_all,
     is_more,
-    name_of,
-    place_of,
     why_not,
 )
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell
@@ -23,7 +21,7 @@ def adversarial_training_falls_less(cells: Sequence[Cell]) -> Verdict:
     Cells are changes in percent along the gradient. A pair is whatever differs in the recommender
     alone, of which one is APR or AMR.
     """
-    of = {place_of(c): c for c in cells if c.where.get("attack") != NOISE}
+    of = {c.place: c for c in cells if c.where.get("attack") != NOISE}
     pairs = [
         (change, of[plain])
         for place, change in of.items()
@@ -37,7 +35,7 @@ def adversarial_training_falls_less(cells: Sequence[Cell]) -> Verdict:
 
 def gradient_beats_noise(cells: Sequence[Cell]) -> Verdict:
     """APR, AMR: changes along the gradient do more harm than random ones of the same length."""
-    of = {place_of(c): c for c in cells}
+    of = {c.place: c for c in cells}
     pairs = [
         (change, of[frozenset((dict(place) | {"attack": attack}).items())])
         for place, change in of.items()
@@ -50,7 +48,7 @@ def gradient_beats_noise(cells: Sequence[Cell]) -> Verdict:
 
 def iterating_is_stronger(cells: Sequence[Cell]) -> Verdict:
     """MSAP: many steps do more harm than a single one at the same nominal eps."""
-    of = {place_of(c): c for c in cells}
+    of = {c.place: c for c in cells}
     pairs = []
     for place, change in of.items():
         attack = dict(place)["attack"]
@@ -74,6 +72,6 @@ def worse_than_random(cells: Sequence[Cell]) -> Verdict:
     least, floor = (
         chosen(of, key=lambda c: c.value) for chosen, of in ((min, pushed), (max, guessed))
     )
-    said = f"{least.metric} {least.value:.4g} ({name_of(least)}), guessing {floor.value:.4g}"
+    said = f"{least.metric} {least.value:.4g} ({least.label}), guessing {floor.value:.4g}"
     below = is_more(floor, least)
     return Verdict(below, said if below is not None else f"{said}; {why_not(floor, least)}")
