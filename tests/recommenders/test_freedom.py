@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
+from tests.recommenders.on_graphs import Begun, WithWords, with_words
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
@@ -14,16 +15,8 @@ from vrbench.objectives import Promote
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.multimodal.base import Multimodal
 from vrbench.recommenders.multimodal.freedom import FREEDOM, remaining
-from vrbench.testing.recommenders import PairwiseContract
 
 FAST = {"factors": 8, "epochs": 15, "batch_size": 64, "lr": 0.05, "drop": 0.2, "neighbours": 6}
-
-
-class Begun(PairwiseContract):
-    def begun(self, world, visuals):
-        model = super().begun(world, visuals)
-        model.take(world.train)
-        return model
 
 
 class TestFrozen(Begun):
@@ -39,17 +32,12 @@ class TestRebuiltByCosines(Begun):
     make = partial(FREEDOM, **FAST, graph="rebuilt", edges="cosine", item_layers=2)
 
 
-def with_words(sizes, **changes):
-    words = torch.eye(3)[torch.arange(sizes.num_items) % 3]
-    return FREEDOM(sizes._replace(text=words), **FAST | changes)
+def worded(sizes):
+    return FREEDOM(with_words(sizes), **FAST, graph="rebuilt", image_share=0.5)
 
 
-class TestWithWords(Begun):
-    make = partial(with_words, graph="rebuilt", image_share=0.5)
-
-    @classmethod
-    def signal(cls):
-        return Signal.VECTOR
+class TestWithWords(WithWords):
+    make = worded
 
 
 # Two users, four items; items 0 and 1 look alike, and so do 2 and 3.

@@ -6,26 +6,21 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
+from tests.recommenders.on_graphs import Begun, slopes
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.objectives import Promote
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.multimodal.lattice import LATTICE
-from vrbench.testing.recommenders import PairwiseContract
 
 pytestmark = pytest.mark.slow  # a minute and more together
 
 FAST = {"factors": 8, "epochs": 15, "batch_size": 64, "lr": 0.05, "neighbours": 6}
 
 
-class TestRebuilt(PairwiseContract):
+class TestRebuilt(Begun):
     make = partial(LATTICE, **FAST, graph="rebuilt")
-
-    def begun(self, world, visuals):
-        model = super().begun(world, visuals)
-        model.take(world.train)
-        return model
 
 
 def small(world, graph="frozen", text=None, **changes):
@@ -73,32 +68,10 @@ def test_scores_are_those_of_dense_products(world, layers):
 
 def test_the_gradient_through_the_rebuilt_graph_is_the_finite_difference(world):
     model, looks = small(world, "rebuilt")
-    model = model.double()
-    items = torch.tensor([3, 8])
-    values = looks[items].double().requires_grad_()
-
-    def score(shown):
-        rows = looks.rows.double().index_put((items,), shown)
-        table = Table(Signal.VECTOR, rows, None)
-        table.__class__ = Exact
-        return model.crowd(30)(model.encode(items, table)).sum()
-
-    (slope,) = torch.autograd.grad(score(values), values)
-    assert slope.abs().max() > 1e-5
-    step = 1e-6
-    for at in [(0, 0), (1, 2), (1, 4)]:
-        moved = torch.zeros_like(values)
-        moved[at] = step
-        with torch.no_grad():
-            found = (score(values + moved) - score(values - moved)) / (2 * step)
-        assert found.item() == pytest.approx(slope[at].item(), rel=1e-3, abs=1e-8)
-
-
-class Exact(Table):
-    """A table of float64 that stays one."""
-
-    def __getitem__(self, items):
-        return self.rows[items]
+    found = list(slopes(model, looks, 30, [(0, 0), (1, 2), (1, 4)]))
+    assert max(abs(slope) for slope, _ in found) > 1e-5
+    for slope, difference in found:
+        assert difference == pytest.approx(slope, rel=1e-3, abs=1e-8)
 
 
 def test_views_learn_from_the_first_step_of_an_epoch(world):

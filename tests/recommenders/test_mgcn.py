@@ -6,25 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.recommenders import on_graphs
+from tests.recommenders.on_graphs import USERS, Begun, WithWords
 from vrbench.core.errors import ConfigError
-from vrbench.core.seeds import stream
-from vrbench.core.visuals import Signal, Table
-from vrbench.data.interactions import Interactions
-from vrbench.objectives import Promote
-from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.multimodal.mgcn import MGCN
-from vrbench.testing.recommenders import PairwiseContract
-from vrbench.testing.world import BRISK, favourites, taught, toy_visuals
+from vrbench.testing.world import BRISK, favourites, taught
 
 FAST = {"factors": 8, "epochs": 15, "batch_size": 64, "lr": 0.05, "neighbours": 6}
-USERS, ITEMS = 5, 9
-
-
-class Begun(PairwiseContract):
-    def begun(self, world, visuals):
-        model = super().begun(world, visuals)
-        model.take(world.train)
-        return model
 
 
 @pytest.mark.slow
@@ -37,33 +25,18 @@ class TestRebuilt(Begun):
     make = partial(MGCN, **FAST, graph="rebuilt", item_layers=2)
 
 
-def with_words(sizes):
-    words = torch.eye(3)[torch.arange(sizes.num_items) % 3]
-    return MGCN(sizes._replace(text=words), graph="rebuilt", **FAST)
+def worded(sizes):
+    return MGCN(on_graphs.with_words(sizes), graph="rebuilt", **FAST)
 
 
 @pytest.mark.slow
-class TestWithWords(Begun):
-    make = with_words
-
-    @classmethod
-    def signal(cls):
-        return Signal.VECTOR
+class TestWithWords(WithWords):
+    make = worded
 
 
 def small(words=True, **changes):
-    """Return a model with weights that are no zeros, what it sees, and who has what."""
-    rng = stream(4)
-    looks = Table(Signal.VECTOR, torch.rand(ITEMS, 6, generator=rng) - 0.2, None)
-    text = torch.rand(ITEMS, 4, generator=rng) if words else None
-    owned = torch.rand(USERS, ITEMS, generator=rng) < 0.4
     settings = {"factors": 3, "neighbours": 3, "layers": 1, "scale": "none", "temperature": 0.5}
-    model = MGCN(Sizes(USERS, ITEMS, (6,), text=text), **settings | changes)
-    model.take(Interactions.of(*owned.nonzero(as_tuple=True), USERS, ITEMS))
-    model.begin(looks, stream(0))
-    for parameter in model.parameters():
-        parameter.data.add_(0.3 * torch.randn(parameter.shape, generator=stream(1)))
-    return model.eval(), looks, owned.double().numpy()
+    return on_graphs.small(MGCN, words, **settings | changes)
 
 
 def graph(features, count):
@@ -140,44 +113,20 @@ def test_the_loss_is_that_of_numpy():
     assert model.batch_loss(batch, looks).item() == pytest.approx(wanted, rel=1e-5)
 
 
-class Exact(Table):
-    """A table of float64 that stays one."""
-
-    def __getitem__(self, items):
-        return self.rows[items]
-
-
 @pytest.mark.parametrize("kind", ["frozen", "rebuilt"])
 def test_the_gradient_of_a_promotion_is_the_finite_difference(kind):
     model, looks, _ = small(graph=kind)
-    model = model.double()
-    items = torch.tensor([3, 8])
-    values = looks[items].double().requires_grad_()
-
-    def score(shown):
-        table = Exact(Signal.VECTOR, looks.rows.double().index_put((items,), shown), None)
-        return model.crowd(USERS)(model.encode(items, table)).sum()
-
-    (slope,) = torch.autograd.grad(score(values), values)
-    for at in [(0, 0), (0, 5), (1, 2), (1, 4)]:
-        moved = torch.zeros_like(values)
-        moved[at] = 1e-6
-        with torch.no_grad():
-            found = (score(values + moved) - score(values - moved)) / 2e-6
-        assert abs(slope[at].item()) > 1e-6
-        assert found.item() == pytest.approx(slope[at].item(), rel=1e-3, abs=1e-8)
+    for slope, difference in on_graphs.slopes(
+        model, looks, USERS, [(0, 0), (0, 5), (1, 2), (1, 4)]
+    ):
+        assert abs(slope) > 1e-6
+        assert difference == pytest.approx(slope, rel=1e-3, abs=1e-8)
 
 
 def test_it_learns_and_a_picture_promotes_even_on_a_frozen_graph(world, extractor):
     model = taught(MGCN, factors=8, **BRISK)
     assert favourites(model) > 0.8
-    items, images = torch.tensor([0, 4]), world.catalogue.images
-    aim = Promote(world.train, extractor, model, toy_visuals(model.signal))
-    x = images[items].clone().requires_grad_()
-    before = aim.judge(x, items).loss.sum()
-    (slope,) = torch.autograd.grad(before, x)
-    after = aim.judge((x - 0.02 * slope.sign()).detach(), items).loss.sum()
-    assert 0.5 < (before - after).item() / (0.02 * slope.abs().sum()).item() < 2
+    assert 0.5 < on_graphs.promoted(model, world, extractor, 0.02) < 2
 
 
 def test_settings_out_of_range_are_named():

@@ -6,25 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from tests.recommenders import on_graphs
+from tests.recommenders.on_graphs import ITEMS, USERS, Begun, WithWords
 from vrbench.core.errors import ConfigError
-from vrbench.core.seeds import stream
-from vrbench.core.visuals import Signal, Table
-from vrbench.data.interactions import Interactions
-from vrbench.objectives import Promote
-from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.multimodal.mmgcn import MMGCN
-from vrbench.testing.recommenders import PairwiseContract
-from vrbench.testing.world import BRISK, favourites, taught, toy_visuals
+from vrbench.testing.world import BRISK, favourites, taught
 
 FAST = {"factors": 16, "latent": 16, "epochs": 15, "batch_size": 64, "lr": 0.03}
-USERS, ITEMS = 5, 9
-
-
-class Begun(PairwiseContract):
-    def begun(self, world, visuals):
-        model = super().begun(world, visuals)
-        model.take(world.train)
-        return model
 
 
 @pytest.mark.slow
@@ -32,34 +20,18 @@ class TestPictures(Begun):
     make = partial(MMGCN, **FAST)
 
 
-def with_words(sizes):
-    words = torch.eye(3)[torch.arange(sizes.num_items) % 3]
-    return MMGCN(sizes._replace(text=words), **FAST)
+def worded(sizes):
+    return MMGCN(on_graphs.with_words(sizes), **FAST)
 
 
 @pytest.mark.slow
-class TestWithWords(Begun):
-    make = with_words
-
-    @classmethod
-    def signal(cls):
-        return Signal.VECTOR
+class TestWithWords(WithWords):
+    make = worded
 
 
 def small(words=True, **changes):
-    """Return a model with weights that are no zeros, what it sees, and who has what."""
-    rng = stream(4)
-    looks = Table(Signal.VECTOR, torch.rand(ITEMS, 6, generator=rng) - 0.2, None)
-    text = torch.rand(ITEMS, 4, generator=rng) if words else None
-    owned = torch.rand(USERS, ITEMS, generator=rng) < 0.4
-    owned[:, 6] = False  # nobody has it
     settings = {"factors": 3, "latent": 4, "layers": 2, "scale": "none"}
-    model = MMGCN(Sizes(USERS, ITEMS, (6,), text=text), **settings | changes)
-    model.take(Interactions.of(*owned.nonzero(as_tuple=True), USERS, ITEMS))
-    model.begin(looks, stream(0))
-    for parameter in model.parameters():
-        parameter.data.add_(0.3 * torch.randn(parameter.shape, generator=stream(1)))
-    return model.eval(), looks, owned.double().numpy()
+    return on_graphs.small(MMGCN, words, owned_by_nobody=6, **settings | changes)
 
 
 def leaky(x):
@@ -110,43 +82,19 @@ def test_scores_and_loss_are_those_of_numpy(words, layers):
     assert model.batch_loss(tuple(batch), looks).item() == pytest.approx(loss.mean().item(), 1e-5)
 
 
-class Exact(Table):
-    """A table of float64 that stays one."""
-
-    def __getitem__(self, items):
-        return self.rows[items]
-
-
 def test_the_gradient_of_a_promotion_is_the_finite_difference():
     model, looks, _ = small()
-    model = model.double()
-    items = torch.tensor([3, 8])
-    values = looks[items].double().requires_grad_()
-
-    def score(shown):
-        table = Exact(Signal.VECTOR, looks.rows.double().index_put((items,), shown), None)
-        return model.crowd(USERS)(model.encode(items, table)).sum()
-
-    (slope,) = torch.autograd.grad(score(values), values)
-    for at in [(0, 0), (0, 5), (1, 2), (1, 4)]:
-        moved = torch.zeros_like(values)
-        moved[at] = 1e-6
-        with torch.no_grad():
-            found = (score(values + moved) - score(values - moved)) / 2e-6
-        assert abs(slope[at].item()) > 1e-6
-        assert found.item() == pytest.approx(slope[at].item(), rel=1e-3, abs=1e-8)
+    for slope, difference in on_graphs.slopes(
+        model, looks, USERS, [(0, 0), (0, 5), (1, 2), (1, 4)]
+    ):
+        assert abs(slope) > 1e-6
+        assert difference == pytest.approx(slope, rel=1e-3, abs=1e-8)
 
 
 def test_it_learns_and_pictures_promote(world, extractor):
     model = taught(MMGCN, factors=8, latent=8, **BRISK)
     assert favourites(model) > 0.8
-    items = torch.tensor([0, 4])
-    aim = Promote(world.train, extractor, model, toy_visuals(model.signal))
-    x = world.catalogue.images[items].clone().requires_grad_()
-    before = aim.judge(x, items).loss.sum()
-    (slope,) = torch.autograd.grad(before, x)
-    after = aim.judge((x - 0.002 * slope.sign()).detach(), items).loss.sum()
-    assert 0.5 < (before - after).item() / (0.002 * slope.abs().sum()).item() < 2
+    assert 0.5 < on_graphs.promoted(model, world, extractor, 0.002) < 2
 
 
 def test_a_picture_moves_whoever_has_its_item_too():
