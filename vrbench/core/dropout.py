@@ -30,8 +30,19 @@ class Dropout(nn.Module):
         if not self.training or self.p == 0:
             return x
         assert self.rng is not None, "call seed_dropout before training"
-        kept = torch.rand(x.shape, generator=self.rng, device=x.device) >= self.p
+        kept = torch.rand(self.drawn(x), generator=self.rng, device=x.device) >= self.p
         return x * kept / (1 - self.p)
+
+    def drawn(self, x: Tensor) -> torch.Size:
+        """Return the shape of what is drawn for ``x``."""
+        return x.shape
+
+
+class RowDropout(Dropout):
+    """The same of whole rows: all entries along the last dimension are left out together."""
+
+    def drawn(self, x: Tensor) -> torch.Size:
+        return torch.Size([*x.shape[:-1], 1])
 
 
 def seed_dropout(model: nn.Module, rng: torch.Generator) -> None:

@@ -180,7 +180,7 @@ class CFGAN(GANRecommender):
             for _ in range(passes):
                 for real, draws in self.batches(train, rng, size):
                     loss = loss_of(real, draws)
-                    descend(optimiser, loss)
+                    descend(loss, optimiser)
                     total += loss.detach() * len(real) / (self.count * passes)
         return total.item()
 

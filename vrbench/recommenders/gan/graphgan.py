@@ -143,7 +143,7 @@ class GraphGAN(TwoPlayers):
                 order = roots[torch.randperm(len(roots), generator=rng).to(self.device)]
                 for some in order.split(self.batch_size):
                     loss = loss_of(some.repeat_interleave(self.walks), self._trees, rng)
-                    descend(optimiser, loss)
+                    descend(loss, optimiser)
                     total += loss.item() * len(some) / (len(roots) * count)
         return total
 

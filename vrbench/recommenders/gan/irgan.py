@@ -136,14 +136,14 @@ class IRGAN(TwoPlayers):
         self.train()
         for _ in range(self.critic_steps):
             for batch in self.pairs(train, rng):
-                descend(optimisers[0], self.critic_loss(*batch))
+                descend(self.critic_loss(*batch), optimisers[0])
         order, total = torch.nonzero(train.counts).squeeze(1), 0.0
         for _ in range(self.steps):
             order = order[torch.randperm(len(order), generator=rng)]
             for users in order.split(self.batch_size):
                 draws = torch.rand(len(users), self.samples, generator=rng)
                 loss = self.generator_loss(users, train, draws)
-                descend(optimisers[1], loss)
+                descend(loss, optimisers[1])
                 total += loss.item() * len(users) / (len(order) * self.steps)
         return total
 

@@ -10,11 +10,13 @@ from scipy import sparse
 from torch import Tensor, nn
 from typing_extensions import Unpack
 
+from vrbench.core.dropout import RowDropout, seed_dropout
 from vrbench.core.errors import one_of
 from vrbench.core.visuals import Signal, Table, Visuals
 from vrbench.recommenders.base import Side, Sizes
 from vrbench.recommenders.collaborative.lightgcn import LightGCN, Nodes
 from vrbench.recommenders.multimodal.item_graph import Neighbours
+from vrbench.recommenders.training.epochs import Steps, descend
 from vrbench.recommenders.training.pairwise import FactorSettings
 from vrbench.recommenders.visual.feature_scaling import Scale, measured
 
@@ -25,10 +27,12 @@ class Modality(nn.Module):
     Args:
         dim: features D of an item.
         factors: length K of a view.
+        dropout: share of the views that are zero in training.
     """
 
-    def __init__(self, dim: int, factors: int) -> None:
+    def __init__(self, dim: int, factors: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.thin = RowDropout(dropout)
         self.project = nn.Linear(dim, factors, bias=False)
         self.register_buffer("centre", torch.zeros(dim))
         self.register_buffer("unit", torch.ones(dim))
@@ -44,11 +48,13 @@ class Modality(nn.Module):
 
     def forward(self, items: Tensor, table: Visuals) -> Tensor:
         """Return the views of ``items``, ``(B, K)``."""
-        view: Tensor = self.project((table[items] - self.centre) / self.unit)
+        view: Tensor = self.thin(self.project((table[items] - self.centre) / self.unit))
         return view
 
     def difference(self, items: Tensor, others: Tensor, table: Visuals) -> Tensor:
         """Return the views of ``items`` minus those of ``others``, ``(B, K)``."""
+        if self.training and self.thin.p > 0:
+            return self(items, table) - self(others, table)
         return table.difference(items, others) @ (self.project.weight / self.unit).T
 
 
@@ -57,6 +63,9 @@ class MultimodalSettings(FactorSettings, total=False):
 
     layers: int
     scale: Scale
+    modality_dropout: float
+    mirror: float
+    mirror_every: int
 
 
 class Multimodal(LightGCN):
@@ -66,10 +75,21 @@ class Multimodal(LightGCN):
     (``with_text``): without them every model works on pictures alone. Features are given and stay
     as they are; authors' code goes on training them as if they were rows.
 
+    Two defences are settings of all of them, off unless asked for. Modality dropout (ModDrop,
+    Neverova et al., TPAMI 2016): in training a modality says nothing of a share of the items, drawn
+    anew for each step, so that no item relies on it alone: its view is zero, and so is what its
+    graph of items adds. Mirror Gradient (Zhong et al., WWW 2024): every few steps, the step down
+    the loss is followed by one *up*, on the same batch, with a small weight; to first order this
+    descends the length of the gradient as well, and so prefers flat minima.
+
     Args:
         sizes: users, items, the length of a feature vector; vectors of words, if there are any.
         layers: steps of propagation on the graph of users and items.
         scale: how features are scaled; see ``ScaledFeatures``.
+        modality_dropout: share of the items of which a modality says nothing in a step.
+        mirror: weight of the steps up, that of those down being 1 (0.1 to 0.3 in the authors'
+            code); 0: none.
+        mirror_every: steps from one that is followed by a step up to the next.
         factors: length K of a row.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
@@ -86,21 +106,36 @@ class Multimodal(LightGCN):
     reads_text = True
     defaults = MultimodalSettings(
         layers=2, scale="standard", epochs=400, lr=0.001, l2=0.0, patience=10, eval_every=2
-    )
+    ) | MultimodalSettings(modality_dropout=0.0, mirror=0.0, mirror_every=3)
 
     def __init__(
-        self, sizes: Sizes, *, layers: int, scale: Scale, **training: Unpack[FactorSettings]
+        self,
+        sizes: Sizes,
+        *,
+        layers: int,
+        scale: Scale,
+        modality_dropout: float,
+        mirror: float,
+        mirror_every: int,
+        **training: Unpack[FactorSettings],
     ) -> None:
         shared = self.with_defaults(FactorSettings, training)
         super().__init__(sizes, layers=layers, **shared)
         self.scale = one_of(f"{self.name}.scale", scale, Scale)
+        self.refuse_if(not 0 <= modality_dropout < 1, "modality_dropout in [0, 1)")
+        self.refuse_if(
+            not 0 <= mirror < 1 or mirror_every < 1, "mirror in [0, 1), mirror_every >= 1"
+        )
+        self.modality_dropout = modality_dropout
+        self.mirror, self.mirror_every = mirror, mirror_every
+        self.missing = RowDropout(modality_dropout)
         (dim,) = sizes.visual
-        made = {"image": Modality(dim, self.factors)}
+        made = {"image": Modality(dim, self.factors, modality_dropout)}
         self.text: Tensor | None
         self.register_buffer("text", sizes.text, persistent=False)  # given again when it is loaded
         if sizes.text is not None:
             assert len(sizes.text) == sizes.num_items
-            made["text"] = Modality(sizes.text.shape[1], self.factors)
+            made["text"] = Modality(sizes.text.shape[1], self.factors, modality_dropout)
         self.modalities = nn.ModuleDict(made)
 
     def begin(self, visuals: Visuals, rng: torch.Generator) -> None:
@@ -112,6 +147,17 @@ class Multimodal(LightGCN):
             weight.data.copy_(drawn)
         for name, table in self.tables(visuals).items():
             self.modality(name).measure(table, self.scale)
+        vars(self)["_taken"] = 0
+        if self.modality_dropout > 0:
+            seed_dropout(self, rng)
+
+    def stepped(self, batch: tuple[Tensor, ...]) -> None:
+        """Take the step up of Mirror Gradient, where one is due."""
+        due = self.mirror > 0 and vars(self)["_taken"] % self.mirror_every == 0
+        vars(self)["_taken"] += 1
+        if due:
+            steps: Steps = vars(self)["_stepping"]
+            descend(-self.mirror * self.batch_loss(batch, steps.visuals), *steps.optimisers)
 
     def modality(self, name: str) -> Modality:
         """Return the view of a modality."""

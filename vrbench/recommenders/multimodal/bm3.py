@@ -37,7 +37,7 @@ class BM3(Multimodal):
         sizes: users, items, the length of a feature vector; vectors of words, if there are any.
         dropout: share of the entries that is left out of what a distance is to.
         alignment: weight of the losses of modalities.
-        layers, scale: see ``Multimodal``.
+        layers, scale, modality_dropout, mirror, mirror_every: see ``Multimodal``.
         factors: length of a row.
         epochs, batch_size, lr, patience, eval_every: see ``EpochRecommender``; purchases of a step.
         l2: weight of the penalty.

@@ -118,9 +118,10 @@ class FREEDOM(Multimodal):
 
     def _step(self, table: Tensor) -> Tensor:
         """Return ``table`` after a step on the graph of the training, for all items."""
-        moved = self.image_share * self.edges_of("image").times_all(table)
+        moved = self.image_share * self.missing(self.edges_of("image").times_all(table))
         if self.image_share < 1:
-            moved = moved + (1 - self.image_share) * self.edges_of("text").times_all(table)
+            words = self.missing(self.edges_of("text").times_all(table))
+            moved = moved + (1 - self.image_share) * words
         return moved
 
     def smooth(self) -> Tensor:

@@ -90,6 +90,8 @@ class LATTICE(Multimodal):
     @torch.no_grad()
     def freeze(self, visuals: Visuals) -> None:
         """Keep the graph of items as features and views make it now."""
+        was = self.training
+        self.eval()  # of whole views
         share = self.blend.softmax(0).tolist()
         total = None
         for weight, pair in zip(share, self.links(visuals).values(), strict=True):
@@ -97,6 +99,7 @@ class LATTICE(Multimodal):
                 made = matrix(of, weight * part * of.cosines, len(of.items))
                 total = made if total is None else total + made
         self.similar.hold(total)
+        self.train(was)
 
     def links(self, visuals: Visuals) -> Links:
         """Return the edges that features and their views make, by modality."""
@@ -113,7 +116,9 @@ class LATTICE(Multimodal):
         table: Tensor = self.item.weight
         for _ in range(self.item_layers):
             parts = [
-                self.given * moved(given, table) + (1 - self.given) * moved(learnt, table)
+                self.missing(
+                    self.given * moved(given, table) + (1 - self.given) * moved(learnt, table)
+                )
                 for given, learnt in links.values()
             ]
             table = torch.einsum("m,mik->ik", self.blend.softmax(0), torch.stack(parts))

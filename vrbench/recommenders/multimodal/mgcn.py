@@ -57,9 +57,7 @@ class MGCN(Multimodal):
         graph: whether items' neighbours are those of the training, or of what is served.
         contrast: weight of InfoNCE.
         temperature: of InfoNCE.
-        layers, scale: see ``Multimodal``.
-        factors: length of a row.
-        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+        layers, scale, factors and how it is trained: see ``Multimodal``.
 
     Example:
         >>> from vrbench.recommenders import MGCN
@@ -119,7 +117,7 @@ class MGCN(Multimodal):
         if self.kept or self.training or name != "image":
             for _ in range(self.item_layers):
                 rows = self.edges_of(name).times_all(rows)
-            return rows
+            return self.missing(rows)
         links = linked(directions(table, self.device), self.neighbours)
         for _ in range(self.item_layers):
             rows = moved(links, rows)

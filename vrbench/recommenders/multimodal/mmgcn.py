@@ -37,9 +37,7 @@ class MMGCN(Multimodal):
         sizes: users, items, the length of a feature vector; vectors of words, if there are any.
         latent: length of a view, and of a preference.
         layers: steps on the graph of a modality; at least 1.
-        scale: see ``Multimodal``.
-        factors: length of a row.
-        epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
+        scale, factors and how it is trained: see ``Multimodal``.
 
     Example:
         >>> from vrbench.recommenders import MMGCN
@@ -62,7 +60,9 @@ class MMGCN(Multimodal):
         wide = [latent] + [self.factors] * (self.layers - 1)
         self.preference, self.steps = nn.ModuleDict(), nn.ModuleDict()
         for name in list(self.modalities):
-            self.modalities[name] = Modality(len(self.modality(name).centre), latent)
+            self.modalities[name] = Modality(
+                len(self.modality(name).centre), latent, self.modality_dropout
+            )
             self.preference[name] = nn.Embedding(sizes.num_users, latent)
             self.steps[name] = nn.ModuleList(Step(width, self.factors) for width in wide)
 

@@ -274,11 +274,7 @@ class Steps:
 
     def _take(self, batch: tuple[Tensor, ...]) -> None:
         loss = self.model.batch_loss(batch, self.visuals)
-        for optimiser in self.optimisers:
-            optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        for optimiser in self.optimisers:
-            optimiser.step()
+        descend(loss, *self.optimisers)
         self.model.stepped(batch)
         self.total += loss.detach() * len(batch[0])
 
@@ -293,8 +289,10 @@ def normal(like: Tensor, scale: float, rng: torch.Generator) -> Tensor:
     return scale * torch.randn(like.shape, generator=rng)
 
 
-def descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Take one step of ``optimiser`` down ``loss``."""
-    optimiser.zero_grad(set_to_none=True)
+def descend(loss: Tensor, *optimisers: torch.optim.Optimizer) -> None:
+    """Take one step of each of ``optimisers`` down ``loss``."""
+    for optimiser in optimisers:
+        optimiser.zero_grad(set_to_none=True)
     loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+    for optimiser in optimisers:
+        optimiser.step()
