@@ -55,9 +55,7 @@ class AttributeItemKNN(_ByAttributes, ItemKNN):
 
     Args:
         sizes: users, items, and the items' categories.
-        k: neighbours of an item.
-        shrink: takes weight from similarities that few attributes support.
-        similarity: see ``similarities``.
+        k, shrink, similarity: see ``NeighbourSettings``; attributes support similarities.
         rated: whether scores weigh neighbours by ratings.
 
     Raises:
@@ -82,10 +80,7 @@ class AttributeUserKNN(_ByAttributes, UserKNN):
 
     Args:
         sizes: users, items, and the items' categories.
-        k: neighbours of a user.
-        shrink: takes weight from similarities that few attributes support.
-        similarity: see ``similarities``.
-        rated: whether ratings are used, or ones.
+        k, shrink, similarity, rated: see ``NeighbourSettings``; attributes support similarities.
 
     Raises:
         IncompatibleError: if items have no categories that differ.

@@ -69,10 +69,8 @@ class DeepFieldModel(FieldModel):
 class NFM(DeepFieldModel):
     """Neural factorisation machine (He and Chua, SIGIR 2017, eq. 3-7).
 
-    The network is shown the sum of the products of every two rows.
-
-    Args:
-        sizes and all settings: see ``DeepFieldModel``.
+    The network is shown the sum of the products of every two rows. It takes what
+    ``DeepFieldModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import NFM
@@ -94,10 +92,8 @@ class NFM(DeepFieldModel):
 class DeepFM(DeepFieldModel):
     """DeepFM (Guo et al., IJCAI 2017, eq. 1-4): a factorisation machine beside a network on it.
 
-    Both share the rows; the network is shown them one behind the other.
-
-    Args:
-        sizes and all settings: see ``DeepFieldModel``.
+    Both share the rows; the network is shown them one behind the other. It takes what
+    ``DeepFieldModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import DeepFM
@@ -116,10 +112,8 @@ class WideDeep(DeepFieldModel):
     """Wide and deep learning (Cheng et al., DLRS 2016, eq. 1-3).
 
     The wide part is linear in the fields and in one cross-product transformation, of user and
-    category; the deep one a network on the rows, one behind the other.
-
-    Args:
-        sizes and all settings: see ``DeepFieldModel``.
+    category; the deep one a network on the rows, one behind the other. It takes what
+    ``DeepFieldModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import WideDeep

@@ -135,10 +135,8 @@ def pooled(row: Tensor) -> Tensor:
 class AttributeFM(FieldModel):
     """Factorisation machine (Rendle, ICDM 2010, eq. 1) of user, item and category.
 
-    Adds the products of every two rows. (``FM`` here is another: of pictures, trained by BPR.)
-
-    Args:
-        sizes and all settings: see ``FieldModel``.
+    Adds the products of every two rows. (``FM`` here is another: of pictures, trained by BPR.) It
+    takes what ``FieldModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import AttributeFM
@@ -156,10 +154,8 @@ class AttributeFM(FieldModel):
 class FFM(FieldModel):
     """Field-aware factorisation machine (Juan et al., RecSys 2016, eq. 3).
 
-    A field has a row for each other one: adds ``v_(a,B) . v_(b,A)`` of every two fields.
-
-    Args:
-        sizes and all settings: see ``FieldModel``.
+    A field has a row for each other one: adds ``v_(a,B) . v_(b,A)`` of every two fields. It takes
+    what ``FieldModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import FFM

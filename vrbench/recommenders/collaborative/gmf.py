@@ -58,10 +58,8 @@ class PointwiseFactorModel(PointwiseRecommender):
 class GMF(PointwiseFactorModel):
     """Generalised matrix factorisation (He et al., WWW 2017, sec. 3.2).
 
-    ``x_ui = h . (p_u * q_i) + b``, with ``h`` and ``b`` learnt, without an activation.
-
-    Args:
-        sizes and all settings: see ``PointwiseFactorModel``.
+    ``x_ui = h . (p_u * q_i) + b``, with ``h`` and ``b`` learnt, without an activation. It
+    takes what ``PointwiseFactorModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import GMF

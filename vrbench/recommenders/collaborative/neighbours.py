@@ -68,7 +68,14 @@ class ItemWeights(Recommender):
 
 
 class NeighbourSettings(TypedDict, total=False):
-    """Which neighbours there are, and what they weigh; see ``ItemKNN``."""
+    """Which neighbours there are, of an item or of a user, and what they weigh.
+
+    Attributes:
+        k: how many.
+        shrink: takes weight from similarities that few users, or items, support.
+        similarity: see ``similarities``.
+        rated: whether ratings are used, in similarities and in scores, or ones.
+    """
 
     k: int
     shrink: float
@@ -115,10 +122,7 @@ class ItemKNN(_Neighbours, ItemWeights):
 
     Args:
         sizes: users and items.
-        k: neighbours of an item.
-        shrink: takes weight from similarities that few users support.
-        similarity: see ``similarities``.
-        rated: whether ratings are used, in similarities and in scores, or ones.
+        k, shrink, similarity, rated: see ``NeighbourSettings``.
 
     Example:
         >>> from vrbench.recommenders import ItemKNN
@@ -142,14 +146,7 @@ class UserKNN(_Neighbours):
 
     ``x_uj`` is the sum over the ``k`` users ``v`` most similar to ``u``, never ``u``, who have
     ``j`` in train, of ``s(u, v) * n / (n + shrink)``, times ``v``'s rating of it where those are
-    used; see ``ItemKNN``.
-
-    Args:
-        sizes: users and items.
-        k: neighbours of a user.
-        shrink: takes weight from similarities that few items support.
-        similarity: see ``similarities``.
-        rated: whether ratings are used, in similarities and in scores, or ones.
+    used. It takes what ``ItemKNN`` takes.
 
     Example:
         >>> from vrbench.recommenders import UserKNN

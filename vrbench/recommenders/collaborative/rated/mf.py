@@ -19,10 +19,8 @@ from vrbench.recommenders.collaborative.rated.base import (
 class MF(RatedFactorModel):
     """Matrix factorisation with biases (Koren et al., Computer 2009, eq. 4-5).
 
-    ``r_ui = mean + b_u + b_i + p_u . q_i``, all but the mean learnt.
-
-    Args:
-        sizes and all settings: see ``RatedFactorModel``.
+    ``r_ui = mean + b_u + b_i + p_u . q_i``, all but the mean learnt. It takes what
+    ``RatedFactorModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import MF
@@ -38,10 +36,8 @@ class PMF(RatedFactorModel):
     """Probabilistic matrix factorisation (Salakhutdinov and Mnih, NIPS 2007, eq. 4-5).
 
     ``r_ui = low + (high - low) s(p_u . q_i)``, with ``s`` logistic and the range of train, without
-    biases. The loss is the squared error in units of the range, as in the paper.
-
-    Args:
-        sizes and all settings: see ``RatedFactorModel``.
+    biases. The loss is the squared error in units of the range, as in the paper. It takes what
+    ``RatedFactorModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import PMF

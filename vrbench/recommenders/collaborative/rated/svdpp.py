@@ -22,10 +22,7 @@ class SVDpp(RatedFactorModel):
 
     ``r_ui = mean + b_u + b_i + q_i . (p_u + |R_u|^-1/2 sum of y_j over the items j of R_u)``. The
     rows ``y`` are not penalised one by one: in ``l2`` stand ``p``, ``q`` and the biases of a pair,
-    and the user's sum.
-
-    Args:
-        sizes and all settings: see ``RatedFactorModel``.
+    and the user's sum. It takes what ``RatedFactorModel`` takes.
 
     Example:
         >>> from vrbench.recommenders import SVDpp
