@@ -195,6 +195,7 @@ def test_joblib_finds_the_same_rows(tmp_path):
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
 
 
+@pytest.mark.slow
 def test_pictures_are_exported_and_judged_again_with_the_same_numbers(tmp_path):
     pytest.importorskip("pyarrow")
     done = vrbench(*SMALL, "save=[pictures]", "hydra.run.dir=out", cwd=tmp_path)
@@ -219,6 +220,7 @@ def test_pictures_are_exported_and_judged_again_with_the_same_numbers(tmp_path):
     assert f"vrbench: no picture of the item at position {shown.stem}" in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_parameters_are_attacked_measured_and_compared_from_the_command_line(tmp_path):
     small = [*SMALL[:2], "recommender=bprmf", "recommender.epochs=60", "recommender.lr=0.02"]
     small += ["recommender.l2=0", "recommender.patience=30"]  # what learnt nothing cannot fall
@@ -261,6 +263,7 @@ def test_a_search_of_settings_from_the_command_line(tmp_path):
     assert wrong.stderr.strip().count("\n") == 0
 
 
+@pytest.mark.slow
 def test_designs_leave_a_table_and_a_sheet_per_user(tmp_path):
     small = ["dataset.num_items=480", "dataset.num_users=80", "dataset.size=32", "users=2"]
     small += ["design.generator.epochs=1", "design.generator.width=4", "design.copies=2"]
@@ -291,6 +294,7 @@ def test_designs_leave_a_table_and_a_sheet_per_user(tmp_path):
     assert "design" in wrong.stderr
 
 
+@pytest.mark.slow
 def test_a_papers_table_is_run_and_printed_beside_the_published_one(tmp_path):
     """And what is not there is named: the data, the setting."""
     small = [a for a in SMALL if not a.startswith(("attack", "extractor"))]

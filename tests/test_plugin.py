@@ -137,6 +137,7 @@ def test_its_test_passes_there(elsewhere):
     assert re.search(r"\d\d passed", done.stdout)
 
 
+@pytest.mark.slow
 def test_a_package_elsewhere_inherits_the_contracts(tmp_path):
     for name, text in PACKAGE.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

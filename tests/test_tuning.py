@@ -202,6 +202,7 @@ def test_one_number_of_trials_is_for_a_whole_table(tmp_path, asked, capsys):
         assert Composition(["recommender=tuned/ease"], conf_dir()).make("recommender")
 
 
+@pytest.mark.slow
 def test_settings_are_tuned_over_folds(tmp_path, asked):
     """The best is that of the mean over folds, each of which alone says something else."""
     folds = ["split@dataset.split=k_fold", "dataset.split.test.folds=3"]

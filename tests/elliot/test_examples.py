@@ -59,6 +59,7 @@ def test_adversarial_training_with_both_tests(place, capsys):
     assert list((folder / "cells").rglob("lists_before.tsv"))
 
 
+@pytest.mark.slow
 def test_two_gans_with_coverage_and_bias(place, capsys):
     code, told = run("gan", place, capsys)
     assert code == 0

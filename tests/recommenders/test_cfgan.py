@@ -19,6 +19,7 @@ class TestItemRows(RecommenderContract):
     make = partial(CFGAN, **FAST)
 
 
+@pytest.mark.slow
 class TestUserRows(RecommenderContract):
     make = partial(CFGAN, **FAST, rows="user", scheme="ZR")
 

@@ -219,6 +219,7 @@ def test_smoothing_of_a_linear_model_comes_to_its_exact_bound_and_not_past_it():
     assert many[~stands.asked].isinf().all()
 
 
+@pytest.mark.slow
 def test_no_attack_of_the_house_breaks_the_promise_of_a_smoothed_network():
     model = taught(partial(VNPR, epochs=10, **{k: BRISK[k] for k in ("batch_size", "lr")}))
     stands = entry(model, VECTORS, toy_world().seen, ITEMS, K)

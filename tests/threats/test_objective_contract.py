@@ -11,6 +11,7 @@ from vrbench.objectives import (
     Misrank,
     OfClass,
     Promote,
+    PromoteLists,
     PromoteTo,
     TargetClass,
     Untargeted,
@@ -34,6 +35,10 @@ class TestMatchFeatures(ObjectiveContract):
 
 class TestPromote(ObjectiveContract):
     make = partial(Promote, k=5)
+
+
+class TestPromoteLists(ObjectiveContract):
+    make = partial(PromoteLists, k=5)
 
 
 class TestDemote(ObjectiveContract):

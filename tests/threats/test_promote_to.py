@@ -237,6 +237,7 @@ def test_a_hidden_rank_is_never_read_and_kinds_of_answers_are_ordered():
     assert ((verdict.margin < 0) == (own <= 2)).all()
 
 
+@pytest.mark.slow
 def test_the_attack_lifts_items_whose_ranks_are_hidden():
     """Helpers alone are heard at first; it is the user's own list that moves."""
     model, visuals, train = small(bias=False, num_items=2000)

@@ -33,7 +33,7 @@ class BPRMF(FactorModel):
     paper = "Rendle et al., UAI 2009"
     signal = None
 
-    defaults = FactorSettings(l2=0.2)
+    defaults = FactorSettings(l2=0.03)
 
     def __init__(self, sizes: Sizes, **training: Unpack[FactorSettings]) -> None:
         super().__init__(**self.with_defaults(FactorSettings, training))

@@ -1,6 +1,7 @@
 """What an adversary may want, as losses; and, by their parameters, what each must know."""
 
 from vrbench.threats.objectives.base import Objective, ObjectiveFactory, check_promotable
+from vrbench.threats.objectives.exposure import PromoteLists
 from vrbench.threats.objectives.feature_matching import MatchFeatures
 from vrbench.threats.objectives.misclassification import (
     OfClass,
@@ -19,6 +20,7 @@ __all__ = [
     "ObjectiveFactory",
     "OfClass",
     "Promote",
+    "PromoteLists",
     "TargetClass",
     "Untargeted",
     "check_promotable",

@@ -1,0 +1,113 @@
+"""White-box promotion into lists: a smooth hit ratio in place of a mean score."""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn.functional import logsigmoid
+
+from vrbench.attacks.goal import Verdict
+from vrbench.core.errors import ConfigError
+from vrbench.core.visuals import Visuals
+from vrbench.data.interactions import Interactions
+from vrbench.extractors.base import Extractor
+from vrbench.recommenders.base import Recommender
+from vrbench.threats.objectives.promotion import Promote
+
+USERS = 4096  # scored at once
+
+
+class PromoteLists(Promote):
+    """White-box promotion into the users' top ``k``: a smooth hit ratio, HR@k.
+
+    The loss is minus the logarithm of the mean over users of ``sigmoid((s - b) / t)``: ``s`` the
+    item's score, ``b`` the score that enters the user's list on clean images, ``t`` the
+    ``temperature`` in standard deviations of a user's clean scores (the mean over users). Smoothed
+    in this way by Qin et al. (Information Retrieval 2010, sec. 4) for rankings in general. A mean
+    score, as of ``Promote``, is raised most easily among users who will never list the item; here
+    those count who nearly do. Owners of an item never see it, and count as a miss. The margin is
+    negative once the smooth hit ratio is above ``share``.
+
+    Args:
+        train, extractor, recommender, visuals: see ``Promote``.
+        images: see ``Promote``.
+        k: length of the lists.
+        temperature: above 0; the smaller, the nearer to HR@k, and the fewer users lead the way.
+        share: the smooth hit ratio that is aimed at, in (0, 1].
+
+    Raises:
+        ConfigError: for a temperature or a share out of range.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.extractors import Colour
+        >>> from vrbench.objectives import PromoteLists
+        >>> from vrbench.recommenders import VBPR
+        >>> from vrbench.testing.world import taught, toy_visuals, toy_world
+        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
+        >>> aim = PromoteLists(shop.train, Colour(), model, toy_visuals(model.signal), k=5)
+        >>> verdict = aim.judge(shop.catalogue.images[torch.arange(2)], torch.arange(2))
+        >>> bool((verdict.loss > 0).all())
+        True
+    """
+
+    paper = ""
+
+    def __init__(
+        self,
+        train: Interactions,
+        extractor: Extractor,
+        recommender: Recommender,
+        visuals: Visuals,
+        images: Visuals | None = None,
+        *,
+        k: int = 20,
+        temperature: float = 0.3,
+        share: float = 0.5,
+    ) -> None:
+        super().__init__(train, extractor, recommender, visuals, images, k=k)
+        if temperature <= 0 or not 0 < share <= 1:
+            raise ConfigError("PromoteLists: expected temperature > 0 and 0 < share <= 1")
+        self.train, self.temperature, self.share = train, temperature, share
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        shown = self.extractor.see(x, self.signal).float()
+        rounds = self._rounds(items)
+        gap_BU = torch.cat([self._gaps(items[rows], shown[rows]) for rows in rounds])
+        gap_BU = gap_BU[torch.cat(rounds).argsort()]
+        owned_BU = self._owned(items)
+        near_BU = logsigmoid(gap_BU / self._bars[1]).masked_fill(owned_BU, -torch.inf)
+        loss = math.log(self.num_users) - near_BU.logsumexp(1)
+        return Verdict(loss, loss + math.log(self.share))
+
+    def _gaps(self, items: Tensor, shown: Tensor) -> Tensor:
+        """Return ``(n, num_users)``: how far inside the lists ``items`` as ``shown`` score."""
+        encoded = self.recommender.encode(items, self.visuals.overlay(items, shown))
+        users = torch.arange(self.num_users, device=items.device)
+        score = [self.recommender.score(block, encoded) for block in users.split(USERS)]
+        return torch.cat(score).T - self._bars[0]
+
+    def _owned(self, items: Tensor) -> Tensor:
+        """Return ``(B, num_users)`` bool: who is never shown which."""
+        users = torch.arange(self.num_users)[None]
+        there = items.cpu()[:, None]
+        return self.train.contains(*torch.broadcast_tensors(users, there)).to(items.device)
+
+    @cached_property
+    @torch.no_grad()
+    def _bars(self) -> tuple[Tensor, float]:
+        """What enters each user's list, ``(num_users,)``; and the temperature in scores."""
+        device = self.recommender.device
+        encoded = self.recommender.encode(torch.arange(self.num_items, device=device), self.visuals)
+        bars, spread = [], 0.0
+        for first in range(0, self.num_users, 512):
+            users = range(first, min(first + 512, self.num_users))
+            score = self.recommender.score(torch.tensor(users, device=device), encoded)
+            spread += float(score.std(1).sum())
+            row, item = self.train.pairs_between(users.start, users.stop, device)
+            score[row, item] = -torch.inf
+            bars.append(score.topk(min(self.k, self.num_items)).values[:, -1])
+        return torch.cat(bars), self.temperature * spread / self.num_users
