@@ -108,10 +108,8 @@ class SPSA(Estimating):
     """Simultaneous perturbation with random signs (Spall, 1992; Uesato et al., ICML 2018).
 
     The estimate is smoothed by Adam's moments, whose quotient is what is descended along; the step
-    itself is the steepest of the budget's norm. The paper steps by Adam in pixel space.
-
-    Args:
-        queries, directions, reach, step, enough: see ``Estimating``.
+    itself is the steepest of the budget's norm. The paper steps by Adam in pixel space. It takes
+    what ``Estimating`` takes.
 
     Example:
         >>> from vrbench.attacks import SPSA

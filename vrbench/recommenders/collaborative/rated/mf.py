@@ -19,8 +19,7 @@ from vrbench.recommenders.collaborative.rated.base import (
 class MF(RatedFactorModel):
     """Matrix factorisation with biases (Koren et al., Computer 2009, eq. 4-5).
 
-    ``r_ui = mean + b_u + b_i + p_u . q_i``, all but the mean learnt. It takes what
-    ``RatedFactorModel`` takes.
+    ``RatedFactorModel`` as it is: ``r_ui = mean + b_u + b_i + p_u . q_i``, all but the mean learnt.
 
     Example:
         >>> from vrbench.recommenders import MF
