@@ -43,15 +43,11 @@ class PromoteLists(Promote):
 
     Example:
         >>> import torch
-        >>> from vrbench.extractors import Colour
         >>> from vrbench.objectives import PromoteLists
-        >>> from vrbench.recommenders import VBPR
-        >>> from vrbench.testing.world import taught, toy_visuals, toy_world
-        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
-        >>> aim = PromoteLists(shop.train, Colour(), model, toy_visuals(model.signal), k=5)
-        >>> verdict = aim.judge(shop.catalogue.images[torch.arange(2)], torch.arange(2))
-        >>> bool((verdict.loss > 0).all())
-        True
+        >>> from vrbench.testing.world import knowing, toy_world
+        >>> items, images = torch.arange(2), toy_world().catalogue.images
+        >>> knowing(PromoteLists, k=5).judge(images[items], items).loss.gt(0).tolist()
+        [True, True]
     """
 
     paper = ""
