@@ -23,6 +23,10 @@ class _OfItems(Cutoff):
         super().__init__(k=k)
         self.items = items
 
+    def groups(self, dataset: Dataset) -> Groups:
+        """Return which group an item belongs to."""
+        return item_groups(dataset, self.items)
+
 
 class _OfUsers(Cutoff):
     """Args: ``users`` is a file of user, tab, group; None takes light and heavy users."""
@@ -30,6 +34,10 @@ class _OfUsers(Cutoff):
     def __init__(self, *, k: int = 20, users: str | None = None) -> None:
         super().__init__(k=k)
         self.users = users
+
+    def groups(self, dataset: Dataset) -> Groups:
+        """Return which group a user belongs to."""
+        return user_groups(dataset, self.users)
 
 
 class REO(_OfItems, CutoffSystemMetric):
@@ -45,7 +53,7 @@ class REO(_OfItems, CutoffSystemMetric):
     better = "lower"
 
     def measure(self, view: View, dataset: Dataset) -> float:
-        return equal_opportunity(view, dataset, item_groups(dataset, self.items), self.k)
+        return equal_opportunity(view, dataset, self.groups(dataset), self.k)
 
 
 class RSP(_OfItems, CutoffSystemMetric):
@@ -61,8 +69,7 @@ class RSP(_OfItems, CutoffSystemMetric):
     better = "lower"
 
     def measure(self, view: View, dataset: Dataset) -> float:
-        groups = item_groups(dataset, self.items)
-        return statistical_parity(self.top(view, dataset), dataset, groups)
+        return statistical_parity(self.top(view, dataset), dataset, self.groups(dataset))
 
 
 class _MAD(CutoffSystemMetric):
@@ -72,6 +79,24 @@ class _MAD(CutoffSystemMetric):
     """
 
     better = "lower"
+
+    @abstractmethod
+    def groups(self, dataset: Dataset) -> Groups:
+        """Return the groups that are compared."""
+
+    @abstractmethod
+    def each(self, view: View, dataset: Dataset) -> Tensor:
+        """Return a float64 number per user or item; NaN where it is not defined."""
+
+    def measure(self, view: View, dataset: Dataset) -> float:
+        value, groups = self.each(view, dataset), self.groups(dataset)
+        there = value.isfinite().nonzero().squeeze(1)
+        mean = groups.sums(value[there], there) / groups.counts(there)
+        mean = mean[mean.isfinite()]
+        if len(mean) < 2:
+            return float("nan")
+        first, second = torch.triu_indices(len(mean), len(mean), offset=1)
+        return float((mean[first] - mean[second]).abs().mean())
 
 
 class UserMADrating(_OfUsers, _MAD):
@@ -84,11 +109,10 @@ class UserMADrating(_OfUsers, _MAD):
         {'before': 2.0, 'after': 2.0}
     """
 
-    def measure(self, view: View, dataset: Dataset) -> float:
+    def each(self, view: View, dataset: Dataset) -> Tensor:
         assert view.lists.scores is not None
         self.top(view, dataset)  # checks k
-        score = view.lists.scores[:, : self.k].double().nanmean(1)
-        return _between(score, user_groups(dataset, self.users))
+        return view.lists.scores[:, : self.k].double().nanmean(1)
 
 
 class UserMADranking(_OfUsers, _MAD):
@@ -101,9 +125,8 @@ class UserMADranking(_OfUsers, _MAD):
         {'before': 0.018, 'after': 0.613}
     """
 
-    def measure(self, view: View, dataset: Dataset) -> float:
-        value = NDCG(k=self.k).measure(view, dataset).double()
-        return _between(value, user_groups(dataset, self.users))
+    def each(self, view: View, dataset: Dataset) -> Tensor:
+        return NDCG(k=self.k).measure(view, dataset).double()
 
 
 class ItemMADrating(_OfItems, _MAD):
@@ -116,14 +139,13 @@ class ItemMADrating(_OfItems, _MAD):
         {'before': 1.0, 'after': 2.0}
     """
 
-    def measure(self, view: View, dataset: Dataset) -> float:
+    def each(self, view: View, dataset: Dataset) -> Tensor:
         assert view.lists.scores is not None
         top = self.top(view, dataset)
         score = view.lists.scores[:, : self.k][top >= 0].double()
         gain = torch.zeros(dataset.train.num_items, dtype=torch.float64)
         gain.index_add_(0, top[top >= 0], score)
-        listed = times_listed(top, len(gain))
-        return _between(gain / listed, item_groups(dataset, self.items))
+        return gain / times_listed(top, len(gain))
 
 
 class ItemMADranking(_OfItems, _MAD):
@@ -136,13 +158,12 @@ class ItemMADranking(_OfItems, _MAD):
         {'before': 0.658, 'after': 0.565}
     """
 
-    def measure(self, view: View, dataset: Dataset) -> float:
+    def each(self, view: View, dataset: Dataset) -> Tensor:
         hit = view.tested.ranks <= self.k
         gain = torch.zeros(dataset.train.num_items, dtype=torch.float64)
         discount = 1 / torch.log2(view.tested.ranks[hit].double() + 1)
         gain.index_add_(0, dataset.test.items[hit], discount)
-        listed = times_listed(self.top(view, dataset), len(gain))
-        return _between(gain / listed, item_groups(dataset, self.items))
+        return gain / times_listed(self.top(view, dataset), len(gain))
 
 
 class _Disparity(CutoffSystemMetric):
@@ -239,14 +260,3 @@ def _preference(of: Groups, towards: Groups, users: Tensor, items: Tensor) -> Te
     share = pairs.reshape(len(of.names), wide) / total[:, None]
     every = torch.arange(len(towards.of))
     return share / (towards.counts(every) / len(every))
-
-
-def _between(value: Tensor, groups: Groups) -> float:
-    """Return the mean absolute difference of the group means of ``value``, NaN left out."""
-    there = value.isfinite().nonzero().squeeze(1)
-    mean = groups.sums(value[there], there) / groups.counts(there)
-    mean = mean[mean.isfinite()]
-    if len(mean) < 2:
-        return float("nan")
-    first, second = torch.triu_indices(len(mean), len(mean), offset=1)
-    return float((mean[first] - mean[second]).abs().mean())
