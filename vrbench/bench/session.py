@@ -12,12 +12,14 @@ from vrbench.attacks.goal import Goal
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
+from vrbench.attacks.words import WordAttack, Words
 from vrbench.bench import stages
 from vrbench.bench.detection import detect, watch
 from vrbench.bench.shops import Shops
 from vrbench.bench.stages.parameters import perturb
 from vrbench.bench.stages.profiles import register
 from vrbench.bench.stages.transplant import transplant
+from vrbench.bench.stages.words import edit_words
 from vrbench.bench.store import Artifact
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Signal
@@ -29,6 +31,7 @@ from vrbench.threats.detectors.base import Detector
 from vrbench.threats.detectors.pictures import PictureDetector, Watch
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.objectives.base import Objective
+from vrbench.threats.word_promotion import Readers
 from vrbench.threats.world import World
 
 
@@ -93,6 +96,12 @@ class Session(Shops):
             x.budget,
             self.seed,
         )
+
+    def edit_words(self, x: Experiment, world: World, readers: Readers, sign: int) -> Artifact:
+        """Return ``counts``: how often items have each word, changed; see ``stages.words``."""
+        assert isinstance(x.attack, WordAttack)
+        assert isinstance(x.budget, Words)
+        return edit_words(self.store, readers, x.attack, x.budget, sign, self.seed)
 
     def register(
         self, attack: ProfileAttack, budget: FakeUsers, world: World, case: Case

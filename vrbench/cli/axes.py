@@ -41,10 +41,12 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
     from vrbench.attacks.base import Attack
     from vrbench.attacks.budget import Budget
     from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
+    from vrbench.attacks.joint import JointAttack, JointBudget
     from vrbench.attacks.mixed import MixedAttack, MixedBudget
     from vrbench.attacks.profile.base import ProfileAttack
     from vrbench.attacks.profile.budget import FakeUsers
     from vrbench.attacks.transplant import Transplant
+    from vrbench.attacks.words import WordAttack, Words
     from vrbench.bench.machine import Machine
     from vrbench.data.dataset import Dataset
     from vrbench.data.filters import Filter
@@ -64,8 +66,16 @@ def kinds_of() -> dict[str, tuple[type, ...]]:
         "extractor": (Extractor,),
         "recommender": (Recommender,),
         "judge": (Recommender,),
-        "attack": (Attack, ParameterAttack, ProfileAttack, Transplant, MixedAttack),
-        "budget": (Budget, Embeddings, FakeUsers, MixedBudget),
+        "attack": (
+            Attack,
+            ParameterAttack,
+            ProfileAttack,
+            Transplant,
+            MixedAttack,
+            WordAttack,
+            JointAttack,
+        ),
+        "budget": (Budget, Embeddings, FakeUsers, MixedBudget, Words, JointBudget),
         "objective": (Objective,),
         "scenario": (Scenario,),
         "threat": (Threat,),

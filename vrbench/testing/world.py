@@ -21,6 +21,7 @@ from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.shop import Shop
+from vrbench.attacks.words import WordAttack, Words
 from vrbench.bench.machine import Machine
 from vrbench.bench.result import Result
 from vrbench.bench.run import run
@@ -136,6 +137,13 @@ def changed_rows(attack: ParameterAttack) -> Tensor:
     slope = {"item": torch.tensor([[1.0, 0.0, 0.0]]).expand(4, 3)}
     rows = {"item": torch.zeros(4, 3)}
     return attack(rows, lambda at: slope, Embeddings(eps=0.5), stream(0))["item"]
+
+
+def rewritten(attack: WordAttack) -> Tensor:
+    """Return the counts of three words of two items, two words added; the third is worth most."""
+    counts = torch.tensor([[1.0, 0, 0], [0, 1, 0]])
+    worth = torch.tensor([0.0, 1, 2])
+    return attack(counts, torch.arange(2), lambda c: -c @ worth, Words(eps=2), Streams(0))
 
 
 def suspected(detector: Detector) -> int:

@@ -7,16 +7,23 @@ from dataclasses import dataclass
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
+from vrbench.attacks.joint import JointAttack, JointBudget
 from vrbench.attacks.mixed import MixedAttack, MixedBudget
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.transplant import Transplant
+from vrbench.attacks.words import WordAttack, Words
 from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import RecommenderFactory
 from vrbench.threats.objectives.base import ObjectiveFactory
 from vrbench.threats.scenario.base import Scenario
 from vrbench.threats.threat import Threat
+
+AnyAttack = (
+    Attack | JointAttack | MixedAttack | ParameterAttack | ProfileAttack | Transplant | WordAttack
+)
+AnyBudget = Budget | Embeddings | FakeUsers | JointBudget | MixedBudget | Words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +54,8 @@ class Experiment:
     dataset: Dataset
     extractor: Extractor
     recommender: RecommenderFactory
-    attack: Attack | MixedAttack | ParameterAttack | ProfileAttack | Transplant
-    budget: Budget | Embeddings | FakeUsers | MixedBudget
+    attack: AnyAttack
+    budget: AnyBudget
     objective: ObjectiveFactory
     scenario: Scenario
     threat: Threat

@@ -12,7 +12,7 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.readers.business_tables import read_business_table
 from vrbench.data.readers.feature_files import read_features
 from vrbench.data.sources.with_features import require_all, rows_by_id, table_of
-from vrbench.data.words import tf_idf
+from vrbench.data.words import WordTable, bags_of, vectors_of
 
 VERSION = 1  # raise it when the same words give other vectors
 
@@ -55,11 +55,13 @@ def with_text(
         raise ConfigError("dataset.path and dataset.words: give one, vectors or words")
     if path is not None:
         rows = rows_by_id(read_features(Path(path), ids, id_column), names)
+        table = table_of(np.ascontiguousarray(rows), "text", VERSION)
     else:
-        rows = tf_idf(_texts(dataset, words, id_column, column))
-        if not rows.any():
+        bags = bags_of(_texts(dataset, words, id_column, column))
+        if not bags.counts.any():
             raise DataError("no word is of two items: give dataset.words, or dataset.path")
-    table = table_of(np.ascontiguousarray(rows), "text", VERSION)
+        plain = table_of(np.ascontiguousarray(vectors_of(bags)), "text", VERSION)
+        table = WordTable(plain.rows, plain.spec, bags)
     return replace(dataset, catalogue=replace(dataset.catalogue, text=table))
 
 

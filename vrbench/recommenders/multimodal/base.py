@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import ClassVar
 
 import torch
 from scipy import sparse
 from torch import Tensor, nn
-from typing_extensions import Unpack
+from typing_extensions import Self, Unpack
 
 from vrbench.core.dropout import RowDropout, seed_dropout
 from vrbench.core.errors import one_of
@@ -101,6 +102,8 @@ class Multimodal(LightGCN):
         (['image'], True)
     """
 
+    own_words = False  # whether an item's words are part of its score, beside what they taught
+    rereads = False  # whether words are not those of the training
     version = 1
     signal: ClassVar[Signal | None] = Signal.VECTOR
     reads_text = True
@@ -171,6 +174,17 @@ class Multimodal(LightGCN):
             return {"image": visuals}
         words = Table(Signal.VECTOR, self.text, None, device=self.text.device)
         return {"image": visuals, "text": words}
+
+    def reading(self, text: Tensor) -> Self:
+        """Return the same model where items have other words, as it is served; no copy is made.
+
+        Args:
+            text: ``(num_items, W)`` vectors of words; the score is differentiable in them.
+        """
+        made = copy.copy(self)
+        vars(made)["_buffers"] = {**self._buffers, "text": text}
+        vars(made)["rereads"] = True
+        return made
 
     def nodes(self) -> Nodes:
         """Return the rows of users and items after propagation."""

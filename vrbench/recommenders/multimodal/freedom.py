@@ -88,6 +88,7 @@ class FREEDOM(Multimodal):
         self.image_share = image_share if "text" in self.modalities else 1.0
         self.drop, self.alignment = drop, alignment
         self.own_picture = not self.kept and self.image_share > 0
+        self.own_words = not self.kept and self.image_share < 1
         self.similar = torch.nn.ModuleDict(
             {name: SparseRows(sizes.num_items, sizes.num_items) for name in self.modalities}
         )
@@ -140,10 +141,18 @@ class FREEDOM(Multimodal):
             some = items if layer == self.item_layers else every
             found = self.image_share * mixed(unit[some], unit, table, count, self.edges)
             if self.image_share < 1:
-                words = self.edges_of("text").times(table, some)
+                words = self._by_words(some, table)
                 found = found + (1 - self.image_share) * words
             table = found
         return table
+
+    def _by_words(self, items: Tensor, table: Tensor) -> Tensor:
+        """Return the mean of ``table`` over the neighbours of ``items`` by words."""
+        if not self.rereads:
+            return self.edges_of("text").times(table, items)
+        assert self.text is not None
+        unit = F.normalize(self.text, dim=1)
+        return mixed(unit[items], unit, table, self.neighbours, self.edges)
 
     def encode(self, items: Tensor, visuals: Visuals) -> Nodes:
         nodes = self.nodes()

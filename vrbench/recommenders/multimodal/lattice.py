@@ -78,6 +78,7 @@ class LATTICE(Multimodal):
         self.kept = one_of(f"{self.name}.graph", graph, Graph) == "frozen"
         self.neighbours, self.item_layers, self.given = neighbours, item_layers, given
         self.own_picture = not self.kept
+        self.own_words = self.own_picture and "text" in self.modalities
         self.blend = nn.Parameter(torch.zeros(len(self.modalities)))
         if len(self.modalities) == 1:
             self.blend.requires_grad_(False)

@@ -89,6 +89,7 @@ class MGCN(Multimodal):
         self.similar = nn.ModuleDict(
             {name: SparseRows(sizes.num_items, sizes.num_items) for name in self.modalities}
         )
+        self.own_words = "text" in self.modalities
         self.gates = self._of_each()
         self.fuser = Fuser(self.factors, self._of_each()) if len(self.modalities) > 1 else None
 
@@ -114,7 +115,8 @@ class MGCN(Multimodal):
         every = torch.arange(self.item.num_embeddings, device=self.device)
         gate = torch.sigmoid(self.gates[name](self.modality(name)(every, table)))
         rows: Tensor = self.item.weight * gate
-        if self.kept or self.training or name != "image":
+        same = name != "image" and not self.rereads
+        if self.kept or self.training or same:
             for _ in range(self.item_layers):
                 rows = self.edges_of(name).times_all(rows)
             return self.missing(rows)

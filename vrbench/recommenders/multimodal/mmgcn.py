@@ -55,6 +55,7 @@ class MMGCN(Multimodal):
         super().__init__(sizes, **self.with_defaults(MultimodalSettings, training))
         self.refuse_if(min(latent, self.layers) < 1, "latent, layers >= 1")
         self.latent = latent
+        self.own_words = "text" in self.modalities
         nodes = sizes.num_users + sizes.num_items
         self.register_buffer("root", torch.ones(nodes, 1))
         wide = [latent] + [self.factors] * (self.layers - 1)

@@ -19,6 +19,7 @@ from vrbench.threats.case import Case
 from vrbench.threats.detectors.base import Detector
 from vrbench.threats.detectors.pictures import PictureDetector, Watch
 from vrbench.threats.objectives.base import Objective
+from vrbench.threats.word_promotion import Readers
 from vrbench.threats.world import Change, World
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class Stages(Protocol):
 
     def perturb_features(self, x: Experiment, world: World, aim: Objective, knows: Knows) -> Made:
         """Return ``rows``: the features of every item, changed."""
+        ...
+
+    def edit_words(self, x: Experiment, world: World, readers: Readers, sign: int) -> Made:
+        """Return ``counts``: how often the case's items have each word, changed."""
         ...
 
     def transplant(self, x: Experiment, world: World, case: Case) -> Made:
