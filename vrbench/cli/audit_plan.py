@@ -15,7 +15,7 @@ from vrbench.core.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
-WHITE = ("attack=adam", "objective=promote")
+WHITE = ("attack=adam", "objective=promote_lists")
 FRONTS = ("jpeg_75", "bits_4")  # go before any extractor
 FAMILY = ("denoised", "adversarial")  # are extractors of a family, such as photos_*
 SHARED = ("pixels", "extractors", "features", "models")  # stages that several cells have in common
@@ -47,19 +47,19 @@ ADVERSARIES = (
     Adversary(
         "knows the extractor and sees scores",
         "the weights of the extractor, public ones for example; scores that the shop answers with",
-        ("attack=regression", "objective=promote"),
+        ("attack=regression", "objective=promote_lists"),
     ),
     Adversary(
         "sees scores",
         "scores that the shop answers with, for pictures that are tried out",
-        ("attack=square", "objective=promote"),
+        ("attack=square", "objective=promote_lists"),
     ),
     Adversary(
         "knows the extractor only",
         "the weights of the extractor, and which category is popular",
         ("attack=pgd", "objective=target_class"),
     ),
-    Adversary("knows nothing (noise)", "nothing", ("attack=noise", "objective=promote")),
+    Adversary("knows nothing (noise)", "nothing", ("attack=noise", "objective=promote_lists")),
 )
 
 

@@ -61,9 +61,9 @@ def named(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def aim(entry: Entry) -> str:
-    """Return source and target category and their labels; "" where there are none."""
-    case = entry.get("case")
-    if not case or case.get("items") == 0:
+    """Return source and target category and their labels; "" where nobody attacks any."""
+    case, threat = entry.get("case"), entry["parts"].get("threat", {})
+    if not case or case.get("items") == 0 or threat.get("settings", {}).get("timing") == "none":
         return ""
     return f"{case['source']} as {case['target']} ({case['labels']})"
 
