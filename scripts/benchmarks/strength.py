@@ -6,9 +6,10 @@ r"""Whether one attack, with ten times its steps or questions, beats attack=stan
     python scripts/benchmarks/strength.py --table strength.csv
 
 A cell is a recommender behind an extractor. In each, every attack pushes the same items
-(objective=promote). A line says of one attack in one cell how many items reach the aim (their mean
-score over users passes what enters the lists), and by how much it beats the standard attack on
-those that neither leads there: its gain of score over the standard's, in percent (where the
+(``--objective``: promote or promote_lists). A line says of one attack in one cell how many items
+reach the aim (their mean score over users passes what enters the lists; half of the users list
+them), and by how much it beats the standard attack on those that neither leads there: its gain (of
+mean score; of the logarithm of the smooth hit ratio) over the standard's, in percent (where the
 standard reaches the aim it keeps the first result, not the highest). Lines are written as they
 come; started again, the same command goes on.
 """
@@ -42,8 +43,8 @@ TEN: dict[str, dict[str, int]] = {  # ten times what conf/attack/ gives each
 }
 WINS = 2.0  # percent from which on an attack beats the standard one
 COLUMNS = (
-    "dataset", "recommender", "extractor", "budget", "seed", "attack", "items", "reached",
-    "standard_reached", "compared", "beats_by_percent", "seconds",
+    "dataset", "objective", "recommender", "extractor", "budget", "seed", "attack", "items",
+    "reached", "standard_reached", "compared", "beats_by_percent", "seconds",
 )  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def main() -> None:
     parser.add_argument("--recommenders", nargs="*", default=["vbpr", "amr", "deepstyle", "fm"])
     parser.add_argument("--extractors", nargs="*", default=["standard", "adversarial", "jpeg_75"])
     parser.add_argument("--attacks", nargs="*", default=list(TEN), choices=list(TEN))
+    parser.add_argument("--objective", default="promote", choices=["promote", "promote_lists"])
     parser.add_argument("--budget", default="linf_8")
     parser.add_argument("--items", type=int, default=8)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
@@ -72,7 +74,7 @@ def main() -> None:
     ]
     for extractor, recommender, seed in cells:
         where = {"dataset": chosen.dataset, "recommender": recommender, "extractor": extractor}
-        where |= {"budget": chosen.budget, "seed": str(seed)}
+        where |= {"budget": chosen.budget, "seed": str(seed), "objective": chosen.objective}
         known = {line["attack"] for line in read(chosen.out) if where.items() <= line.items()}
         if not set(chosen.attacks) <= known:
             todo = [name for name in chosen.attacks if name not in known]
@@ -89,7 +91,7 @@ def measured(
         "extractor": choose("extractor", where["extractor"]),
         "recommender": choose("recommender", where["recommender"]),
         "budget": choose("budget", where["budget"]),
-        "objective": choose("objective", "promote"),
+        "objective": choose("objective", where["objective"]),
         "scenario": choose("scenario", "any_items", max_items=items),
         "threat": Threat(timing="evasion"),
     }
@@ -159,17 +161,17 @@ def table(lines: list[dict[str, str]]) -> str:
     """Return a line a cell as Markdown: items reached, and the attack that comes nearest."""
     cells: dict[tuple[str, ...], list[dict[str, str]]] = {}
     for line in lines:
-        cells.setdefault(tuple(line[c] for c in COLUMNS[:5]), []).append(line)
+        cells.setdefault(tuple(line[c] for c in COLUMNS[:6]), []).append(line)
     told = [
-        "| recommender | extractor | seed | reached: standard-1, best other | most score gained |"
+        "| aim | recommender | extractor | seed | reached: standard-1, best other | most gained |"
     ]
-    told.append("|---|---|---|---|---|")
-    for (_, recommender, extractor, _, seed), found in cells.items():
+    told.append("|---|---|---|---|---|---|")
+    for (_, aim, recommender, extractor, _, seed), found in cells.items():
         most = max(found, key=lambda line: int(line["reached"]))
         far = max(found, key=lambda line: float(line["beats_by_percent"]))
         beats = float(far["beats_by_percent"])
         told.append(
-            f"| {recommender} | {extractor} | {seed} | {most['standard_reached']}, "
+            f"| {aim} | {recommender} | {extractor} | {seed} | {most['standard_reached']}, "
             f"{most['reached']} of {most['items']} | {far['attack']} {beats:+.2f} % "
             f"on {far['compared']} |"
         )
