@@ -248,6 +248,7 @@ def test_parameters_are_attacked_measured_and_compared_from_the_command_line(tmp
     assert "skipped: threat=parameters goes with" in wrong.stdout
 
 
+@pytest.mark.slow
 def test_a_search_of_settings_from_the_command_line(tmp_path):
     pytest.importorskip("optuna")
     command = ["tune", *SMALL[:2], "recommender=bprmf", "recommender.epochs=2", "threat=none"]

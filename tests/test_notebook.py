@@ -41,6 +41,7 @@ def shown(tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of the notebook machinery
 def test_bpr_is_attacked_trained_adversarially_and_attacked_again(shown):
     told = shown("handson")

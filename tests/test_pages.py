@@ -12,6 +12,7 @@ from tests.page_blocks import blocks, differs
 ROOT = Path(__file__).parents[1]
 FOLLOWED = ["get-started", "how-to/own-shop", "how-to/own-features"]
 FOLLOWED += ["how-to/own-attack", "how-to/own-recommender", "how-to/own-service"]
+LONG = ("how-to/own-shop", "how-to/own-recommender")  # even without their slow blocks
 RUN = '[ $# -gt 0 ] || set -- experiment=first\nexec python -m vrbench "$@"\n'  # installs nothing
 MISTAKE = "vrbench: "
 
@@ -64,7 +65,10 @@ def follow(page, folder, slow):
             assert not line, f"{page} shows {line!r}, printed was:\n{printed}"
 
 
-@pytest.mark.parametrize("page", FOLLOWED)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=pytest.mark.slow) if page in LONG else page for page in FOLLOWED],
+)
 def test_its_quick_blocks_print_what_it_shows(page, folder):
     follow(page, folder, slow=False)
 

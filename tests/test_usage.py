@@ -89,7 +89,7 @@ def test_a_mistyped_command_is_told_the_nearest():
     assert "no command 'leaderbord'; did you mean 'leaderboard'?" in done.stderr
 
 
-@pytest.mark.parametrize("line", [["--help"], ["list"], ["--cfg", "job"]], ids=" ".join)
+@pytest.mark.parametrize("line", [["--help"], ["list", "budget"], ["--cfg", "job"]], ids=" ".join)
 def test_a_reader_who_has_enough_is_no_trouble(line):
     """As in ``vrbench list | head``: silence, and an exit code that shells know."""
     reader, writer = os.pipe()

@@ -27,6 +27,7 @@ class TestVBPR2021(RecommenderContract):
     make = partial(VBPR2021, **FAST | {"epochs": 120}, **RATES)
 
 
+@pytest.mark.slow
 class TestAMR2021(RecommenderContract):
     make = partial(AMR2021, **FAST, **RATES, eps=0.1)
 
@@ -42,6 +43,7 @@ class TestACF2021(RecommenderContract):
         pytest.skip("the liked item in its own history decides too much in a world this small")
 
 
+@pytest.mark.slow
 class TestDVBPR2021(RecommenderContract):
     make = partial(
         DVBPR2021,

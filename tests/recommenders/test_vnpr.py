@@ -17,6 +17,7 @@ class TestVNPR(PairwiseContract):
     make = partial(VNPR, **FAST)
 
 
+@pytest.mark.slow
 class TestTwoTowers(PairwiseContract):
     """The paper's form; what the second tower makes of liked items nobody teaches it."""
 
