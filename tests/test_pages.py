@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.page_blocks import blocks, differs
 ROOT = Path(__file__).parents[1]
 FOLLOWED = ["get-started", "how-to/own-shop", "how-to/own-features"]
 FOLLOWED += ["how-to/own-attack", "how-to/own-recommender", "how-to/own-service"]
+SLOW = partial(pytest.param, marks=pytest.mark.slow)
 LONG = ("how-to/own-shop", "how-to/own-recommender")  # even without their slow blocks
 RUN = '[ $# -gt 0 ] || set -- experiment=first\nexec python -m vrbench "$@"\n'  # installs nothing
 MISTAKE = "vrbench: "

@@ -55,13 +55,13 @@ def test_moves_exactly_the_pairs_that_brute_force_moves(direction, aim, theta):
     far = torch.zeros(5).index_fill(0, torch.tensor([named]), -4.0 * sign)
     goal = Classified(lambda x: network(x) + far, **{aim: named})
     found = JSMA(theta=theta, gamma=0.5, direction=direction, candidates=12)(
-        clean, torch.arange(6), goal, FREE, Streams(0)
+        clean, torch.arange(3), goal, FREE, Streams(0)
     )
     steps = 0
-    for n in range(6):
+    for n in range(3):
         x, steps = replay(goal, clean[n], weight, named, sign, direction, theta, steps)
         assert torch.allclose(found[n], x, atol=1e-6), n
-    assert steps >= 10
+    assert steps >= 5
 
 
 def replay(goal, clean, weight, named, sign, direction, theta, steps):
