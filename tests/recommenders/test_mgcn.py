@@ -77,8 +77,8 @@ def by_hand(model, tables, owned):
     own = 0
     for name, x in zip(tables, seen, strict=True):
         asked = behaviour @ w[f"fuser.prefer.{name}.weight"].T + w[f"fuser.prefer.{name}.bias"]
-        own = own + sigmoid(asked) * (x - shared) / len(seen)
-    return behaviour, shared + own
+        own = own + sigmoid(asked) * (x - shared)
+    return behaviour, (shared + own) / 3
 
 
 @pytest.mark.parametrize("words", [False, True])

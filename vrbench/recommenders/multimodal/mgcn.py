@@ -39,10 +39,10 @@ class MGCN(Multimodal):
     (behaviour-guided purifier); takes ``item_layers`` steps on the graph of items with similar
     features, that of LATTICE without its learnt part; and gives a user the sum over items owned,
     each over the root of both degrees. The fuser takes from modalities what they share, their mean
-    by attention, and the mean of what each has of its own, gated by ``b``; one modality is taken as
-    it is. (The authors' code takes a third of the sum of the shared and both own parts.) The loss
-    is BPR's, and ``contrast`` times InfoNCE between ``c`` and ``b`` of a batch's users and items.
-    The penalty is on final rows.
+    by attention, and what each has of its own, gated by ``b``, and divides the sum of all by their
+    number, as the authors' code does (of two modalities, by 3); one modality is taken as it is. The
+    loss is BPR's, and ``contrast`` times InfoNCE between ``c`` and ``b`` of a batch's users and
+    items. The penalty is on final rows.
 
     A changed picture moves its item's gate, and through it neighbours and whoever owns them, even
     where the graph is ``frozen``; with ``graph="rebuilt"`` its neighbours as well, with an exact
@@ -67,6 +67,7 @@ class MGCN(Multimodal):
     """
 
     paper = "Yu et al., MM 2023"
+    version = 2
     defaults = MultimodalSettings(l2=0.0001)
 
     def __init__(
@@ -194,7 +195,7 @@ class Fuser(nn.Module):
         shared_NK = (share_NM1 * seen_NMK).sum(1)
         asked = [torch.sigmoid(layer(behaviour_NK)) for layer in self.prefer.values()]
         own_NMK = torch.stack(asked, 1) * (seen_NMK - shared_NK[:, None])
-        fused: Tensor = shared_NK + own_NMK.mean(1)
+        fused: Tensor = (shared_NK + own_NMK.sum(1)) / (1 + len(asked))
         return fused
 
 
