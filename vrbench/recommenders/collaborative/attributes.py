@@ -68,6 +68,8 @@ class AttributeItemKNN(_ByAttributes, ItemKNN):
         True
     """
 
+    paper = "Gantner et al., ICDM 2010"
+
     def weigh(self, train: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
         return self.nearest(self._attributes, rng)
 
@@ -91,6 +93,8 @@ class AttributeUserKNN(_ByAttributes, UserKNN):
         >>> favourites(taught(AttributeUserKNN)) > 0.8
         True
     """
+
+    paper = "Gantner et al., ICDM 2010"
 
     def described(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:
         return sparse.csr_matrix(matrix @ self._attributes)
