@@ -5,7 +5,7 @@ from vrbench.bench.stages.extractors import split_off, teach
 from vrbench.bench.stages.features import extract_features, label
 from vrbench.bench.stages.gans import train_gan
 from vrbench.bench.stages.images import decode_images
-from vrbench.bench.stages.models import trained
+from vrbench.bench.stages.models import train, trained
 from vrbench.bench.stages.rankings import injection, ranking, retrieve_candidates
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "retrieve_candidates",
     "split_off",
     "teach",
+    "train",
     "train_gan",
     "trained",
 ]

@@ -17,6 +17,18 @@ from vrbench.recommenders.external.asked import External
 from vrbench.recommenders.room import make_recommender
 
 
+def train(
+    store: Store,
+    data: Dataset,
+    factory: RecommenderFactory,
+    visuals: Visuals,
+    seed: int,
+    device: str,
+) -> Recommender:
+    """Return the recommender trained on ``visuals``, frozen; notebooks call it."""
+    return trained(store, data, factory, visuals, seed, device)[0]
+
+
 def trained(
     store: Store,
     data: Dataset,
