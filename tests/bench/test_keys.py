@@ -155,6 +155,23 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
         "visuals": [features(store, OTHER.catalogue.images)],
         "relevant": [WORLD.valid],
     }
+    training = (
+        {
+            "data": WORLD,
+            "factory": partial(VBPR, **ONE_EPOCH),
+            "visuals": table,
+            "seed": 0,
+        },
+        {
+            "data": [
+                replace(WORLD, train=OTHER.train),
+                replace(WORLD, valid=OTHER.valid),
+            ],
+            "factory": [partial(VBPR, **FAST | {"epochs": 2}), partial(BPRMF, **ONE_EPOCH)],
+            "visuals": [features(store, OTHER.catalogue.images)],
+            "seed": [1],
+        },
+    )
     return {
         "decode_images": (
             {"machine": Machine(), "images": Drawn(1)},
@@ -185,23 +202,8 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
             {"images": IMAGES, "extractor": Colour()},
             {"images": [OTHER.catalogue.images], "extractor": [Colour(grid=2)]},
         ),
-        "trained": (
-            {
-                "data": WORLD,
-                "factory": partial(VBPR, **ONE_EPOCH),
-                "visuals": table,
-                "seed": 0,
-            },
-            {
-                "data": [
-                    replace(WORLD, train=OTHER.train),
-                    replace(WORLD, valid=OTHER.valid),
-                ],
-                "factory": [partial(VBPR, **FAST | {"epochs": 2}), partial(BPRMF, **ONE_EPOCH)],
-                "visuals": [features(store, OTHER.catalogue.images)],
-                "seed": [1],
-            },
-        ),
+        "train": training,
+        "trained": training,
         "craft": (
             {
                 "machine": Machine(),
