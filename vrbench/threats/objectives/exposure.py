@@ -15,6 +15,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
+from vrbench.threats.objectives.base import Objective
 from vrbench.threats.objectives.promotion import Promote
 
 USERS = 4096  # scored at once
@@ -68,12 +69,10 @@ class PromoteLists(Promote):
         if temperature <= 0 or not 0 < share <= 1:
             raise ConfigError("PromoteLists: expected temperature > 0 and 0 < share <= 1")
         self.train, self.temperature, self.share = train, temperature, share
+        self._owners: tuple[Tensor, Tensor] | None = None  # nobody writes into items asked for
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
-        shown = self.extractor.see(x, self.signal).float()
-        rounds = self._rounds(items)
-        gap_BU = torch.cat([self._gaps(items[rows], shown[rows]) for rows in rounds])
-        gap_BU = gap_BU[torch.cat(rounds).argsort()]
+        gap_BU = self._answered(x, items, self._gaps)
         owned_BU = self._owned(items)
         near_BU = logsigmoid(gap_BU / self._bars[1]).masked_fill(owned_BU, -torch.inf)
         loss = math.log(self.num_users) - near_BU.logsumexp(1)
@@ -87,23 +86,26 @@ class PromoteLists(Promote):
         return torch.cat(score).T - self._bars[0]
 
     def _owned(self, items: Tensor) -> Tensor:
-        """Return ``(B, num_users)`` bool: who is never shown which."""
-        users = torch.arange(self.num_users)[None]
-        there = items.cpu()[:, None]
-        return self.train.contains(*torch.broadcast_tensors(users, there)).to(items.device)
+        """Return ``(B, num_users)`` bool: who is never shown which; kept as ``_rounds`` are."""
+        if self._owners is None or self._owners[0] is not items:
+            pairs = torch.broadcast_tensors(
+                torch.arange(self.num_users)[None], items.cpu()[:, None]
+            )
+            self._owners = items, self.train.contains(*pairs).to(items.device)
+        return self._owners[1]
 
     @cached_property
     @torch.no_grad()
     def _bars(self) -> tuple[Tensor, float]:
         """What enters each user's list, ``(num_users,)``; and the temperature in scores."""
-        device = self.recommender.device
-        encoded = self.recommender.encode(torch.arange(self.num_items, device=device), self.visuals)
         bars, spread = [], 0.0
-        for first in range(0, self.num_users, 512):
-            users = range(first, min(first + 512, self.num_users))
-            score = self.recommender.score(torch.tensor(users, device=device), encoded)
+        for users, score in self._clean_scores():
             spread += float(score.std(1).sum())
-            row, item = self.train.pairs_between(users.start, users.stop, device)
+            row, item = self.train.pairs_between(users.start, users.stop, score.device)
             score[row, item] = -torch.inf
             bars.append(score.topk(min(self.k, self.num_items)).values[:, -1])
         return torch.cat(bars), self.temperature * spread / self.num_users
+
+    def redrawn(self, salt: int) -> Objective:
+        _ = self._bars  # once for all draws, as the entry is
+        return super().redrawn(salt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import torch
@@ -13,6 +14,8 @@ from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
 from vrbench.threats.objectives.base import Objective, check_promotable, copies, distinct_rounds
+
+BLOCK = 512  # users scored at once, of all items
 
 
 class Promote(Objective):
@@ -63,11 +66,17 @@ class Promote(Objective):
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         bar, _ = self._entry
+        score = self._answered(x, items, self._mean_score)
+        return Verdict(-score, bar - score)
+
+    def _answered(
+        self, x: Tensor, items: Tensor, answer: Callable[[Tensor, Tensor], Tensor]
+    ) -> Tensor:
+        """Return what ``answer`` says of distinct items as shown, for all of ``x``, in order."""
         shown = self.extractor.see(x, self.signal).float()
         rounds = self._rounds(items)
-        found = [self._mean_score(items[rows], shown[rows]) for rows in rounds]
-        score = torch.cat(found)[torch.cat(rounds).argsort()]
-        return Verdict(-score, bar - score)
+        found = [answer(items[rows], shown[rows]) for rows in rounds]
+        return torch.cat(found)[torch.cat(rounds).argsort()]
 
     def _rounds(self, items: Tensor) -> list[Tensor]:
         """As ``distinct_rounds``; a search asks at every step, and a look waits for the device."""
@@ -83,16 +92,21 @@ class Promote(Objective):
     @torch.no_grad()
     def _entry(self) -> tuple[Tensor, int]:
         """What enters a list: the mean over users of the ``k``-th score; and the example."""
-        device = self.recommender.device
-        encoded = self.recommender.encode(torch.arange(self.num_items, device=device), self.visuals)
         k = min(self.k, self.num_items)
-        users = torch.arange(self.num_users, device=device)
-        entry, total = [], torch.zeros(self.num_items, device=device)
-        for block in users.split(512):
-            score = self.recommender.score(block, encoded)
+        entry, total = [], torch.zeros(self.num_items, device=self.recommender.device)
+        for _, score in self._clean_scores():
             entry.append(score.topk(k).values[:, -1])
             total += score.sum(0)
         return torch.cat(entry).mean(), self._best(total)
+
+    def _clean_scores(self) -> Iterator[tuple[range, Tensor]]:
+        """Yield users, some after the others, and their scores of all items, ``(n, num_items)``."""
+        device = self.recommender.device
+        encoded = self.recommender.encode(torch.arange(self.num_items, device=device), self.visuals)
+        for first in range(0, self.num_users, BLOCK):
+            users = range(first, min(first + BLOCK, self.num_users))
+            block = torch.arange(users.start, users.stop, device=device)
+            yield users, self.recommender.score(block, encoded)
 
     def _best(self, total: Tensor) -> int:
         """Return the item whose picture reaches the aim best, by total scores."""
