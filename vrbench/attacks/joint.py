@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from vrbench.attacks.base import Attack, Cost
-from vrbench.attacks.budget import Budget
+from vrbench.attacks.base import Attack
+from vrbench.attacks.with_pictures import WithPictures, WithPicturesBudget
 from vrbench.attacks.words import WordAttack, Words
 from vrbench.core.spec import Component
 
 
-class JointAttack(Component):
+class JointAttack(WithPictures, Component):
     """A search for pictures and one for words, each as it would be alone.
 
     Args:
@@ -25,23 +24,14 @@ class JointAttack(Component):
     """
 
     paper = ""
+    beside = "words"
 
     def __init__(self, *, picture: Attack, words: WordAttack) -> None:
         self.picture, self.words = picture, words
 
-    @property
-    def knows(self) -> str:
-        """What the adversary must have, in words."""
-        return f"{self.picture.knows}; {self.words.knows}"
-
-    @property
-    def cost(self) -> Cost | None:
-        """That of the pictures; words ask the recommender alone."""
-        return self.picture.cost
-
 
 @dataclass(frozen=True, kw_only=True)
-class JointBudget:
+class JointBudget(WithPicturesBudget):
     """How far pictures may change, and how many words: a budget for each.
 
     Attributes:
@@ -54,15 +44,4 @@ class JointBudget:
         8
     """
 
-    picture: Budget
     words: Words
-
-    @property
-    def eps(self) -> float:
-        """That of the pictures, in grey levels."""
-        return self.picture.eps
-
-    @property
-    def norm(self) -> Any:
-        """That of the pictures, in words."""
-        return getattr(self.picture, "norm", type(self.picture).__name__)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from vrbench.attacks.base import Attack, Cost
-from vrbench.attacks.budget import Budget
+from vrbench.attacks.base import Attack
 from vrbench.attacks.profile.base import ProfileAttack
 from vrbench.attacks.profile.budget import FakeUsers
+from vrbench.attacks.with_pictures import WithPictures, WithPicturesBudget
 from vrbench.core.spec import Component
 
 
-class MixedAttack(Component):
+class MixedAttack(WithPictures, Component):
     """A search for pictures and one for profiles, each as it would be alone.
 
     Neither knows of the other: what both do together is what the training makes of both.
@@ -28,23 +27,14 @@ class MixedAttack(Component):
     """
 
     paper = ""
+    beside = "profile"
 
     def __init__(self, *, picture: Attack, profile: ProfileAttack) -> None:
         self.picture, self.profile = picture, profile
 
-    @property
-    def knows(self) -> str:
-        """What the adversary must have, in words."""
-        return f"{self.picture.knows}; {self.profile.knows}"
-
-    @property
-    def cost(self) -> Cost | None:
-        """That of the pictures; profiles ask no model."""
-        return self.picture.cost
-
 
 @dataclass(frozen=True, kw_only=True)
-class MixedBudget:
+class MixedBudget(WithPicturesBudget):
     """How far pictures may change, and how many fake users there may be.
 
     Attributes:
@@ -57,15 +47,4 @@ class MixedBudget:
         8
     """
 
-    picture: Budget
     profile: FakeUsers
-
-    @property
-    def eps(self) -> float:
-        """That of the pictures, in grey levels."""
-        return self.picture.eps
-
-    @property
-    def norm(self) -> Any:
-        """That of the pictures, in words."""
-        return getattr(self.picture, "norm", type(self.picture).__name__)

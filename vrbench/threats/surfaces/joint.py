@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vrbench.attacks.joint import JointAttack, JointBudget
 from vrbench.threats.case import Case
 from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.surfaces.halves import halves
 from vrbench.threats.surfaces.pixels import Pixels
 from vrbench.threats.surfaces.text import Text
 from vrbench.threats.world import Change, World
@@ -40,23 +41,13 @@ class Joint(Surface):
 
     def check(self, x: Experiment) -> None:
         super().check(x)
-        pictures, words = _halves(x)
+        pictures, words = halves(x)
         self.pixels.check(pictures)
         self.text.check(words)
 
     def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
-        pictures, words = _halves(x)
+        pictures, words = halves(x)
         seen = self.pixels.attack(stages, pictures, world, case)
         read = self.text.attack(stages, words, world, case)
         both = replace(read.world, visuals=seen.world.visuals)
         return replace(seen, world=both, complete=seen.complete and read.complete)
-
-
-def _halves(x: Experiment) -> tuple[Experiment, Experiment]:
-    """Return the experiments with pictures alone and with words alone."""
-    assert isinstance(x.attack, JointAttack)
-    assert isinstance(x.budget, JointBudget)
-    return (
-        replace(x, attack=x.attack.picture, budget=x.budget.picture),
-        replace(x, attack=x.attack.words, budget=x.budget.words),
-    )

@@ -10,6 +10,7 @@ from vrbench.core.spec import describe
 from vrbench.threats.case import Case
 from vrbench.threats.detectors.base import Detector
 from vrbench.threats.surfaces.base import Stages, Surface
+from vrbench.threats.surfaces.halves import halves
 from vrbench.threats.surfaces.pixels import Pixels
 from vrbench.threats.surfaces.profiles import Profiles
 from vrbench.threats.world import Change, World
@@ -48,12 +49,12 @@ class Mixed(Surface):
 
     def check(self, x: Experiment) -> None:
         super().check(x)
-        pictures, profiles = _halves(x)
+        pictures, profiles = halves(x)
         self.pixels.check(pictures)
         self.profiles.check(profiles)
 
     def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
-        pictures, profiles = _halves(x)
+        pictures, profiles = halves(x)
         seen = self.pixels.attack(stages, pictures, world, case)
         bought = self.profiles.attack(stages, profiles, world, case)
 
@@ -66,13 +67,3 @@ class Mixed(Surface):
             complete=seen.complete and bought.complete,
             beside={name: both(other) for name, other in bought.beside.items()},
         )
-
-
-def _halves(x: Experiment) -> tuple[Experiment, Experiment]:
-    """Return the experiments with pictures alone and with profiles alone."""
-    assert isinstance(x.attack, MixedAttack)
-    assert isinstance(x.budget, MixedBudget)
-    return (
-        replace(x, attack=x.attack.picture, budget=x.budget.picture),
-        replace(x, attack=x.attack.profile, budget=x.budget.profile),
-    )
