@@ -61,6 +61,17 @@ def test_an_edited_number_is_found_by_running_again(fault):
     assert fault(better, sample=1, tolerance=0.5) == []
 
 
+def test_a_difference_on_another_processor_names_both(fault):
+    def better(told):
+        told["rows"][0]["before"] = told["rows"][0]["before"] * 1.01 + 1e-6
+        told["versions"]["processor"] = "Abacus 1, BEADS"
+
+    difference, reason = fault(better, sample=1)
+    assert "and run again" in difference
+    assert "made on Abacus 1, BEADS, and this is " in reason
+    assert fault(lambda told: told["versions"].pop("processor"), sample=1, tolerance=0) == []
+
+
 def test_a_metric_left_out_or_put_in_is_found(fault):
     (line,) = fault(lambda told: told["rows"].pop(0), sample=1)
     assert "is measured by its settings, and left out" in line

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timezone
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -123,18 +126,37 @@ def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of what took part, and the system."""
+    """Return the versions of what took part, the system, and the processor."""
     from importlib.metadata import PackageNotFoundError, version
     from platform import machine, python_version, system
 
     found = {"python": python_version(), "vrbench": vrbench.__version__}
     found["system"] = f"{system()} {machine()}"
+    found["processor"] = processor()
     for package in (*PACKAGES, *ADAPTED):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = "absent"
     return found
+
+
+@cache
+def processor() -> str:
+    """Return the processor's name and the vector units that torch uses, which decide rounding.
+
+    Where the system names no processor, it is the architecture.
+    """
+    import platform
+
+    from torch.backends.cpu import get_cpu_capability
+
+    name = platform.processor() or platform.machine()
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(errors="replace").splitlines()
+        named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+        name = next(named, name)
+    return f"{name}, {get_cpu_capability()}"
 
 
 def _component(made: Any) -> str | None:

@@ -17,7 +17,7 @@ from vrbench.bench.result import Row
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.cli.axes import PARTS, name_of
-from vrbench.cli.cell_record import fold_told
+from vrbench.cli.cell_record import fold_told, processor
 from vrbench.cli.changed import changed_settings
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir, own_dir
@@ -81,8 +81,23 @@ def check(
             result.done.append(f"not run again, made on {elsewhere}: {_label(path, entry)}")
             continue
         result.done.append(f"run again, within {tolerance:g}: {_label(path, entry)}")
-        result.faults += [f"{_label(path, entry)}: {fault}" for fault in _again(entry, tolerance)]
+        differences = _again(entry, tolerance)
+        result.faults += [f"{_label(path, entry)}: {fault}" for fault in differences]
+        if differences and (other := _other_processor(entry)):
+            result.faults.append(
+                f"{_label(path, entry)}: made on {other}, and this is {processor()}: networks that "
+                "are taught anew may end elsewhere by rounding alone; check it on one like that"
+            )
     return result
+
+
+def _other_processor(entry: Entry) -> str:
+    """Return the processor that made a cell, if it is not this one's like; else nothing.
+
+    Records of older versions do not tell.
+    """
+    told = str(entry.get("versions", {}).get("processor", "an unnamed processor"))
+    return "" if told == processor() else told
 
 
 def _made_elsewhere(entry: Entry) -> str:
