@@ -45,6 +45,7 @@ RANGES = {
     **dict.fromkeys(("user", "seed_item", "hook_item", "fold", "valid_fold"), Range(0, 2**31 - 1)),
     "layers": Range(0, 100),
     "depth": Range(1, 100),
+    "layer": Range(-100, 100),  # a place, counted backwards from -1
     "size": Range(1, 4096),  # the edge of a picture
     "threads": Range(1, 1024),
     "visual_factors": _SIZE,

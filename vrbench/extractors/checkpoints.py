@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,11 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
 
 
 def load_checkpoint(
-    path: str | Path, network: nn.Module, *, left_out: tuple[str, ...] = ()
+    path: str | Path,
+    network: nn.Module,
+    *,
+    left_out: tuple[str, ...] = (),
+    convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] | None = None,
 ) -> dict[str, Any]:
     """Load a checkpoint into ``network`` and return its origin: file name and sha256.
 
@@ -59,6 +64,8 @@ def load_checkpoint(
         path: the checkpoint.
         network: what is filled.
         left_out: how names begin that the network does without, such as ``AuxLogits.``.
+        convert: from the layout of an original release to the network's; fails with a ``KeyError``,
+            ``RuntimeError`` or ``ValueError`` on any other.
 
     Raises:
         MissingDataError: if there is no such file.
@@ -67,6 +74,11 @@ def load_checkpoint(
     state = read_state(path)
     wanted = network.state_dict()
     state = _renamed(state, set(wanted))
+    if convert is not None:
+        try:
+            state = convert(state)
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise DataError(f"{path} is a checkpoint of another architecture ({error})") from error
     state = {k: v for k, v in state.items() if k in wanted or not k.startswith(left_out)}
     counters = {k for k in wanted if k.endswith("num_batches_tracked")}
     missing = sorted(set(wanted) - counters - set(state))

@@ -1,5 +1,6 @@
 """Any network of torchvision or timm, by name."""
 
+from vrbench.extractors.pretrained.encoders import Encoder
 from vrbench.extractors.pretrained.library import (
     AUXILIARY,
     MEAN,
@@ -15,6 +16,7 @@ __all__ = [
     "AUXILIARY",
     "MEAN",
     "STD",
+    "Encoder",
     "Library",
     "LibrarySettings",
     "Timm",

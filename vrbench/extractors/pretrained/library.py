@@ -102,7 +102,7 @@ class Library(Extractor):
     def fill(self) -> dict[str, Any]:
         """Load the weights asked for and return their origin."""
         assert self.weights is not None
-        if Path(self.weights).suffix in (".pt", ".pth", ".tar", ".safetensors", ".bin"):
+        if names_file(self.weights):
             path, known = Path(self.weights), {"licence": "unknown"}
         else:
             path, known = self.published()
@@ -144,6 +144,11 @@ class Library(Extractor):
         if maps.ndim == 4:
             maps = maps.flatten(2).transpose(1, 2)
         return Features(vector.flatten(1), maps, logits)
+
+
+def names_file(weights: str) -> bool:
+    """Whether it is the path of a checkpoint, not the library's name for weights."""
+    return Path(weights).suffix in (".pt", ".pth", ".tar", ".safetensors", ".bin")
 
 
 def imagenet_classes(head: nn.Module) -> tuple[str, ...]:

@@ -31,46 +31,14 @@ class Timm(Library):
     def make(self) -> tuple[nn.Module, tuple[float, ...], tuple[float, ...]]:
         import timm
 
-        plain = self.arch.partition(".")[0]
-        if not timm.is_model(plain):
-            known = timm.list_models()
-            raise ConfigError(f"timm has no network {plain!r}{nearest(plain, known)}")
-        fixed: dict[str, Any] = {} if self.size is None else {"img_size": self.size}
-        try:
-            network: Any = timm.create_model(self.arch, pretrained=False, **fixed)
-        except TypeError:  # convolutional networks take any size and no such argument
-            network = timm.create_model(self.arch, pretrained=False)
-        except RuntimeError as error:
-            raise ConfigError(f"timm: {error}") from error
+        network: Any = create(self.arch, self.size)
         if not isinstance(network.get_classifier(), nn.Linear):
             raise ConfigError(f"{self.arch} does not end in a linear layer: it has no vector")
         config = timm.data.resolve_data_config({}, model=network)
         return network, config["mean"], config["std"]
 
     def published(self) -> tuple[Path, dict[str, Any]]:
-        from huggingface_hub import try_to_load_from_cache
-
-        if self.weights != "published":
-            raise ConfigError(
-                "Timm.weights: expected 'published' or the path of a file, "
-                f"got {self.weights!r:.60}"
-            )
-        plain = self.arch.partition(".")[0]
-        own = weights_folder() / f"{plain}.safetensors"
-        if plain in FINGERPRINTS and own.is_file():
-            return own, {"sha256": _checked(own, plain), "licence": "Apache-2.0"}
-        config: Any = self.network.pretrained_cfg
-        hub = config.get("hf_hub_id") if isinstance(config, dict) else config.hf_hub_id
-        if not hub:
-            raise ConfigError(f"timm publishes no weights for {self.arch}")
-        found = try_to_load_from_cache(hub, "model.safetensors")
-        if not isinstance(found, str):
-            way = f"`hf download {hub} model.safetensors`"
-            if plain in FINGERPRINTS:
-                raise MissingDataError(f"no weights {own}: fetch them with {FETCH}, or {way}")
-            raise MissingDataError(f"no weights of {hub}: fetch them with {way}")
-        licence = config.get("license") if isinstance(config, dict) else config.license
-        return Path(found), {"url": f"https://huggingface.co/{hub}", "licence": licence or "?"}
+        return published_file(self.arch, str(self.weights), self.network)
 
     def head_module(self) -> nn.Module:
         network: Any = self.network
@@ -92,6 +60,72 @@ class Timm(Library):
         elif getattr(network, "output_fmt", "NCHW") == "NHWC":
             grid = grid.flatten(1, 2)
         return vector, grid, logits
+
+
+def create(arch: str, size: int | None, *, classify: bool = True) -> nn.Module:
+    """Return an untrained network of timm.
+
+    Args:
+        arch: its name.
+        size: height and width of its pictures, for those that must know; None: the published ones.
+        classify: whether the published last layer is a part of it.
+
+    Raises:
+        ConfigError: if timm has none of that name.
+    """
+    import timm
+
+    plain = arch.partition(".")[0]
+    if not timm.is_model(plain):
+        known = timm.list_models()
+        raise ConfigError(f"timm has no network {plain!r}{nearest(plain, known)}")
+    fixed: dict[str, Any] = {} if classify else {"num_classes": 0}
+    try:
+        if size is None:
+            return timm.create_model(arch, pretrained=False, **fixed)
+        try:
+            return timm.create_model(arch, pretrained=False, img_size=size, **fixed)
+        except TypeError:  # convolutional networks take any size and no such argument
+            return timm.create_model(arch, pretrained=False, **fixed)
+    except RuntimeError as error:
+        raise ConfigError(f"timm: {error}") from error
+
+
+def published_file(arch: str, weights: str, network: Any) -> tuple[Path, dict[str, Any]]:
+    """Return the local file of the weights that timm publishes, and what is known of them.
+
+    Raises:
+        ConfigError: if ``weights`` is not "published", or none are.
+        MissingDataError: if they are not there; the line says how to fetch them.
+        DataError: if the file does not hold them.
+    """
+    from huggingface_hub import try_to_load_from_cache
+
+    if weights != "published":
+        raise ConfigError(
+            f"Timm.weights: expected 'published' or the path of a file, got {weights!r:.60}"
+        )
+    plain = arch.partition(".")[0]
+    own = weights_folder() / f"{plain}.safetensors"
+    if plain in FINGERPRINTS and own.is_file():
+        return own, {"sha256": _checked(own, plain), "licence": "Apache-2.0"}
+    hub = _config(network, "hf_hub_id")
+    if not hub:
+        raise ConfigError(f"timm publishes no weights for {arch}")
+    found = try_to_load_from_cache(hub, "model.safetensors")
+    if not isinstance(found, str):
+        way = f"`hf download {hub} model.safetensors`"
+        if plain in FINGERPRINTS:
+            raise MissingDataError(f"no weights {own}: fetch them with {FETCH}, or {way}")
+        raise MissingDataError(f"no weights of {hub}: fetch them with {way}")
+    licence = _config(network, "license")
+    return Path(found), {"url": f"https://huggingface.co/{hub}", "licence": licence or "?"}
+
+
+def _config(network: Any, key: str) -> Any:
+    """Return what timm notes of a network's published weights."""
+    config = network.pretrained_cfg
+    return config.get(key) if isinstance(config, dict) else getattr(config, key)
 
 
 def _checked(path: Path, arch: str) -> str:
