@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from vrbench.core.errors import DataError
+from vrbench.core.seeds import stream
 
 
 @dataclass(frozen=True)
@@ -151,18 +152,29 @@ class Interactions:
     def followed_by(self, others: Interactions) -> Interactions:
         """Return this feedback with that of further users behind it.
 
-        Ratings are kept where both have them; timestamps are left behind. If the others have
-        nothing, it is the same feedback: its address stays.
+        Ratings and timestamps are kept where both have them. If the others have nothing, it is the
+        same feedback: its address stays.
         """
-        rated = self.ratings is not None and others.ratings is not None
         return Interactions(
             torch.cat([self.indptr, self.indptr[-1] + others.indptr[1:]]),
             torch.cat([self.items, others.items]),
             self.num_users + others.num_users,
             self.num_items,
             [self.spec, "and", others.spec] if len(others) else self.spec,
-            torch.cat([self.ratings, others.ratings]) if rated else None,  # type: ignore[list-item]
+            _joined(self.ratings, others.ratings),
+            _joined(self.timestamps, others.timestamps),
         )
+
+    def dated_like(self, real: Interactions) -> Interactions:
+        """Return the same feedback at times of ``real``, drawn with replacement, always the same.
+
+        Each user's items are in an order of chance then. Feedback that has times keeps them, and
+        where ``real`` has none, neither has this.
+        """
+        if real.timestamps is None or not len(real) or self.timestamps is not None:
+            return self
+        drawn = torch.randint(len(real), (len(self),), generator=stream(0, "dated like"))
+        return replace(self, timestamps=real.timestamps[drawn], _cache={})
 
     def matrix(self) -> Tensor:
         """Return the dense ``(num_users, num_items)`` bool matrix; for small worlds only."""
@@ -179,3 +191,8 @@ class Interactions:
             self.num_items,
             ["union", self.spec, other.spec],
         )
+
+
+def _joined(first: Tensor | None, second: Tensor | None) -> Tensor | None:
+    """Return one behind the other; None unless there are both."""
+    return None if first is None or second is None else torch.cat([first, second])

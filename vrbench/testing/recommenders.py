@@ -134,7 +134,8 @@ class RecommenderContract(ToyWorld):
         back = name.argsort()
 
         def renamed(part: Interactions) -> Interactions:
-            return Interactions.of(part.users, name[part.items], 30, 36, None)
+            items, times = name[part.items], part.timestamps
+            return Interactions.of(part.users, items, 30, 36, None, timestamps=times)
 
         shown = Table(visuals.signal, visuals[back], None)
         model = self.fitted(world, shown, train=renamed(world.train), valid=renamed(world.valid))

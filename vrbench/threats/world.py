@@ -68,10 +68,14 @@ class World:
 
     @property
     def taught(self) -> Dataset:
-        """What the recommender is trained on: the feedback of all users, the fake ones last."""
+        """What the recommender is trained on: the feedback of all users, the fake ones last.
+
+        Where the feedback has times, that of fake users is dated by times of real feedback.
+        """
         if self.fakes is None:
             return self.data
-        train = self.data.train.followed_by(self.fakes)
+        real = self.data.train
+        train = real.followed_by(self.fakes.dated_like(real))
         if self.suspected is not None:
             kept = ~self.suspected.left_out[train.users]
             train = train.keep(kept, [train.spec, "without", self.suspected.spec])
