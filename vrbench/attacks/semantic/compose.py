@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -12,7 +12,8 @@ from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, able
 from vrbench.attacks.sums import total
-from vrbench.core.errors import ConfigError, one_of
+from vrbench.attacks.visible_budget import Area
+from vrbench.core.errors import ConfigError, IncompatibleError, one_of
 from vrbench.core.seeds import Streams
 
 Place = Literal[
@@ -115,6 +116,29 @@ def corner(clean: Tensor, size: tuple[int, int], place: Place) -> tuple[Tensor, 
     content = F.avg_pool2d(total(detail)[:, None], size, 1)[:, 0]
     top, left = known[content[:, known[:, 0], known[:, 1]].argmin(1)].unbind(1)
     return top, left
+
+
+class Square(Protocol):
+    """An attack that sets a square into the picture, of ``area`` percent of it; None: unsaid."""
+
+    name: ClassVar[str]
+    area: float | None
+
+
+def square_side(attack: Square, clean: Tensor, budget: Budget) -> int:
+    """Return the side of the largest square of an attack's area, or of the budget's.
+
+    Raises:
+        IncompatibleError: if neither says how large it is.
+    """
+    area = attack.area
+    if area is None and isinstance(budget, Area):
+        area = budget.eps
+    if area is None:
+        raise IncompatibleError(f"{attack.name} needs budget=area_N, or attack.area in percent")
+    height, width = clean.shape[2:]
+    side = int((area / 100 * height * width + 1e-6) ** 0.5)
+    return max(1, min(side, height, width))
 
 
 def window(

@@ -9,11 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vrbench.attacks.budget import Budget
-from vrbench.attacks.semantic.compose import Place, corner, window
+from vrbench.attacks.semantic.compose import Place, corner, square_side, window
 from vrbench.attacks.semantic.edit import Canvas, Edit
 from vrbench.attacks.sums import total
-from vrbench.attacks.visible_budget import Area
-from vrbench.core.errors import IncompatibleError, one_of
+from vrbench.core.errors import one_of
 
 PatchPlace = Literal["best", Place]
 
@@ -60,7 +59,7 @@ class Patch(Edit):
         self.place: Any = one_of("Patch.place", place, PatchPlace)
 
     def canvas(self, clean: Tensor, slope: Tensor, budget: Budget) -> Canvas:
-        side = self._side(clean, budget)
+        side = square_side(self, clean, budget)
         size = (side, side)
         top, left = (
             promising(clean, slope, size)
@@ -73,17 +72,6 @@ class Patch(Edit):
             return values.clamp(0, 1)
 
         return Canvas(clean, lambda values: torch.where(inside, values, clean), keep)
-
-    def _side(self, clean: Tensor, budget: Budget) -> int:
-        """Return the side of the largest square of that area."""
-        area = self.area
-        if area is None and isinstance(budget, Area):
-            area = budget.eps
-        if area is None:
-            raise IncompatibleError(f"{self.name} needs budget=area_N, or attack.area in percent")
-        height, width = clean.shape[2:]
-        side = int((area / 100 * height * width + 1e-6) ** 0.5)
-        return max(1, min(side, height, width))
 
 
 def promising(clean: Tensor, slope: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:

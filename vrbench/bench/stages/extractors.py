@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vrbench.bench.store import Store
 from vrbench.core.seeds import stream
-from vrbench.core.visuals import Visuals
+from vrbench.core.visuals import Overlay, Visuals
 from vrbench.data.catalogue import Catalogue
 from vrbench.extractors.base import Extractor, Lesson
 from vrbench.extractors.defences.base import Purified
@@ -52,11 +52,10 @@ def teach(
         notes = {"final": report.final, "curve": report.curve, "origin": made.origin}
         return {n: w for n, w in made.state_dict().items() if n not in kept}, notes
 
-    found = store.fetch(
-        "extractors",
-        {"extractor": made, "origin": made.origin, "on": catalogue, "seed": seed},
-        make,
-    )
+    inputs = {"extractor": made, "origin": made.origin, "on": catalogue, "seed": seed}
+    if isinstance(images, Overlay):  # not the catalogue's own
+        inputs["changed"] = images
+    found = store.fetch("extractors", inputs, make)
     if found.tensors is not None:
         made.load_state_dict(kept | found.tensors)
     made.spec = found.spec

@@ -40,6 +40,11 @@ class Stages(Protocol):
         ...
 
     @property
+    def seed(self) -> int:
+        """Of the recommender's training and of the attack."""
+        ...
+
+    @property
     def compile_after(self) -> int | None:
         """Batches of one shape before the adversary's network is compiled for it; None: never."""
         ...

@@ -111,7 +111,7 @@ class Pixels(Surface):
         if x.threat.mixed is not None:
             rest = stages.extract(world, stages.prepare(x.threat.mixed, world))
         signal = class_of(world.factory).signal
-        shown = rest.overlay(case.items, _seen(world.network, pixels, signal), made.spec)
+        shown = rest.overlay(case.items, seen(world.network, pixels, signal), made.spec)
         return Change(
             replace(world, visuals=shown),
             pixels=pixels,
@@ -128,7 +128,7 @@ class Pixels(Surface):
 
 
 @torch.no_grad()
-def _seen(network: Extractor, pixels: Tensor, signal: Signal | None) -> Tensor:
+def seen(network: Extractor, pixels: Tensor, signal: Signal | None) -> Tensor:
     """Return what the recommender is shown of the attacked pictures."""
     if signal is None or signal is Signal.PIXELS:
         return pixels
