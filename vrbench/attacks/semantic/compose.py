@@ -118,14 +118,14 @@ def corner(clean: Tensor, size: tuple[int, int], place: Place) -> tuple[Tensor, 
     return top, left
 
 
-class Square(Protocol):
+class _OfArea(Protocol):
     """An attack that sets a square into the picture, of ``area`` percent of it; None: unsaid."""
 
     name: ClassVar[str]
     area: float | None
 
 
-def square_side(attack: Square, clean: Tensor, budget: Budget) -> int:
+def square_side(attack: _OfArea, clean: Tensor, budget: Budget) -> int:
     """Return the side of the largest square of an attack's area, or of the budget's.
 
     Raises:
