@@ -44,7 +44,7 @@ def left(tmp_path, **changes):
     return shop, result, folder
 
 
-@pytest.mark.parametrize("layout", ["npy", "cornac"])
+@pytest.mark.parametrize("layout", ["npy", "cornac", "warprec"])
 def test_attacked_features_come_back_as_the_recommender_saw_them(layout, tmp_path):
     shop, result, folder = left(tmp_path, **VECTOR)
     clean, attacked = exported(folder, tmp_path / "out", layout)

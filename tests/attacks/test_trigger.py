@@ -152,4 +152,3 @@ def test_clean_labels_are_pictures_of_the_target_alone(tmp_path):
     items = [set(json.loads(path.read_text())["items"]) for path in crafted]
     blue = set(world.of("blue").tolist())
     assert any(found == blue for found in items)
-

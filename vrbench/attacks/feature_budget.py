@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,3 +64,27 @@ class Rows(Budget):
 
     def _round(self, x: Tensor, clean: Tensor) -> Tensor:
         return x
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowShares(Rows):
+    """Every row changes by at most ``eps`` percent of the Euclidean length of a typical row.
+
+    A typical row is the median one of the table. What 10 percent are worth does not depend on the
+    scale of the features, as 0.1 of ``Rows`` does on their largest number and on their count.
+
+    Attributes:
+        eps: percent.
+        store: "float"; nothing is rounded.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.budgets import RowShares
+        >>> RowShares(eps=10.0).among([torch.tensor([[3.0, 4.0], [0.0, 9.0], [1.0, 0.0]])]).eps
+        0.5
+    """
+
+    def among(self, rows: Iterable[Tensor]) -> Rows:
+        """Return the budget in units of ``rows``, which come in blocks, ``(n, D)`` each."""
+        typical = torch.cat([lengths(block) for block in rows]).double().quantile(0.5)
+        return Rows(eps=self.eps / 100 * float(typical))

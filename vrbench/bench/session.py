@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.embedding.perturbation import Embeddings, ParameterAttack
@@ -73,10 +75,16 @@ class Session(Shops):
         return stages.craft(self.store, self.machine, who, goal, world.images, case.items, device)
 
     def perturb_features(
-        self, x: Experiment, world: World, aim: Objective, knows: dict[str, Any]
+        self,
+        x: Experiment,
+        world: World,
+        aim: Objective,
+        knows: dict[str, Any],
+        only: Tensor | None = None,
     ) -> Artifact:
-        """Return ``rows``: the features of every item, changed; see ``stages.perturb_features``."""
-        return stages.perturb_features(self.store, self._adversary(x, aim, knows), world.visuals)
+        """Return ``rows``: the features of items, changed; see ``stages.perturb_features``."""
+        adversary = self._adversary(x, aim, knows)
+        return stages.perturb_features(self.store, adversary, world.visuals, only)
 
     def _adversary(self, x: Experiment, aim: Objective, knows: dict[str, Any]) -> stages.Adversary:
         assert isinstance(x.attack, Attack)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +153,7 @@ def defences(shop: str) -> list[list[str]]:
 def expected(
     first: dict[str, Any] | None,
     categories: int,
-    others: Iterable[Adversary],
+    whom: Sequence[Adversary],
     helps: int,
     seeds: int,
     fakes: int = 0,
@@ -165,7 +165,7 @@ def expected(
     Args:
         first: the record of one cell.
         categories: how many are tried.
-        others: adversaries beside the one who knows everything.
+        whom: adversaries, the one who tries every category first.
         helps: defences that are tried.
         seeds: runs of each.
         fakes: ways of registering fake users.
@@ -174,7 +174,7 @@ def expected(
     for stage in (first or {}).get("stages", []):
         if not stage["cached"]:
             steps[stage["stage"]] = steps.get(stage["stage"], 0.0) + stage["seconds"]
-    others = list(others)
+    one, *others = whom
     if first is None or "attacks" not in steps:
         return [1.0] * seeds * (categories + len(others) + fakes + helps), False
     attack, fit = steps["attacks"], steps.get("models", 0.0)
@@ -183,7 +183,7 @@ def expected(
     for seed in range(1, seeds):
         cells[seed * categories] += fit
     for adversary in others:
-        cells += [attack * _longer(adversary) + rest] * seeds
+        cells += [attack * _longer(adversary, one) + rest] * seeds
     cells += [rest + RETRAINED * fit] * (fakes * seeds)
     look = TAUGHT * steps.get("extractors", 0.0) + steps.get("features", 0.0)
     for _ in range(helps):
@@ -191,9 +191,9 @@ def expected(
     return cells, True
 
 
-def _longer(adversary: Adversary) -> float:
-    """Return how much longer an attack takes than that of whoever knows everything."""
-    white, other = ADVERSARIES[0].cost(), adversary.cost()
-    if not white or not other:
+def _longer(adversary: Adversary, one: Adversary) -> float:
+    """Return how much longer an attack takes than that of ``one``."""
+    known, other = one.cost(), adversary.cost()
+    if not known or not other:
         return 1.0
-    return (other[0] + 2 * other[1]) / (white[0] + 2 * white[1])
+    return (other[0] + 2 * other[1]) / (known[0] + 2 * known[1])

@@ -90,6 +90,7 @@ def add_metrics(entry: dict[str, Any], metrics: Sequence[Any]) -> None:
 def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
     """Return the case, the rows, and how the attacked items moved."""
     from vrbench.bench.result import moved
+    from vrbench.recommenders.external.asked import External
 
     case, lists, scenario = result.case, result.lists, parts["scenario"]
     told: dict[str, Any] = {
@@ -110,6 +111,9 @@ def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
         told["biased"] = "ranked among sampled items (Krichene and Rendle, KDD 2020)"
     if parts["dataset"].catalogue.features is not None:
         told["features"] = parts["dataset"].catalogue.features.spec
+    shop = result.models.get("before")
+    if isinstance(shop, External):
+        told["asked"] = shop.told()
     if "after" in lists and len(case.items):
         names = parts["dataset"].item_ids
         found = moved(lists["before"], lists["after"], names)

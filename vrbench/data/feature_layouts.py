@@ -11,7 +11,7 @@ import numpy as np
 from vrbench.core.errors import DataError
 from vrbench.core.files import sha256
 
-LAYOUTS = ("npy", "mmrec", "cornac", "ducho")
+LAYOUTS = ("npy", "mmrec", "cornac", "ducho", "warprec")
 IDS = "item_ids.txt"
 
 
@@ -33,7 +33,8 @@ def write_features(
         layout: "npy": ``PART.npy``, and ``item_ids.txt`` with one id a line; "cornac": ``PART.npz``
             with ``features`` and ``item_ids``, what ``ImageModality`` takes; "mmrec":
             ``PART/image_feat.npy``, whose row 12 is item 12 where ids are the numbers from 0 on,
-            else beside ``item_ids.txt``; "ducho": ``PART/ID.npy``, each ``(1, D)``.
+            else beside ``item_ids.txt``; "ducho": ``PART/ID.npy``, each ``(1, D)``; "warprec":
+            ``PART.tsv``, a table of side information, ``item_id`` first and a column a number.
         manifest: what is known of them, written beside a file, with its sha256.
 
     Raises:
@@ -43,7 +44,9 @@ def write_features(
     place.mkdir(parents=True, exist_ok=True)
     if layout == "ducho":
         return _one_file_each(place, rows, ids)
-    if layout == "cornac":
+    if layout == "warprec":
+        path = _table(place / f"{part}.tsv", rows, ids)
+    elif layout == "cornac":
         path = place / f"{part}.npz"
         np.savez(path, features=rows, item_ids=np.array(ids, dtype=np.str_))
     else:
@@ -55,6 +58,18 @@ def write_features(
     if manifest is not None:
         told = {**manifest, "sha256": sha256(path)}
         path.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    return path
+
+
+def _table(path: Path, rows: np.ndarray, ids: Sequence[str]) -> Path:
+    """Write a table whose numbers are read back as they are; return its path."""
+    for name in ids:
+        if name != name.strip() or not name or set(name) & set('\t\r\n"'):
+            raise DataError(f"{path}: item {name!r} is no value of a table: take layout cornac")
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.write("\t".join(["item_id", *(f"feature_{n}" for n in range(rows.shape[1]))]) + "\n")
+        for name, row in zip(ids, rows, strict=True):
+            file.write("\t".join([name, *map(str, row)]) + "\n")
     return path
 
 

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 Entry = dict[str, Any]
 SCHEMA = 1
 AXES = ("dataset", "threat", "objective", "extractor", "recommender", "attack", "budget")
-NOT_KEPT = ("stages", "seconds", "folder", "items", "sweep", "began")
+NOT_KEPT = ("stages", "seconds", "folder", "items", "asked", "sweep", "began")
 # overrides that move no number
 OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=", "track=", "track.")
 

@@ -88,6 +88,10 @@ _MOVED = {
     "position": _whole,
     **dict.fromkeys(("rank_before", "rank_after", "top_before", "top_after"), _maybe(_number)),
 }
+_ASKED = {
+    **dict.fromkeys(("of", "release", "gives"), _text),
+    **dict.fromkeys(("users", "users_at_once", "requests"), _whole),
+}
 FIELDS: dict[str, Check] = {
     "parts": _table_of(_record(_PART, ("name",))),
     "seed": _whole,
@@ -98,6 +102,7 @@ FIELDS: dict[str, Check] = {
     "metrics": _maybe(_table_of(_METRIC)),
     "machine": _maybe(_record(dict.fromkeys(("device", "precision"), _text))),
     "items": _maybe(_list_of(_record(_MOVED))),
+    "asked": _maybe(_record(_ASKED, tuple(_ASKED))),
     "versions": _table_of(_SCALAR),
     "stages": _list_of(_record(_STEP, ("address",))),
     "extractor": _maybe(lambda value: isinstance(value, dict)),

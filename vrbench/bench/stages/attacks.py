@@ -13,6 +13,7 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, BlackBox
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.ensemble import Ensemble, Ledger
+from vrbench.attacks.feature_budget import RowShares
 from vrbench.attacks.goal import Goal, Verdict
 from vrbench.attacks.loss_curve import curve, heard
 from vrbench.attacks.oracle import Oracle
@@ -150,17 +151,23 @@ def _crafted(
     return {"pixels": found.contiguous(), "queries": queries, "losses": losses}
 
 
-def perturb_features(store: Store, adversary: Adversary, clean: Visuals) -> Artifact:
-    """Return ``rows``, ``(num_items, D)``: the features of every item, changed.
+def perturb_features(
+    store: Store, adversary: Adversary, clean: Visuals, only: Tensor | None = None
+) -> Artifact:
+    """Return ``rows``, ``(n, D)``: the features of ``only`` these items, or of every item, changed.
 
     The search runs on features divided by the largest absolute value of the table, which is the
-    unit of the budget.
+    unit of the budget; of a budget in percent, that of a typical row (``RowShares``).
     """
-    attack, budget, objective = adversary.attack, adversary.budget, adversary.objective
+    attack, objective = adversary.attack, adversary.objective
 
     def make() -> Made:
-        items = torch.arange(len(clean), device=clean.device)
-        unit = max(float(clean[b].abs().max()) for b in items.split(4096)) or 1.0
+        every = torch.arange(len(clean), device=clean.device)
+        items = every if only is None else only.to(clean.device)
+        unit = max(float(clean[b].abs().max()) for b in every.split(4096)) or 1.0
+        budget = adversary.budget
+        if isinstance(budget, RowShares):
+            budget = budget.among(clean[b] / unit for b in every.split(4096))
 
         class Scaled:
             def judge(self, x: Tensor, items: Tensor) -> Verdict:
@@ -173,7 +180,8 @@ def perturb_features(store: Store, adversary: Adversary, clean: Visuals) -> Arti
             ]
         return {"rows": torch.cat(found)}, {
             "curve": curve(answers.table(items)),
-            "items": len(clean),
+            "items": len(items),
         }
 
-    return store.fetch("disturbances", adversary.inputs() | {"visuals": clean}, make)
+    which = {} if only is None else {"items": only.tolist()}
+    return store.fetch("disturbances", adversary.inputs() | {"visuals": clean} | which, make)

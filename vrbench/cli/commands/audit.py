@@ -10,13 +10,14 @@ import argparse
 import logging
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from vrbench.cli import output
+from vrbench.cli.audit_kinds import QUERIES, Kind, kind_of, requests
 from vrbench.cli.audit_plan import (
-    ADVERSARIES,
     DETECTORS,
-    WHITE,
+    Adversary,
     behind,
     by_fakes,
     defences,
@@ -35,12 +36,13 @@ from vrbench.report.exposure import exposed, points
 from vrbench.report.leaderboard import left_out
 from vrbench.report.pages.audit import page
 from vrbench.report.pages.audit_findings import Findings, source_of, story
+from vrbench.report.pages.audit_lists import lists_page, lists_record
 from vrbench.report.pages.audit_record import record
 from vrbench.report.run_records import Entry
 
 log = logging.getLogger(__name__)
-SETTINGS = ("metrics=attacks", "save=[pictures]", "threat=evasion")
 OWN = ("attack", "objective", "metrics", "scenario.source", "scenario.max_items", "seed")
+TITLE = "How exposed is this shop?"
 ABOVE = 3  # exit code of a shop that is more exposed than it may be
 
 
@@ -52,6 +54,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--categories", type=int, default=8, help="how many to try (8)")
     parser.add_argument("--items", type=int, default=8, help="pictures to attack in each (8)")
     parser.add_argument("--seeds", type=int, default=3, help="runs of each; intervals need 3 (3)")
+    parser.add_argument(
+        "--queries",
+        type=int,
+        help=f"most questions a picture, of recommender=external ({QUERIES})",
+    )
     parser.add_argument("--defences", nargs="*", metavar="EXTRACTOR", help="default: those known")
     parser.add_argument(
         "--fakes",
@@ -85,11 +92,19 @@ def main(chosen: argparse.Namespace) -> int:
         seeds=chosen.seeds,
         defences_of=chosen.defences,
         fakes=chosen.fakes / 100,
+        queries=chosen.queries,
+        limited=chosen.fail_above is not None,
     )
     command = f"python -m vrbench audit {shlex.join(chosen.given)}"
-    limit, failed = _limit(found, chosen.fail_above)
-    output.put(chosen.out, page(found, "How exposed is this shop?", command, limit))
-    output.put(told, record(found, command, chosen.fail_above) + "\n")
+    if found.kind == "lists":
+        limit, failed = "", False
+        shown, numbers = lists_page(found, TITLE, command), lists_record(found, command)
+    else:
+        limit, failed = _limit(found, chosen.fail_above)
+        shown = page(found, TITLE, command, limit)
+        numbers = record(found, command, chosen.fail_above)
+    output.put(chosen.out, shown)
+    output.put(told, numbers + "\n")
     if limit:
         log.info("%s", limit)
     errors = [entry["error"] for entry in found.every if "error" in entry]
@@ -105,6 +120,8 @@ def audited(
     seeds: int,
     defences_of: Sequence[str] | None,
     fakes: float = 0.01,
+    queries: int | None = None,
+    limited: bool = False,
 ) -> Findings:
     """Run the audit's sweeps and return what they left behind.
 
@@ -116,6 +133,8 @@ def audited(
         seeds: runs of each, that differ in the training of the recommender and in the attack.
         defences_of: extractors to compare; None: what there is for the shop's.
         fakes: fake users, as a share of the real ones; 0: none are tried.
+        queries: most questions a picture, of a recommender from outside; None: 100.
+        limited: whether exposure is to be compared with a threshold.
 
     Raises:
         ConfigError: if the command is wrong.
@@ -132,24 +151,50 @@ def audited(
     if not 0 <= fakes <= 1:
         raise ConfigError(f"--fakes {100 * fakes:g}: expected 0 to 100 percent")
     composition = Composition(list(overrides), conf_dir())
-    names = _categories(composition, categories)
+    kind = kind_of(composition, queries)
+    if defences_of and not kind.defended:
+        raise ConfigError("--defences go with a network of the shop's own: leave them out")
+    if limited and kind.name == "lists":
+        raise ConfigError("--fail-above: no attack can be tried on a file of recommendations")
+    names, users = _categories(composition, categories)
+    if kind.queries is not None:
+        most = requests(kind, composition.cfg.recommender, users, len(names), items, seeds)
+        log.info("at most %d requests are sent; answers are kept, nothing is sent twice", most)
+    whole = [*kind.settings, *overrides]
+    if kind.name == "lists":
+        return _listed(whole, names, folder)
     shop = composition.choices["extractor"]
     named = defences(shop) if defences_of is None else [[name] for name in defences_of]
-    helps = placed([*overrides, *WHITE], named)
-    whole = [*SETTINGS, *overrides, f"scenario.max_items={items}"]
+    white = kind.adversaries[0].settings
+    helps = placed([*overrides, *white], named) if kind.defended else []
+    fakes = fakes if kind.trains else 0
+    whole.append(f"scenario.max_items={items}")
     log.info("one cell first: how long will it take?")
     first = sweep(
-        [*whole, *WHITE, f"scenario.source={quoted(names[0])}", "seed=0"], folder / "first"
+        [*whole, *white, f"scenario.source={quoted(names[0])}", "seed=0"], folder / "first"
     )
     many_ways = len(DETECTORS) if fakes else 0
-    cells = expected(first[0], len(names), ADVERSARIES[1:], len(helps), seeds, many_ways)
+    cells = expected(first[0], len(names), kind.adversaries, len(helps), seeds, many_ways)
     pace = _pace(*cells)
     many = [*whole, f"seed={','.join(map(str, range(seeds)))}"]
+    scenario = composition.choices["scenario"]
     with pace.shown():
-        return _asked(many, names, helps, fakes, composition.choices["scenario"], folder, pace.step)
+        found = _asked(kind, many, names, helps, fakes, scenario, folder, pace.step)
+    return replace(found, timed=first)
+
+
+def _listed(whole: Sequence[str], names: Sequence[str], folder: Path) -> Findings:
+    """Return how exposed categories are now, where nothing answers to a changed picture."""
+    log.info("how exposed are %d categories now?", len(names))
+    listed = ",".join(map(quoted, names))
+    every = sweep([*whole, f"scenario.source={listed}", "seed=0"], folder / "categories")
+    if not any("rows" in entry for entry in every):
+        raise IncompatibleError("; ".join(left_out(every)))
+    return Findings(every, [], [], names[0], kind="lists")
 
 
 def _asked(
+    kind: Kind,
     whole: Sequence[str],
     names: Sequence[str],
     helps: Sequence[tuple[bool, Sequence[str]]],
@@ -158,22 +203,24 @@ def _asked(
     folder: Path,
     step: Callable[[], None],
 ) -> Findings:
-    """Ask the four questions, one after the other."""
+    """Ask the four questions, one after the other; of what cannot be trained, two."""
     log.info("which of %d categories can be pushed?", len(names))
     listed = ",".join(map(quoted, names))
-    every = sweep([*whole, *WHITE, f"scenario.source={listed}"], folder / "categories", step)
+    one, *others = kind.adversaries
+    every = sweep([*whole, *one.settings, f"scenario.source={listed}"], folder / "categories", step)
     if not any("rows" in entry for entry in every):
         raise IncompatibleError("; ".join(left_out(every)))
     source = exposed(every, source_of)[0].name
     chosen = [*whole, f"scenario.source={quoted(source)}"]
     log.info("by whom can %s be pushed?", source)
-    whom = _by_whom([e for e in every if e.get("case", {}).get("source") == source], 0)
-    for n, adversary in enumerate(ADVERSARIES[1:], start=1):
+    whom = _by_whom([e for e in every if e.get("case", {}).get("source") == source], one)
+    for n, adversary in enumerate(others, start=1):
         found = sweep([*chosen, *adversary.settings], folder / "adversaries" / str(n), step)
-        whom += _by_whom(found, n)
+        whom += _by_whom(found, adversary)
     registered = _registered(chosen, fakes, scenario, folder / "fakes", step) if fakes else []
-    log.info("which defence helps?")
-    known = [*chosen, *WHITE]
+    if helps:
+        log.info("which defence helps?")
+    known = [*chosen, *one.settings]
     helped = [
         entry
         for n, (inside, own) in enumerate(helps)
@@ -183,7 +230,7 @@ def _asked(
             step,
         )
     ]
-    return Findings(every, whom, helped, source, registered)
+    return Findings(every, whom, helped, source, registered, kind.name)
 
 
 def _registered(
@@ -198,16 +245,17 @@ def _registered(
     ]
 
 
-def _categories(composition: Composition, most: int) -> list[str]:
-    """Return the categories to try."""
-    catalogue = composition.make("dataset").catalogue
+def _categories(composition: Composition, most: int) -> tuple[list[str], int]:
+    """Return the categories to try, and how many users there are."""
+    data = composition.make("dataset")
+    catalogue = data.catalogue
     smallest = composition.make("scenario").min_items
     names = largest(catalogue.names, catalogue.categories, smallest, most)
     if len(names) < 2:
         raise IncompatibleError(
             f"fewer than two categories have {smallest} items or more; lower scenario.min_items"
         )
-    return names
+    return names, data.train.num_users
 
 
 def _pace(cells: Sequence[float], measured: bool) -> Pace:
@@ -217,9 +265,8 @@ def _pace(cells: Sequence[float], measured: bool) -> Pace:
     return Pace(cells)
 
 
-def _by_whom(entries: Sequence[Entry], n: int) -> list[Entry]:
+def _by_whom(entries: Sequence[Entry], who: Adversary) -> list[Entry]:
     """Return runs, each saying who attacked, and what they know and spend."""
-    who = ADVERSARIES[n]
     cost = who.cost()
     spent = {"gradients": cost[1] if cost else None}
     return [entry | {"adversary": who.name, "knows": who.knows, "cost": spent} for entry in entries]

@@ -1,7 +1,8 @@
 """Export the features of a run for the models of others.
 
 Clean and attacked ones. The run must have been made with save=[features]. Layouts: npy (PART.npy,
-item_ids.txt), mmrec (PART/image_feat.npy), cornac (PART.npz), ducho (PART/ID.npy).
+item_ids.txt), mmrec (PART/image_feat.npy), cornac (PART.npz), ducho (PART/ID.npy), warprec
+(PART.tsv, side information).
 dataset=features reads them back.
 """
 
@@ -12,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-LAYOUTS = ("npy", "mmrec", "cornac", "ducho")
+LAYOUTS = ("npy", "mmrec", "cornac", "ducho", "warprec")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

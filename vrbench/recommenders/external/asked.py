@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -132,6 +132,17 @@ class External(Recommender):
         """Write down all answers; return in words how many questions were asked."""
         self._answers.write()
         return f"{how_many(self.asked, 'question')} asked of {self.function or self.url}"
+
+    def told(self) -> dict[str, Any]:
+        """Return who was asked, what it gives, about how many users, and how often so far."""
+        return {
+            "of": self.function or self.url,
+            "release": self.release,
+            "gives": self.gives,
+            "users": len(self.users),
+            "users_at_once": self.users_at_once,
+            "requests": self.asked,
+        }
 
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator

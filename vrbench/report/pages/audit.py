@@ -21,6 +21,7 @@ from vrbench.report.leaderboard import left_out
 from vrbench.report.names import label
 from vrbench.report.pages import audit_fakes
 from vrbench.report.pages.audit_findings import Findings, Story, source_of, story
+from vrbench.report.pages.audit_kinds import asked, questions
 from vrbench.report.pages.audit_pictures import GAIN, gained, gallery, ranked
 from vrbench.report.pages.audit_words import sentences, verdict
 from vrbench.report.pages.page import Head, Table, Value, measured, render
@@ -43,7 +44,7 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
     told = story(found)
     shop = told.shop.entry["parts"]
     panels = {
-        "Categories, by who knows everything": told.categories,
+        f"Categories, by who {told.first}": told.categories,
         f"By whom: {told.shop.name}": told.adversaries,
         f"By fake users: {told.shop.name}": told.fakes,
         f"Behind a defence: {told.shop.name}": told.defences,
@@ -57,6 +58,9 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
         verdict=verdict(told),
         limit=limit,
         findings=sentences(told),
+        words=told.words,
+        first=told.first,
+        asked=questions(asked(found.every, found.timed)),
         setting=f"{label(shop['dataset'])}, extractor {label(shop['extractor'])}, recommender "
         f"{label(shop['recommender'])}, budget {label(shop['budget'])}, "
         f"{how_many(told.seeds, 'seed')}",
@@ -73,13 +77,14 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
         gallery=gallery(first),
         gain=GAIN,
         repeat=_repeat(told),
-        left_out=[*left_out(found.every), *not_shown(found.every)],
+        left=[*told.words.left, *left_out(found.every), *not_shown(found.every)],
         made=[("again", command), *_made(told)],
     )
 
 
 def _categories(told: Story) -> Table:
-    heads = [Head("category", "category"), Head("pictures"), *EXPOSURE, Head("places gained")]
+    heads = [Head("category", "category"), Head(f"{told.words.thing}s"), *EXPOSURE]
+    heads += [Head("places gained")]
     lines = [
         [
             Value(one.name, kind="name"),
@@ -115,6 +120,8 @@ def _defences(told: Story) -> Table:
     heads = [Head("extractor", "extractor"), *EXPOSURE, Head("more than the shop's")]
     heads += [Head("95 % interval"), Head(f"clean {ACCURACY}"), Head("its change")]
     heads += [Head("95 % interval")]
+    if not told.defences:
+        return Table(heads, [])
     shop = told.shop
     now = Value(f"{label(shop.entry['parts']['extractor'])} (the shop's)", kind="name")
     lines = [[now, *_exposure(shop), *[measured(None)] * 2, _accuracy(shop), *[measured(None)] * 2]]

@@ -53,8 +53,9 @@ def table(told: Story, exposure: Sequence[Head], shown: Sequence[Sequence[Value]
 def items(told: Story) -> Table:
     """Return every attacked item of the first seed: what pictures and what fake users gain it."""
     pushed = {str(i["item"]): i for _, i in ranked([told.fakes[0].entry])} if told.fakes else {}
-    heads = [Head("item", "item"), Head("clean"), Head("by its picture"), Head("by fake users")]
-    heads += [Head("rank clean"), Head("places by its picture"), Head("places by fake users")]
+    own = f"by its {told.words.thing}"
+    heads = [Head("item", "item"), Head("clean"), Head(own), Head("by fake users")]
+    heads += [Head("rank clean"), Head(f"places {own}"), Head("places by fake users")]
     lines = []
     for _, item in ranked([told.shop.entry]):
         other = pushed.get(str(item["item"]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from vrbench.report.exposure import Exposed, exposed
 from vrbench.report.names import label
+from vrbench.report.pages.audit_kinds import WORDS, Words
 from vrbench.report.run_records import Entry
 
 
@@ -21,6 +22,8 @@ class Findings:
         defences: on the same, by the adversary who knows everything, the defence too: what helps?
         source: the most exposed category.
         fakes: on the same, by fake users: each with ``adversary`` in words.
+        kind: of the audit, one of ``audit_kinds.WORDS``.
+        timed: the run that told how long the others would take; it is one of them.
     """
 
     categories: list[Entry]
@@ -28,6 +31,8 @@ class Findings:
     defences: list[Entry]
     source: str
     fakes: list[Entry] = field(default_factory=list)
+    kind: str = "own"
+    timed: list[Entry] = field(default_factory=list)
 
     @property
     def every(self) -> list[Entry]:
@@ -42,6 +47,8 @@ class Story:
     Attributes:
         categories, adversaries, defences, fakes: as in ``Findings``.
         shop: the most exposed category, as the shop is now.
+        kind: of the audit.
+        first: who tried every category.
     """
 
     categories: Sequence[Exposed]
@@ -49,6 +56,13 @@ class Story:
     defences: Sequence[Exposed]
     shop: Exposed
     fakes: Sequence[Exposed] = ()
+    kind: str = "own"
+    first: str = "knows everything"
+
+    @property
+    def words(self) -> Words:
+        """What is said of this kind of audit."""
+        return WORDS[self.kind]
 
     @property
     def seeds(self) -> int:
@@ -65,12 +79,15 @@ class Story:
 def story(found: Findings) -> Story:
     """Return the findings as exposures; failed runs are left out."""
     categories = exposed(found.categories, source_of)
+    first = WORDS[found.kind].first or str(found.adversaries[0]["adversary"])
     return Story(
         categories,
         exposed(found.adversaries, lambda entry: str(entry["adversary"])),
         exposed(found.defences, lambda entry: label(entry["parts"]["extractor"])),
         next(one for one in categories if one.name == found.source),
         exposed(found.fakes, lambda entry: str(entry["adversary"])),
+        found.kind,
+        first,
     )
 
 

@@ -9,6 +9,7 @@ from vrbench.report.exposure import RANK, REACH, Exposed, Gain
 from vrbench.report.leaderboard import left_out
 from vrbench.report.pages import audit_fakes
 from vrbench.report.pages.audit_findings import Findings, source_of, story
+from vrbench.report.pages.audit_kinds import asked
 from vrbench.report.pages.audit_pictures import gained, ranked
 
 SCHEMA = 1
@@ -58,6 +59,8 @@ def record(found: Findings, command: str, fail_above: float | None) -> str:
                 | {"exposure": 100 * gained(item)}
                 for run, item in ranked([run for run in found.categories if "rows" in run])
             ],
+            "asked": asked(found.every, found.timed),
+            "not_tried": list(told.words.left),
             "left_out": left_out(found.every),
             "versions": told.shop.entry.get("versions", {}),
         },

@@ -10,8 +10,6 @@ from vrbench.report.over_seeds import LEAST
 from vrbench.report.pages import audit_fakes
 from vrbench.report.pages.audit_findings import Story
 
-KNOWS_ALL = "knows everything"
-
 
 def verdict(told: Story) -> str:
     """Return the main finding, in one sentence."""
@@ -51,10 +49,9 @@ def _most(told: Story) -> str:
     shop, budget = told.shop, label(told.shop.entry["parts"]["budget"])
     before, after = (percent(shop.mean("item HR@20", side)) for side in ("before", "after"))
     return (
-        f"Most exposed of {len(told.categories)} categories: {shop.name}. Whoever knows the "
-        f"extractor and the recommender, and may change its pictures within {budget}, brings an "
-        f"attacked item into the top 20 of {after} of the users instead of {before}: "
-        f"{shop.exposure.told()} points{_shown(shop.exposure)}."
+        f"Most exposed of {len(told.categories)} categories: {shop.name}. {told.words.whoever} "
+        f"within {budget}, brings an attacked item into the top 20 of {after} of the users instead "
+        f"of {before}: {shop.exposure.told()} points{_shown(shop.exposure)}."
     )
 
 
@@ -72,7 +69,7 @@ def _others(told: Story) -> list[str]:
 
 
 def _by_whom(told: Story) -> list[str]:
-    others = [one for one in told.adversaries if one.name != KNOWS_ALL]
+    others = [one for one in told.adversaries if one.name != told.first]
     return [
         f"An adversary who {one.name}: {one.exposure.told()} points{_shown(one.exposure)}."
         for one in others

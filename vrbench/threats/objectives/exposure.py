@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from vrbench.attacks.goal import Verdict
-from vrbench.core.errors import ConfigError
-from vrbench.core.visuals import Visuals
+from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
@@ -109,3 +110,53 @@ class PromoteLists(Promote):
     def redrawn(self, salt: int) -> Objective:
         _ = self._bars  # once for all draws, as the entry is
         return super().redrawn(salt)
+
+
+class PromoteVectors(PromoteLists):
+    """White-box promotion into the users' top ``k`` by feature vectors, without any picture.
+
+    As ``PromoteLists``, of what the recommender is shown: ``x`` are vectors, ``(B, D)``. It goes
+    with ``threat=vector``, where an adversary can change what a catalogue says of an item.
+
+    Args:
+        train, recommender, visuals, k, temperature, share: as of ``PromoteLists``.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.objectives import PromoteVectors
+        >>> from vrbench.recommenders import VBPR
+        >>> from vrbench.testing.world import taught, toy_visuals, toy_world
+        >>> shop, model = toy_world(), taught(VBPR, epochs=2)
+        >>> looks, items = toy_visuals(model.signal), torch.arange(3)
+        >>> PromoteVectors(shop.train, model, looks, k=5).judge(looks[items], items).loss.shape
+        torch.Size([3])
+    """
+
+    paper = ""
+
+    def __init__(
+        self,
+        train: Interactions,
+        recommender: Recommender,
+        visuals: Visuals,
+        *,
+        k: int = 20,
+        temperature: float = 0.3,
+        share: float = 0.5,
+    ) -> None:
+        if recommender.signal is not Signal.VECTOR:
+            raise IncompatibleError(f"{recommender.name} is not shown vectors")
+        seen = cast(Extractor, _AsShown())
+        super().__init__(
+            train, seen, recommender, visuals, k=k, temperature=temperature, share=share
+        )
+
+
+class _AsShown:
+    """Stands where an extractor would: what is looked at is shown as it is."""
+
+    def see(self, x: Tensor, signal: Signal) -> Tensor:
+        return x
+
+    def redrawn(self, salt: int) -> _AsShown:
+        return self

@@ -71,9 +71,7 @@ class Backdoor(Surface):
     goes_with = "threat=backdoor goes with attack=trigger and budget=area_N"
     needs_network = needs_pictures = of_items = True
 
-    def __init__(
-        self, *, labels: Labels = "flipped", share: float = 0.5, eps: float = 0.0
-    ) -> None:
+    def __init__(self, *, labels: Labels = "flipped", share: float = 0.5, eps: float = 0.0) -> None:
         super().__init__()
         self.labels = one_of("threat.surface.labels", labels, Labels)
         if not 0 < share <= 1:

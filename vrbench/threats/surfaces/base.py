@@ -67,8 +67,15 @@ class Stages(Protocol):
         """Return ``pixels`` and ``queries`` of the case's items; see ``stages.craft``."""
         ...
 
-    def perturb_features(self, x: Experiment, world: World, aim: Objective, knows: Knows) -> Made:
-        """Return ``rows``: the features of every item, changed."""
+    def perturb_features(
+        self,
+        x: Experiment,
+        world: World,
+        aim: Objective,
+        knows: Knows,
+        only: Tensor | None = None,
+    ) -> Made:
+        """Return ``rows``: the features of ``only`` these items, or of every item, changed."""
         ...
 
     def edit_words(self, x: Experiment, world: World, readers: Readers, sign: int) -> Made:
@@ -146,7 +153,7 @@ class Surface(Component, ABC):
     budgets: ClassVar[tuple[type, ...]] = (object,)
     others: ClassVar[tuple[type[Surface], ...]] = ()
     goes_with: ClassVar[str] = ""
-    told: ClassVar[str] = "{items} pictures of {source}, to be taken for {target}"
+    told: str = "{items} pictures of {source}, to be taken for {target}"
     needs_network: ClassVar[bool] = False
     needs_pictures: ClassVar[bool] = False
     of_items: ClassVar[bool] = False

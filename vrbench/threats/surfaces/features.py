@@ -29,6 +29,10 @@ class Features(Surface):
 
     AMR's published test. The scenario then only says which category CHR counts.
 
+    Args:
+        every: whether the vectors of every item change, as there; else those of the scenario's
+            items alone, as pictures do.
+
     Example:
         >>> from vrbench import Threat
         >>> from vrbench.surfaces import Features
@@ -42,6 +46,13 @@ class Features(Surface):
     others = (Parameters, Looks, Profiles)
     told = "the features of all items; {items} items of {source} are counted, and {target}"
     needs_network = of_items = True
+
+    def __init__(self, *, every: bool = True) -> None:
+        super().__init__()
+        self.every = every
+        if not every:
+            self.spec = {"name": self.name, "every": every}
+            self.told = "the features of {items} items of {source}, to be taken for {target}"
 
     def check(self, x: Experiment) -> None:
         super().check(x)
@@ -62,9 +73,9 @@ class Features(Surface):
     def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
         knows, _ = knowledge(stages, x, world, case)
         aim = x.objective(**knows)
-        made = stages.perturb_features(x, world, aim, knows)
+        items = torch.arange(len(world.images)) if self.every else case.items
+        made = stages.perturb_features(x, world, aim, knows, None if self.every else items)
         if made.tensors is None:
             return Change(world, complete=False, objective=aim)
-        items = torch.arange(len(world.images))
         shown = world.visuals.overlay(items, made.tensors["rows"], made.spec)
         return Change(replace(world, visuals=shown), objective=aim)
