@@ -153,15 +153,15 @@ def test_the_time_is_told_from_one_cell():
     taken = {"extractors": 100.0, "features": 2.0, "models": 5.0, "attacks": 10.0, "rankings": 1.0}
     stages = [{"stage": s, "seconds": t, "cached": False} for s, t in taken.items()]
     first = {"stages": stages, "seconds": 120.0}  # 3 of them for all the rest
-    cells, measured = plan.expected(first, 2, plan.ADVERSARIES[::4], 1, 2)
+    cells, measured = plan.expected(first, 2, plan.ADVERSARIES[::5], 1, 2)
     assert measured
     assert cells == pytest.approx([13, 13, 18, 13, 3, 3, 18 + 202, 18])
-    assert plan.expected(first, 2, plan.ADVERSARIES[::4], 1, 2, 1)[0][6:8] == pytest.approx(
+    assert plan.expected(first, 2, plan.ADVERSARIES[::5], 1, 2, 1)[0][6:8] == pytest.approx(
         [23, 23]
     )
     for stage in stages:
         stage["cached"] = True
-    assert plan.expected(first, 2, plan.ADVERSARIES[::4], 1, 2) == ([1.0] * 8, False)
+    assert plan.expected(first, 2, plan.ADVERSARIES[::5], 1, 2) == ([1.0] * 8, False)
 
 
 def test_a_shop_behind_a_defence_keeps_its_network_behind_a_second_one():

@@ -109,7 +109,7 @@ def _outside(gives: str, queries: int) -> Kind:
         Adversary(
             "holds a network and asks nothing",
             f"{own}, and which category is popular",
-            ADVERSARIES[3].settings,
+            ADVERSARIES[4].settings,
         ),
         ADVERSARIES[-1],
     )

@@ -45,6 +45,11 @@ class Adversary:
 ADVERSARIES = (
     Adversary("knows everything", "the weights of extractor and recommender", WHITE),
     Adversary(
+        "knows everything, and takes the worst of a suite (standard-1)",
+        "the weights of extractor and recommender",
+        ("attack=standard", "objective=promote_lists"),
+    ),
+    Adversary(
         "knows the extractor and sees scores",
         "the weights of the extractor, public ones for example; scores that the shop answers with",
         ("attack=regression", "objective=promote_lists"),
