@@ -134,7 +134,7 @@ def test_the_audit_asks_four_questions(monkeypatch, tmp_path, caplog):
     assert len(found.categories) == 16 * 2
     assert [e["adversary"] for e in found.adversaries[::2]] == [a.name for a in plan.ADVERSARIES]
     assert [e["seed"] for e in found.adversaries[:4]] == [0, 1, 0, 1]
-    assert [e["cost"]["gradients"] for e in found.adversaries[::2]] == [100, 20, 0, 10, 0]
+    assert [e["cost"]["gradients"] for e in found.adversaries[::2]] == [100, 323, 20, 0, 10, 0]
     assert len(found.defences) == 4 * 2
     told = [e["adversary"] for e in found.fakes]
     assert told[0] == told[1] == "registers 1 % fake users"
@@ -144,7 +144,7 @@ def test_the_audit_asks_four_questions(monkeypatch, tmp_path, caplog):
     assert all("scenario.source=bag" in overrides for overrides in asked[2:])
     extractors = [[o for o in a if o.startswith("extractor=")] for a in asked[-4:]]
     assert extractors == [[f"extractor={d[0]}"] for d in plan.defences("standard")]
-    cells = 2 * (16 + 4 + 2 + 4)
+    cells = 2 * (16 + 5 + 2 + 4)
     assert f"{cells} of {cells} cells" in caplog.text
 
 
