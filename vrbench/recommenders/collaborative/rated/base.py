@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from typing_extensions import Unpack
 
 from vrbench.core.errors import DataError
 from vrbench.core.shared_settings import apart
-from vrbench.core.visuals import Visuals
+from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Side, Sizes, tables
 from vrbench.recommenders.sparse_matrix import matrix_of
@@ -41,7 +41,7 @@ class StarsJudged(EpochRecommender):
         ('valid_ndcg', True)
     """
 
-    signal = None
+    signal: ClassVar[Signal | None] = None
 
     @property
     def judged_by(self) -> str:
