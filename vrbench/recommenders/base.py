@@ -75,6 +75,9 @@ class Recommender(Component, Placed, ABC):
     ``reads_categories`` says whether it uses the catalogue's categories, ``reads_text`` whether it
     uses vectors of words, where there are any; they are part of its key.
 
+    ``item_weights`` names weights with a row for each item that are no embeddings, such as the last
+    layer of an autoencoder; attacks on parameters change them as they change embeddings.
+
     ``outside`` says whether somebody else trains and runs it, by whose names of users and items it
     is asked; these are part of its key, and it is never trained on what an adversary left.
 
@@ -93,6 +96,7 @@ class Recommender(Component, Placed, ABC):
     reads_categories: ClassVar[bool] = False
     reads_text: ClassVar[bool] = False
     outside: ClassVar[bool] = False
+    item_weights: ClassVar[tuple[str, ...]] = ()
 
     @property
     def predicts_ratings(self) -> bool:

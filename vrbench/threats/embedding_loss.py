@@ -49,6 +49,8 @@ class Learnt:
             for name, module in self._model.named_modules()
             if isinstance(module, nn.Embedding) and (biases or module.embedding_dim > 1)
         }
+        for name in self._model.item_weights:
+            self._weights[name] = self._model.get_parameter(name).requires_grad_()
         if not self._weights:
             raise IncompatibleError(f"{recommender.name} has no embeddings to change")
         self.tables: Tables = {n: w.detach().clone() for n, w in self._weights.items()}

@@ -40,6 +40,7 @@ class MultiVAE(Autoencoder):
     """
 
     paper = "Liang et al., WWW 2018"
+    item_weights = ("leave.weight",)
 
     def __init__(
         self,
@@ -99,6 +100,13 @@ class MultiVAE(Autoencoder):
         """Return logits over all items."""
         logits: Tensor = self.leave(self.rise(z).tanh())
         return logits
+
+    def lead(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
+        known, where = users.unique(return_inverse=True)
+        mean, _ = self.posterior(self.history.dense(known))
+        row = self.rise(mean).tanh()[where]
+        weight, bias = self.leave.weight, self.leave.bias
+        return (row * (weight[liked] - weight[other])).sum(1) + bias[liked] - bias[other]
 
     def encode(self, items: Tensor, visuals: Visuals) -> tuple[Tensor, Tensor]:
         return self.leave.weight[items], self.leave.bias[items]
