@@ -129,7 +129,6 @@ def test_a_picture_that_is_listed_rightly_teaches_no_less_to_a_network_that_sees
         ({"scenario": Scenario(source="red", target="blue", labels="own")}, "labels=catalogue"),
         ({"threat": Threat(surface=Backdoor(), surrogate=Colour())}, "no surrogate"),
     ],
-    ids=str,
 )
 def test_what_cannot_have_a_backdoor_is_one_line(tmp_path, changes, why):
     with pytest.raises(IncompatibleError, match=why):
