@@ -223,12 +223,13 @@ def calls(store) -> dict[str, tuple[dict[str, Any], dict[str, list[Any]]]]:
             },
         ),
         "perturb_features": (
-            {"adversary": misled, "clean": table},
+            {"adversary": misled, "clean": table, "only": None},
             {
                 "adversary": [
                     replace(misled, **other) for other in ({"budget": Rows(eps=0.2)}, *told)
                 ],
                 "clean": [features(store, OTHER.catalogue.images)],
+                "only": [at.items[:2]],
             },
         ),
         "ranking": (
