@@ -13,6 +13,7 @@ from vrbench.objectives import (
     Promote,
     PromoteLists,
     PromoteTo,
+    PromoteVectors,
     TargetClass,
     Untargeted,
 )
@@ -39,6 +40,11 @@ class TestPromote(ObjectiveContract):
 
 class TestPromoteLists(ObjectiveContract):
     make = partial(PromoteLists, k=5)
+
+
+class TestPromoteVectors(ObjectiveContract):
+    make = partial(PromoteVectors, k=5)
+    of_features = True
 
 
 class TestDemote(ObjectiveContract):
