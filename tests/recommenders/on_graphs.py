@@ -5,10 +5,12 @@ import torch
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
+from vrbench.data.splits.assignment import hold_out
 from vrbench.objectives import Promote
 from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.ranking import rank
 from vrbench.testing.recommenders import PairwiseContract
-from vrbench.testing.world import toy_visuals
+from vrbench.testing.world import NONE, toy_visuals
 
 USERS, ITEMS = 5, 9
 FEATURES = torch.tensor([3, 8])  # items whose features are changed
@@ -93,3 +95,20 @@ def promoted(model, world, extractor, step):
     (slope,) = torch.autograd.grad(before, x)
     after = aim.judge((x - step * slope.sign()).detach(), items).loss.sum()
     return (before - after).item() / (step * slope.abs().sum()).item()
+
+
+def cold_places(cls, world, **settings):
+    """Where held-out items stand among such, by their own pictures and by those of others.
+
+    Each is a share of the candidates, the mean over users: .5 is chance, and less is better.
+    """
+    cold = hold_out(world, share=0.3)
+    shown = toy_visuals(Signal.VECTOR)
+    shuffled = Table(Signal.VECTOR, shown[torch.randperm(36, generator=stream(1))], None)
+    share = []
+    for visuals in (shown, shuffled):
+        made = cls(Sizes(30, 36, (3,)), **settings)
+        made.fit(cold.train, cold.valid, visuals, stream(0))
+        found = rank(made.eval(), visuals, cold.seen, cold.test, NONE, 1)
+        share.append((found.relevant_ranks / found.candidates[cold.test.users]).mean().item())
+    return share

@@ -9,14 +9,9 @@ import torch
 from tests.recommenders import on_graphs
 from tests.recommenders.on_graphs import USERS
 from vrbench.core.errors import ConfigError
-from vrbench.core.seeds import stream
-from vrbench.core.visuals import Signal, Table
-from vrbench.data.splits.assignment import hold_out
-from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.multimodal.slmrec import SLMRec
-from vrbench.recommenders.ranking import rank
 from vrbench.testing.recommenders import RecommenderContract
-from vrbench.testing.world import BRISK, NONE, favourites, taught, toy_visuals
+from vrbench.testing.world import BRISK, favourites, taught
 
 FAST = {"factors": 8, "epochs": 15, "batch_size": 64, "lr": 0.05}
 
@@ -113,15 +108,7 @@ def test_it_learns_from_pictures_and_a_picture_promotes(world, extractor):
     model = taught(SLMRec, factors=8, **BRISK)
     assert favourites(model) > 0.8
     assert 0.5 < on_graphs.promoted(model, world, extractor, 0.01) < 2
-    cold = hold_out(world, share=0.3)
-    shown = toy_visuals(Signal.VECTOR)
-    shuffled = Table(Signal.VECTOR, shown[torch.randperm(36, generator=stream(1))], None)
-    share = []
-    for visuals in (shown, shuffled):
-        made = SLMRec(Sizes(30, 36, (3,)), factors=8, **BRISK)
-        made.fit(cold.train, cold.valid, visuals, stream(0))
-        found = rank(made.eval(), visuals, cold.seen, cold.test, NONE, 1)
-        share.append((found.relevant_ranks / found.candidates[cold.test.users]).mean().item())
+    share = on_graphs.cold_places(SLMRec, world, factors=8, **BRISK)
     assert share[0] < 0.7 * share[1], share
 
 

@@ -10,12 +10,10 @@ from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
-from vrbench.data.splits.assignment import hold_out
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.visual.vmf import VMF
 from vrbench.testing.recommenders import RecommenderContract
-from vrbench.testing.world import BRISK, NONE, favourites, taught, toy_visuals
+from vrbench.testing.world import BRISK, favourites, taught
 
 FAST = {"factors": 8, "visual_factors": 8, "visual_lr": 0.05, **BRISK}
 LOOKS = Table(Signal.VECTOR, torch.rand(9, 6, generator=stream(4)) - 0.2, None)
@@ -96,15 +94,7 @@ def test_it_learns_from_pictures_and_a_picture_promotes(world, extractor):
     model = taught(VMF, **FAST)
     assert favourites(model) > 0.8
     assert 0.5 < on_graphs.promoted(model, world, extractor, 0.01) < 2
-    cold = hold_out(world, share=0.3)
-    shown = toy_visuals(Signal.VECTOR)
-    shuffled = Table(Signal.VECTOR, shown[torch.randperm(36, generator=stream(1))], None)
-    share = []
-    for visuals in (shown, shuffled):
-        made = VMF(Sizes(30, 36, (3,)), **FAST)
-        made.fit(cold.train, cold.valid, visuals, stream(0))
-        found = rank(made.eval(), visuals, cold.seen, cold.test, NONE, 1)
-        share.append((found.relevant_ranks / found.candidates[cold.test.users]).mean().item())
+    share = on_graphs.cold_places(VMF, world, **FAST)
     assert share[0] < 0.7 * share[1], share
 
 

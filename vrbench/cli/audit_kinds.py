@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from vrbench.cli.audit_plan import ADVERSARIES, Adversary
+from vrbench.cli.audit_plan import ADVERSARIES, LISTS, NOISE, TRANSFER, Adversary
 from vrbench.cli.composition import Composition
 from vrbench.core.errors import ConfigError
 
 QUERIES, LEAST_QUERIES = 100, 10  # questions a picture, of a recommender from outside
-LISTS = "promote_lists"
 
 
 @dataclass(frozen=True)
@@ -95,11 +94,11 @@ def _outside(gives: str, queries: int) -> Kind:
     everyone = f"the {gives} that it answers with for all users, for pictures that are tried out"
     own = "a network of their own, which need not be the recommender's"
     adversaries = (
-        Adversary(f"sees {gives}", everyone, (*square, f"objective={LISTS}")),
+        Adversary(f"sees {gives}", everyone, (*square, LISTS)),
         Adversary(
             f"sees {gives} and holds a network",
             f"{everyone}; {own}",
-            (*regression, f"objective={LISTS}"),
+            (*regression, LISTS),
         ),
         Adversary(
             f"sees {gives} of one user",
@@ -109,9 +108,9 @@ def _outside(gives: str, queries: int) -> Kind:
         Adversary(
             "holds a network and asks nothing",
             f"{own}, and which category is popular",
-            ADVERSARIES[4].settings,
+            TRANSFER.settings,
         ),
-        ADVERSARIES[-1],
+        NOISE,
     )
     return Kind("outside", OWN.settings, adversaries, False, False, queries)
 

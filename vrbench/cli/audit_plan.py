@@ -15,7 +15,8 @@ from vrbench.core.errors import ConfigError
 if TYPE_CHECKING:
     from torch import Tensor
 
-WHITE = ("attack=adam", "objective=promote_lists")
+LISTS = "objective=promote_lists"
+WHITE = ("attack=adam", LISTS)
 FRONTS = ("jpeg_75", "bits_4")  # go before any extractor
 FAMILY = ("denoised", "adversarial")  # are extractors of a family, such as photos_*
 SHARED = ("pixels", "extractors", "features", "models")  # stages that several cells have in common
@@ -42,29 +43,31 @@ class Adversary:
         return found and (found.forward, found.backward)
 
 
+TRANSFER = Adversary(
+    "knows the extractor only",
+    "the weights of the extractor, and which category is popular",
+    ("attack=pgd", "objective=target_class"),
+)
+NOISE = Adversary("knows nothing (noise)", "nothing", ("attack=noise", LISTS))
 ADVERSARIES = (
     Adversary("knows everything", "the weights of extractor and recommender", WHITE),
     Adversary(
         "knows everything, and takes the worst of a suite (standard-1)",
         "the weights of extractor and recommender",
-        ("attack=standard", "objective=promote_lists"),
+        ("attack=standard", LISTS),
     ),
     Adversary(
         "knows the extractor and sees scores",
         "the weights of the extractor, public ones for example; scores that the shop answers with",
-        ("attack=regression", "objective=promote_lists"),
+        ("attack=regression", LISTS),
     ),
     Adversary(
         "sees scores",
         "scores that the shop answers with, for pictures that are tried out",
-        ("attack=square", "objective=promote_lists"),
+        ("attack=square", LISTS),
     ),
-    Adversary(
-        "knows the extractor only",
-        "the weights of the extractor, and which category is popular",
-        ("attack=pgd", "objective=target_class"),
-    ),
-    Adversary("knows nothing (noise)", "nothing", ("attack=noise", "objective=promote_lists")),
+    TRANSFER,
+    NOISE,
 )
 
 

@@ -187,10 +187,15 @@ def _listed(whole: Sequence[str], names: Sequence[str], folder: Path) -> Finding
     """Return how exposed categories are now, where nothing answers to a changed picture."""
     log.info("how exposed are %d categories now?", len(names))
     listed = ",".join(map(quoted, names))
-    every = sweep([*whole, f"scenario.source={listed}", "seed=0"], folder / "categories")
-    if not any("rows" in entry for entry in every):
-        raise IncompatibleError("; ".join(left_out(every)))
+    every = _told(sweep([*whole, f"scenario.source={listed}", "seed=0"], folder / "categories"))
     return Findings(every, [], [], names[0], kind="lists")
+
+
+def _told(entries: list[Entry]) -> list[Entry]:
+    """Return the runs; raise, saying why, if none of them measured anything."""
+    if not any("rows" in entry for entry in entries):
+        raise IncompatibleError("; ".join(left_out(entries)))
+    return entries
 
 
 def _asked(
@@ -207,9 +212,8 @@ def _asked(
     log.info("which of %d categories can be pushed?", len(names))
     listed = ",".join(map(quoted, names))
     one, *others = kind.adversaries
-    every = sweep([*whole, *one.settings, f"scenario.source={listed}"], folder / "categories", step)
-    if not any("rows" in entry for entry in every):
-        raise IncompatibleError("; ".join(left_out(every)))
+    asked = [*whole, *one.settings, f"scenario.source={listed}"]
+    every = _told(sweep(asked, folder / "categories", step))
     source = exposed(every, source_of)[0].name
     chosen = [*whole, f"scenario.source={quoted(source)}"]
     log.info("by whom can %s be pushed?", source)

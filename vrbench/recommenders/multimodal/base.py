@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import torch
@@ -14,6 +14,7 @@ from typing_extensions import Self, Unpack
 from vrbench.core.dropout import RowDropout, seed_dropout
 from vrbench.core.errors import one_of
 from vrbench.core.visuals import Signal, Table, Visuals
+from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Side, Sizes
 from vrbench.recommenders.collaborative.lightgcn import LightGCN, Nodes
 from vrbench.recommenders.multimodal.item_graph import Neighbours
@@ -153,6 +154,12 @@ class Multimodal(LightGCN):
         vars(self)["_taken"] = 0
         if self.modality_dropout > 0:
             seed_dropout(self, rng)
+
+    def purchases(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
+        """Yield ``(B,)`` users and ``(B,)`` what they have, for losses that draw no negatives."""
+        order = torch.randperm(len(train), generator=rng).to(self.device)
+        users, liked = (part[order].split(self.batch_size) for part in train.pairs_on(self.device))
+        yield from zip(users, liked, strict=True)
 
     def stepped(self, batch: tuple[Tensor, ...]) -> None:
         """Take the step up of Mirror Gradient, where one is due."""

@@ -80,9 +80,7 @@ class BM3(Multimodal):
         return Nodes(self.predict(user), self.predict(item[items]))
 
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        order = torch.randperm(len(train), generator=rng).to(self.device)
-        users, liked = (part[order].split(self.batch_size) for part in train.pairs_on(self.device))
-        yield from zip(users, liked, strict=True)
+        return self.purchases(train, rng)
 
     def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
         users, liked = batch

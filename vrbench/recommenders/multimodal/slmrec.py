@@ -120,9 +120,7 @@ class SLMRec(Multimodal):
         return margin, self.l2 * half_square(self.user(users), self.item(liked), self.item(other))
 
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
-        order = torch.randperm(len(train), generator=rng).to(self.device)
-        users, liked = (part[order].split(self.batch_size) for part in train.pairs_on(self.device))
-        yield from zip(users, liked, strict=True)
+        return self.purchases(train, rng)
 
     def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
         users, liked = batch

@@ -8,7 +8,6 @@ from typing_extensions import Unpack
 
 from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Signal, Visuals
-from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes, tables
 from vrbench.recommenders.collaborative.rated.base import (
     RatedFactorSettings,
@@ -114,31 +113,11 @@ class VMF(RatedRecommender):
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals | None = None) -> Tensor:
         assert visuals is not None, "a rating depends on the picture"
-        return self._stars(self.part(users, items, visuals))
+        return self.stars(self.part(users, items, visuals))
 
     def encode(self, items: Tensor, visuals: Visuals) -> tuple[Tensor, Tensor]:
         return self.item(items), self.look(items, visuals)
 
     def score(self, users: Tensor, encoded: tuple[Tensor, Tensor]) -> Tensor:
         item, look = encoded
-        return self._stars((self.user(users) @ item.T + self.taste(users) @ look.T).sigmoid())
-
-    def _stars(self, part: Tensor) -> Tensor:
-        low, high, _ = self.scale
-        return low + (high - low) * part
-
-    def _validate(self, train: Interactions, valid: Interactions, visuals: Visuals) -> float:
-        if not self.predicts_ratings or valid.ratings is None:
-            return super()._validate(train, valid, visuals)
-        self.eval()
-        return -self._rmse(valid, visuals)
-
-    @torch.no_grad()
-    def _rmse(self, rated: Interactions, visuals: Visuals) -> float:
-        assert rated.ratings is not None
-        parts = (t.split(65536) for t in (rated.users, rated.items, rated.ratings))
-        total = 0.0
-        for users, items, rating in zip(*parts, strict=True):
-            found = self(users.to(self.device), items.to(self.device), visuals).cpu()
-            total += float((found - rating).double().square().sum())
-        return (total / max(1, len(rated))) ** 0.5
+        return self.stars((self.user(users) @ item.T + self.taste(users) @ look.T).sigmoid())

@@ -58,7 +58,7 @@ class StarsJudged(EpochRecommender):
         if not self.predicts_ratings or valid.ratings is None:
             return super()._validate(train, valid, visuals)
         self.eval()
-        return -rmse(self, valid)
+        return -rmse(self, valid, visuals)
 
 
 class RatedRecommender(StarsJudged):
@@ -104,6 +104,11 @@ class RatedRecommender(StarsJudged):
     @abstractmethod
     def rows(self, users: Tensor, items: Tensor) -> list[Tensor]:
         """Return the ``(B, *)`` rows of pairs that are penalised by ``l2``."""
+
+    def stars(self, part: Tensor) -> Tensor:
+        """Return the ratings that are ``part``, in [0, 1], of the range of train."""
+        low, high, _ = self.scale
+        return low + (high - low) * part
 
     def take(self, train: Interactions) -> None:
         rating = ratings_of(train)
@@ -233,12 +238,12 @@ def require_ratings(train: Interactions, model: Any, instead: str) -> None:
 
 
 @torch.no_grad()
-def rmse(model: Any, rated: Interactions) -> float:
+def rmse(model: Any, rated: Interactions, visuals: Visuals | None = None) -> float:
     """Return the root of the mean squared error over all ``rated`` pairs."""
     assert rated.ratings is not None
     parts = zip(*(t.split(65536) for t in (rated.users, rated.items, rated.ratings)), strict=True)
     total = 0.0
     for users, items, rating in parts:
-        found = model(users.to(model.device), items.to(model.device)).cpu()
+        found = model(users.to(model.device), items.to(model.device), visuals).cpu()
         total += float((found - rating).double().square().sum())
     return (total / max(1, len(rated))) ** 0.5

@@ -66,17 +66,13 @@ class PMF(RatedFactorModel):
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals | None = None) -> Tensor:
         part = (self.user(users) * self.item(items)).sum(1).sigmoid()
-        return part if self.training else self._stars(part)
+        return part if self.training else self.stars(part)
 
     def encode(self, items: Tensor, visuals: Visuals) -> Tensor:  # type: ignore[override]
         return self.item(items)  # type: ignore[no-any-return]
 
     def score(self, users: Tensor, encoded: Tensor) -> Tensor:  # type: ignore[override]
-        return self._stars((self.user(users) @ encoded.T).sigmoid())
-
-    def _stars(self, part: Tensor) -> Tensor:
-        low, high, _ = self.scale
-        return low + (high - low) * part
+        return self.stars((self.user(users) @ encoded.T).sigmoid())
 
 
 class FunkSVD(RatedFactorModel):
