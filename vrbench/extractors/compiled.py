@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,12 +13,14 @@ from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from vrbench.extractors.fused import fuse
+from vrbench.extractors.replayed import Answer, Replayed
 
 log = logging.getLogger(__name__)
 
 COMPILING, FUSING = "torch.compile", "fusing convolutions"
+REPLAYING = "replaying a pass as a CUDA graph"
 MOST = 4  # shapes that are compiled: each takes up to a minute
-Answer = Callable[[Tensor], Any]
+OFTEN = 8  # batches of a shape after which it is replayed: to capture takes as long as five
 
 
 class Compiled(nn.Module):
@@ -26,8 +29,9 @@ class Compiled(nn.Module):
     What is compiled is the trace of one pass, so whatever Python does between the layers (hooks
     that note a feature map) costs nothing and breaks nothing. On a GPU, in half precision, the
     trace is rewritten first so that convolutions add biases and shortcuts themselves
-    (``extractors.fused``), and answers from a shape's second batch on. Where either fails, one line
-    in the log says so and what answered goes on answering.
+    (``extractors.fused``), and answers from a shape's second batch on. On a GPU what answers is
+    replayed as a CUDA graph as soon as a shape has come ``OFTEN`` times (``extractors.replayed``).
+    Where one of these fails, one line in the log says so and what answered goes on answering.
 
     Args:
         inner: the network, frozen, in evaluation mode.
@@ -40,21 +44,25 @@ class Compiled(nn.Module):
         self._asked: Counter[object] = Counter()
         self._fused: dict[object, Answer] = {}
         self._made: dict[object, Answer] = {}
+        self._replayed: dict[object, Answer] = {}
         self._fails: set[str] = set()
 
     def forward(self, x: Tensor) -> Any:
         descends = x.requires_grad and torch.is_grad_enabled()
         kind = (tuple(x.shape), x.dtype, descends)
-        if kind in self._made:
-            return self._made[kind](x)
-        self._asked[kind] += 1
         if not len(x):
             return self.inner(x)
+        self._asked[kind] += 1
         if self._compiles(kind):
             self._keep(self._made, kind, self._compile(x.detach(), descends))
+            self._replayed.pop(kind, None)  # of what answered before
         elif self._fuses(x, kind):
             self._keep(self._fused, kind, self._tried(FUSING, self._traced, x.detach(), descends))
-        return self._made.get(kind, self._fused.get(kind, self.inner))(x)
+        answer = self._made.get(kind, self._fused.get(kind, self.inner))
+        if self._replays(x, kind):
+            make = partial(Replayed, answer)
+            self._keep(self._replayed, kind, self._tried(REPLAYING, make, x.detach(), descends))
+        return self._replayed.get(kind, answer)(x)
 
     @staticmethod
     def _keep(among: dict[object, Answer], kind: object, made: Answer | None) -> None:
@@ -64,12 +72,18 @@ class Compiled(nn.Module):
     def _compiles(self, kind: object) -> bool:
         """Whether batches of a kind have come often enough, and there is room for one kind more."""
         often = self.after is not None and self._asked[kind] > self.after
-        return often and len(self._made) < MOST and COMPILING not in self._fails
+        room = kind not in self._made and len(self._made) < MOST
+        return often and room and COMPILING not in self._fails
 
     def _fuses(self, x: Tensor, kind: object) -> bool:
         """Whether batches of a kind have come before, and there is room for one kind more."""
         again = self._asked[kind] > 1 and kind not in self._fused
         return again and fuses(x) and len(self._fused) < MOST and FUSING not in self._fails
+
+    def _replays(self, x: Tensor, kind: object) -> bool:
+        """Whether batches of a kind have come often, and there is room for one kind more."""
+        often = self._asked[kind] > OFTEN and kind not in self._replayed
+        return often and replays(x) and len(self._replayed) < MOST and REPLAYING not in self._fails
 
     def _traced(self, x: Tensor) -> fx.GraphModule:
         made: fx.GraphModule = make_fx(self.inner, pre_dispatch=True)(x)
@@ -104,12 +118,17 @@ class Compiled(nn.Module):
 
     def __getstate__(self) -> dict[str, Any]:
         # Another process traces and compiles for itself.
-        return self.__dict__ | {"_made": {}, "_fused": {}}
+        return self.__dict__ | {"_made": {}, "_fused": {}, "_replayed": {}}
 
 
 def fuses(x: Tensor) -> bool:
     """Whether there are kernels that convolve, add and clip at once."""
     return x.is_cuda and x.dtype in (torch.bfloat16, torch.float16)
+
+
+def replays(x: Tensor) -> bool:
+    """Whether a pass can be captured."""
+    return x.is_cuda and not torch.cuda.is_current_stream_capturing()
 
 
 def first(error: Exception) -> str:

@@ -16,7 +16,8 @@ from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.counting import counts
 
 MOST = 2**25  # scores held at once (128 MiB); bounds the memory
-ON_GPU = 8  # times as many users and scores at once: small blocks leave it waiting
+ON_GPU = 8  # times as many scores at once: small blocks leave it waiting
+USERS_ON_GPU = 64  # times as many users at once, as far as their scores go
 COMPARED = 2**20  # scores compared at once: what stays in a cache; changes nothing
 FEW = 16  # targets whose ranks are counted one by one; of more, all at once; changes nothing
 SEEN = float("-inf")
@@ -181,9 +182,10 @@ def joined(parts: Sequence[Ranked]) -> Ranked:
 
 
 def _together(block: int, num_items: int, device: torch.device | None = None) -> int:
-    """Return how many users are scored at once: ``ON_GPU`` times as many on a GPU."""
-    times = ON_GPU if device is not None and device.type == "cuda" else 1
-    return max(1, min(times * block, times * MOST // max(1, num_items)))
+    """Return how many users are scored at once: several times as many on a GPU."""
+    gpu = device is not None and device.type == "cuda"
+    users, scores = (USERS_ON_GPU, ON_GPU) if gpu else (1, 1)
+    return max(1, min(users * block, scores * MOST // max(1, num_items)))
 
 
 def _among(

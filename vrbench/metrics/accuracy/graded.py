@@ -37,8 +37,10 @@ class GradedNDCG(CutoffMetric):
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         gain, rank = gains(dataset, self.threshold), view.tested.ranks.double()
         found = per_user(torch.where(rank <= self.k, gain / torch.log2(rank + 1), 0.0), dataset)
-        order = gain.argsort(descending=True, stable=True)
-        order = order[dataset.test.users[order].argsort(stable=True)]
+        order = torch.arange(len(gain))
+        if dataset.test.ratings is not None:  # else all gains are the same
+            order = gain.argsort(descending=True, stable=True)
+            order = order[dataset.test.users[order].argsort(stable=True)]
         place = torch.arange(len(order)) - dataset.test.indptr[dataset.test.users] + 1
         best = torch.where(place <= self.k, gain[order] / torch.log2(place.double() + 1), 0.0)
         return defined(found / per_user(best, dataset), dataset)

@@ -14,6 +14,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.training.adversarial_phase import AdversarialPhase, AdversarialSettings
+from vrbench.recommenders.training.distinct import distinct
 from vrbench.recommenders.training.pairwise import FactorSettings
 
 
@@ -55,6 +56,8 @@ class APR(AdversarialPhase, BPRMF):
 
     paper = "He et al., SIGIR 2018"
 
+    captures = True
+
     defaults = APRSettings(eps=0.5, weight=1.0, adversarial_epochs=100)
 
     def __init__(self, sizes: Sizes, **training: Unpack[APRSettings]) -> None:
@@ -75,8 +78,8 @@ class APR(AdversarialPhase, BPRMF):
 
         A row that several triples touch has one change, that of its summed gradient.
         """
-        owner, of_user = users.unique(return_inverse=True)
-        item, of_item = torch.cat([liked, other]).unique(return_inverse=True)
+        owner, of_user = distinct(users)
+        item, of_item = distinct(torch.cat([liked, other]))
         of_liked, of_other = of_item.split(len(liked))
         rows_of_users = torch.zeros(len(owner), self.factors, device=self.device)
         rows_of_items = torch.zeros(len(item), self.factors, device=self.device)

@@ -13,6 +13,7 @@ from vrbench.core.shared_settings import apart
 from vrbench.core.visuals import Visuals
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.training.adversarial_phase import AdversarialPhase, AdversarialSettings
+from vrbench.recommenders.training.distinct import distinct
 from vrbench.recommenders.visual.vbpr import VBPR, VBPRSettings
 
 
@@ -47,6 +48,8 @@ class AMR(AdversarialPhase, VBPR):
 
     paper = "Tang et al., TKDE 2020"
 
+    captures = True
+
     defaults = AMRSettings(eps=0.3, weight=1.0, adversarial_epochs=100)
 
     def __init__(self, sizes: Sizes, **training: Unpack[AMRSettings]) -> None:
@@ -57,7 +60,7 @@ class AMR(AdversarialPhase, VBPR):
     def loss(self, users: Tensor, liked: Tensor, other: Tensor, visuals: Visuals) -> Tensor:
         if not self._adversarial:
             return super().loss(users, liked, other, visuals)
-        items, where = torch.cat([liked, other]).unique(return_inverse=True)
+        items, where = distinct(torch.cat([liked, other]))
         yes, no = where[: len(liked)], where[len(liked) :]
         seen = self.seen(items, visuals)
         delta = self.perturbation(users, liked, other, seen, yes, no)
