@@ -71,7 +71,8 @@ def axes() -> str:
         capture_output=True,
         text=True,
     )
-    return re.sub(r"(?:\\?`){2}", "`", told.stdout).replace("---:", "---")  # words, not numbers
+    words = re.sub(r"(?:\\?`){2}", "`", told.stdout).replace("---:", "---")  # words, not numbers
+    return re.sub(r"`[^`\n]*`", lambda code: code[0].replace("\\*", "*"), words)
 
 
 def python() -> str:

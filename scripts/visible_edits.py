@@ -90,10 +90,19 @@ def told_of(
     like = rows["SSIM"].after
     assert None not in (hits.before, hits.after, places, like)
     share = f"{100 * hits.before:.2f} → {100 * hits.after:.2f} %"
-    cells = (name, budget, f"{gained:+.3f}", f"{left:+.3f}", f"{places:+.0f}", share, f"{like:.2f}")
+    moved = signed(places, 0)
+    cells = (name, budget, signed(gained, 3), signed(left, 3), moved, share, f"{like:.2f}")
     row = f"| {' | '.join(cells)} |"
-    words = f"score {gained:+.2f}, re-encoded {left:+.2f}\n{places:+.0f} places, SSIM {like:.2f}"
+    words = (
+        f"score {signed(gained, 2)}, re-encoded {signed(left, 2)}\n{moved} places, SSIM {like:.2f}"
+    )
     return {"name": name, "words": words, "clean": clean, "edited": edited, "row": row}
+
+
+def signed(value: float, digits: int) -> str:
+    """Return a number with its sign; what is nothing when rounded has none."""
+    told = f"{value:+.{digits}f}"
+    return told if float(told) else told[1:]
 
 
 def scorer(x: Experiment, session: Session, metrics: list[Any]) -> Any:

@@ -203,6 +203,9 @@ def test_what_the_audit_decides_cannot_be_set():
         run_audit(seeds=0)
     with pytest.raises(ConfigError, match="--fakes 101"):
         run_audit(fakes=1.01)
+    own = ["scenario=own_labels"]  # whose names no shop's category has
+    with pytest.raises(ConfigError, match=r"leave out scenario\.labels=own"):
+        audited(own, folder=None, categories=2, items=2, seeds=3, defences_of=None)
 
 
 @pytest.mark.slow
@@ -225,7 +228,8 @@ def test_an_audit_from_the_command_line(tmp_path, monkeypatch):
 
 
 def test_a_shop_that_cannot_be_attacked_says_why(monkeypatch):
-    told = [{"skipped": "Popular does not look at images"}]
-    monkeypatch.setattr(auditing, "sweep", lambda overrides, folder, step=None: told)
+    told, asked = [{"skipped": "Popular does not look at images"}], []
+    monkeypatch.setattr(auditing, "sweep", lambda *given: asked.append(given) or told)
     with pytest.raises(IncompatibleError, match="Popular does not look at images"):
         run_audit()
+    assert len(asked) == 1  # nothing that would fail alike is started

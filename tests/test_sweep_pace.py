@@ -1,7 +1,14 @@
-"""A sweep says how many of its cells are done."""
+"""A sweep says how many of its cells are done, and ends with the command that started it."""
 
 import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
+import pytest
 from hydra.core.utils import JobReturn
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -21,3 +28,31 @@ def test_every_cell_that_ends_is_counted_once_and_a_new_sweep_begins_at_none(tmp
             report.on_job_end(config, JobReturn())
         told = [record.getMessage().partition(",")[0] for record in caplog.records]
         assert told == ["1 of 3 cells", "2 of 3 cells", "3 of 3 cells"]
+
+
+def alive(pid):
+    """Whether a process runs; one that has ended and is not yet collected does not."""
+    told = Path(f"/proc/{pid}/stat")
+    return told.exists() and told.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="reads /proc")
+def test_a_command_that_is_ended_ends_its_sweep(tmp_path):
+    stand_in = tmp_path / "python"
+    stand_in.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/begun\nmv {tmp_path}/begun "
+                        f"{tmp_path}/pid\nexec sleep 60\n")  # fmt: skip
+    stand_in.chmod(0o755)
+    code = "from pathlib import Path; import sys; from vrbench.cli import sweeps; "
+    code += (
+        f"sys.executable = {str(stand_in)!r}; sweeps.launch(['seed=0'], Path({str(tmp_path)!r}))"
+    )
+    command = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path)
+    until = time.monotonic() + 120
+    while not (tmp_path / "pid").exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    swept = int((tmp_path / "pid").read_text())
+    assert alive(swept)
+    os.kill(command.pid, signal.SIGTERM)
+    assert command.wait(30) == 128 + signal.SIGTERM
+    time.sleep(0.2)
+    assert not alive(swept)

@@ -1,7 +1,8 @@
 """VBPR and AMR on real purchases: triples per second and nDCG@20 at equal epochs, equal features.
 
     VRBENCH_DATA=... python scripts/benchmarks/visual.py --store STORE --cornac PYTHON_WITH_CORNAC
-    ... --epochs 2 5 10 20 40 80 --picture CURVES.png
+    ... --epochs 2 5 10 20 40 80 --table POINTS.csv --picture CURVES.png
+    python scripts/benchmarks/visual.py --drawn POINTS.csv --picture CURVES.png
 
 The data set is ``clothing_men``, the features are those of ``extractor=photos_standard`` (taught
 first if the store does not have it). Peers: cornac's VBPR and AMR in a process of their own, and
@@ -9,12 +10,14 @@ the form of VBPR that MMRec has (one user row over item row and projected featur
 1e-3, batch 2,048), written plainly in torch. Everyone gets the same number of epochs, without early
 stopping, and the same number of threads; all are ranked by the same code. Seconds are a
 processor's, of all threads together, so that what else runs hardly counts. For several numbers of
-epochs each is trained from the start, and ``--picture`` draws nDCG@20 against those seconds.
+epochs each is trained from the start, and ``--picture`` draws nDCG@20 against those seconds;
+``--drawn`` draws what was measured before.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import subprocess
 import sys
 import tempfile
@@ -27,6 +30,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+NDCG = "nDCG@20"
+MODELS = ("VBPR", "AMR")  # colours
+LIBRARIES = {"vrbench": ("-", "o"), "MMRec": ("--", "s"), "cornac": (":", "^")}
 CORNAC = """
 import sys, time
 import numpy as np
@@ -63,8 +69,13 @@ def main() -> None:
     parser.add_argument("--cornac", help="python of an environment with cornac")
     parser.add_argument("--epochs", type=int, nargs="+", default=[20])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--table", help="write what was measured into this CSV file")
     parser.add_argument("--picture", help="draw nDCG@20 against seconds into this file")
+    parser.add_argument("--drawn", help="measure nothing, draw this CSV file")
     chosen = parser.parse_args()
+    if chosen.drawn:
+        draw(read(chosen.drawn), chosen.picture)
+        return
     torch.set_num_threads(chosen.threads)
     data, visuals = features(chosen.store)
 
@@ -76,6 +87,8 @@ def main() -> None:
         for name, seconds, scores in trained(epochs, data, visuals, chosen):
             found.append(Point(name, epochs, seconds, len(data.train), ndcg(scores, data)))
             found[-1].say()
+    if chosen.table:
+        write(found, chosen.table)
     if chosen.picture:
         draw(found, chosen.picture)
 
@@ -120,18 +133,50 @@ def trained(epochs, data, visuals, chosen):
         )
 
 
-def draw(points, file) -> None:
-    """Draw nDCG@20 against seconds of training, a line a model."""
-    import matplotlib.pyplot as plt
+def write(points, file) -> None:
+    """Write what was measured into a CSV file."""
+    with open(file, "w", newline="", encoding="utf-8") as out:
+        lines = csv.writer(out, lineterminator="\n")
+        lines.writerow(("model", "epochs", "seconds", "nDCG@20"))
+        lines.writerows((p.name, p.epochs, f"{p.seconds:.1f}", f"{p.ndcg:.3f}") for p in points)
 
-    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
-    for name in dict.fromkeys(point.name for point in points):
-        of = [point for point in points if point.name == name]
-        axes.plot([p.seconds for p in of], [p.ndcg for p in of], marker="o", label=name)
-    axes.set(xscale="log", xlabel="training, seconds of a processor", ylabel="nDCG@20")
-    axes.set_title("What a second of training is worth: clothing_men")
-    axes.legend()
-    figure.savefig(file, dpi=150)
+
+def read(file):
+    """Return what was measured before, of a CSV file."""
+    with open(file, newline="", encoding="utf-8") as lines:
+        return [
+            Point(line["model"], int(line["epochs"]), float(line["seconds"]), 0, float(line[NDCG]))
+            for line in csv.DictReader(lines)
+        ]
+
+
+def draw(points, file) -> None:
+    """Draw nDCG@20 against seconds of training: the colour is the model, the line the library."""
+    from matplotlib.figure import Figure
+
+    from vrbench.report.plots.gains import styled
+    from vrbench.report.plots.looks import COLOURS
+
+    with styled():
+        figure = Figure(figsize=(8, 4.2), layout="constrained", dpi=150)
+        axes = figure.subplots()
+        for name in dict.fromkeys(point.name for point in points):
+            of = [point for point in points if point.name == name]
+            line, marker = next(look for word, look in LIBRARIES.items() if name.startswith(word))
+            colour = COLOURS[next(n for n, model in enumerate(MODELS) if name.endswith(model))]
+            across, up = [p.seconds for p in of], [p.ndcg for p in of]
+            axes.plot(across, up, line, color=colour, marker=marker, label=name)
+        axes.set_xscale("log")
+        axes.set_xticks([0.5, 1, 2, 5, 10, 20, 50], ["0.5", "1", "2", "5", "10", "20", "50"])
+        axes.minorticks_off()
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("training: seconds of one processor, on a logarithmic scale")
+        axes.set_ylabel(NDCG)
+        axes.spines[["top", "right"]].set_visible(False)
+        title = "What a second of training is worth: clothing_men"
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+        figure.legend(loc="outside right upper", fontsize=9)
+        figure.savefig(file, facecolor="white")
 
 
 def features(store):

@@ -5,7 +5,7 @@ import pytest
 from tests.report.test_claims import BAG, run, runs
 from vrbench.core.errors import ConfigError
 from vrbench.report.papers.published_comparison import RETRAINED
-from vrbench.report.plots.against_clean import against_clean, draw, published, table
+from vrbench.report.plots.against_clean import _figure, against_clean, draw, published, table
 
 LOW_RISE = [(0.5, 1.0, 0.6), (1.0, 1.5, 0.9), (2.0, 2.0, 2.2), (4.0, 2.0, 4.1)]
 
@@ -54,5 +54,10 @@ def test_printed_numbers_are_points_too_and_are_drawn(tmp_path):
     draw([*against_clean(runs(BAG), "CHR@20"), found], "CHR@20", picture)
     drawn = picture.read_text()
     assert drawn.count("PGD (printed)") + drawn.count("<!-- PGD (printed) -->") >= 1
+    every = [*against_clean(runs(BAG), "CHR@20")] * 3
+    (legend,) = _figure(every, "CHR@20").legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert sorted(set(names)) == sorted(names)
+    assert RETRAINED in names
     with pytest.raises(ConfigError, match=r"must end in \.png, \.svg, \.pdf"):
         draw([found], "CHR@20", tmp_path / "drawn.txt")

@@ -74,6 +74,15 @@ def test_against_queries_a_line_is_one_attack_with_all_its_limits():
     assert rows[0] == ["vbpr, NES", "95", "0.3", "0.14"]
 
 
+def test_no_question_leaves_the_clean_value():
+    asked = cell("nes_100", "NES", 100, 0.2)
+    asked["rows"].append({"metric": "item HR@20", "before": 0.1, "after": 0.3})
+    (line,) = curves([asked], "item HR@20", "queries", "value")
+    assert (line.x, line.y) == ((0.0, 100), (0.1, 0.3))
+    axes = figure_of([line], "item HR@20", "queries", change=False).axes[0]
+    assert [text.get_text() for text in axes.texts] == ["clean"]
+
+
 def test_a_value_starts_at_the_clean_one():
     (line,) = curves([entry(0.2, 0.5, 0.25), entry(0.1, 0.5, 0.4)], "nDCG@10", show="value")
     assert (line.x, line.y) == ((0.0, 0.1, 0.2), (0.5, 0.4, 0.25))
@@ -196,6 +205,9 @@ def test_an_attack_looks_the_same_everywhere_and_no_two_alike():
     many = looks([f"attack of {n}. kind" for n in range(60)])
     assert len(set(many.values())) == 60
     assert GREY not in {look.colour for look in many.values()}
+    few = looks([*(f"attack of {n}. kind" for n in range(5)), "noise", "pgd", "adam"])
+    assert len({look.colour for look in few.values()}) == 8  # as long as there are colours
+    assert few["pgd"] == alone["pgd"]
 
 
 def test_a_panel_for_each_model_and_all_on_one_scale():

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vrbench.cli.folders import conf_dir, own_dir
@@ -41,6 +43,7 @@ def launch(overrides: Sequence[str], folder: Path, step: Callable[[], None] = la
     command.append(f"hydra.sweep.dir={quoted(str(folder.resolve()))}")
     command += [f"--config-dir={own}"] if (own := own_dir()) else []
     with (
+        _ended_properly(),
         open(told, "w", encoding="utf-8") as out,
         subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as running,
     ):
@@ -48,6 +51,19 @@ def launch(overrides: Sequence[str], folder: Path, step: Callable[[], None] = la
     if not any(folder.rglob("rows.json")):
         *_, last = ["nothing was said", *told.read_text().strip().splitlines()]
         raise ConfigError(f"no rows in {folder} (exit code {running.returncode}): {last}")
+
+
+@contextmanager
+def _ended_properly() -> Iterator[None]:
+    """Leave by an exception where this process is ended (SIGTERM), so that its sweep is, too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only that one hears of signals
+        return
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _watch(running: subprocess.Popen[bytes], folder: Path, step: Callable[[], None]) -> None:

@@ -170,9 +170,8 @@ def audited(
     fakes = fakes if kind.trains else 0
     whole.append(f"scenario.max_items={items}")
     log.info("one cell first: how long will it take?")
-    first = sweep(
-        [*whole, *white, f"scenario.source={quoted(names[0])}", "seed=0"], folder / "first"
-    )
+    one = [*whole, *white, f"scenario.source={quoted(names[0])}", "seed=0"]
+    first = _told(sweep(one, folder / "first"))
     many_ways = len(DETECTORS) if fakes else 0
     cells = expected(first[0], len(names), kind.adversaries, len(helps), seeds, many_ways)
     pace = _pace(*cells)
@@ -252,8 +251,13 @@ def _registered(
 def _categories(composition: Composition, most: int) -> tuple[list[str], int]:
     """Return the categories to try, and how many users there are."""
     data = composition.make("dataset")
-    catalogue = data.catalogue
-    smallest = composition.make("scenario").min_items
+    catalogue, scenario = data.catalogue, composition.make("scenario")
+    if scenario.labels != "catalogue":
+        raise ConfigError(
+            f"an audit tries the catalogue's categories: leave out scenario.labels="
+            f"{scenario.labels} (scenario={composition.choices['scenario']})"
+        )
+    smallest = scenario.min_items
     names = largest(catalogue.names, catalogue.categories, smallest, most)
     if len(names) < 2:
         raise IncompatibleError(

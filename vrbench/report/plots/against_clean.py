@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, log
@@ -15,7 +15,7 @@ from vrbench.report.papers.claims.base import without
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, measured, printed
 from vrbench.report.plots.curves import save
 from vrbench.report.plots.gains import styled
-from vrbench.report.plots.looks import looks
+from vrbench.report.plots.looks import Look, looks
 from vrbench.report.run_records import Entry
 from vrbench.report.tables import number
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AXES = ("dataset", "threat", "objective", "extractor", "recommender", "attack", "eps")
 CONTROLS = ("noise", RETRAINED)  # no attacks: drawn grey
+CELLS = "o^sDv"  # of one attack, each full and then hollow
 LEAST = 4  # points of a rank correlation
 
 
@@ -161,23 +162,25 @@ def _figure(cells: Sequence[Points], metric: str) -> Figure:
     figure = Figure(figsize=(7, 4.4), layout="constrained", dpi=150)
     axes = figure.subplots()
     drawn = looks(cell.attack for cell in cells)
-    smallest: set[str] = set()  # of one attack at several sizes the first is hollow
+    cells_of: Counter[str] = Counter()  # so far, of an attack
+    told: set[str] = set()  # a control is one thing, beside whatever it stands
     for cell in sorted(cells, key=lambda cell: not cell.is_control):
         colour = drawn[cell.attack].colour
-        sizes = sum(other.attack == cell.attack for other in cells)
-        hollow = sizes > 1 and not cell.is_control and cell.attack not in smallest
-        smallest.add(cell.attack)
+        marker, hollow = _marker(cell, drawn[cell.attack], cells_of[cell.attack])
+        cells_of[cell.attack] += 1
+        name = cell.attack if cell.is_control else cell.label
         axes.scatter(
             cell.clean,
             cell.ratio,
             s=26,
-            marker=_marker(cell),
-            edgecolors=None if _marker(cell) in "x+" else colour,
+            marker=marker,
+            edgecolors=None if marker in "x+" else colour,
             facecolors="none" if hollow else colour,
             alpha=0.8,
             linewidths=1,
-            label=cell.label,
+            label="_" if name in told else name,
         )
+        told.add(name)
     for scale, across in ((axes.set_xscale, axes.xaxis), (axes.set_yscale, axes.yaxis)):
         scale("log")
         _plain_numbers(across)
@@ -195,10 +198,13 @@ def _figure(cells: Sequence[Points], metric: str) -> Figure:
     return figure
 
 
-def _marker(cell: Points) -> str:
+def _marker(cell: Points, drawn: Look, before: int) -> tuple[str, bool]:
+    """Return the marker of a cell, after so many of its attack, and whether it is hollow."""
     if cell.printed:
-        return "*"
-    return {RETRAINED: "x"}.get(cell.attack, "+") if cell.is_control else "o"
+        return "*", False
+    if cell.is_control:
+        return drawn.marker, False
+    return CELLS[before // 2 % len(CELLS)], before % 2 == 1
 
 
 def _plain_numbers(axis: Axis) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vrbench.report.plots.curves import save
+from vrbench.report.plots.gains import styled
 from vrbench.report.plots.looks import looks
 from vrbench.report.study import Fit, names_of
 
@@ -26,14 +27,15 @@ def draw(found: Sequence[Fit], metric: str, path: Path) -> None:
         ConfigError: if the ending is of no format.
         StorageError: if it cannot be written.
     """
-    save(lambda: _figure(found, metric), path)
+    with styled():
+        save(lambda: _figure(found, metric), path)
 
 
 def _figure(found: Sequence[Fit], metric: str) -> Figure:
     from matplotlib.figure import Figure
 
     names = names_of(found)
-    figure = Figure(figsize=(7, 1.2 + 0.7 * len(names)), layout="constrained", dpi=150)
+    figure = Figure(figsize=(7, 1.6 + 0.6 * len(names)), layout="constrained", dpi=150)
     axes = figure.subplots()
     attacks = [fit.attack for fit in found]
     alone = len(set(attacks)) == len(attacks)
@@ -56,11 +58,13 @@ def _figure(found: Sequence[Fit], metric: str) -> Figure:
             color=drawn[names_of_fits[n]].colour,
             label=label,
         )
-    axes.set_title(f"What goes with the change of {metric}", loc="left", fontsize=11)
+    axes.set_title(
+        f"What goes with the change of {metric}", loc="left", fontsize=11, fontweight="bold"
+    )
     axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_xlabel(f"change of {metric} per standard deviation, with 95 % intervals")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=7)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     return figure

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from vrbench.report.plots.looks import GREY, INK, looks
+from vrbench.report.plots.looks import GREY, INK, Look, looks
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -57,10 +57,12 @@ def figure_of(
     things = list(dict.fromkeys(parted(line.label)[0] for line in lines))
     if len(things) > MOST:
         things = [ALONE]
+    whole = ALONE in things
     figure, panels = _empty(len(things))
+    drawn = looks(_name(line, whole) for line in lines)
     for axes, thing in zip(panels, things, strict=True):
-        own = [line for line in lines if ALONE in things or parted(line.label)[0] == thing]
-        _panel(axes, own, x, change, whole=ALONE in things)
+        own = [line for line in lines if whole or parted(line.label)[0] == thing]
+        _panel(axes, [(_name(line, whole), line) for line in own], drawn, x, change)
         if len(things) > 1:
             axes.set_title(thing, loc="left", fontsize=10)
     figure.suptitle(
@@ -93,12 +95,22 @@ def _title(metric: str, change: bool, things: Sequence[str]) -> str:
     return f"{what}, {things[0]}" if len(things) == 1 and things[0] else what
 
 
-def _panel(axes: Axes, lines: Sequence[Curve], x: str, change: bool, whole: bool) -> None:
+def _name(line: Curve, whole: bool) -> str:
+    """Return what the legend calls a curve: all of its label, or what its panel does not say."""
+    return line.label if whole else parted(line.label)[1]
+
+
+def _panel(
+    axes: Axes,
+    named: Sequence[tuple[str, Curve]],
+    drawn: Mapping[str, Look],
+    x: str,
+    change: bool,
+) -> None:
     """Draw some curves; at one size side by side where their spreads would hide each other."""
-    names = [line.label if whole else parted(line.label)[1] for line in lines]
-    drawn = looks(names)
+    lines = [line for _, line in named]
     span = max(max(line.x) for line in lines) - min(min(line.x) for line in lines)
-    for n, (name, line) in enumerate(zip(names, lines, strict=True)):
+    for n, (name, line) in enumerate(named):
         aside = (n - (len(lines) - 1) / 2) * 0.006 * span * (x == "eps" and any(line.spread))
         axes.errorbar(
             [across + aside * (across > 0) for across in line.x],
@@ -113,7 +125,7 @@ def _panel(axes: Axes, lines: Sequence[Curve], x: str, change: bool, whole: bool
             color=INK if line.reported else drawn[name].colour,
             label=name,
         )
-    _baseline(axes, lines, x == "eps" and not change)
+    _baseline(axes, lines, x in ("eps", "queries") and not change)
     axes.spines[["top", "right"]].set_visible(False)
 
 

@@ -87,7 +87,7 @@ def curves(
             f"{', '.join(known)}; metrics without a clean value need --show value"
         )
     return [
-        _curve(label, list(points[line].values()), origin=x == EPS, show=show)
+        _curve(label, list(points[line].values()), origin=x in (EPS, QUERIES), show=show)
         for line, label in _labels(sorted(points, key=lambda line: [*map(natural, line)])).items()
     ]
 

@@ -28,19 +28,19 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
 
     An attack looks the same on pixels and on embeddings, measured and printed, at every size. What
     is no search (noise, a clean retrain) is grey. Attacks that are not known here get a look by
-    their name; where two would look the same, the later one gets another.
+    their name, in a colour that nothing else here has as long as there is one.
 
     Args:
         names: of attacks, as a run or a table has them.
     """
     found: dict[str, Look] = {}
-    for name in names:
+    for name in sorted(names, key=lambda name: plain(name) not in ATTACKS):  # these come first
         thing = plain(name)
         if thing in CONTROLS:
             found[name] = Look(GREY, CONTROLS[thing])
             continue
         alike = next((found[other] for other in found if plain(other) == thing), None)
-        found[name] = alike or _free(_place(thing), set(found.values()))
+        found[name] = alike or _free(_place(thing), set(found.values()), thing in ATTACKS)
     return found
 
 
@@ -58,13 +58,13 @@ def _place(thing: str) -> int:
     return len(ATTACKS) + crc32(thing.encode()) % (len(COLOURS) * len(MARKERS) - len(ATTACKS))
 
 
-def _free(place: int, taken: set[Look]) -> Look:
+def _free(place: int, taken: set[Look], known: bool) -> Look:
     every = len(COLOURS) * len(MARKERS)
-    for n in range(every):
-        look = _look((place + n) % every)
-        if look not in taken:
-            return look
-    return _look(place)
+    others = [_look((place + n) % every) for n in range(every)]
+    free = [look for look in others if look not in taken] or others
+    colours = {look.colour for look in taken}
+    fresh = [look for look in free if look.colour not in colours]
+    return free[0] if known or not fresh else fresh[0]
 
 
 def _look(place: int) -> Look:
