@@ -1,0 +1,1 @@
+"""Everything computes on a CUDA device what it computes on the processor."""
