@@ -24,7 +24,7 @@ from tests.gpu.device import (
     shipped,
     there,
 )
-from vrbench.core.seeds import Streams, stream
+from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal
 from vrbench.detectors import FeatureClassifier, FeatureSqueezing
 from vrbench.extractors import (
@@ -41,7 +41,6 @@ from vrbench.extractors import (
 )
 from vrbench.extractors.base import Lesson
 from vrbench.extractors.toy import Colour
-from vrbench.generators import LSGAN, Design
 from vrbench.testing.extractors import ExtractorContract
 from vrbench.testing.objectives import ObjectiveContract
 from vrbench.testing.world import taught, toy_visuals, toy_world
@@ -274,44 +273,3 @@ def test_what_is_certified_there_is_certified_here():
         close(one, wanted, rtol=1e-3, atol=1e-4)
     assert (found[3] - expected[3]).abs().max() <= 2
     assert expected[3].max() > 0
-
-
-def gan():
-    made = LSGAN(size=16, width=4, latent=8, epochs=1, batch_size=12)
-    shop = toy_world().catalogue
-    made.build(shop.categories, len(shop.names))
-    return made
-
-
-@on_hardware
-def test_a_gan_paints_there_what_it_paints_here():
-    """After three steps of both networks; pixels are in [0, 1]."""
-
-    def painted(device):
-        made = gan().to(device)
-        made.fit(toy_world().catalogue.images, torch.arange(36), stream(0))
-        z = torch.randn(3, 8, generator=stream(1)).to(device)
-        return made.paint(z, torch.arange(3, device=device))
-
-    expected, found = everywhere(painted)
-    assert found.std() > 0.001
-    close(found, expected, rtol=0, atol=0.02)
-
-
-@on_device
-def test_a_design_is_the_same_there():
-    """Three steps of Adam from the same draws, whose first is a sign: a slope near zero turns it.
-
-    So what the pictures are worth is compared, not their pixels.
-    """
-
-    def designed(device):
-        made = gan().to(device).eval().requires_grad_(False)
-        made.redraw(stream(3)) if hasattr(made, "redraw") else None
-        design = Design(made, starts=2, steps=3)
-        items = torch.arange(3, device=device)
-        best = design.best(items, lambda x, rows: -x[:, 0].mean((1, 2)), (16, 16), Streams(0))
-        return best[:, 0].mean((1, 2))
-
-    expected, found = everywhere(designed)
-    close(found, expected, rtol=0.01, atol=0.01)
