@@ -1,5 +1,10 @@
 """What is free is found without help, and what does not fit is refused before it is made."""
 
+import os
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -103,3 +108,28 @@ def test_the_setting_to_lower_is_the_largest_that_is_a_length():
     assert sizing((300, 9), "recommender", chosen) == "recommender.hidden (now 600)"
     assert sizing((64, 1000), "recommender", chosen) == "recommender.factors (now 64)"
     assert "number of users or items" in sizing((900, 900), "recommender", chosen)
+
+
+FAULTS = """
+import resource, torch
+from vrbench.core.memory import keep_freed
+assert keep_freed()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.ones(16 * 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults()
+print(faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_memory_that_is_freed_is_not_asked_for_again():
+    told = {k: v for k, v in os.environ.items() if "MALLOC" not in k and k != "GLIBC_TUNABLES"}
+    done = subprocess.run([sys.executable, "-c", FAULTS], env=told, capture_output=True, text=True)
+    assert int(done.stdout) < 1000, done.stderr  # 64 MiB are 16,384 pages
+
+
+def test_who_has_set_malloc_is_left_alone(monkeypatch):
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
+    assert not memory.keep_freed.__wrapped__()
