@@ -1,5 +1,7 @@
 """Convolutions that add their bias, a shortcut and ReLU themselves: one kernel on a GPU, not four.
 
+Max pooling is put on kernels of its own, too (``extractors.pooling``).
+
 A traced network is rewritten; what it computes stays the same, and rounds once where it rounded up
 to four times. Weights are frozen: gradients lead to the pixels only.
 """
@@ -12,8 +14,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx
 
+from vrbench.extractors.pooling import LARGEST, max_pool
+
 aten = torch.ops.aten
 CONV, RELUS = aten.conv2d.default, (aten.relu.default, aten.relu_.default)
+POOL = aten.max_pool2d.default
 ADDS = (aten.add.Tensor, aten.add_.Tensor)
 SCHEMA = (  # spelt out: torch 2.4 reads no annotations that are kept as text
     "(Tensor x, Tensor weight, Tensor bias, Tensor? shortcut, SymInt[] stride, SymInt[] padding, "
@@ -156,9 +161,29 @@ def fuse(traced: fx.GraphModule) -> int:
             continue
         _replace(traced, relu, conv, shortcut)
         count += 1
+    for node in list(graph.nodes):
+        if node.op == "call_function" and node.target is POOL:
+            _pool(graph, node)
     graph.eliminate_dead_code()
     traced.recompile()
     return count
+
+
+def _pool(graph: fx.Graph, node: fx.Node) -> None:
+    """Put a max pooling whose windows are square on kernels of its own."""
+    x, *rest = node.args
+    given: list[Any] = [[1, 1], [], [0, 0], [1, 1], False]
+    given[: len(rest)] = rest
+    window, stride, pad, dilation, ceil = given
+    sizes = [list(window), list(stride or window), list(pad)]
+    square = all(len(set(pair)) == 1 for pair in sizes)
+    if not square or ceil or list(dilation) != [1, 1] or window[0] > LARGEST:
+        return
+    with graph.inserting_before(node):
+        found = graph.call_function(max_pool, (x, *(pair[0] for pair in sizes)))
+    found.meta = dict(node.meta)
+    node.replace_all_uses_with(found)
+    graph.erase_node(node)
 
 
 def _is_conv(node: Any) -> bool:
