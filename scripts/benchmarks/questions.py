@@ -2,7 +2,8 @@
 
     python scripts/benchmarks/questions.py --device cuda [--quick]
 
-The bare pass asks the same number of questions of the same network in batches of 512.
+The bare pass asks the same number of questions of the same network in batches of 512; Square asks
+as many at once as there are pictures.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main() -> None:
     chosen = arguments(__doc__ or "")
     device = chosen.device
     extractor, size = network(device, chosen.quick)
-    clean, items = pictures(32 if device == "cuda" else 2, size, device)
+    clean, items = pictures(128 if device == "cuda" else 2, size, device)
     queries = (100 if device == "cuda" else 20) if chosen.quick else 500
     goal, budget = Seen(swift(extractor)), Linf(eps=8)
     attacks = {

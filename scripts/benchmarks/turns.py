@@ -17,6 +17,8 @@ from typing import Any
 
 import torch
 
+from vrbench.bench.machine import Machine
+
 Way = Callable[[], object]
 
 
@@ -29,9 +31,9 @@ def arguments(description: str) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="smaller, and three turns")
     chosen = parser.parse_args()
     chosen.turns = min(chosen.turns, 3) if chosen.quick else chosen.turns
-    torch.set_num_threads(chosen.threads)
     if chosen.device == "cuda" and not torch.cuda.is_available():
         raise SystemExit("no CUDA device")
+    Machine(device=chosen.device, threads=chosen.threads).use()  # as in a run: no TF32 for anybody
     return chosen
 
 

@@ -87,17 +87,10 @@ class CW(Penalty):
         state = _State(clean, self.initial_c or 1.0)
         look_every = max(1, self.steps // LOOKS)
         while len(state.row):
-            w = state.w.requires_grad_()
-            x = (each(torch.tanh, w) + 1) / 2
             anchor, item = clean[state.row], items[state.row]
-            margin = ask(goal, x, item).margin + best.bias[state.row]
-            if self.initial_c is None and not state.begun:
-                state.c = self._first_c(margin, x)
-            state.begun = True
-            away, missed = (x - anchor).square(), (margin + self.confidence).clamp(min=0)
-            (slope,) = torch.autograd.grad(away.sum() + (state.c * missed).sum(), w)
-            distance = row_sums(away.detach())
-            loss = distance + state.c * missed.detach()
+            x, away, margin, slope = self._look(state, anchor, item, goal, best.bias[state.row])
+            distance = row_sums(away)
+            loss = distance + state.c * (margin + self.confidence).clamp(min=0)
             check_finite(goal, item, loss, slope)
             reached = best.update(state.row, item, x, distance, margin)
             state.won |= reached
@@ -109,6 +102,23 @@ class CW(Penalty):
             state.advance(stuck | (state.step >= self.steps), self.warm_start)
             state.keep(state.phase < self.search_steps)
         return best.x
+
+    def _look(
+        self, state: _State, clean: Tensor, items: Tensor, goal: Goal, bias: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the pictures, their squared changes, margins, and the slopes in ``w``.
+
+        Nothing of the pass is left alive, so that a network's may be replayed.
+        """
+        w = state.w.requires_grad_()
+        x = (each(torch.tanh, w) + 1) / 2
+        margin = ask(goal, x, items).margin + bias
+        if self.initial_c is None and not state.begun:
+            state.c = self._first_c(margin, x)
+        state.begun = True
+        away, missed = (x - clean).square(), (margin + self.confidence).clamp(min=0)
+        (slope,) = torch.autograd.grad(away.sum() + (state.c * missed).sum(), w)
+        return x.detach(), away.detach(), margin.detach(), slope
 
     def _first_c(self, margin: Tensor, x: Tensor) -> Tensor:
         """Return per item 1.5 times the ``c`` at which crossing a flat boundary pays."""
