@@ -25,7 +25,7 @@ QUICK = (  # files under tests/, or single tests of them
     "recommenders/test_neighbours.py",
     "recommenders/test_ranking.py",
     "recommenders/test_rows.py",
-    "test_gpu.py::test_the_same_cells_run_on_the_processor[Popular]",
+    "gpu/test_runs.py::test_the_same_cells_run_on_the_processor[Popular]",
     "test_layers.py",
 )
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+from yaml.constructor import ConstructorError
 
 from vrbench.cli.folders import called, choice_names, files_of, own_first
-from vrbench.cli.variants import FOLDER, RENAMED, current, names, row
+from vrbench.cli.variants import FOLDER, RENAMED, current, names, row, table
 from vrbench.config import Composition, cells, choices, compose_record, preflight
 from vrbench.core.errors import ConfigError
 
@@ -17,6 +18,31 @@ OLD = OmegaConf.to_container(OmegaConf.load(CONF / RENAMED))
 
 def settings(axis, *overrides):
     return Composition(list(overrides), CONF).settings(axis)
+
+
+ODD = "a: [1e-3, -2E5, .5e+2, 1_000, 0x1f, 2020-01-02, yes, ~, 1.5, .inf, '1e-3', e3, 1e]"
+
+
+@pytest.mark.parametrize(
+    "text", [ODD, "'1': {1: 2, x: 3}", "a: &x {b: 1}\nc: {<<: *x, d: 1e1}", ""]
+)
+def test_tables_are_read_as_omegaconf_reads_them(text, tmp_path):
+    path = tmp_path / "table.yaml"
+    path.write_text(text)
+    assert repr(table(path)) == repr(OmegaConf.to_container(OmegaConf.load(path)))
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_the_shipped_tables_are_read_as_omegaconf_reads_them(axis):
+    path = CONF / FOLDER / f"{axis}.yaml"
+    assert table(path) == OmegaConf.to_container(OmegaConf.load(path))
+
+
+def test_a_name_stands_once_in_a_table(tmp_path):
+    path = tmp_path / "table.yaml"
+    path.write_text("pgd: {steps: 1}\npgd: {steps: 2}\n")
+    with pytest.raises(ConstructorError, match="'pgd' stands 2 times"):
+        table(path)
 
 
 @pytest.mark.parametrize("axis", AXES)

@@ -16,6 +16,7 @@ import torch
 
 from tests.another_device import another_device
 from vrbench.bench.machine import Machine
+from vrbench.core.errors import ConfigError, MissingDataError
 
 NAME = os.environ.get("VRBENCH_TEST_DEVICE", "cuda")
 PLAYED = NAME == "meta"
@@ -83,10 +84,14 @@ def alike(one, other):
 
 
 def contracts(package, contract):
-    """Return, by name, the test classes in a package that hand a component to a contract."""
+    """Return, by name, the test classes in a package that hand a component to a contract.
+
+    Modules that need a library that is not here are passed over; the tests that every component is
+    covered name what is missing then.
+    """
     for module in pkgutil.iter_modules(package.__path__):
         if module.name.startswith("test_"):
-            with contextlib.suppress(pytest.skip.Exception):  # a library that is not here
+            with contextlib.suppress(pytest.skip.Exception, ImportError):
                 importlib.import_module(f"{package.__name__}.{module.name}")
     found = {}
     for case in below(contract):
@@ -126,3 +131,16 @@ def shipped(face, kind):
 def each(cases):
     """Parametrise a test over the values of ``cases``, with their names as ids."""
     return pytest.mark.parametrize("case", list(cases.values()), ids=list(cases))
+
+
+@contextlib.contextmanager
+def libraries():
+    """Pass over a test whose component says that a library or weights of others are not here."""
+    try:
+        yield
+    except MissingDataError as error:
+        pytest.skip(str(error))
+    except ConfigError as error:
+        if "needs the library" not in str(error):
+            raise
+        pytest.skip(str(error))

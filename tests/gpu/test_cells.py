@@ -12,7 +12,7 @@ import vrbench.detectors
 import vrbench.surfaces
 from tests.attacks.optimised.test_optimised import EVERY as SEARCHED
 from tests.attacks.profile.world import attacked
-from tests.gpu.device import NAME, below, contracts, each, on_hardware, shipped
+from tests.gpu.device import NAME, below, contracts, each, libraries, on_hardware, shipped
 from vrbench.attacks import (
     AverageProfiles,
     BandwagonProfiles,
@@ -145,12 +145,10 @@ def test_fake_users_are_the_same_there(case, tmp_path):
 @each(DETECTORS)
 def test_the_same_fakes_are_left_out_there(case, tmp_path):
     threat = Threat(timing="poisoning", surface=Profiles(detector=case()))
-    here, there = (
-        attacked(
-            Store(tmp_path / name), attack=RandomProfiles(), threat=threat, machine=machine(device)
-        )
-        for name, device in (("here", "cpu"), ("there", NAME))
-    )
+    parts = {"attack": RandomProfiles(), "threat": threat}
+    with libraries():
+        here = attacked(Store(tmp_path / "here"), machine=machine("cpu"), **parts)
+    there = attacked(Store(tmp_path / "there"), machine=machine(NAME), **parts)
     expected, found = rows(here), rows(there)
     assert found.keys() == expected.keys()
     for name, value in expected.items():

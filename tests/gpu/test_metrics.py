@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import vrbench.metrics
-from tests.gpu.device import PLAYED, each, everywhere, on_device
+from tests.gpu.device import PLAYED, each, everywhere, libraries, on_device
 from vrbench.attacks.budget import Linf
 from vrbench.attacks.gradient.pgd import PGD
 from vrbench.bench.views import view_of
@@ -127,7 +127,8 @@ def test_a_metric_says_there_what_it_says_here(case, seen):
         pytest.importorskip("lpips")
     if any(detected in case.__name__ for detected in ("Detection", "Fakes", "Honest")):
         pytest.skip("of suspicion alone, which no device computes")
-    metric, data = of_five(case), shop()
+    with libraries():  # LPIPS asks for weights
+        metric, data = of_five(case), shop()
     if not all(metric.applies(views) for views in seen):
         pytest.skip("is not about this world")
     here, found = (metric.values(views, data) for views in seen)

@@ -16,6 +16,7 @@ from tests.gpu.device import (
     contracts,
     each,
     everywhere,
+    libraries,
     made_by,
     on_device,
     on_hardware,
@@ -108,7 +109,8 @@ def fitted(case, device):
     world, visuals = world_of(case), shown(case)
     model = case().model(world, visuals.shape).to(device)
     visuals = visuals.to(device)
-    model.fit(world.train, world.valid, visuals, stream(0))
+    with libraries():  # SLIM, PureSVD and WRMF are solved by others'
+        model.fit(world.train, world.valid, visuals, stream(0))
     return model.eval().requires_grad_(False), visuals
 
 

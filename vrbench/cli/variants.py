@@ -15,9 +15,10 @@ say. ``conf/renamed.yaml`` has the spellings of earlier versions: they compose w
 from __future__ import annotations
 
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import yaml
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
@@ -27,12 +28,38 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigResult
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import OmegaConf
-from omegaconf._utils import get_yaml_loader
 
 FOLDER = "variants"  # of conf/: a table an axis
 RENAMED = "renamed.yaml"
 NUMBER = re.compile(r"\d+(?:\.\d+)?")
 Table = dict[str, dict[str, Any]]
+if TYPE_CHECKING:
+    from yaml import SafeLoader as Base
+else:
+    Base = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C where there is one
+
+
+class Loader(Base):
+    """Reads YAML as OmegaConf does: ``1e-3`` is a number, a date is text, no key stands twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = Counter(key.value for key, _ in node.value if key.tag.endswith(":str"))
+        for key, times in keys.items():
+            if times > 1:
+                told = f"{key!r} stands {times} times"
+                raise yaml.constructor.ConstructorError(None, None, told, node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in forms if not tag.endswith(":timestamp")]
+    for first, forms in Base.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
 
 
 class Row(NamedTuple):
@@ -82,7 +109,7 @@ def table(path: Path) -> Table:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8") as file:  # as OmegaConf reads it, without a node a value
-        return cast(Table, yaml.load(file, Loader=get_yaml_loader()) or {})
+        return cast(Table, yaml.load(file, Loader=Loader) or {})
 
 
 def _told(name: str, table: Table) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -32,7 +33,9 @@ class Replayed:
     def __init__(self, answer: Answer, x: Tensor) -> None:
         self._answer = answer
         sample = x.detach().clone().requires_grad_(x.requires_grad)
-        with torch.cuda.device_of(x):  # graphs are made on the current device
+        with torch.cuda.device_of(x), warnings.catch_warnings():  # of the current device
+            # Its warm-up leaves a node on the stream of its own, which does no harm.
+            warnings.filterwarnings("ignore", "The AccumulateGrad node's stream", UserWarning)
             # a function of its own: where it is given a module it changes it
             made: Answer = torch.cuda.make_graphed_callables(lambda part: answer(part), (sample,))
         self._graphed = made
