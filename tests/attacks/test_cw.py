@@ -6,6 +6,7 @@ import torch
 
 from vrbench.attacks.budget import L2
 from vrbench.attacks.goal import Verdict
+from vrbench.attacks.minimum_norm import cw
 from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
@@ -63,6 +64,24 @@ def test_an_item_that_cannot_succeed_returns_its_best_try(world):
 
     x = CW(steps=50)(clean, items, SimpleNamespace(judge=judge), FREE, Streams(0))
     assert (x[:, 0].mean((1, 2)) < clean[:, 0].mean((1, 2))).all()
+
+
+def test_rows_that_stay_when_their_search_is_over_change_nothing(world, monkeypatch):
+    def found():
+        items = torch.arange(6)
+        clean = world.catalogue.images[items]
+        attack = CW(search_steps=3, steps=20, initial_c=30.0)
+        return attack(clean, items, Redder(), L2(eps=float("inf"), store="float"), Streams(0))
+
+    expected, sizes = found(), []
+
+    def stay(going):
+        sizes.append((len(going), int(going.sum())))
+        return 2 * int(going.sum()) > len(going)
+
+    monkeypatch.setattr(cw, "_stay", stay)
+    torch.testing.assert_close(found(), expected)
+    assert any(0 < going < size for size, going in sizes), sizes
 
 
 def test_confidence_is_passed_by():

@@ -3,6 +3,7 @@
 import torch
 
 from vrbench.bench.batches import Ahead, at_once, multiple
+from vrbench.bench.stages.features import read_ahead
 
 
 def test_a_processor_takes_64_and_memory_makes_multiples_of_it():
@@ -40,3 +41,17 @@ def test_a_block_that_is_asked_for_again_is_made_again():
     ahead, asked = blocks_of([True] * 4, count=1)
     assert torch.equal(ahead.make(2)["square"], ahead.make(2)["square"])
     assert asked == [[6, 7, 8]] * 2
+
+
+def test_what_comes_next_is_read_while_one_is_computed():
+    read = []
+
+    def note(block):
+        read.append(block)
+        return block * 10
+
+    found = read_ahead(note, [1, 2, 3])
+    assert next(found) == 10
+    assert list(found) == [20, 30]
+    assert read == [1, 2, 3]
+    assert list(read_ahead(note, [4])) == [40]

@@ -1,4 +1,7 @@
-"""Max pooling by its own kernels is PyTorch's, in Triton's interpreter where there is no GPU."""
+"""Max pooling, and what ends a convolution, by kernels of their own: PyTorch's numbers.
+
+In Triton's interpreter, which needs no GPU.
+"""
 
 import os
 import subprocess
@@ -27,6 +30,7 @@ for shape, size, stride, pad in [
     ((1, 2, 12, 5), 5, 3, 2), ((3, 7, 4, 4), 3, 2, 0), ((1, 700, 3, 6), 3, 2, 1),
 ]:
     x = torch.randint(-3, 4, shape, generator=rng).float()  # with ties
+    x = x.to(memory_format=torch.channels_last)
     for kind in (torch.float32, torch.bfloat16):
         one, other = (x.to(kind).requires_grad_() for _ in range(2))
         expected = F.max_pool2d(one, size, stride, pad)
@@ -43,6 +47,16 @@ broken = torch.zeros(1, 1, 4, 4)
 broken[0, 0, 1, 1] = torch.nan
 found = pooling.max_pool(broken, 3, 2, 1)
 assert torch.equal(found.isnan(), F.max_pool2d(broken, 3, 2, 1).isnan())
+
+from vrbench.extractors.epilogue_triton import finish_
+for shape in [(2, 3, 5, 7), (1, 130, 4, 4), (2, 1, 1, 1)]:
+    for layout in (torch.contiguous_format, torch.channels_last):
+        x, other = (torch.randn(shape, generator=rng).to(memory_format=layout) for _ in range(2))
+        bias = torch.randn(shape[1], generator=rng)
+        for shortcut in (None, other, other.contiguous()):
+            expected = x + bias[:, None, None]
+            expected = (expected if shortcut is None else expected + shortcut).relu()
+            assert torch.equal(finish_(x.clone(), bias, shortcut), expected), (shape, layout)
 print("equal")
 """
 

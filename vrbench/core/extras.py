@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 from vrbench.core.errors import ConfigError
@@ -26,3 +28,9 @@ def extra(module: str, *, needed_by: str, group: str) -> Any:
         raise ConfigError(
             f"{needed_by} needs the library {library} ({error}): pip install 'vrbench[{group}]'"
         ) from error
+
+
+@cache
+def has_triton() -> bool:
+    """Return whether Triton is installed, which comes with PyTorch where it knows GPUs."""
+    return find_spec("triton") is not None

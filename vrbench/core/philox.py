@@ -10,13 +10,13 @@ operations of PyTorch anywhere else.
 from __future__ import annotations
 
 import hashlib
-from functools import cache
-from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from vrbench.core.extras import has_triton
 
 ROUNDS = 10
 FACTORS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
@@ -64,16 +64,11 @@ def words(key: Key, items: Tensor, draws: Tensor, count: int) -> Tensor:
     blocks = -(-count // 4)
     if items.device.type == "cpu":
         return in_numpy(key, items, draws, blocks)
-    if items.is_cuda and _has_triton():
+    if items.is_cuda and has_triton():
         from vrbench.core.philox_triton import in_triton
 
         return in_triton(*key, items, draws, blocks)
     return in_torch(key, items, draws, blocks)
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
 
 
 def in_numpy(key: Key, items: Tensor, draws: Tensor, blocks: int) -> Tensor:

@@ -91,7 +91,9 @@ class Interactions:
     @property
     def counts(self) -> Tensor:
         """The ``(num_users,)`` number of items of each user."""
-        return self.indptr[1:] - self.indptr[:-1]
+        if "counts" not in self._cache:
+            self._cache["counts"] = self.indptr[1:] - self.indptr[:-1]
+        return self._cache["counts"]
 
     @property
     def popularity(self) -> Tensor:

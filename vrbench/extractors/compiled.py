@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.fx.experimental.proxy_tensor import make_fx
 
+from vrbench.core.extras import has_triton
 from vrbench.extractors.fused import fuse
 from vrbench.extractors.replayed import Answer, Replayed
 
@@ -27,11 +28,11 @@ class Compiled(nn.Module):
     """Answers like ``inner``, within the rounding of its type.
 
     What is compiled is the trace of one pass, so whatever Python does between the layers (hooks
-    that note a feature map) costs nothing and breaks nothing. On a GPU, in half precision, the
-    trace is rewritten first so that convolutions add biases and shortcuts themselves
-    (``extractors.fused``), and answers from a shape's second batch on. On a GPU what answers is
-    replayed as a CUDA graph as soon as a shape has come ``OFTEN`` times (``extractors.replayed``).
-    Where one of these fails, one line in the log says so and what answered goes on answering.
+    that note a feature map) costs nothing and breaks nothing. On a GPU the trace is
+    rewritten first so that convolutions add biases and shortcuts themselves
+    (``extractors.fused``), and answers from a shape's second batch on; what answers is replayed as
+    a CUDA graph as soon as a shape has come ``OFTEN`` times (``extractors.replayed``). Where one of
+    these fails, one line in the log says so and what answered goes on answering.
 
     Args:
         inner: the network, frozen, in evaluation mode.
@@ -122,8 +123,9 @@ class Compiled(nn.Module):
 
 
 def fuses(x: Tensor) -> bool:
-    """Whether there are kernels that convolve, add and clip at once."""
-    return x.is_cuda and x.dtype in (torch.bfloat16, torch.float16)
+    """Whether there are kernels that convolve, add and clip at once, or that add and clip."""
+    half = x.dtype in (torch.bfloat16, torch.float16)
+    return x.is_cuda and (half or (x.dtype == torch.float32 and has_triton()))
 
 
 def replays(x: Tensor) -> bool:

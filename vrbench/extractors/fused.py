@@ -42,6 +42,10 @@ def _at_once(
     """Return the positive part of a convolution, its bias and a shortcut."""
     if not x.is_cuda:
         return _plainly(x, weight, bias, shortcut, shape)
+    if x.dtype == torch.float32:  # cuDNN's own ones are slower than a convolution and this
+        from vrbench.extractors.epilogue_triton import finish_
+
+        return finish_(F.conv2d(x, weight, None, *shape), bias, shortcut)
     if shortcut is None:
         found: Tensor = torch.cudnn_convolution_relu(x, weight, bias, *shape)
     else:
@@ -85,8 +89,10 @@ class _Fused(torch.autograd.Function):
     def forward(  # type: ignore[override]
         ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, shortcut: Tensor | None, shape: Shape
     ) -> Tensor:
-        if torch.compiler.is_compiling():
-            found: Tensor = _opaque(x, weight, bias, shortcut, *shape)
+        if torch.compiler.is_compiling() and x.dtype == torch.float32:
+            found = _plainly(x, weight, bias, shortcut, shape)  # what a compiler fuses as well
+        elif torch.compiler.is_compiling():
+            found = _opaque(x, weight, bias, shortcut, *shape)
         else:
             found = _at_once(x, weight, bias, shortcut, shape)
         ctx.save_for_backward(x, weight, found)
@@ -251,6 +257,7 @@ def _is_stem(
     """Whether it is a first convolution of stride 2 on pixels."""
     shape = _value(traced, weight).shape
     plain = list(stride) == [2, 2] and list(dilation) == [1, 1] and groups == 1
+    plain = plain and _value(traced, weight).dtype != torch.float32  # no such units for it
     return plain and shape[1] <= FEW and shape[2] == shape[3] > 1
 
 

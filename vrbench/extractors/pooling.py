@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from vrbench.core.extras import has_triton
 
 LARGEST = 15  # a window's side: its places are kept in a byte
 
@@ -22,7 +22,6 @@ class _Pooled(torch.autograd.Function):
     ) -> Tensor:
         from vrbench.extractors.pooling_triton import largest
 
-        x = x.contiguous(memory_format=torch.channels_last)
         found, place = largest(x, size, stride, pad)
         ctx.save_for_backward(place)
         ctx.shape, ctx.window = x.shape[2:], (size, stride, pad)
@@ -51,9 +50,5 @@ def max_pool(x: Tensor, size: int, stride: int, pad: int) -> Tensor:
 
 
 def _quick(x: Tensor) -> bool:
-    return x.is_cuda and _has_triton()
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
+    last = x.is_contiguous(memory_format=torch.channels_last)  # else all after it would be turned
+    return x.is_cuda and last and has_triton()

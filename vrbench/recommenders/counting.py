@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.util import find_spec
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from vrbench.core.extras import has_triton
 
 CACHED = 2**19  # scores that are compared while they are in a processor's cache
 GATHERED = 2**26  # scores that are copied at once on a device without Triton
@@ -26,16 +25,11 @@ def counts(score: Tensor, row: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         return torch.empty_like(row), torch.empty_like(row)
     if score.device.type == "cpu":
         return _on_processor(score, row, own)
-    if score.is_cuda and _has_triton():
+    if score.is_cuda and has_triton():
         from vrbench.recommenders.counting_triton import counts_in_triton
 
         return counts_in_triton(score, row, own)
     return _in_torch(score, row, own)
-
-
-@cache
-def _has_triton() -> bool:
-    return find_spec("triton") is not None
 
 
 def _in_torch(score: Tensor, row: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import torch
@@ -49,11 +51,25 @@ def extract_features(
 def _features(
     images: Visuals, extractor: Extractor, signal: Signal, start: int, stop: int
 ) -> Tensor:
-    found = [
-        extractor.see(images[b].to(extractor.device), signal).cpu()
-        for b in torch.arange(start, stop).split(at_once(extractor.device, images.shape))
-    ]
-    return torch.cat(found)
+    blocks = torch.arange(start, stop).split(at_once(extractor.device, images.shape))
+
+    def read(block: Tensor) -> Tensor:
+        return images[block].to(extractor.device)
+
+    ahead = extractor.device.type == "cuda"  # a processor has no time to spare for it
+    pictures = read_ahead(read, blocks) if ahead else map(read, blocks)
+    return torch.cat([extractor.see(x, signal).cpu() for x in pictures])
+
+
+def read_ahead(read: Callable[[Tensor], Tensor], blocks: Sequence[Tensor]) -> Iterator[Tensor]:
+    """Yield what ``read`` returns of each block; the next one is read while one is computed."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = [pool.submit(read, block) for block in blocks[:1]]
+        for following in [*blocks[1:], None]:
+            now = coming.pop()
+            if following is not None:
+                coming.append(pool.submit(read, following))
+            yield now.result()
 
 
 @torch.no_grad()

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.accuracy.places import others_ahead
+from vrbench.metrics.accuracy.places import once, others_ahead
 from vrbench.metrics.base import CutoffMetric, RankMetric, SystemMetric
 from vrbench.metrics.ranking import defined, per_user
 from vrbench.metrics.view import View
@@ -132,5 +132,9 @@ def _elliot_shares(view: View, dataset: Dataset) -> Tensor:
 
     ``N`` is the number of candidates that are no test items, plus 1.
     """
-    size = (view.lists.candidates - dataset.test.counts + 1).double()[dataset.test.users]
-    return (size - others_ahead(view, dataset)) / size
+
+    def find() -> Tensor:
+        size = (view.lists.candidates - dataset.test.counts + 1).double()[dataset.test.users]
+        return (size - others_ahead(view, dataset)) / size
+
+    return once(view, dataset, "elliot shares", find)

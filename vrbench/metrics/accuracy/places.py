@@ -1,5 +1,7 @@
 """Where test items stand, and what they are worth."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -8,7 +10,7 @@ from vrbench.data.interactions import Interactions
 from vrbench.metrics.ranking import per_user
 from vrbench.metrics.view import View
 
-KEPT = "_ordinal"  # what a view's places are kept under
+KEPT = "_found"  # where a view keeps what was found
 
 
 def hits(view: View, dataset: Dataset, k: int) -> Tensor:
@@ -16,16 +18,23 @@ def hits(view: View, dataset: Dataset, k: int) -> Tensor:
     return per_user((view.tested.ranks <= k).double(), dataset)
 
 
-def ordinal(view: View, dataset: Dataset) -> Tensor:
-    """Return ``(T,)``: each test item's place, from 1, among its user's test items by rank.
+def once(view: View, dataset: Dataset, name: str, find: Callable[[], Tensor]) -> Tensor:
+    """Return what ``find`` returns; found once for a view and a test, and kept with the view.
 
-    Found once for a view, and kept with it.
+    Args:
+        view, dataset: what it is found from.
+        name: what it is kept under.
+        find: finds it.
     """
-    kept: tuple[Interactions, Tensor] | None = vars(view.tested).get(KEPT)
-    if kept is None or kept[0] is not dataset.test:
-        kept = dataset.test, _ordinal(view.tested.ranks, dataset.test)
-        vars(view.tested)[KEPT] = kept
-    return kept[1]
+    kept: dict[str, tuple[Interactions, Tensor]] = vars(view.tested).setdefault(KEPT, {})
+    if name not in kept or kept[name][0] is not dataset.test:
+        kept[name] = dataset.test, find()
+    return kept[name][1]
+
+
+def ordinal(view: View, dataset: Dataset) -> Tensor:
+    """Return ``(T,)``: each test item's place, from 1, among its user's test items by rank."""
+    return once(view, dataset, "ordinal", lambda: _ordinal(view.tested.ranks, dataset.test))
 
 
 def _ordinal(ranks: Tensor, test: Interactions) -> Tensor:
@@ -49,4 +58,8 @@ def gains(dataset: Dataset, threshold: float) -> Tensor:
 
 def others_ahead(view: View, dataset: Dataset) -> Tensor:
     """Return ``(T,)`` float64: how many items that are no test items stand before each."""
-    return (view.tested.ranks - ordinal(view, dataset)).double()
+
+    def find() -> Tensor:
+        return (view.tested.ranks - ordinal(view, dataset)).double()
+
+    return once(view, dataset, "others ahead", find)
