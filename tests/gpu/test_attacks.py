@@ -1,6 +1,7 @@
 """Every attack on pictures, embeddings and words finds on a CUDA device what it finds here."""
 
 from functools import partial
+from inspect import isabstract
 
 import pytest
 import torch
@@ -193,6 +194,16 @@ BUDGETS = {
     name: (getattr(vrbench.budgets, name)(eps=40), pictures())
     for name in sorted(shipped(vrbench.budgets, Budget) - {"Linf", "Rows", "RowShares", "Area"})
 }
+
+OF_OTHERS = {"Embeddings", "Words"}  # with their attacks below
+HELD = {"FakeUsers", "JointBudget", "MixedBudget"}  # numbers and other budgets, and no tensors
+
+
+def test_every_budget_is_here():
+    every = {
+        name for name in dir(vrbench.budgets) if not isabstract(getattr(vrbench.budgets, name))
+    }
+    assert every == BUDGETS.keys() | OF_OTHERS | HELD
 
 
 @on_device

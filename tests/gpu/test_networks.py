@@ -64,7 +64,7 @@ CASES["pretrained.ResNet"] = Small(partial(Torchvision, arch="resnet18", size=32
 ELSEWHERE = {
     "Timm",  # torchvision's networks of another library
     "Ready",  # a network of somebody's own behind a name
-    "Purified",  # Denoised, and its own denoiser: below
+    "Purified",  # of which every shipped defence is a kind
 }
 REGIMES = {
     "Standard": partial(Standard, SmallCNN(width=4, size=32)),

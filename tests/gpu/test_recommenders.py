@@ -61,7 +61,7 @@ CASES = contracts(tests.recommenders, RecommenderContract)
 CASES |= {"dvbpr.EndToEnd": EndToEnd, "rated.OfStars": OfStars}
 BASES = {"Multimodal", "RatedFactorModel"}  # of which every shipped model of theirs is a kind
 BRIEF = {"epochs": 1, "adversarial_epochs": 1, "pretrain_epochs": 1, "patience": 99}
-ELSEWHERE = {"External", "ExternalLists"}  # somebody else's computer: tests of their own below
+ELSEWHERE = {"External", "ExternalLists"}  # compute nothing here: others' answers and lists
 ASKED = (torch.arange(0, 36, 5), 5)
 
 
