@@ -79,6 +79,10 @@ def test_a_list_fits_a_terminal(capsys, monkeypatch):
     wide = capsys.readouterr().out
     assert max(map(len, wide.splitlines())) <= 100
     assert re.search(r"^linf_8 .*\beps=8\b", wide, re.MULTILINE)
+    assert COMMANDS["list"](["dataset"]) == 0
+    words = capsys.readouterr().out
+    assert "Return dataset with" in words
+    assert "``" not in words
 
 
 def test_the_command_prints_it(capsys):

@@ -42,7 +42,8 @@ def main(chosen: argparse.Namespace) -> int:
     if chosen.format == "json":
         sys.stdout.write(json.dumps(told, indent=1) + "\n")
         return 0
-    for axis, records in told.items():
+    for axis, kept in told.items():
+        records = kept if chosen.format == "markdown" else [_unmarked(record) for record in kept]
         heads = [head for head in records[0] if any(record[head] for record in records)]
         lines = [[record[head] for head in heads] for record in records]
         if chosen.format == "markdown":
@@ -52,6 +53,11 @@ def main(chosen: argparse.Namespace) -> int:
         else:
             sys.stdout.write(f"{axis}\n\n{_short(axis, records)}\n\n")
     return 0
+
+
+def _unmarked(record: Told) -> Told:
+    """Return it without the marks of code in a docstring, which no terminal shows as such."""
+    return record | {"what": record["what"].replace("``", "").replace("\\*", "*")}
 
 
 def _short(axis: str, records: Sequence[Told]) -> str:

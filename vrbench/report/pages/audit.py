@@ -17,7 +17,6 @@ from vrbench.report.exposure import (
     points,
     relative,
 )
-from vrbench.report.leaderboard import left_out
 from vrbench.report.names import label
 from vrbench.report.pages import audit_fakes
 from vrbench.report.pages.audit_findings import Findings, Story, source_of, story
@@ -77,7 +76,7 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
         gallery=gallery(first),
         gain=GAIN,
         repeat=_repeat(told),
-        left=[*told.words.left, *left_out(found.every), *not_shown(found.every)],
+        left=[*told.words.left, *found.left, *not_shown(found.every)],
         made=[("again", command), *_made(told)],
     )
 
@@ -99,16 +98,16 @@ def _categories(told: Story) -> Table:
 
 def _adversaries(told: Story) -> Table:
     seen = [m for m in SEEN if any(one.mean(m, "after") is not None for one in told.adversaries)]
-    heads = [Head("who", "who"), Head("knows", "knows"), Head("attack", "attack"), *EXPOSURE]
-    heads += [Head("gradients"), Head("questions"), *map(Head, seen)]
+    heads = [Head("who", "who"), Head("knows", "knows"), Head("attack", "attack")]
+    heads += [Head("gradients"), Head("questions"), *EXPOSURE, *map(Head, seen)]
     lines = [
         [
             Value(one.name, kind="name wrapped"),
             Value(one.entry["knows"], kind="name wrapped"),
-            Value(label(one.entry["parts"]["attack"]), kind="name"),
-            *_exposure(one),
+            Value(label(one.entry["parts"]["attack"]), kind="name tight"),
             measured(one.entry["cost"]["gradients"]),
             measured(one.mean("queries", "after")),
+            *_exposure(one),
             *(measured(one.mean(m, "after")) for m in seen),
         ]
         for one in told.adversaries
@@ -170,9 +169,9 @@ def _repeat(told: Story) -> Table:
     lines = [
         [
             Value(question, kind="name"),
-            Value(one.name, kind="name"),
+            Value(one.name, kind="name tight"),
             measured(one.exposure.mean, points(one.exposure.mean), "headline"),
-            Value(_by_seed(one), kind="name"),
+            Value(_by_seed(one), kind="name tight"),
             Value(_command(one), kind="name code"),
         ]
         for question, things in groups.items()

@@ -38,7 +38,7 @@ def table(told: Story, exposure: Sequence[Head], shown: Sequence[Sequence[Value]
         lines.append(
             [
                 Value(one.name, kind="name wrapped"),
-                Value(label(one.entry["parts"]["attack"]), kind="name"),
+                Value(label(one.entry["parts"]["attack"]), kind="name tight"),
                 *values,
                 measured(chance.mean, points(chance.mean)) if chance else measured(None),
                 Value(chance.ends() if chance else "-"),

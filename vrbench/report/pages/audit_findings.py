@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from vrbench.report.exposure import Exposed, exposed
+from vrbench.report.leaderboard import left_out
 from vrbench.report.names import label
 from vrbench.report.pages.audit_kinds import WORDS, Words
 from vrbench.report.run_records import Entry
@@ -38,6 +39,16 @@ class Findings:
     def every(self) -> list[Entry]:
         """All of them."""
         return [*self.categories, *self.adversaries, *self.fakes, *self.defences]
+
+    @property
+    def left(self) -> list[str]:
+        """Why runs were skipped or failed, each reason once; of an adversary, which."""
+        told = [
+            f"An adversary who {entry['adversary']}: {why}" if "adversary" in entry else why
+            for entry in self.every
+            for why in left_out([entry])
+        ]
+        return list(dict.fromkeys(told))
 
 
 @dataclass(frozen=True)

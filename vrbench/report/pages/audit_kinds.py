@@ -40,18 +40,18 @@ WORDS = {
     "own": Words(
         "knows everything",
         "Whoever knows the extractor and the recommender, and may change its pictures",
-        "An interval holds what other seeds of training would give, 95 times of 100 each. All of "
-        "this is measured on a copy of the shop, with clean pictures in training and attacked ones "
-        "when lists are made.",
+        "An interval holds what other seeds of training would give for these items, 95 times of "
+        "100 each. All of this is measured on a copy of the shop, with clean pictures in training "
+        "and attacked ones when lists are made.",
         "Gradients and questions are those of one picture: gradients the adversary computes alone, "
         f"questions the shop answers. {VISIBLE}",
     ),
     "features": Words(
         "knows everything",
         "Whoever knows the recommender, and may change the vectors of its items",
-        "An interval holds what other seeds of training would give, 95 times of 100 each. All of "
-        "this is measured on a copy of the shop, with clean vectors in training and attacked ones "
-        "when lists are made.",
+        "An interval holds what other seeds of training would give for these items, 95 times of "
+        "100 each. All of this is measured on a copy of the shop, with clean vectors in training "
+        "and attacked ones when lists are made.",
         "Vectors are changed as they stand. Whether a picture or a text exists that an encoder "
         "turns into such a vector is not known here: take this as what the worst would come to.",
         (
@@ -66,9 +66,9 @@ WORDS = {
         "",
         "Whoever is told what the recommender answers, and may change its pictures",
         "The recommender is somebody else's: it is asked, and not trained here. An interval holds "
-        "what other seeds of the attack would give, 95 times of 100 each; another release of the "
-        "recommender may differ by more. Attacked pictures were sent in questions only, also when "
-        "lists were measured.",
+        "what other seeds of the attack would give for these items, 95 times of 100 each; another "
+        "release of the recommender may differ by more. Attacked pictures were sent in questions "
+        "only, also when lists were measured.",
         "Questions are what the recommender answered about one picture; gradients are those of a "
         f"network of the adversary's own. {VISIBLE}",
         (

@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from vrbench.report.exposure import RANK, REACH, Exposed, Gain
-from vrbench.report.leaderboard import left_out
 from vrbench.report.pages import audit_fakes
 from vrbench.report.pages.audit_findings import Findings, source_of, story
 from vrbench.report.pages.audit_kinds import asked
@@ -61,7 +60,7 @@ def record(found: Findings, command: str, fail_above: float | None) -> str:
             ],
             "asked": asked(found.every, found.timed),
             "not_tried": list(told.words.left),
-            "left_out": left_out(found.every),
+            "left_out": found.left,
             "versions": told.shop.entry.get("versions", {}),
         },
         indent=1,
