@@ -88,7 +88,7 @@ def found(tmp_path):
             *adversary(tmp_path / "w0", "knows everything", HAT),
             *adversary(tmp_path / "w1", "sees scores", (0.05, 0.06, 0.04), "square"),
             *adversary(tmp_path / "w2", "knows nothing (noise)", (0.01, -0.01, 0.002), "noise"),
-            *[{"adversary": "knows the extractor only", "error": "Standard has no class 'hat'"}] * 2,
+            {"adversary": "knows the extractor only", "error": "Standard has no class 'hat'"},
         ],
         defences=[
             *entry(tmp_path / "d", "hat", (0.28, 0.20, 0.12), extractor="jpeg_75"),
