@@ -19,7 +19,7 @@ from vrbench.bench.store import Store
 from vrbench.bench.validation import Validation
 from vrbench.config import Composition
 
-LINES = ("popular", "ease/ml_100k_8020")
+LINES = {"popular": ("Popular", ":"), "ease/ml_100k_8020": ("EASE", "--")}
 SMALLER = ("recommender.pretrain_epochs=12", "recommender.pretrain_lr=0.004", "recommender.walks=5")
 RUNS = {
     "CFGAN": ("recommender=cfgan/ml_100k_8020",),
@@ -54,26 +54,31 @@ def measured(overrides: tuple[str, ...]) -> tuple[list[tuple[int, float]], float
 
 def main() -> None:
     """Write the picture to the path that is told."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+    from vrbench.report.plots.gains import styled
+    from vrbench.report.plots.looks import COLOURS, GREY
 
     torch.set_num_threads(1)
-    figure, axes = pyplot.subplots(figsize=(8, 4.5))
-    for name, overrides in RUNS.items():
-        told, _ = measured(overrides)
-        start = next((n for n, (a, b) in enumerate(pairwise(told)) if b[0] <= a[0]), 0)
-        x, y = zip(*told[start:], strict=True)
-        axes.plot(x, y, marker=".", label=name)
-    for name in LINES:
-        _, kept = measured((f"recommender={name}",))
-        axes.axhline(kept, color="grey", linestyle=":" if name == "popular" else "--", label=name)
-    axes.set(xlabel="epoch", ylabel="validation nDCG@20", title="MovieLens 100K, seed 0")
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=8)
-    figure.tight_layout()
-    figure.savefig(sys.argv[1], dpi=120)
+    with styled():
+        figure = Figure(figsize=(8, 4.2), layout="constrained", dpi=150)
+        axes = figure.subplots()
+        for (name, overrides), colour in zip(RUNS.items(), COLOURS, strict=False):
+            told, _ = measured(overrides)
+            start = next((n for n, (a, b) in enumerate(pairwise(told)) if b[0] <= a[0]), 0)
+            x, y = zip(*told[start:], strict=True)
+            axes.plot(x, y, marker=".", color=colour, label=name)
+        for name, (called, line) in LINES.items():
+            _, kept = measured((f"recommender={name}",))
+            axes.axhline(kept, color=GREY, linestyle=line, label=called)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel("validation nDCG@20")
+        axes.set_ylim(bottom=0)
+        axes.spines[["top", "right"]].set_visible(False)
+        title = "What GANs learn, epoch by epoch: MovieLens 100K, seed 0"
+        axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+        figure.legend(loc="outside right upper", fontsize=9)
+        figure.savefig(sys.argv[1], facecolor="white")
 
 
 if __name__ == "__main__":
