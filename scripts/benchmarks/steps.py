@@ -1,30 +1,37 @@
-"""VBPR training: triples per second of vrbench and of a bare loop, at three batch sizes.
+"""Pairwise training: triples per second of vrbench and of a bare loop of VBPR, by batch size.
 
     python scripts/benchmarks/steps.py --device cuda [--quick]
 
 24,379 users x 7,371 items x 89,020 purchases x 2,048 features, made at random. The bare loop draws
 on the device, knows no purchase from another when it draws, has one dense Adam, and never
 evaluates. Ours are trained for some epochs and for three times as many: the difference counts, so
-that first parameters and a captured graph, which are made once, do not.
+that first parameters and a captured graph, which are made once, do not. VBPR at three batch sizes,
+then BPR-MF, DeepStyle, FM and the adversarial phase of AMR at one, all beside the same bare loop.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from turns import arguments, in_turns, rated
+from turns import arguments, in_turns, rated, row
 
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.collaborative.bpr import BPRMF
+from vrbench.recommenders.visual.amr import AMR
+from vrbench.recommenders.visual.deepstyle import DeepStyle
+from vrbench.recommenders.visual.fm import FM
 from vrbench.recommenders.visual.vbpr import VBPR
 
 USERS, ITEMS, COUNT, DIM, FACTORS = 24_379, 7_371, 89_020, 2_048, 32
+OTHERS, BARE = 4_096, "bare loop"  # the batch of the other models, and what all are compared with
 
 
 def purchases(count: int) -> Interactions:
@@ -82,28 +89,55 @@ def main() -> None:
         adam = torch.optim.Adam(model.parameters(), lr=0.002)
         epochs = 2 if device == "cpu" else 3 * more
 
-        def ours(times: int, size: int = size, epochs: int = epochs) -> None:
-            made = VBPR(
-                Sizes(USERS, ITEMS, (DIM,)),
-                epochs=times * epochs,
-                batch_size=size,
-                factors=FACTORS,
-                visual_factors=FACTORS,
-            ).to(device)
-            made.fit(train, valid, visuals, stream(0, "train"))
-
+        ours = partial(trained, VBPR, train, valid, visuals, size, epochs)
         step = partial(bare_epoch, model, adam, pairs, size)
 
         def bare(epochs: int = epochs, epoch: Callable[[], None] = step) -> None:
             for _ in range(epochs):
                 epoch()
 
-        ways = {"once": partial(ours, 1), "thrice": partial(ours, 3), "bare loop": bare}
-        found = in_turns(ways, device, chosen.turns)
-        if {"once", "thrice"} <= set(found):  # their difference has nothing that is made once
-            found["vrbench"] = (found.pop("thrice") - found.pop("once")) / 2
-        what = f"VBPR, 2,048 features, batch {size:,}"
-        rated(what, count * epochs, "triples/s", found, "bare loop")
+        found = rates(ours, {BARE: bare}, device, chosen.turns)
+        rated(f"VBPR, 2,048 features, batch {size:,}", count * epochs, "triples/s", found, BARE)
+        if size != OTHERS:
+            continue
+        for kind in (BPRMF, DeepStyle, FM, AMR):
+            ours = partial(trained, kind, train, valid, visuals, size, epochs)
+            taken = rates(ours, {}, device, chosen.turns)["vrbench"]
+            rate, ratio = count * epochs / taken, found[BARE] / taken
+            what = f"{kind.__name__}, batch {size:,}"
+            row(what, "vrbench", rate, "triples/s", ratio=ratio, base=f"{BARE} of VBPR")
+
+
+def trained(
+    kind: Any,
+    train: Interactions,
+    valid: Interactions,
+    visuals: Table,
+    size: int,
+    epochs: int,
+    times: int,
+) -> None:
+    """Train a model for ``times`` times ``epochs``; of AMR that is its second phase."""
+    phase = "adversarial_epochs" if kind is AMR else "epochs"
+    settings = {"epochs": 1, phase: times * epochs, "batch_size": size, "factors": FACTORS}
+    if issubclass(kind, VBPR):
+        settings["visual_factors"] = FACTORS
+    looks = (DIM,) if kind.signal else ()
+    categories = torch.arange(ITEMS) % 20
+    made = kind(Sizes(USERS, ITEMS, looks, categories), **settings).to(visuals.device)
+    made.fit(train, valid, visuals, stream(0, "train"))
+
+
+def rates(
+    ours: Callable[[int], None], others: dict[str, Callable[[], None]], device: str, turns: int
+) -> dict[str, float]:
+    """Return the seconds of ours, without what is made once, and of others."""
+    found = in_turns(
+        {"once": partial(ours, 1), "thrice": partial(ours, 3), **others}, device, turns
+    )
+    if {"once", "thrice"} <= set(found):
+        found["vrbench"] = (found.pop("thrice") - found.pop("once")) / 2
+    return found
 
 
 if __name__ == "__main__":
