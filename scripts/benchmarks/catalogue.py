@@ -1,6 +1,6 @@
 """A large catalogue through everything: seconds of each stage, and the most memory that was held.
 
-    python scripts/benchmarks/catalogue.py --folder FOLDER [--pictures 100000 --users 200000]
+    python scripts/benchmarks/catalogue.py --folder FOLDER [--size 224] [SETTING=VALUE ...]
 
 Draws pictures (coloured noise, JPEG) and purchases at random, then runs ``python -m vrbench`` on
 them: decode, extract features, train VBPR, attack with PGD-10, rank for everybody, measure. Memory
@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--extractor", default="efficientnet_lite0")
+    parser.add_argument("settings", nargs="*", help="more of the job, such as extractor.epochs=1")
     chosen = parser.parse_args()
     began = time.monotonic()
     draw(chosen)
@@ -91,6 +92,7 @@ def run(chosen: argparse.Namespace) -> None:
         *("attack=pgd", "objective=promote_lists", "metrics=attacks"),
         f"machine={'gpu' if chosen.device == 'cuda' else 'cpu'}",
         f"machine.threads={chosen.threads}",
+        *chosen.settings,
         *(f"store={folder / 'store'}", f"hydra.run.dir={folder / 'run'}"),
     ]
     process = subprocess.Popen([sys.executable, "-m", "vrbench", *told_it], cwd=folder)
