@@ -4,6 +4,8 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -138,12 +140,14 @@ def test_a_plot_cuts_no_words(found):
     from vrbench.report.plots.exposure import intervals
 
     adversary = "registers 1 % fake users, where the shop looks for such (PCASelectUsers)"
+    every = ["knows everything, and takes the worst of a suite (standard-1)", adversary, *"abcdef"]
     for entry in found.adversaries:
         entry["adversary"] = (
             adversary if entry["adversary"] == "sees scores" else entry["adversary"]
         )
     told = story(found)
-    figure = intervals({"Categories, by who knows everything": told.adversaries})
+    whom = [*told.adversaries, *(replace(told.shop, name=name) for name in every)]
+    figure = intervals({"Categories, by who knows everything": whom})
     figure.draw_without_rendering()
     (axes,) = figure.axes
     assert adversary in [" ".join(text.get_text().split()) for text in axes.get_yticklabels()]
@@ -151,6 +155,8 @@ def test_a_plot_cuts_no_words(found):
     assert ends.x0 >= 0
     assert ends.x1 <= figure.get_figwidth()
     assert axes.get_position().width > 0.4
+    boxes = [text.get_window_extent() for text in axes.get_yticklabels()]
+    assert all(above.y0 >= below.y1 for above, below in pairwise(boxes))
 
 
 def test_fewer_than_three_seeds_tell_nothing_from_chance(found):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -27,14 +27,16 @@ def intervals(panels: Mapping[str, Sequence[Exposed]]) -> Figure:
     from matplotlib.figure import Figure
 
     names = {title: [fill(one.name, NAME) for one in of] for title, of in panels.items()}
-    sizes = [sum(name.count("\n") * 0.5 + 1 for name in of) for of in names.values()]
+    places = {title: list(_places(of)) for title, of in names.items()}
+    sizes = [of[-1][1] for of in places.values()]
     with styled():
         high = sum(HEAD + LINE * size for size in sizes) + 0.4
         figure = Figure(figsize=(WIDTH, high), layout="constrained")
         ratios = [HEAD / LINE + size for size in sizes]
         grid = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=ratios)
         for axes, (title, things) in zip(grid[:, 0], panels.items(), strict=True):
-            for line, one in enumerate(things):
+            lines = [middle for middle, _ in places[title]]
+            for line, one in zip(lines, things, strict=True):
                 found = one.exposure
                 colour = UNTOLD if found.above is None else SHOWN
                 if found.interval:
@@ -43,10 +45,19 @@ def intervals(panels: Mapping[str, Sequence[Exposed]]) -> Figure:
                 face = "none" if found.above is None else colour
                 axes.plot(100 * found.mean, line, "o", color=colour, markerfacecolor=face)
             axes.axvline(0, color="#888888", linewidth=0.7, zorder=0)
-            axes.set_yticks(range(len(things)), names[title])
-            axes.set_ylim(len(things) - 0.4, -0.6)
+            axes.set_yticks(lines, names[title])
+            axes.set_ylim(places[title][-1][1] + 0.1, -0.1)
             axes.set_title(title, loc="left", fontsize=9.5, fontweight="bold")
             axes.spines[["top", "right", "left"]].set_visible(False)
             axes.tick_params(axis="y", length=0)
         grid[-1, 0].set_xlabel("exposure: percentage points of users")
     return figure
+
+
+def _places(names: Sequence[str]) -> Iterator[tuple[float, float]]:
+    """Yield where the middle and the end of each name are, in lines; one of several is higher."""
+    end = 0.0
+    for name in names:
+        high = 1 + 0.5 * name.count("\n")
+        yield end + high / 2, end + high
+        end += high
