@@ -58,10 +58,21 @@ class _Watch(TorchDispatchMode):
 def another_device():
     """Let there be ``DEVICE``."""
     torch.__future__.set_overwrite_module_params_on_conversion(True)
+    made, like = torch.tensor, torch.Tensor.new_tensor
+
+    def tensor(data, *, device=None, **kind):
+        """Return numbers, which are made here first: what makes them asks no operation there."""
+        return made(data, **kind) if device is None else made(data, **kind).to(device)
+
+    def new_tensor(self, data, *, dtype=None, device=None, **kind):
+        return tensor(data, dtype=dtype or self.dtype, device=device or self.device, **kind)
+
+    torch.tensor, torch.Tensor.new_tensor = tensor, new_tensor
     try:
         with _Watch():
             yield DEVICE
     finally:
+        torch.tensor, torch.Tensor.new_tensor = made, like
         torch.__future__.set_overwrite_module_params_on_conversion(False)
 
 
