@@ -172,3 +172,11 @@ def test_settings_out_of_range_are_named(wrong):
 def test_a_direction_is_one_of_three():
     with pytest.raises(ConfigError, match="direction up, down or both, got 'left'"):
         JSMA(direction="left")
+
+
+def test_a_value_off_the_grid_by_a_rounding_is_not_moved_by_that():
+    """On a GPU ``n / 255`` rounds otherwise: a third of the values could not go down any more."""
+    whole = torch.randint(150, 250, (2, 3, 8, 8), generator=stream(3)) / 255
+    for clean in (whole, torch.nextafter(whole, torch.zeros(()))):
+        found = JSMA(gamma=0.15)(clean, torch.arange(2), Redder(), FREE, Streams(0))
+        assert ((clean - found)[:, 0] > 0.5).flatten(1).sum(1).tolist() == [28, 28]

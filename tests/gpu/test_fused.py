@@ -53,6 +53,8 @@ def quickened(quick, caplog, dtype, compiled):
     assert quick.inner._replayed
 
 
+# The compiler imports what warns that it is deprecated; as an error that would be its failure.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @on_hardware
 @pytest.mark.parametrize("arch", ["resnet18", "vgg11", "densenet121"])
 @pytest.mark.parametrize("after", [None, 2], ids=["fused", "compiled"])
@@ -80,11 +82,17 @@ def test_its_bfloat16_is_as_good_as_the_plain_one(arch, after, caplog):
 @on_hardware
 @pytest.mark.parametrize("arch", ["resnet18", "vgg11", "densenet121"])
 def test_its_float32_is_the_plain_one(arch, caplog):
-    """Sums in another order: a thousandth of the norm. A ReLU at zero may open on one side only."""
+    """Answers: sums in another order, a hundred-thousandth of the norm.
+
+    Slopes: other kernels round otherwise, and where that opens a ReLU or moves a maximum a slope
+    jumps. Two plain layouts of one network differ by .004 on an H200, these by .008: .03. What
+    drops a layer, or its bias, is off by far more.
+    """
     with there() as device:
         exact = network(arch, device)
         quick = swift(exact)
         for pixels in batches(device):
-            found = errors(answers(quick, pixels), answers(exact, pixels))
-            assert max(found) < 1e-3, found
+            answer, slope = errors(answers(quick, pixels), answers(exact, pixels))
+            assert answer < 1e-5
+            assert slope < 3e-2
         quickened(quick, caplog, torch.float32, False)

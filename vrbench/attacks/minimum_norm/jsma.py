@@ -48,6 +48,7 @@ class JSMA(Attack):
     """
 
     paper = "Papernot et al., EuroS&P 2016"
+    version: ClassVar[int] = 2
     needs_radius: ClassVar[bool] = False
 
     def __init__(
@@ -119,11 +120,18 @@ class JSMA(Attack):
         return at.gather(1, found).masked_fill(highest[:, None] == -torch.inf, -1)
 
     def _move(self, x: Tensor, chosen: Tensor, grid: bool) -> Tensor:
-        """Return ``x`` after the chosen moves."""
-        num_values = x[0].numel()
+        """Return ``x`` after the chosen moves; all other values are what they were, to the bit.
+
+        A device may round ``n / 255`` otherwise than the clean picture was, and what is off by that
+        would count as moved.
+        """
+        values, num_values = x.flatten(1), x[0].numel()
+        at = chosen % num_values
         by = torch.where(chosen < num_values, self.theta, -self.theta)
-        moved = x.flatten(1).scatter_add(1, chosen % num_values, by).clamp(0, 1)
-        return (moved * 255).round().div(255).reshape(x.shape) if grid else moved.reshape(x.shape)
+        moved = (values.gather(1, at) + by).clamp(0, 1)
+        if grid:
+            moved = (moved * 255).round().div(255)
+        return values.scatter(1, at, moved).reshape(x.shape)
 
 
 def _singles(a: Tensor, b: Tensor) -> Tensor:
