@@ -50,7 +50,10 @@ def keep_freed() -> bool:
         return False
     mallopt = ctypes.CDLL(None).mallopt
     kept = any(mallopt(MAPPED, size) for size in LARGEST)
-    return kept and bool(mallopt(TRIM, 2**31 - 1))
+    kept = kept and bool(mallopt(TRIM, 2**31 - 1))
+    for _ in range(32):  # older ones (before 2.38) keep crumbs of the first aligned blocks, which
+        torch.empty(2**14)  # then part larger ones that are free: so let these be small
+    return kept
 
 
 def require(need: int, what: str, lower: str) -> None:
