@@ -85,8 +85,7 @@ def test_its_float32_is_the_plain_one(arch, caplog):
     """Answers: sums in another order, a hundred-thousandth of the norm.
 
     Slopes: other kernels round otherwise, and where that opens a ReLU or moves a maximum a slope
-    jumps. Two plain layouts of one network differ by .004 on an H200, these by .008: .03. What
-    drops a layer, or its bias, is off by far more.
+    jumps. Two plain layouts of one network differ by .004 on an H200, these by .008: .03.
     """
     with there() as device:
         exact = network(arch, device)

@@ -72,7 +72,7 @@ LINKED = (FREEDOM, LATTICE, MGCN)  # on graphs of the items that look most alike
 ATOL = {"TestAlexRank": 1e-4}  # roots of differences of squares, which cancel: 4e-5 on an H200
 # Hinges switch on and off by rounding: .964 on an H200.
 ONE_EPOCH = {"TestCML": 0.9}
-# One user or two of nineteen miss an item of three: .895 on an H200. Chance is a tenth.
+# 17 of 19 on an H200, where sums round otherwise. Chance is a tenth.
 ON_HARDWARE = {"TestGRU4Rec": 0.8, "TestVNPR": 0.8}
 ASKED = (torch.arange(0, 36, 5), 5)
 
