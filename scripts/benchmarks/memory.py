@@ -13,6 +13,7 @@ import resource
 import statistics
 import subprocess
 import sys
+from contextlib import nullcontext
 
 TURNS = 3
 
@@ -41,15 +42,15 @@ def measured(keep: bool) -> dict[str, float]:
     import timm
     import torch
 
-    from vrbench.core.memory import keep_freed
+    from vrbench.core.memory import kept_when_freed
 
     torch.set_num_threads(1)
-    if keep and not keep_freed():
-        raise SystemExit("nothing is kept here: another C library, or malloc's variables are set")
     network = timm.create_model("tf_efficientnet_lite0").eval()
     network = network.to(memory_format=torch.channels_last)
     x = torch.rand(64, 3, 224, 224).to(memory_format=torch.channels_last)
-    with torch.no_grad():
+    with torch.no_grad(), kept_when_freed() if keep else nullcontext(True) as kept:
+        if not kept:
+            raise SystemExit("nothing is kept here: another C library, or malloc's variables")
         network(x), network(x)
         before = resource.getrusage(resource.RUSAGE_SELF)
         network(x)

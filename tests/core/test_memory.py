@@ -112,23 +112,32 @@ def test_the_setting_to_lower_is_the_largest_that_is_a_length():
 
 FAULTS = """
 import resource, torch
-from vrbench.core.memory import keep_freed
-assert keep_freed()
+from vrbench.core.memory import kept_when_freed
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     torch.ones(16 * 2**20)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-print(min([faults() for _ in range(20)][10:]))
+def held():
+    with open("/proc/self/statm") as told:
+        return int(told.read().split()[1]) * resource.getpagesize() // 2**20
+before = held()
+with kept_when_freed() as kept:
+    assert kept
+    inside = min([faults() for _ in range(20)][10:])
+print(inside, held() - before)
 """
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
-def test_memory_that_is_freed_is_not_asked_for_again():
+def test_memory_that_is_freed_is_not_asked_for_again_and_handed_back_at_last():
     told = {k: v for k, v in os.environ.items() if "MALLOC" not in k and k != "GLIBC_TUNABLES"}
     done = subprocess.run([sys.executable, "-c", FAULTS], env=told, capture_output=True, text=True)
-    assert int(done.stdout) < 1000, done.stderr  # 64 MiB are 16,384 pages
+    inside, kept = (int(number) for number in done.stdout.split())
+    assert inside < 1000, done.stderr  # 64 MiB are 16,384 pages of 4 KiB
+    assert kept < 40  # MiB, after blocks of 64
 
 
 def test_who_has_set_malloc_is_left_alone(monkeypatch):
     monkeypatch.setenv("MALLOC_ARENA_MAX", "2")
-    assert not memory.keep_freed.__wrapped__()
+    with memory.kept_when_freed() as kept:
+        assert not kept

@@ -9,7 +9,6 @@ from typing import Literal
 import torch
 
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.core.memory import keep_freed
 from vrbench.core.visuals import BLOCK
 
 PATIENCE = 1000  # batches of one shape on a GPU: what compiling takes, their saving pays back
@@ -82,8 +81,7 @@ class Machine:
         return 2 if self.compile else None
 
     def use(self) -> None:
-        """Give torch this process's threads and memory, and let float32 be float32 on a GPU."""
-        keep_freed()
+        """Give torch this process's threads, and let float32 be float32 on a GPU."""
         if self.threads is not None:
             torch.set_num_threads(self.threads)
         with warnings.catch_warnings():

@@ -7,7 +7,7 @@ import math
 import os
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,24 +36,29 @@ def available(root: Path = Path("/")) -> int | None:
     return max(0, min(left)) if left else None
 
 
-@cache
-def keep_freed() -> bool:
-    """Let glibc keep the memory of tensors that are freed, and return whether it does.
+@contextmanager
+def kept_when_freed() -> Iterator[bool]:
+    """Within it glibc keeps the memory of tensors that are freed; yields whether it does.
 
     Left to itself it hands every block above 32 MiB back to the system and asks for it again, page
     by page, at the next layer: half of the time of a network at 224 pixels on a processor went
-    there. A process holds on to what it once needed, up to 2 GiB at a time. Who has set malloc's
-    own variables is left alone, and so is every other C library.
+    there. It is for loops that keep little of what they make: where small tensors that stay come
+    between large ones that go, a heap that keeps all of them grows at every turn. Afterwards
+    everything is handed back. Who has set malloc's own variables is left alone, and so is every
+    other C library.
     """
     chosen = [n for n in os.environ if n.startswith("MALLOC_") or n == "GLIBC_TUNABLES"]
     if chosen or platform.libc_ver()[0] != "glibc":
-        return False
-    mallopt = ctypes.CDLL(None).mallopt
-    kept = any(mallopt(MAPPED, size) for size in LARGEST)
-    kept = kept and bool(mallopt(TRIM, 2**31 - 1))
-    for _ in range(32):  # older ones (before 2.38) keep crumbs of the first aligned blocks, which
-        torch.empty(2**14)  # then part larger ones that are free: so let these be small
-    return kept
+        yield False
+        return
+    library = ctypes.CDLL(None)
+    kept = any(library.mallopt(MAPPED, size) for size in LARGEST)
+    try:
+        yield kept and bool(library.mallopt(TRIM, 2**31 - 1))
+    finally:
+        library.mallopt(MAPPED, LARGEST[-1])  # what glibc arrives at by itself
+        library.mallopt(TRIM, 2 * LARGEST[-1])
+        library.malloc_trim(0)
 
 
 def require(need: int, what: str, lower: str) -> None:

@@ -13,6 +13,7 @@ from vrbench.bench.batches import at_once
 from vrbench.bench.executors import run_jobs
 from vrbench.bench.machine import Machine
 from vrbench.bench.store import Artifact, Store
+from vrbench.core.memory import kept_when_freed
 from vrbench.core.progress import progress
 from vrbench.core.visuals import BLOCK, Signal, Table, Visuals
 from vrbench.extractors.base import Extractor
@@ -56,9 +57,16 @@ def _features(
     def read(block: Tensor) -> Tensor:
         return images[block].to(extractor.device)
 
-    ahead = extractor.device.type == "cuda"  # a processor has no time to spare for it
-    pictures = read_ahead(read, blocks) if ahead else map(read, blocks)
-    return torch.cat([extractor.see(x, signal).cpu() for x in pictures])
+    if extractor.device.type == "cuda":  # a processor has no time to spare for it
+        return torch.cat([extractor.see(x, signal).cpu() for x in read_ahead(read, blocks)])
+    rows: Tensor | None = None
+    with kept_when_freed():
+        for block in blocks:
+            found = extractor.see(read(block), signal)
+            rows = found.new_empty(stop - start, *found.shape[1:]) if rows is None else rows
+            rows[block - start] = found
+    assert rows is not None
+    return rows
 
 
 def read_ahead(read: Callable[[Tensor], Tensor], blocks: Sequence[Tensor]) -> Iterator[Tensor]:
