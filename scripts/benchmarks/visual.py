@@ -137,7 +137,7 @@ def write(points, file) -> None:
     """Write what was measured into a CSV file."""
     with open(file, "w", newline="", encoding="utf-8") as out:
         lines = csv.writer(out, lineterminator="\n")
-        lines.writerow(("model", "epochs", "seconds", "nDCG@20"))
+        lines.writerow(("model", "epochs", "seconds", NDCG))
         lines.writerows((p.name, p.epochs, f"{p.seconds:.1f}", f"{p.ndcg:.3f}") for p in points)
 
 

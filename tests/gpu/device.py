@@ -6,10 +6,8 @@ what a GPU refuses: an operation on tensors of two devices.
 """
 
 import contextlib
-import importlib
 import inspect
 import os
-import pkgutil
 
 import pytest
 import torch
@@ -81,33 +79,6 @@ def alike(one, other):
     if torch.allclose(*together, rtol=1e-4, atol=1e-6):
         return 1.0
     return float(torch.corrcoef(together)[0, 1].nan_to_num(0.0))
-
-
-def contracts(package, contract):
-    """Return, by name, the test classes in a package that hand a component to a contract.
-
-    Modules that need a library that is not here are passed over; the tests that every component is
-    covered name what is missing then.
-    """
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name.startswith("test_"):
-            with contextlib.suppress(pytest.skip.Exception, ImportError):
-                importlib.import_module(f"{package.__name__}.{module.name}")
-    found = {}
-    for case in below(contract):
-        if hasattr(case, "make") and case.__module__.startswith(f"{package.__name__}.test_"):
-            found[f"{case.__module__.rpartition('.test_')[2]}.{case.__name__}"] = case
-    return found
-
-
-def below(kind):
-    """Yield all classes that extend a class, each once."""
-    seen = set()
-    for child in kind.__subclasses__():
-        for each in (child, *below(child)):
-            if each not in seen:
-                seen.add(each)
-                yield each
 
 
 def made_by(case, *given):

@@ -9,18 +9,8 @@ import torch
 import tests.attacks
 import vrbench.attacks
 import vrbench.budgets
-from tests.gpu.device import (
-    HERE,
-    close,
-    contracts,
-    each,
-    everywhere,
-    home,
-    made_by,
-    on_device,
-    shipped,
-    there,
-)
+from tests.contracts import contracts
+from tests.gpu.device import HERE, close, each, everywhere, home, made_by, on_device, shipped, there
 from vrbench.attacks import FMN, AutoPGD, FeatureRegression, Square
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget, Linf

@@ -12,7 +12,8 @@ import vrbench.detectors
 import vrbench.surfaces
 from tests.attacks.optimised.test_optimised import EVERY as SEARCHED
 from tests.attacks.profile.world import attacked
-from tests.gpu.device import NAME, below, contracts, each, libraries, on_hardware, shipped
+from tests.contracts import below, contracts
+from tests.gpu.device import NAME, each, libraries, on_hardware, shipped
 from vrbench.attacks import (
     AverageProfiles,
     BandwagonProfiles,

@@ -10,11 +10,11 @@ import tests.threats
 import vrbench.detectors
 import vrbench.extractors
 import vrbench.objectives
+from tests.contracts import contracts
 from tests.gpu.device import (
     HERE,
     alike,
     close,
-    contracts,
     each,
     everywhere,
     home,

@@ -9,11 +9,11 @@ import torch
 
 import tests.recommenders
 import vrbench.recommenders
+from tests.contracts import contracts
 from tests.gpu.device import (
     HERE,
     alike,
     close,
-    contracts,
     each,
     everywhere,
     libraries,

@@ -1,13 +1,11 @@
 """Whatever a model holds, it computes where it was put, and ranks there as it does here."""
 
-import importlib
-import pkgutil
-
 import pytest
 import torch
 
 import tests.recommenders
 from tests.another_device import DEVICE, Placed, another_device
+from tests.contracts import contracts
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Recommender
 from vrbench.recommenders.ranking import rank
@@ -15,20 +13,7 @@ from vrbench.recommenders.training.epochs import EpochRecommender
 from vrbench.recommenders.two_stage_ranking import inject
 from vrbench.testing.recommenders import RecommenderContract
 
-for module in pkgutil.iter_modules(tests.recommenders.__path__):
-    if module.name.startswith("test_") and module.name != "test_devices":
-        importlib.import_module(f"tests.recommenders.{module.name}")
-
-
-def below(cls):
-    for child in cls.__subclasses__():
-        yield child
-        yield from below(child)
-
-
-CONTRACTS = {f"{c.__module__}.{c.__name__}": c for c in below(RecommenderContract)}
-HERE = "tests.recommenders."  # not those that other tests make of what these have
-CONTRACTS = {n: c for n, c in CONTRACTS.items() if hasattr(c, "make") and n.startswith(HERE)}
+CONTRACTS = contracts(tests.recommenders, RecommenderContract)
 
 
 def test_every_kind_of_recommender_is_here():

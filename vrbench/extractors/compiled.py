@@ -28,11 +28,11 @@ class Compiled(nn.Module):
     """Answers like ``inner``, within the rounding of its type.
 
     What is compiled is the trace of one pass, so whatever Python does between the layers (hooks
-    that note a feature map) costs nothing and breaks nothing. On a GPU the trace is
-    rewritten first so that convolutions add biases and shortcuts themselves
-    (``extractors.fused``), and answers from a shape's second batch on; what answers is replayed as
-    a CUDA graph as soon as a shape has come ``OFTEN`` times (``extractors.replayed``). Where one of
-    these fails, one line in the log says so and what answered goes on answering.
+    that note a feature map) costs nothing and breaks nothing. On a GPU the trace is rewritten first
+    so that convolutions add biases and shortcuts themselves (``extractors.fused``), and answers
+    from a shape's second batch on; what answers is replayed as a CUDA graph as soon as a shape has
+    come ``OFTEN`` times (``extractors.replayed``). Where one of these fails, one line in the log
+    says so and what answered goes on answering.
 
     Args:
         inner: the network, frozen, in evaluation mode.
@@ -71,20 +71,22 @@ class Compiled(nn.Module):
             among[kind] = made
 
     def _compiles(self, kind: object) -> bool:
-        """Whether batches of a kind have come often enough, and there is room for one kind more."""
+        """Whether batches of a kind have come often enough to be compiled, and are not yet."""
         often = self.after is not None and self._asked[kind] > self.after
-        room = kind not in self._made and len(self._made) < MOST
-        return often and room and COMPILING not in self._fails
+        return often and self._room(self._made, kind, COMPILING)
 
     def _fuses(self, x: Tensor, kind: object) -> bool:
-        """Whether batches of a kind have come before, and there is room for one kind more."""
-        again = self._asked[kind] > 1 and kind not in self._fused
-        return again and fuses(x) and len(self._fused) < MOST and FUSING not in self._fails
+        """Whether batches of a kind have come before, and are not fused yet."""
+        return self._asked[kind] > 1 and fuses(x) and self._room(self._fused, kind, FUSING)
 
     def _replays(self, x: Tensor, kind: object) -> bool:
-        """Whether batches of a kind have come often, and there is room for one kind more."""
-        often = self._asked[kind] > OFTEN and kind not in self._replayed
-        return often and replays(x) and len(self._replayed) < MOST and REPLAYING not in self._fails
+        """Whether batches of a kind have come often, and are not replayed yet."""
+        often = self._asked[kind] > OFTEN and replays(x)
+        return often and self._room(self._replayed, kind, REPLAYING)
+
+    def _room(self, among: dict[object, Answer], kind: object, what: str) -> bool:
+        """Whether there is room for one kind more, and ``what`` has not failed."""
+        return kind not in among and len(among) < MOST and what not in self._fails
 
     def _traced(self, x: Tensor) -> fx.GraphModule:
         made: fx.GraphModule = make_fx(self.inner, pre_dispatch=True)(x)

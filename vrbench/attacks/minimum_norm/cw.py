@@ -92,7 +92,9 @@ class CW(Penalty):
             distance = row_sums(away)
             loss = distance + state.c * (margin + self.confidence).clamp(min=0)
             check_finite(goal, item, loss, slope)
-            reached = best.update(state.row, item, x, *state.of_going(distance, margin))
+            over = state.phase >= self.search_steps  # of rows that stay: nothing better comes
+            measured = (number.masked_fill(over, torch.inf) for number in (distance, margin))
+            reached = best.update(state.row, item, x, *measured)
             state.won |= reached
             state.descend(slope, self.lr)
             looking = state.step % look_every == 0
@@ -144,7 +146,6 @@ class _State:
         self.c, self.low, self.high, self.last = full(c), full(0), full(UPPER), full(torch.inf)
         self.adam, self.step, self.phase = full(0), full(0), full(0)
         self.won = torch.zeros(n, dtype=torch.bool, device=device)
-        self.going = torch.ones_like(self.won)
         self.begun = False
 
     def descend(self, slope: Tensor, lr: float) -> None:
@@ -172,13 +173,8 @@ class _State:
             self.first, self.second = (m.masked_fill(image, 0) for m in (self.first, self.second))
             self.adam = self.adam.masked_fill(done, 0)
 
-    def of_going(self, *numbers: Tensor) -> list[Tensor]:
-        """Return numbers of the rows, infinite where a search is over: nothing better comes."""
-        return [number.masked_fill(~self.going, torch.inf) for number in numbers]
-
     def keep(self, going: Tensor) -> None:
         """Let go of the items whose search is over, now or with others."""
-        self.going = going
         if not _stay(going):
             for name, value in vars(self).items():
                 if isinstance(value, Tensor):
