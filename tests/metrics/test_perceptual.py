@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from vrbench.core import lpips_network as module
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError, MissingDataError
 from vrbench.core.seeds import stream
 from vrbench.core.weights import fingerprint
-from vrbench.metrics import lpips as module
 from vrbench.metrics.lpips import LPIPS, LPIPSUntrained, lpips
 from vrbench.metrics.perceptual import L2, PSNR, SSIM, Linf
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -15,12 +15,14 @@ from vrbench.core.seeds import Streams
 from vrbench.core.ssim import WINDOW, ssim
 
 SAME = 0.5 / 255  # a change of less is none on the 8-bit grid
-HALVINGS = 20  # of the share of a change that is kept
 
 
 @dataclass(frozen=True, kw_only=True)
 class Visible(Budget):
     """A budget whose ``eps`` is a percentage; a value may change as far as it can.
+
+    What lies outside is moved toward the clean picture, straight, until it is inside; that is no
+    nearest point, which has no closed form for a likeness.
 
     Attributes:
         eps: in percent, above 0 and at most 100.
@@ -33,6 +35,7 @@ class Visible(Budget):
     """
 
     store: Literal["round"] = "round"
+    halvings: ClassVar[int] = 20  # of the share of a change that is kept
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,6 +50,29 @@ class Visible(Budget):
     def sample(self, clean: Tensor, items: Tensor, rng: Streams) -> Tensor:
         """Return random pictures, brought into the budget."""
         return self.project(rng.uniform(items, *clean.shape[1:]), clean)
+
+    def project(self, x: Tensor, clean: Tensor) -> Tensor:
+        return self._inside(x.clamp(0, 1), clean, rounds=False)
+
+    def _round(self, x: Tensor, clean: Tensor) -> Tensor:
+        return self._inside(x, clean, rounds=True)
+
+    def _inside(self, x: Tensor, clean: Tensor, *, rounds: bool) -> Tensor:
+        """Return the farthest point toward ``x`` found to be inside by halving the way."""
+
+        def at(share: Tensor) -> Tensor:
+            there = clean + beside(share, x) * (x - clean)
+            return (there * 255).round() / 255 if rounds else there
+
+        low, high = torch.zeros(len(x), device=x.device), torch.ones(len(x), device=x.device)
+        low = torch.where(self.spent(at(high), clean) <= self.eps, high, low)
+        for _ in range(self.halvings):
+            if (low == high).all():
+                break
+            middle = (low + high) / 2
+            inside = self.spent(at(middle), clean) <= self.eps
+            low, high = torch.where(inside, middle, low), torch.where(inside, high, middle)
+        return at(low)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +112,7 @@ class Area(Visible):
 class Likeness(Visible):
     """The structural similarity to the clean picture is at least ``1 - eps / 100``.
 
-    SSIM by its usual window (``core.ssim``). What lies outside is moved toward the clean picture,
-    straight, until it is inside; that is no nearest point, which has no closed form.
+    SSIM by its usual window (``core.ssim``).
 
     Raises:
         IncompatibleError: for pictures of less than 11 x 11 pixels.
@@ -105,26 +130,3 @@ class Likeness(Visible):
         if min(clean.shape[2:]) < WINDOW:
             raise IncompatibleError("a budget of SSIM needs pictures of at least 11 x 11 pixels")
         return torch.cat([100 * (1 - ssim(x[n : n + 1], clean[n : n + 1])) for n in range(len(x))])
-
-    def project(self, x: Tensor, clean: Tensor) -> Tensor:
-        return self._inside(x.clamp(0, 1), clean, rounds=False)
-
-    def _round(self, x: Tensor, clean: Tensor) -> Tensor:
-        return self._inside(x, clean, rounds=True)
-
-    def _inside(self, x: Tensor, clean: Tensor, *, rounds: bool) -> Tensor:
-        """Return the farthest of 2 ** 20 points toward ``x`` found to be inside by halving."""
-
-        def at(share: Tensor) -> Tensor:
-            there = clean + beside(share, x) * (x - clean)
-            return (there * 255).round() / 255 if rounds else there
-
-        low, high = torch.zeros(len(x), device=x.device), torch.ones(len(x), device=x.device)
-        low = torch.where(self.spent(at(high), clean) <= self.eps, high, low)
-        for _ in range(HALVINGS):
-            if (low == high).all():
-                break
-            middle = (low + high) / 2
-            inside = self.spent(at(middle), clean) <= self.eps
-            low, high = torch.where(inside, middle, low), torch.where(inside, high, middle)
-        return at(low)
