@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from vrbench.attacks.budget import L2
+from vrbench.attacks.feature_budget import Rows
 from vrbench.attacks.goal import Verdict
 from vrbench.attacks.minimum_norm import cw
-from vrbench.attacks.minimum_norm.cw import CW
+from vrbench.attacks.minimum_norm.cw import CW, CWRows
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, Redder
@@ -43,6 +44,26 @@ def test_finds_the_smallest_change_of_a_linear_goal():
     found = (x - clean).flatten(1).norm(dim=1)
     assert (found >= expected * 0.999).all()
     assert (found <= expected * 1.02).all()
+
+
+def test_on_rows_the_smallest_change_scales_with_the_rows():
+    rng = stream(0)
+    rows, weight = torch.randn(5, 12, generator=rng), torch.randn(12, generator=rng)
+    bias = 0.5 - (rows @ weight).amin()
+    items, shortest = torch.arange(5), (rows @ weight + bias) / weight.norm()
+    for scale in (1e-3, 1.0, 1e3):
+        goal, clean = linear(weight, bias * scale), scale * rows
+        x = CWRows()(clean, items, goal, Rows(eps=torch.inf), Streams(0))
+        assert (goal.judge(x, items).margin < 0).all()
+        found = (x - clean).norm(dim=1)
+        assert (found >= scale * shortest * 0.999).all()
+        assert (found <= scale * shortest * 1.1).all()
+
+
+def test_a_row_of_zeros_can_move():
+    goal, items = linear(torch.tensor([1.0, -1.0]), 0.3), torch.arange(1)
+    x = CWRows()(torch.zeros(1, 2), items, goal, Rows(eps=torch.inf), Streams(0))
+    assert (goal.judge(x, items).margin < 0).all()
 
 
 def test_pure_white_and_pure_black_can_move():

@@ -9,6 +9,7 @@ from vrbench.attacks.embedding.perturbation import (
     EmbeddingNoise,
     EmbeddingPGD,
     Embeddings,
+    EmbeddingShares,
 )
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
@@ -147,3 +148,27 @@ def test_no_budget_changes_nothing():
 def test_mistakes_are_named(make, says):
     with pytest.raises(ConfigError, match=says):
         make()
+
+
+@pytest.mark.parametrize("attack", [FGSM, EmbeddingPGD(steps=5, start="random"), EmbeddingNoise()])
+def test_shares_of_a_row_do_not_depend_on_how_long_rows_are(attack):
+    """A model whose rows are ten times as long is changed ten times as far, and likewise."""
+    rows = torch.tensor([[3.0, 4.0, 0.0], [0.0, 0.0, 1.0]])  # of mean length 3
+    changes = []
+    for scale in (1.0, 10.0):
+        tables = {"rows": scale * rows}
+        goal = scale * torch.tensor([[5.0, 5.0, 5.0], [-1.0, 2.0, 0.0]])
+
+        def slope(change, tables=tables, goal=goal):
+            return {"rows": goal - tables["rows"] - change["rows"]}
+
+        changes.append(found(attack, tables, slope, EmbeddingShares(eps=50.0)))
+        size = changes[-1].norm(dim=1).max().item()
+        assert size == pytest.approx(1.5 * scale, rel=1e-4)
+    torch.testing.assert_close(10 * changes[0], changes[1])
+
+
+def test_a_share_of_rows_of_zeros_is_no_change():
+    tables, slope = slopes([3.0, 4.0])
+    tables = {"rows": torch.zeros(1, 2)}
+    assert not found(FGSM, tables, slope, EmbeddingShares(eps=50.0)).any()

@@ -1,4 +1,4 @@
-"""One adversarial phase for six models: what it changes, by how much, and what it costs them."""
+"""One adversarial phase for seven models: what it changes, by how much, and what it costs them."""
 
 import copy
 from dataclasses import replace
@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.recommenders.test_graph_and_fields import OfFields
 from tests.recommenders.test_sequential import InOrder, timed
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
@@ -15,10 +16,12 @@ from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.adversarial import (
     AdversarialCDAE,
     AdversarialFISM,
+    AdversarialFM,
     AdversarialMultiVAE,
     AdversarialNeuMF,
 )
 from vrbench.recommenders.collaborative.autoencoders import CDAE
+from vrbench.recommenders.collaborative.factorisation_machines import AttributeFM
 from vrbench.recommenders.collaborative.fism import FISM
 from vrbench.recommenders.collaborative.multivae import MultiVAE
 from vrbench.recommenders.collaborative.neumf import NeuMF
@@ -34,6 +37,7 @@ WINDOWS = {"epochs": 20, "batch_size": 16, "lr": 0.03, "length": 8, "eval_every"
 SMALL = {
     FISM: {**PAIRS, "factors": 8, "l2": 0.001},
     NeuMF: {**PAIRS, "factors": 8, "hidden": 16, "lr": 0.02, "l2": 0.001},
+    AttributeFM: {**PAIRS, "factors": 8, "lr": 0.02},
     CDAE: {**USERS, "factors": 8},
     MultiVAE: {**USERS, "hidden": 24, "latent": 8, "anneal_steps": 100},
     SASRec: {**WINDOWS, "factors": 16, "blocks": 1},
@@ -42,13 +46,14 @@ SMALL = {
 TRAINED = {
     FISM: AdversarialFISM,
     NeuMF: AdversarialNeuMF,
+    AttributeFM: AdversarialFM,
     CDAE: AdversarialCDAE,
     MultiVAE: AdversarialMultiVAE,
     SASRec: AdversarialSASRec,
     GRU4Rec: AdversarialGRU4Rec,
 }
 MODELS = pytest.mark.parametrize("plain", SMALL, ids=lambda made: made.__name__)
-SIZES = Sizes(30, 36, ())
+SIZES = Sizes(30, 36, (), torch.arange(36) % 3)
 
 
 def small(plain, **changes):
@@ -62,6 +67,11 @@ class TestFISM(RecommenderContract):
 @pytest.mark.slow
 class TestNeuMF(RecommenderContract):
     make = small(NeuMF)
+
+
+@pytest.mark.slow
+class TestFM(OfFields):
+    make = small(AttributeFM)
 
 
 @pytest.mark.slow

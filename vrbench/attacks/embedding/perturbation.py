@@ -54,6 +54,10 @@ class Embeddings:
         if self.norm not in ("row_l2", "box"):
             raise ConfigError(f"expected norm row_l2 or box, got {self.norm!r}")
 
+    def unit(self, table: Tensor) -> float:
+        """Return the length that counts as one in a ``(rows, K)`` table."""
+        return 1.0
+
     def project(self, change: Tensor) -> Tensor:
         """Return the nearest change, ``(rows, K)``, that is allowed."""
         if self.norm == "box":
@@ -76,6 +80,29 @@ class Embeddings:
         """Return a random change of the largest size: of the sphere, or a corner of the box."""
         drawn = torch.randn(like.shape, generator=rng).to(like.device)
         return self.eps * (drawn.sign() if self.norm == "box" else F.normalize(drawn, dim=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingShares(Embeddings):
+    """How far rows may change, in percent of the mean Euclidean length of their table's rows.
+
+    What 50 percent are worth does not depend on how long a model's rows are, as .5 of
+    ``Embeddings`` does: training with another penalty, loss or temperature changes lengths, and an
+    equal ``eps`` is then a smaller change of the longer rows.
+
+    Attributes:
+        eps: percent.
+        norm, biases: see ``Embeddings``; in the same unit.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.budgets import EmbeddingShares
+        >>> EmbeddingShares(eps=50.0).unit(torch.tensor([[3.0, 4.0], [0.0, 1.0]]))
+        0.03
+    """
+
+    def unit(self, table: Tensor) -> float:
+        return float(table.double().norm(dim=1).mean()) / 100
 
 
 class ParameterAttack(Component, ABC):
@@ -117,6 +144,9 @@ class ParameterAttack(Component, ABC):
     ) -> Tables:
         """Return the change of every table, detached and inside the budget.
 
+        A search works in the budget's unit: what it is handed and what it returns is divided by the
+        length that counts as one in a table, and the slopes it is told are multiplied by it.
+
         Args:
             tables: the parameters as learnt; a search is handed copies.
             slope: from changes to the gradient of the loss that is to grow.
@@ -128,19 +158,21 @@ class ParameterAttack(Component, ABC):
                 or a budget does not hold.
             DivergedError: if it returns, or is told, a number that is not finite.
         """
+        unit = {name: budget.unit(table) for name, table in tables.items()}
 
         def told(change: Tables) -> Tables:
-            slopes = slope(change)
+            slopes = slope({name: unit[name] * rows for name, rows in change.items()})
             for name, table in tables.items():
                 require_like(f"the slope {self.name} is told of {name}", table, slopes.get(name))
-            return slopes
+            return {name: unit[name] * rows for name, rows in slopes.items()}
 
         with torch.no_grad():
-            copies = {name: table.clone() for name, table in tables.items()}
-            return self._kept(self.search(copies, told, budget, rng), tables, budget)
+            copies = {name: table / (unit[name] or 1.0) for name, table in tables.items()}
+            kept = self._kept(self.search(copies, told, budget, rng), tables, budget)
+            return {name: unit[name] * rows for name, rows in kept.items()}
 
     def _kept(self, found: Any, tables: Tables, budget: Embeddings) -> Tables:
-        """Return the changes that a search found, brought into the budget."""
+        """Return the changes that a search found, brought into the budget, in its unit."""
         if not isinstance(found, dict) or found.keys() != tables.keys():
             raise ContractError(f"{self.name} must return changes of {', '.join(tables)} by name")
         kept = {}

@@ -11,7 +11,7 @@ from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, ask, check_finite
 from vrbench.attacks.minimum_norm.base import Penalty, PenaltySettings
 from vrbench.attacks.minimum_norm.best_found import Nearest
-from vrbench.attacks.sums import each, power, row_sums
+from vrbench.attacks.sums import beside, each, lengths, power, row_sums
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -84,7 +84,7 @@ class CW(Penalty):
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
         best = Nearest(clean, goal, self.confidence)
-        state = _State(clean, self.initial_c or 1.0)
+        state = _State(self.variables(clean), self.initial_c or 1.0)
         look_every = max(1, self.steps // LOOKS)
         while len(state.row):
             anchor, item = clean[state.row], items[state.row]
@@ -105,6 +105,14 @@ class CW(Penalty):
             state.keep(state.phase < self.search_steps)
         return best.x
 
+    def variables(self, clean: Tensor) -> Tensor:
+        """Return the ``w`` that stand for ``clean``: what is searched over."""
+        return each(torch.atanh, (2 * clean - 1) * SHRINK)
+
+    def values(self, w: Tensor, clean: Tensor) -> Tensor:
+        """Return what ``w`` stand for in a search that began at ``clean``; differentiable."""
+        return (each(torch.tanh, w) + 1) / 2
+
     def _look(
         self, state: _State, clean: Tensor, items: Tensor, goal: Goal, bias: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -113,7 +121,7 @@ class CW(Penalty):
         Nothing of the pass is left alive, so that a network's may be replayed.
         """
         w = state.w.requires_grad_()
-        x = (each(torch.tanh, w) + 1) / 2
+        x = self.values(w, clean)
         margin = ask(goal, x, items).margin + bias
         if self.initial_c is None and not state.begun:
             state.c = self._first_c(margin, x)
@@ -130,19 +138,62 @@ class CW(Penalty):
         return (1.5 * needed).clamp(1e-6, UPPER)
 
 
+class CWRows(CW):
+    """The L2 attack on rows of numbers without a range (Carlini and Wagner, IEEE S&P 2017, sec. V).
+
+    As ``CW``, without its change of variables, which keeps pictures between black and white: Adam
+    moves the numbers themselves, in units of their row's root mean square, so that ``lr`` is a
+    share of a row's length whatever the scale. It takes feature vectors (``threat=vector``) and,
+    with ``smallest_changes``, the rows of users and items that a recommender has learnt.
+
+    Args:
+        lr: of Adam, in units of a row's root mean square.
+        search_steps, steps, initial_c, confidence, progress, warm_start: see ``CW``.
+
+    Example:
+        >>> import torch
+        >>> from vrbench.attacks import CWRows
+        >>> from vrbench.attacks.base import Verdict
+        >>> from vrbench.budgets import Rows
+        >>> from vrbench.core.seeds import Streams
+        >>> class Left:  # of the line x + y = 0, which is 2 * sqrt(2) away
+        ...     def judge(self, x, items):
+        ...         return Verdict(x.sum(1), x.sum(1))
+        ...
+        >>> start = torch.tensor([[3.0, 1.0]])
+        >>> found = CWRows()(start, torch.tensor([0]), Left(), Rows(eps=torch.inf), Streams(0))
+        >>> bool(found.sum() < 0), round(float((found - start).norm()), 2)
+        (True, 2.83)
+    """
+
+    paper = "Carlini and Wagner, IEEE S&P 2017"
+    on_rows = True
+
+    def variables(self, clean: Tensor) -> Tensor:
+        return clean / _scale(clean)
+
+    def values(self, w: Tensor, clean: Tensor) -> Tensor:
+        return w * _scale(clean)
+
+
+def _scale(clean: Tensor) -> Tensor:
+    """Return the root mean square of each row, beside it; 1 for a row of zeros."""
+    found = lengths(clean) / clean[0].numel() ** 0.5
+    return beside(found.masked_fill(found == 0, 1.0), clean)
+
+
 class _State:
     """Where every item still in the batch stands in its own search."""
 
-    def __init__(self, clean: Tensor, c: float) -> None:
-        n, device = len(clean), clean.device
+    def __init__(self, start: Tensor, c: float) -> None:
+        n, device = len(start), start.device
 
         def full(value: float) -> Tensor:
             return torch.full((n,), value, device=device)
 
         self.row = torch.arange(n, device=device)
-        self.start = each(torch.atanh, (2 * clean - 1) * SHRINK)
-        self.w = self.start.clone()
-        self.first, self.second = torch.zeros_like(clean), torch.zeros_like(clean)
+        self.start, self.w = start, start.clone()
+        self.first, self.second = torch.zeros_like(start), torch.zeros_like(start)
         self.c, self.low, self.high, self.last = full(c), full(0), full(UPPER), full(torch.inf)
         self.adam, self.step, self.phase = full(0), full(0), full(0)
         self.won = torch.zeros(n, dtype=torch.bool, device=device)
@@ -155,7 +206,7 @@ class _State:
         self.second = 0.999 * self.second + 0.001 * slope.square()
         rate = lr * (1 - power(0.999, self.adam)).sqrt() / (1 - power(0.9, self.adam))
         move = self.first / (self.second.sqrt() + 1e-8)
-        self.w = self.w.detach() - rate[:, None, None, None] * move
+        self.w = self.w.detach() - beside(rate, move) * move
 
     def advance(self, done: Tensor, warm: bool) -> None:
         """Give the items that are ``done`` their next ``c``."""
@@ -168,9 +219,9 @@ class _State:
         self.last = self.last.masked_fill(done, torch.inf)
         self.step, self.phase = self.step.masked_fill(done, 0), self.phase + done
         if not warm and done.any():
-            image = done[:, None, None, None]
-            self.w = torch.where(image, self.start, self.w)
-            self.first, self.second = (m.masked_fill(image, 0) for m in (self.first, self.second))
+            row = beside(done, self.w)
+            self.w = torch.where(row, self.start, self.w)
+            self.first, self.second = (m.masked_fill(row, 0) for m in (self.first, self.second))
             self.adam = self.adam.masked_fill(done, 0)
 
     def keep(self, going: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""Adversarial training of FISM, NeuMF, CDAE and MultiVAE, on their tables."""
+"""Adversarial training of FISM, NeuMF, an FM, CDAE and MultiVAE, on their tables."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing_extensions import Unpack
 from vrbench.core.shared_settings import apart
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.collaborative.autoencoders import CDAE
+from vrbench.recommenders.collaborative.factorisation_machines import AttributeFM, FieldSettings
 from vrbench.recommenders.collaborative.fism import FISM
 from vrbench.recommenders.collaborative.multivae import MultiVAE
 from vrbench.recommenders.collaborative.neumf import NeuMF
@@ -101,6 +102,46 @@ class AdversarialNeuMF(AdversarialTables, NeuMF):
 
     def __init__(self, sizes: Sizes, **training: Unpack[AdversarialNeuMFSettings]) -> None:
         given = self.with_defaults(AdversarialNeuMFSettings, training)
+        first, second = apart(given, AdversarialSettings)
+        super().__init__(sizes, **first)
+        self._second_phase(**second)
+
+
+class AdversarialFMSettings(FieldSettings, AdversarialSettings, total=False):
+    """How an adversarial factorisation machine is built and trained."""
+
+
+class AdversarialFM(AdversarialTables, AttributeFM):
+    """Factorisation machine trained adversarially, as in ATF (Chen and Li, RecSys 2019).
+
+    The rows of users, items and categories are perturbed, each by a length of its own; weights of
+    single fields are not. ATF perturbs the rows of users, items and contexts of a tensor machine;
+    here the third field is an item's category, the loss is the pointwise one of ``AttributeFM``,
+    and lengths are APR's (He et al., SIGIR 2018, sec. 3). (ATF's equations could not be compared.)
+
+    Args:
+        sizes: users, items, and the items' categories.
+        eps, weight, adversarial_epochs: see ``APR``.
+        factors, negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``FieldModel``.
+
+    Raises:
+        IncompatibleError: if items have no categories that differ.
+
+    Example:
+        >>> from vrbench.recommenders import AdversarialFM
+        >>> from vrbench.testing.world import BRISK, favourites, taught
+        >>> favourites(taught(AdversarialFM, factors=8, adversarial_epochs=5, **BRISK)) > 0.8
+        True
+    """
+
+    paper = "Chen and Li, RecSys 2019; He et al., SIGIR 2018"
+    defaults = AdversarialFMSettings(eps=0.5, weight=1.0, adversarial_epochs=50)
+    perturbed: ClassVar[dict[str, Rows]] = {
+        f"{name}.weight": "rows" for name in ("user", "item", "category")
+    }
+
+    def __init__(self, sizes: Sizes, **training: Unpack[AdversarialFMSettings]) -> None:
+        given = self.with_defaults(AdversarialFMSettings, training)
         first, second = apart(given, AdversarialSettings)
         super().__init__(sizes, **first)
         self._second_phase(**second)

@@ -89,12 +89,16 @@ class PointwiseRecommender(EpochRecommender):
         flat = items.flatten()
         logit = self(many, flat)
         assert logit.shape == flat.shape, "a broadcast would mix users"
-        fit = self.fit_of(logit.view(items.shape))
+        fit = self.fit_of(logit.view(items.shape), self.aim(users, items))
         return fit + self.l2 * half_square(*self.rows(many, flat)).mean()
 
-    def fit_of(self, logit: Tensor) -> Tensor:
-        """Return the mean loss of ``(B, 1 + m)`` logits, the liked item's first."""
-        liked = torch.zeros_like(logit)
+    def aim(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return the ``(B, 1 + m)`` probabilities to be learnt; that of the liked item is 1."""
+        liked = torch.zeros(items.shape, device=items.device)
         liked[:, 0] = 1
-        weight = None if self.weight_of_likes == 1 else 1 + liked * (self.weight_of_likes - 1)
-        return F.binary_cross_entropy_with_logits(logit, liked, weight)
+        return liked
+
+    def fit_of(self, logit: Tensor, aim: Tensor) -> Tensor:
+        """Return the mean loss of ``(B, 1 + m)`` logits, the liked item's first."""
+        weight = None if self.weight_of_likes == 1 else 1 + aim * (self.weight_of_likes - 1)
+        return F.binary_cross_entropy_with_logits(logit, aim, weight)
