@@ -9,19 +9,24 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import vrbench
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.submit import refused
-from vrbench.cli.entry_folder import read_card, read_rows
+from vrbench.cli.entry_folder import read_card, read_runs
+from vrbench.cli.entry_making import make_entry
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.files import sha256
+from vrbench.report.picture_dataset import write_pictures
+from vrbench.report.run_records import record
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["dataset.num_items=120", "dataset.num_users=60", "extractor.epochs=1", "attack.steps=2"]
 SMALL += ["recommender.epochs=2", "scenario=by_reference", "scenario.min_items=3"]
 SMALL += ["scenario.max_items=4", "metrics=fast", "machine.threads=1"]
+AIMS = "objective=promote,promote_lists"
 NAME = "boutique/outsider"
 
 
@@ -32,7 +37,7 @@ def made(tmp_path_factory):
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     who = ["--name", NAME, "--by", "A. Outsider", "--licence", "cc-by-4.0"]
     for words in (
-        ["hydra.run.dir=run", "store=mine", *SMALL],
+        ["-m", AIMS, "hydra.sweep.dir=run", "store=mine", *SMALL],
         ["submit", "make", "run", "--to", "entries/mine", "--store", "mine", *who],
     ):
         command = [sys.executable, "-m", "vrbench", *words]
@@ -59,7 +64,10 @@ def rewritten(entry, **changes):
 
 def test_it_is_accepted_where_nothing_of_its_maker_is(entry, capsys):
     assert COMMANDS["submit"](["check", str(entry)]) == 0
-    assert capsys.readouterr().out == f"accepted: {entry}\n"
+    first, *judged = capsys.readouterr().out.splitlines()
+    assert first == f"accepted: {entry}"
+    assert judged[0].startswith("attacked HR@20 within linf_8: ")
+    assert all(line.endswith("; the worst of 2") for line in judged)
 
 
 def test_it_is_loaded_by_its_name_and_attacked_by_anybody(entry, capsys, tmp_path):
@@ -72,7 +80,7 @@ def test_it_is_loaded_by_its_name_and_attacked_by_anybody(entry, capsys, tmp_pat
         attack=vrbench.choose("attack", "noise"), budget=vrbench.choose("budget", "linf_32")
     )
     clean = {row.metric: row.before for row in found.rows if row.before is not None}
-    told = {row["metric"]: row["before"] for row in read_rows(entry)["rows"]}
+    told = {row["metric"]: row["before"] for row in read_runs(entry)[0]["rows"]}
     assert len(clean) >= 3
     assert clean == pytest.approx({name: told[name] for name in clean}, rel=1e-4)
     with pytest.raises(ConfigError, match="attacked as it is"):
@@ -147,7 +155,7 @@ def test_a_command_line_that_reaches_outside_is_not_composed(entry, line):
         ({"by": ["me"]}, "by: expected a text"),
         ({"more": 1}, "unknown: more"),
         ({"overrides": "attack=pgd"}, "overrides: expected a list"),
-        ({"files": {}}, "files: expected rows.jsonl"),
+        ({"files": {}}, "files: expected model.safetensors and rows"),
     ],
 )
 def test_a_card_that_is_none_says_what_is_wrong(entry, changes, why):
@@ -184,3 +192,181 @@ def test_what_making_one_needs_is_said(tmp_path, lacks):
     del given[lacks]
     with pytest.raises(ConfigError, match=f"needs {lacks}"):
         COMMANDS["submit"](["make", str(tmp_path), *(w for pair in given.items() for w in pair)])
+
+
+def of_one_aim(entry, component):
+    """Leave one run in the record of an entry, and make the card that of it."""
+    (run,) = [r for r in read_runs(entry) if r["parts"]["objective"]["component"] == component]
+    (entry / "rows.jsonl").write_text(record([run]))
+    rewritten(entry, overrides=run["overrides"])
+
+
+def test_an_entry_that_was_aimed_at_the_mean_score_alone_is_refused(entry):
+    of_one_aim(entry, "Promote")
+    (fault,) = refused(entry)
+    assert fault.startswith("nobody aimed at objective=promote_lists: ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("component", "lacks"), [("Promote", "promote_lists"), ("PromoteLists", "promote")]
+)
+def test_an_entry_of_one_aim_is_loaded_and_not_made(entry, component, lacks):
+    of_one_aim(entry, component)
+    loaded = vrbench.load(entry)
+    assert loaded.parts["objective"].func.__name__ == component
+    with pytest.raises(ConfigError, match=f"nobody aimed at objective={lacks}"):
+        make_entry(
+            read_runs(entry), entry.parent / "x", name="a/b", by="me", licence="cc0-1.0",
+            store=loaded.session.store.root,
+        )  # fmt: skip
+    assert not (entry.parent / "x").exists()
+
+
+def test_runs_of_several_shops_are_no_entry(entry):
+    first, second = read_runs(entry)
+    (entry / "rows.jsonl").write_text(record([first, second | {"seed": 7}]))
+    rewritten(entry)
+    (fault,) = refused(entry)
+    assert fault.endswith("its runs differ in seed: an entry is of one")
+
+
+def test_a_file_that_is_a_link_out_of_the_folder_is_refused(entry, tmp_path):
+    (entry / "model.safetensors").rename(tmp_path / "elsewhere")
+    (entry / "model.safetensors").symlink_to(tmp_path / "elsewhere")
+    (fault,) = refused(entry)
+    assert "leads out of the folder" in fault
+
+
+def submit(pictures, to, *more):
+    """Submit pictures as an attack on the entry."""
+    who = ["--name", "boutique/pgd-5", "--by", "B. Breaker", "--licence", "cc0-1.0"]
+    words = ["make", str(pictures), "--attacks", NAME, "--to", str(to), *who, *more]
+    assert COMMANDS["submit"](words) == 0
+
+
+@pytest.fixture(scope="module")
+def broken(made, tmp_path_factory):
+    """Pictures of an attack of somebody's own, outside of the tree, and the entry of them."""
+    place = tmp_path_factory.mktemp("breaker")
+    shutil.copytree(made, place / "entries" / "theirs")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(place)
+        patch.delenv("VRBENCH_STORE", raising=False)
+        found = vrbench.load(NAME).attacked(
+            attack=vrbench.choose("attack", "pgd", steps=5),
+            objective=vrbench.choose("objective", "promote_lists"),
+        )
+        pictures = place / "own" / "attacked"
+        write_pictures(found.crafted.attacked, found.case.items, pictures)
+        submit(pictures, place / "entries" / "pictures", "--objective", "promote_lists")
+        with pytest.raises(DataError, match=r"is over the budget: .* \(and \d more\)"):
+            submit(pictures, place / "entries" / "smaller", "--budget", "linf_2")
+        assert not any((place / "entries" / "smaller").rglob("*"))
+    return place / "entries"
+
+
+@pytest.fixture
+def theirs(broken, tmp_path, monkeypatch):
+    """A copy of that entry, beside the one that it attacks, for somebody who has nothing else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("VRBENCH_STORE", raising=False)
+    return Path(shutil.copytree(broken, tmp_path / "entries")) / "pictures"
+
+
+def test_an_attack_of_pictures_is_accepted_loaded_and_on_the_board(theirs, capsys, tmp_path):
+    files = yaml.safe_load((theirs / "card.yaml").read_text())["files"]
+    pictures = [f"attacked/{path.name}" for path in (theirs / "attacked").iterdir()]
+    assert sorted(files) == sorted([*pictures, "rows.jsonl"])
+    assert len(pictures) == 4
+    assert COMMANDS["submit"](["check", "boutique/pgd-5"]) == 0
+    first, *judged = capsys.readouterr().out.splitlines()
+    assert first == f"accepted: {theirs.relative_to(tmp_path)}"
+    assert any(line.endswith("; the worst of 3") for line in judged)
+    loaded = vrbench.load("boutique/pgd-5")
+    assert loaded.card.attacks == NAME
+    assert loaded.parts["attack"].name == "Imported"
+    out = tmp_path / "board.html"
+    records = [str(path) for path in sorted(tmp_path.glob("entries/*/rows.jsonl"))]
+    told = ["--format", "html", "--headline", "rank shift", "--out", str(out)]
+    COMMANDS["leaderboard"]([*records, *told])
+    page = out.read_text()
+    assert "imported path=pgd-5" in page
+
+
+def test_pictures_that_do_not_fit_are_refused_in_a_line_each(theirs):
+    files = sorted(theirs.glob("attacked/*.png"), key=lambda path: int(path.stem))
+    missing, none, small, bright = files
+    missing.rename(theirs / "attacked" / "99999.png")
+    none.write_bytes(b"no picture")
+    with Image.open(small) as picture:
+        picture.resize((20, 20)).save(small)
+    with Image.open(bright) as picture:
+        picture.point(lambda value: 255 - value).save(bright)
+    names = ["rows.jsonl", *(f"attacked/{p.name}" for p in (theirs / "attacked").iterdir())]
+    card = yaml.safe_load((theirs / "card.yaml").read_text())
+    card["files"] = {name: sha256(theirs / name) for name in names}
+    (theirs / "card.yaml").write_text(yaml.safe_dump(card))
+    gone, broken, size, over, more = refused(theirs)
+    assert gone.startswith(f"no picture of the item at position {missing.stem}")
+    assert broken.startswith("cannot decode")
+    assert size.startswith(f"the picture of the item at position {small.stem} is 3 x 20 x 20, and")
+    assert over.startswith(f"the picture of the item at position {bright.stem} is over the budget")
+    assert over.endswith(", and eps is 8")
+    assert more == "pictures of items that are not attacked, such as 99999: take them out"
+    (theirs / "attacked" / "metadata.csv").write_text("file_name,position\n")
+    (fault,) = refused(theirs)
+    assert fault.endswith("metadata.csv is not named by the card: take it out")
+
+
+@pytest.mark.slow
+def test_pictures_that_do_less_than_they_are_said_to_are_refused(theirs):
+    (run,) = read_runs(theirs)
+    run["rows"] = [row | {"after": row["after"] and row["after"] + 1} for row in run["rows"]]
+    (theirs / "rows.jsonl").write_text(record([run]))
+    rewritten(theirs)
+    assert any("rank shift, after" in fault for fault in refused(theirs))
+
+
+@pytest.mark.slow
+def test_rows_that_call_pictures_something_else_are_refused(theirs):
+    (run,) = read_runs(theirs)
+    run["parts"]["attack"] = run["parts"]["attack"] | {"name": "noise"}
+    (theirs / "rows.jsonl").write_text(record([run]))
+    rewritten(theirs)
+    (fault,) = refused(theirs)
+    assert fault.startswith("rows.jsonl: parts: other than")
+
+
+@pytest.mark.slow
+def test_a_table_of_pictures_is_an_entry_too(theirs, tmp_path):
+    pytest.importorskip("pyarrow")
+    import pyarrow
+    import pyarrow.parquet
+
+    files = sorted(theirs.glob("attacked/*.png"))
+    table = {
+        "image": [{"bytes": path.read_bytes()} for path in files],
+        "position": [int(path.stem) for path in files],
+    }
+    pyarrow.parquet.write_table(pyarrow.table(table), tmp_path / "own.parquet")
+    submit(tmp_path / "own.parquet", tmp_path / "entries" / "table")
+    assert (tmp_path / "entries" / "table" / "attacked.parquet").is_file()
+    assert refused(tmp_path / "entries" / "table") == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"attacks": "../up"}, "attacks: expected DATASET/WHO"),
+        ({"files": {"rows.jsonl": "0" * 64}}, "expected pictures"),
+        ({"files": {"rows.jsonl": "0" * 64, "attacked/../x.png": "0" * 64}}, "none of an entry's"),
+        ({"files": {"rows.jsonl": "0" * 64, "model.safetensors": "0" * 64}}, "none of an entry's"),
+    ],
+)
+def test_a_card_of_pictures_that_is_none_says_what_is_wrong(tmp_path, changes, why):
+    card = {"name": "a/b", "by": "me", "licence": "cc0-1.0", "overrides": [], "attacks": "a/c"}
+    card["files"] = {"rows.jsonl": "0" * 64, "attacked.parquet": "0" * 64}
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(card | changes))
+    with pytest.raises(DataError, match=why):
+        read_card(tmp_path)

@@ -1,16 +1,17 @@
-"""Submitted entries of a leaderboard: create, load, attack and verify."""
+"""Submitted entries of a leaderboard: load and attack them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from vrbench.attacks.imported import Imported
 from vrbench.bench.result import Result
 from vrbench.bench.run import measure
 from vrbench.bench.session import Session
@@ -18,9 +19,7 @@ from vrbench.bench.store import Artifact, Store
 from vrbench.cli.axes import PARTS
 from vrbench.cli.composition import Composition
 from vrbench.cli.entry_folder import (
-    CARD,
-    MODEL,
-    ROWS,
+    ADVERSARY,
     Card,
     check_files,
     find,
@@ -31,21 +30,18 @@ from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.instantiation import make
 from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.core.files import sha256
 from vrbench.core.spec import digest
 from vrbench.data.dataset import Dataset
 from vrbench.extractors.base import Extractor
 from vrbench.recommenders.base import Recommender
-from vrbench.report.run_records import OF_THE_PLACE, Entry, record
 from vrbench.threats.experiment import Experiment
 from vrbench.threats.world import World
 
 LEARNT = ("extractors", "models")  # stages whose outcome an entry brings
-LEARNING = "extractor"  # whose numbers come of a training, not of what it left
 Weights = dict[str, list[dict[str, Tensor]]]
 
 
-class _Watched(Store):
+class WatchedStore(Store):
     """A store that returns given weights instead of training, and records which were used.
 
     Given weights are used up in the order in which a run learns; afterwards it is a plain store.
@@ -62,7 +58,7 @@ class _Watched(Store):
         return made
 
     @classmethod
-    def at(cls, folder: Path, given: Weights | None = None) -> _Watched:
+    def at(cls, folder: Path, given: Weights | None = None) -> WatchedStore:
         """Return the store of a folder, with weights that are given, or none."""
         store = cls(folder)
         store.given, store.seen = given or {}, {stage: [] for stage in LEARNT}
@@ -149,20 +145,53 @@ def load(name: str | Path, *, store: str | Path | None = None) -> Loaded:
             ...
         vrbench.core.errors.ConfigError: no entry 'nowhere/nobody' in entries ...
     """
-    folder = find(name, Path(os.environ.get("VRBENCH_ENTRIES", "entries")))
+    folder = find(name, entries_folder())
     card = read_card(folder)
     check_files(folder, card)
+    if card.attacks:
+        return _under_attack(folder, card, store)
     composed = compose_record(card.overrides, conf_dir(), own_dir())
     beside = Path(os.environ.get("VRBENCH_STORE", "store")) / "entries" / digest(card.files)
-    kept = _Watched.at(Path(store) if store else beside, read_weights(folder, card))
+    kept = WatchedStore.at(Path(store) if store else beside, read_weights(folder, card))
     try:
-        return _stands(composed, card, kept)
+        return stands(composed, card, kept)
     except RuntimeError as error:  # torch's, of weights of another shape
         told = " ".join(str(error).split())[:200]
         raise DataError(f"{folder}: its weights do not fit its command line ({told})") from None
 
 
-def _stands(composed: Composition, card: Card, store: _Watched) -> Loaded:
+def entries_folder() -> Path:
+    """Return where entries are found by name: ``$VRBENCH_ENTRIES``, or ``entries``."""
+    return Path(os.environ.get("VRBENCH_ENTRIES", "entries"))
+
+
+def _under_attack(folder: Path, card: Card, store: str | Path | None) -> Loaded:
+    """Return the shop that attacked pictures are about, with their attack, budget and aim."""
+    attacked = find(card.attacks, entries_folder())
+    if read_card(attacked).attacks:
+        raise DataError(f"{card.name} attacks {card.attacks}, which is pictures, not a shop")
+    loaded = load(attacked, store=store)
+    if of_the_shop(card.overrides) != of_the_shop(loaded.card.overrides):
+        raise DataError(f"{card.name}: its command line is of another shop than {card.attacks}")
+    kept = [o for o in card.overrides if axis_of(o) != "attack"]
+    composed = compose_record(kept, conf_dir(), own_dir())
+    theirs = {part: composed.make(part) for part in ("budget", "objective")}
+    parts = loaded.parts | theirs | {"attack": Imported(path=str(folder))}
+    return replace(loaded, card=card, parts=parts)
+
+
+def of_the_shop(overrides: Sequence[str]) -> list[str]:
+    """Return a command line without what the adversary chooses."""
+    return [o for o in overrides if axis_of(o) not in ADVERSARY]
+
+
+def axis_of(override: str) -> str:
+    """Return the axis that an override is about, such as "attack" of ``attack.steps=3``."""
+    key = override.partition("=")[0].lstrip("+~")
+    return key.partition("@")[0].partition(".")[0]
+
+
+def stands(composed: Composition, card: Card, store: WatchedStore) -> Loaded:
     """Return the shop of a composition, fitted in ``store``."""
     parts = {part: composed.make(part) for part in PARTS}
     machine, cfg = composed.make("machine"), composed.cfg
@@ -173,49 +202,3 @@ def _stands(composed: Composition, card: Card, store: _Watched) -> Loaded:
     if any(store.given.values()):
         raise DataError(f"{card.name} brings more weights than its command line learns")
     return Loaded(card, fitted, parts, list(make(cfg.metrics).values()), session)
-
-
-def make_entry(
-    run: Entry, to: Path, *, name: str, by: str, licence: str, paper: str = "", store: Path
-) -> Card:
-    """Write a run as a new entry; models in its store are not trained again.
-
-    Args:
-        run: what it left.
-        to: a new folder.
-        name, by, licence, paper: of the card.
-        store: of the run.
-
-    Raises:
-        ConfigError: if the folder is not empty, or the card would be refused.
-        StorageError: if it cannot be written.
-    """
-    from safetensors.torch import save_file
-
-    if to.is_dir() and any(to.iterdir()):
-        raise ConfigError(f"{to} is not empty: name a new folder")
-    overrides = [o for o in run["overrides"] if not o.startswith(OF_THE_PLACE)]
-    composed = compose_record(overrides, conf_dir(), own_dir())
-    watched = _Watched.at(store)
-    card = Card(name=name, by=by, licence=licence, overrides=overrides, paper=paper)
-    _stands(composed, card, watched)
-    to.mkdir(parents=True, exist_ok=True)
-    (to / ROWS).write_text(record([run]), encoding="utf-8")
-    *_, model = watched.seen["models"]
-    save_file(model, to / MODEL)
-    for n, state in enumerate(watched.seen["extractors"]):
-        save_file(state, to / f"network_{n}.safetensors")
-    files = {path.name: sha256(path) for path in sorted(to.iterdir())}
-    (to / CARD).write_text(Card(**vars(card) | {"files": files}).text(), encoding="utf-8")
-    return read_card(to)
-
-
-def differing(loaded: Loaded, told: Sequence[dict[str, Any]], tolerance: float) -> list[str]:
-    """Return the rows that differ when the entry's own weights are attacked again.
-
-    What was measured while a network learnt cannot be measured again without learning.
-    """
-    from vrbench.cli.commands.check import apart
-
-    again = [row for row in loaded.attacked().rows if row.per != LEARNING]
-    return apart([row for row in told if row["per"] != LEARNING], again, tolerance)

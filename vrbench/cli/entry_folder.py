@@ -1,14 +1,15 @@
-"""Folder layout of a submitted entry: model card, measured rows, trained weights.
+"""Folder layout of a submitted entry: model card, measured rows, trained weights or pictures.
 
 card.yaml      who, what, under which licence, how it was run, and the sha256 of each file
-rows.jsonl     what the run measured, as ``leaderboard --record`` writes it
+rows.jsonl     what its runs measured, one per aim, as ``leaderboard --record`` writes it
 model.safetensors, network_0.safetensors, ...    what was learnt
+attacked/17.png, ... or attacked.parquet         of an attack on another entry: its pictures
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,17 @@ import yaml
 from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
-from vrbench.core.files import read_yaml, regular, sha256
+from vrbench.core.files import Confined, read_yaml, regular, sha256
 from vrbench.core.weights import read_plain
 from vrbench.report.run_records import Entry, readable
 
 CARD, ROWS, MODEL = "card.yaml", "rows.jsonl", "model.safetensors"
 NETWORK = re.compile(r"network_(\d)\.safetensors")
+PICTURES, TABLE = "attacked", "attacked.parquet"
+PICTURE = re.compile(rf"{PICTURES}/\d{{1,18}}\.png", re.ASCII)
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 SHA = re.compile(r"[0-9a-f]{64}")
+ADVERSARY = ("attack", "budget", "objective")  # in which the runs of one entry may differ
 LONGEST = 300  # letters of a text of a card
 LARGEST = 1 << 16  # bytes of a card
 
@@ -36,10 +40,11 @@ class Card:
     Attributes:
         name: what it is loaded by, ``data set/who-how``.
         by: who measured it.
-        licence: of the weights.
-        overrides: the command line of its run.
+        licence: of the weights or pictures.
+        overrides: the command line of its run; of one of them, where several aims were run.
         files: the sha256 of every other file, by name.
         paper: where it is described; "": nowhere.
+        attacks: of attacked pictures, the entry whose shop they attack; "": weights.
     """
 
     name: str
@@ -48,6 +53,7 @@ class Card:
     overrides: list[str]
     files: dict[str, str] = field(default_factory=dict)
     paper: str = ""
+    attacks: str = ""
 
     def text(self) -> str:
         """Return the card as YAML."""
@@ -75,20 +81,26 @@ def read_card(folder: Path) -> Card:
 def _wrong(told: Mapping[Any, Any]) -> str:
     """Return what is wrong with the content of a card; "": nothing."""
     known = Card.__dataclass_fields__
-    missing = [name for name in known if name not in told and name != "paper"]
+    missing = [name for name in known if name not in told and name not in ("paper", "attacks")]
     unknown = [str(name)[:40] for name in told if name not in known]
     if missing or unknown:
         return f"missing: {', '.join(missing) or 'nothing'}; unknown: {', '.join(unknown) or 'no'}"
-    return _wrong_texts(told) or _wrong_list(told["overrides"]) or _wrong_files(told["files"])
+    return (
+        _wrong_texts(told)
+        or _wrong_list(told["overrides"])
+        or _wrong_files(told["files"], bool(told.get("attacks")))
+    )
 
 
 def _wrong_texts(told: Mapping[Any, Any]) -> str:
-    texts = {name: told.get(name, "") for name in ("name", "by", "licence", "paper")}
+    texts = {name: told.get(name, "") for name in ("name", "by", "licence", "paper", "attacks")}
     for name, text in texts.items():
-        if not isinstance(text, str) or len(text) > LONGEST or not (text or name == "paper"):
+        optional = name in ("paper", "attacks")
+        if not isinstance(text, str) or len(text) > LONGEST or not (text or optional):
             return f"{name}: expected a text of 1 to {LONGEST} letters"
-    if not NAME.fullmatch(texts["name"]):
-        return "name: expected DATASET/WHO, of letters, digits, '.', '_' and '-'"
+    for name in ("name", "attacks"):
+        if texts[name] and not NAME.fullmatch(texts[name]):
+            return f"{name}: expected DATASET/WHO, of letters, digits, '.', '_' and '-'"
     return ""
 
 
@@ -97,39 +109,74 @@ def _wrong_list(overrides: Any) -> str:
     return "" if texts else "overrides: expected a list of texts"
 
 
-def _wrong_files(files: Any) -> str:
-    if not isinstance(files, dict) or not {ROWS, MODEL} <= set(files):
-        return f"files: expected {ROWS} and {MODEL}, and their sha256"
+def _wrong_files(files: Any, pictures: bool) -> str:
+    needed = {ROWS} if pictures else {ROWS, MODEL}
+    if not isinstance(files, dict) or not needed <= set(files):
+        return f"files: expected {' and '.join(sorted(needed))}, and their sha256"
     for name, told in files.items():
-        if name not in (ROWS, MODEL) and not (isinstance(name, str) and NETWORK.fullmatch(name)):
+        if not isinstance(name, str) or not (name in needed or _belongs(name, pictures)):
             return f"files: {str(name)[:40]!r} is none of an entry's"
         if not isinstance(told, str) or not SHA.fullmatch(told):
             return f"files: expected the sha256 of {name}"
+    if pictures and (len(files) < 2 or (TABLE in files and len(files) > 2)):
+        return f"files: expected pictures, as {PICTURES}/POSITION.png or as {TABLE}"
     return ""
+
+
+def _belongs(name: str, pictures: bool) -> bool:
+    """Whether an entry may have a file of that name beside those that it needs."""
+    if pictures:
+        return name == TABLE or PICTURE.fullmatch(name) is not None
+    return NETWORK.fullmatch(name) is not None
 
 
 def check_files(folder: Path, card: Card) -> None:
     """Raise unless every file of a card is there, and is the one that the card means.
 
+    Of pictures no others may lie beside them: a folder of pictures is read as a whole.
+
     Raises:
         MissingDataError, DataError: one line that names the file.
     """
+    inside = Confined(folder)
     for name, told in card.files.items():
-        found = sha256(regular(folder / name, f"no {folder / name}, and the card names it"))
+        path = inside.path(name)
+        found = sha256(regular(path, f"no {path}, and the card names it"))
         if found != told:
-            raise DataError(f"{folder / name} has the sha256 {found[:16]}..., not the card's")
+            raise DataError(f"{path} has the sha256 {found[:16]}..., not the card's")
+    if card.attacks:
+        there = [folder / TABLE] if (folder / TABLE).exists() else []
+        there += (folder / PICTURES).iterdir() if (folder / PICTURES).is_dir() else []
+        for path in sorted(there):
+            if path.relative_to(folder).as_posix() not in card.files:
+                raise DataError(f"{path} is not named by the card: take it out")
 
 
-def read_rows(folder: Path) -> Entry:
-    """Return the run that an entry is about.
+def read_runs(folder: Path) -> list[Entry]:
+    """Return the runs that an entry is about: one per aim, of one shop.
 
     Raises:
-        DataError: if it is not one run with rows.
+        DataError: if there is none with rows, or they are of several shops.
     """
     found = [entry for _, entry in readable([folder / ROWS]) if "rows" in entry]
-    if len(found) != 1:
-        raise DataError(f"{folder / ROWS} has {len(found)} runs that can be read, expected one")
-    return found[0]
+    if not found:
+        raise DataError(f"{folder / ROWS} has no run that can be read")
+    if wrong := several_shops(found):
+        raise DataError(f"{folder / ROWS}: {wrong}")
+    return found
+
+
+def several_shops(runs: Sequence[Entry]) -> str:
+    """Return in what runs differ beside the adversary's attack, budget and aim; "": nothing."""
+
+    def shop(run: Entry) -> dict[str, Any]:
+        told = {part: made.get("key") for part, made in run["parts"].items()}
+        told |= {name: run.get(name) for name in ("seed", "extractor_seed", "metrics")}
+        return {name: what for name, what in told.items() if name not in ADVERSARY}
+
+    shops = [shop(run) for run in runs]
+    differing = [name for name in shops[0] if any(s.get(name) != shops[0][name] for s in shops)]
+    return f"its runs differ in {', '.join(differing)}: an entry is of one" if differing else ""
 
 
 def read_weights(folder: Path, card: Card) -> dict[str, list[dict[str, Tensor]]]:

@@ -90,7 +90,7 @@ def _card(folder: Path) -> dict[str, str]:
         card = read_card(folder)
     except DataError:  # whoever checks it is told; a board shows the numbers
         return {}
-    return {"by": card.by, "entry": card.name}
+    return {"by": card.by, "entry": card.name, "attacks": card.attacks}
 
 
 def _papers(entries: Sequence[Entry]) -> dict[str, str]:

@@ -27,6 +27,7 @@ def main(chosen: argparse.Namespace) -> int:
         "by": card.by,
         "licence": card.licence,
         "paper": card.paper or "-",
+        "attacks": card.attacks or "-",
         "recommender": f"{model.name}, {sum(p.numel() for p in model.parameters())} numbers",
         "extractor": f"{network.name}, {sum(p.numel() for p in network.parameters())} numbers",
         "users, items": f"{found.dataset.train.num_users}, {found.dataset.train.num_items}",

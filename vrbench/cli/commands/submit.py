@@ -1,8 +1,9 @@
-"""Make an entry of a board of a run, or check one of somebody else.
+"""Make an entry of a board, of runs or pictures, or check one.
 
-An entry is a folder: a card (YAML), what was measured, and the trained weights (safetensors).
-`submit make RUN --to FOLDER` writes one; `submit check FOLDER` attacks its weights again and says
-accepted, or why not (exit code 2). Nothing of it is executed.
+An entry is a folder: a card (YAML), what was measured, and the trained weights (safetensors), or
+pictures that attack another entry. `submit make RUNS --to FOLDER` writes one of weights, `submit
+make PICTURES --attacks NAME --to FOLDER` one of pictures; `submit check FOLDER` attacks the weights
+again and says accepted, or why not (exit code 2). Nothing of it is executed.
 """
 
 from __future__ import annotations
@@ -17,14 +18,22 @@ from vrbench.core.errors import ConfigError, VRBenchError
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("action", choices=("make", "check"))
-    parser.add_argument("place", type=Path, help="make: the folder of a run; check: of an entry")
+    parser.add_argument(
+        "place",
+        type=Path,
+        help="make: a folder of one shop's runs, or of pictures; check: an entry, or its name",
+    )
     making = parser.add_argument_group("make")
     making.add_argument("--to", type=Path, help="a new folder")
     making.add_argument("--name", help="DATASET/WHO, by which it is loaded")
     making.add_argument("--by", help="who measured it")
-    making.add_argument("--licence", help="of the weights, such as cc-by-4.0")
+    making.add_argument("--licence", help="of weights or pictures, such as cc-by-4.0")
     making.add_argument("--paper", default="", help="where it is described")
-    making.add_argument("--store", type=Path, default=Path("store"), help="of the run (store)")
+    making.add_argument("--store", type=Path, default=Path("store"), help="of the runs (store)")
+    pictures = parser.add_argument_group("make, of pictures")
+    pictures.add_argument("--attacks", metavar="NAME", help="the entry that they attack")
+    pictures.add_argument("--budget", help="within which; default: that entry's")
+    pictures.add_argument("--objective", help="their aim; default: that entry's")
     checking = parser.add_argument_group("check")
     checking.add_argument("--tolerance", type=float, default=1e-3, help="relative (0.001)")
 
@@ -35,56 +44,77 @@ def main(chosen: argparse.Namespace) -> int:
 
 
 def _made(chosen: argparse.Namespace) -> int:
-    from vrbench.cli.entries import make_entry
     from vrbench.cli.entry_folder import CARD
+    from vrbench.cli.entry_making import make_entry
+    from vrbench.cli.entry_pictures import make_pictures
     from vrbench.report import writing
     from vrbench.report.run_records import read
 
     lacks = [f"--{n}" for n in ("to", "name", "by", "licence") if not getattr(chosen, n)]
     if lacks:
         raise ConfigError(f"submit make needs {', '.join(lacks)}")
+    if not chosen.attacks and (chosen.budget or chosen.objective):
+        raise ConfigError("--budget and --objective are of pictures: name --attacks, too")
     writing.check(chosen.to / CARD)
-    found = [entry for _, entry in read([chosen.place]) if "rows" in entry]
-    if len(found) != 1:
-        raise ConfigError(f"{len(found)} runs below {chosen.place}: name the folder of one")
-    told = {n: getattr(chosen, n) for n in ("name", "by", "licence", "paper", "store")}
-    card = make_entry(found[0], chosen.to, **told)
+    told = {n: getattr(chosen, n) for n in ("name", "by", "licence", "paper")}
+    if chosen.attacks:
+        aims = {n: getattr(chosen, n) for n in ("attacks", "budget", "objective")}
+        card = make_pictures(chosen.place, chosen.to, **aims, **told)
+    else:
+        runs = [entry for _, entry in read([chosen.place]) if "rows" in entry]
+        if not runs:
+            raise ConfigError(f"no run with rows below {chosen.place}")
+        card = make_entry(runs, chosen.to, **told, store=chosen.store)
     for name in ("card.yaml", *card.files):
         sys.stdout.write(f"{chosen.to / name}\n")
     return 0
 
 
 def _checked(chosen: argparse.Namespace) -> int:
-    faults = refused(chosen.place, chosen.tolerance)
-    for fault in faults:
-        sys.stdout.write(f"refused: {fault}\n")
+    from vrbench.cli.entries import entries_folder
+    from vrbench.cli.entry_folder import find
+    from vrbench.cli.entry_pictures import judged
+
+    place = chosen.place
+    folder = place if place.is_dir() else find(str(place), entries_folder())
+    faults = refused(folder, chosen.tolerance)
+    lines = [f"refused: {fault}" for fault in faults]
     if not faults:
-        sys.stdout.write(f"accepted: {chosen.place}\n")
+        lines = [f"accepted: {folder}", *judged(folder)]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 2 if faults else 0
 
 
 def refused(folder: Path, tolerance: float = 1e-3) -> list[str]:
     """Return why an entry is refused; empty: it is accepted.
 
-    Its files must be those of its card, its keys must follow from its command line, and its
-    weights, loaded and attacked again in an empty store, must give the numbers that it tells.
+    Its files must be those of its card, its keys must follow from its command lines, it must have
+    been run under both aims (lists and mean score) where pictures can move it, and its weights,
+    loaded and attacked again in an empty store, must give the numbers that it tells. Pictures must
+    be there, of the catalogue's size and inside the budget, and do to the shop they attack what
+    they are said to.
     """
     import tempfile
 
     from vrbench.cli.commands.check import check
-    from vrbench.cli.entries import differing, load
-    from vrbench.cli.entry_folder import ROWS, check_files, read_card, read_rows
+    from vrbench.cli.entries import load
+    from vrbench.cli.entry_folder import ROWS, check_files, read_card, read_runs
+    from vrbench.cli.entry_making import differing, unaimed
+    from vrbench.cli.entry_pictures import refused_pictures
 
     try:
         card = read_card(folder)
         check_files(folder, card)
-        told = read_rows(folder)
-        if told.get("overrides") != card.overrides:
+        runs = read_runs(folder)
+        if card.overrides not in [run.get("overrides") for run in runs]:
             return [f"{ROWS} is of another command line than the card's"]
-        keys = check([(folder / ROWS, told)], seeds=1, sample=0)
-        if keys.faults:
-            return keys.faults
         with tempfile.TemporaryDirectory() as store:
-            return differing(load(folder, store=store), told["rows"], tolerance)
+            if card.attacks:
+                return refused_pictures(folder, runs, Path(store), tolerance)
+            keys = check([(folder / ROWS, run) for run in runs], seeds=1, sample=0)
+            if keys.faults:
+                return keys.faults
+            loaded = load(folder, store=store)
+            return unaimed(loaded, runs) or differing(loaded, runs, tolerance)
     except VRBenchError as reason:
         return [str(reason)]

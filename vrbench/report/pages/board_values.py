@@ -65,6 +65,9 @@ def loaded(entry: Mapping[str, Any]) -> Value:
 
 
 def command(entry: Mapping[str, Any]) -> str:
+    """Return the command that makes a run again; of submitted pictures, that checks them."""
+    if entry.get("attacks"):
+        return f"python -m vrbench submit check {entry['entry']}"
     kept = [o for o in entry.get("overrides", []) if not o.startswith(OF_THE_PLACE)]
     return f"python -m vrbench {shlex.join(kept)}"
 
