@@ -73,7 +73,7 @@ def outcome(line, capfd, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("count", "seed"), [(12, 0), pytest.param(400, 1, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("count", "seed"), [(8, 0), pytest.param(400, 1, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_no_command_line_ends_in_a_traceback(count, seed, capfd, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)

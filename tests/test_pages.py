@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[1]
 FOLLOWED = ["get-started", "how-to/own-shop", "how-to/own-features"]
 FOLLOWED += ["how-to/own-attack", "how-to/own-recommender", "how-to/own-service"]
 SLOW = partial(pytest.param, marks=pytest.mark.slow)
-LONG = ("how-to/own-shop", "how-to/own-recommender")  # even without their slow blocks
+# too long even without their slow blocks
+LONG = ("how-to/own-shop", "how-to/own-recommender", "how-to/own-attack")
 RUN = '[ $# -gt 0 ] || set -- experiment=first\nexec python -m vrbench "$@"\n'  # installs nothing
 MISTAKE = "vrbench: "
 

@@ -131,6 +131,7 @@ def python(*arguments, folder):
     )
 
 
+@pytest.mark.slow
 def test_its_test_passes_there(elsewhere):
     done = python("pytest", "-q", "-p", "no:cacheprovider", folder=elsewhere)
     assert done.returncode == 0, done.stdout

@@ -81,6 +81,7 @@ SMALL += ["recommender.epochs=2", "scenario=by_reference", "scenario.min_items=3
 SMALL += ["scenario.max_items=4", "machine.threads=1"]
 
 
+@pytest.mark.slow
 def test_the_command_draws_promise_and_attacks_on_one_axis(tmp_path, capsys):
     given = [*SMALL, f"store={tmp_path / 'store'}", "--sigma", "0.05", "--draws", "40"]
     table, picture = tmp_path / "curve.csv", tmp_path / "curve.svg"

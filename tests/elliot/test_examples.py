@@ -37,6 +37,7 @@ def cells(folder):
     return [json.loads(path.read_text()) for path in sorted(folder.rglob("rows.json"))]
 
 
+@pytest.mark.slow
 def test_adversarial_training_with_both_tests(place, capsys):
     code, told = run("adversarial", place, capsys)
     assert code == 0

@@ -153,6 +153,7 @@ def test_cnnf_is_the_network_of_the_paper():
     assert found.maps.shape == (1, 49, 256)
 
 
+@pytest.mark.slow
 def test_cnnf_learns_end_to_end(world):
     made = DVBPR(
         Sizes(30, 36, (3, 16, 16)),

@@ -55,17 +55,21 @@ def run(folder, chr_after, *, seed=0, eps=8, control=None, users=None, picture=T
         Image.new("RGB", (536, 1100), "teal").save(folder / "picture.png")
 
 
-@pytest.fixture
-def runs(tmp_path):
+def two_recommenders(folder):
     """Two recommenders, three attacks, two budgets; <i>amr</i> is less exposed."""
     for recommender, strength in (("vbpr", 1.0), ("<i>amr</i>", 0.25)):
         for attack, gain in (("noise", 0.0), ("pgd", 0.5), ("adam", 0.75)):
             for eps in (4, 8):
-                where = tmp_path / "runs" / f"{strength}{attack}{eps}"
+                where = folder / f"{strength}{attack}{eps}"
                 after = 0.5 + strength * gain * eps / 8
                 parts = {"recommender": recommender, "attack": attack, "budget": f"linf_{eps}"}
                 run(where, after, eps=eps, control=0.46, **parts)
-    return tmp_path / "runs"
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return two_recommenders(tmp_path / "runs")
 
 
 def test_the_worst_attack_of_each_shop_and_budget_stands_first_where_it_harms_least(runs):
@@ -217,24 +221,38 @@ def test_latex_is_escaped():
     ]
 
 
-@pytest.fixture
-def opened(runs, tmp_path):
-    """The page in a real browser, and what it complained about."""
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    """The page as a file."""
+    folder = tmp_path_factory.mktemp("board")
+    file = folder / "board.html"
+    runs = two_recommenders(folder / "runs")
+    COMMANDS["leaderboard"]([str(runs), "--format", "html", "--out", str(file)])
+    return file
+
+
+@pytest.fixture(scope="module")
+def browser():
     api = pytest.importorskip("playwright.sync_api")
     if BROWSER is None:
         pytest.skip("needs chromium-headless-shell")
-    file = tmp_path / "board.html"
-    COMMANDS["leaderboard"]([str(runs), "--format", "html", "--out", str(file)])
     with api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        tab, complaints = browser.new_page(viewport={"width": 390, "height": 844}), []
-        tab.on("console", lambda message: complaints.append(message.text))
-        tab.on("pageerror", lambda error: complaints.append(str(error)))
-        tab.on("request", lambda asked: complaints.append(asked.url))
-        tab.goto(file.as_uri())
-        yield tab, complaints
-        assert complaints == [file.as_uri()]
-        browser.close()
+        started = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def opened(board, browser):
+    """The page in a real browser, and what it complained about."""
+    tab, complaints = browser.new_page(viewport={"width": 390, "height": 844}), []
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda asked: complaints.append(asked.url))
+    tab.goto(board.as_uri())
+    yield tab, complaints
+    assert complaints == [board.as_uri()]
+    tab.context.close()
 
 
 def column(tab, table, name):
