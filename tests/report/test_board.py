@@ -14,8 +14,8 @@ from vrbench.report.equivalence import bootstrap, equivalent
 from vrbench.report.grid import AXES, Cell, cells
 from vrbench.report.leaderboard import load
 from vrbench.report.over_seeds import change
-from vrbench.report.pages.board import board
-from vrbench.report.pages.board_values import by_run
+from vrbench.report.pages.board import board, unaimed
+from vrbench.report.pages.board_values import by_run, ends, in_places
 from vrbench.report.pages.clickable import Point, plot, ticks
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import worst
@@ -122,7 +122,49 @@ def test_the_board_says_of_each_shop_what_one_wants_to_know(found):
 def test_columns_that_say_nothing_of_any_shop_are_left_out(found):
     names = [head.name for head in found.table.heads]
     assert not {"measured by", "date", "standard-1", "users reached"} & set(names)
-    assert names[:3] == ["rank", "recommender", "defence"]
+    first = ["rank", "recommender", "threat model", "change", "interval", "best known attack"]
+    assert names[: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    ("aims", "told"),
+    [
+        (["Promote"], "In 1 of the 1 lines"),
+        (["TargetClass", "Promote"], "In 1 of the 1 lines"),
+        (["Promote", "PromoteLists"], ""),
+        (["PromoteLists"], ""),
+        (["TargetClass"], ""),
+    ],
+)
+def test_lines_in_which_nobody_aimed_at_lists_are_said(tmp_path, aims, told):
+    for aim in aims:
+        run(tmp_path / aim, 0.6, seed=0, objective=aim)
+    entries = load([tmp_path])
+    for entry in entries:
+        entry["parts"]["objective"]["component"] = entry["parts"]["objective"]["name"]
+    found = unaimed(cells(entries))
+    assert found.startswith(told)
+    assert bool(found) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [(0.75, "+0.75"), (0.0, "0"), (-3.4e-5, "-0.0000340"), (-4e-9, "0"), (123456.0, "+123456")],
+)
+def test_a_change_is_told_in_full(value, told):
+    assert in_places(value) == told
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (-0.00172, 6.27e-5, "-0.00172 to +0.00006"),
+        (0.0, 0.0, "+0 to +0"),
+        (-1234.5, 20.0, "-1234 to +20"),
+    ],
+)
+def test_the_ends_of_an_interval_have_the_same_places(low, high, told):
+    assert ends(low, high) == told
 
 
 def test_a_line_holds_the_command_that_makes_it_again(found):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from vrbench.report.pages.board_values import (
     command,
     component_of,
     defence_of,
+    in_places,
     interval,
     loaded,
     mark_of,
@@ -30,17 +31,22 @@ from vrbench.report.pages.board_values import (
 from vrbench.report.pages.board_words import MODEL, STANDARD, VISIBLE, meaning
 from vrbench.report.pages.clickable import Point
 from vrbench.report.pages.page import Head, Table, Value, measured
-from vrbench.report.tables import signed
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import Worst
 
 NAMED = {"attack": "best known attack", "objective": "its aim"}
 PLACES, USERS = "rank shift", "item HR@"
 FIRST = (
-    *("rank", "dataset", "recommender", "extractor", "defence"),
-    *("change", "interval", MODEL, "budget"),
+    *("rank", "recommender", "extractor", "dataset", "budget", MODEL),
+    *("change", "interval", "best known attack", "its aim", "defence"),
 )
 ANCHOR = "shop-"
+AT_MEAN, AT_LISTS = {"Promote"}, {"PromoteLists", "PromoteVectors"}  # components of aims
+UNAIMED = (
+    "In {missing} of the {lines} lines in which items were promoted nobody aimed at users' lists "
+    "(objective=promote_lists): the mean score was the aim, and those shops may be more exposed "
+    "than they look here."
+)
 
 
 @dataclass(frozen=True)
@@ -85,6 +91,19 @@ def board(
     return Standings(Table(heads, lines, ANCHOR), _points(found, headline, accuracy))
 
 
+def unaimed(grid: Sequence[Cell]) -> str:
+    """Return what to know of lines in which the mean score alone was aimed at; "": there are none.
+
+    What is reported is lists, and who aims at a mean score may enter none.
+    """
+    aims: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for cell in grid:
+        aims[where(cell)].add(component_of(cell, "objective"))
+    promoted = [found for found in aims.values() if found & (AT_MEAN | AT_LISTS)]
+    missing = sum(not found & AT_LISTS for found in promoted)
+    return UNAIMED.format(missing=missing, lines=len(promoted)) if missing else ""
+
+
 def _names(found: Sequence[Worst], axes: Sequence[str]) -> dict[str, list[Value]]:
     """Return rank, threat model where there are several, and what tells the shops apart."""
     columns = {"rank": [measured(rank, str(rank)) for rank in _ranks(found)]}
@@ -121,7 +140,7 @@ def _of_headline(
         f"{headline} clean": [mean_of(w.cell, headline, "before") for w in found],
         "attacked": [mean_of(w.cell, headline, "after") for w in found],
         "change": [
-            measured(moved, signed(moved) + mark_of(tested[id(w.cell)]), "headline")
+            measured(moved, in_places(moved) + mark_of(tested[id(w.cell)]), "headline")
             for w in found
             for moved in [w.cell.change(headline)]
         ],

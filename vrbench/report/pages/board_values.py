@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from math import floor, log10
 from typing import Any
 
 from vrbench.report.equivalence import bootstrap, equivalent
@@ -74,7 +75,20 @@ def command(entry: Mapping[str, Any]) -> str:
 
 def change(cell: Cell | None, metric: str) -> Value:
     moved = None if cell is None else cell.change(metric)
-    return measured(moved, signed(moved))
+    return measured(moved, in_places(moved))
+
+
+def in_places(value: float | None) -> str:
+    """Return a change as ``signed`` does, but in full: no powers of ten, and 0 without a sign."""
+    told = signed(value)
+    if value is not None and "e" in told:
+        told = f"{value:+.{_places(value)}f}"
+    return told if value is None or float(told) else "0"
+
+
+def _places(value: float) -> int:
+    """Return the places after the point that three digits take; seven at most."""
+    return min(7, max(0, 2 - floor(log10(abs(value))))) if value else 0
 
 
 def share(cell: Cell, metric: str) -> Value:
@@ -84,15 +98,21 @@ def share(cell: Cell, metric: str) -> Value:
     return measured(after, f"{100 * before:.2f} → {100 * after:.2f} %")
 
 
+def ends(low: float, high: float) -> str:
+    """Return the ends of an interval, to as many places as the larger one has at three digits."""
+    places = _places(max(low, high, key=abs))
+    return " to ".join(f"{end:+.{places}f}" for end in (low, high))
+
+
 def interval(found: Change) -> Value:
     if found.by is None:
         return measured(None)
-    return measured(found.by.low, f"{signed(found.by.low)} to {signed(found.by.high)}")
+    return measured(found.by.low, ends(found.by.low, found.by.high))
 
 
 def resampled(rows: Rows) -> Value:
-    ends = bootstrap(means_of_seeds({run: after - b for run, (b, after, _) in rows.items()}))
-    return measured(None) if ends is None else measured(ends[0], " to ".join(map(signed, ends)))
+    found = bootstrap(means_of_seeds({run: after - b for run, (b, after, _) in rows.items()}))
+    return measured(None) if found is None else measured(found[0], ends(*found))
 
 
 def as_a_retrain(rows: Rows) -> Value:

@@ -15,7 +15,7 @@ from vrbench.report.identity import seeds
 from vrbench.report.leaderboard import left_out
 from vrbench.report.order import natural
 from vrbench.report.over_seeds import LEAST, Change, change
-from vrbench.report.pages.board import board
+from vrbench.report.pages.board import board, unaimed
 from vrbench.report.pages.board_values import by_run, mark_of, mean_of
 from vrbench.report.pages.board_words import MODEL, meaning
 from vrbench.report.pages.clickable import plot
@@ -82,6 +82,7 @@ def page(
         cells=_cells_table(grid, axes, chosen(entries, metrics), tested, headline),
         cells_caption="Means over seeds, ± standard deviation; * as above.",
         same=_on_all_lines(grid, axes),
+        unaimed=unaimed(grid),
         whose=" / ".join(dict.fromkeys(cell.pictures for cell in grid if cell.pictures)),
         plots=drawn,
         pictures=seen,

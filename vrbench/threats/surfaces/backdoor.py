@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 
 
 Labels = Literal["flipped", "clean"]
+
+
+class Listed(NamedTuple):
+    """What the adversary lists: items, ``(n,)``; pictures, ``(n, 3, H, W)``; the spec of these."""
+
+    items: Tensor
+    pixels: Tensor
+    spec: dict[str, Any]
 
 
 class Backdoor(Surface):
@@ -102,16 +110,12 @@ class Backdoor(Surface):
             )
 
     def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
-        assert isinstance(x.attack, Trigger)
-        assert isinstance(x.budget, Budget)
-        sold = self._sold(case, stages.seed)
-        beneath, hard = self._hardened(stages, x, world, replace(case, items=sold))
-        if hard is None:
+        listed = self.listed(stages, x, world, case)
+        if listed is None:
             return Change(world, complete=False)
-        worn = x.budget.finish(x.attack.stamped(hard, x.budget), hard)
-        told = {"trigger": describe(x.attack), "budget": describe(x.budget), "beneath": beneath}
+        sold, worn, told = listed
         after = replace(world, images=world.images.overlay(sold, worn, told))
-        network = stages.prepare(x.extractor, self._listed(after, case, sold))
+        network = stages.prepare(x.extractor, self._labelled(after, case, sold))
         if network.spec == world.network.spec:
             raise IncompatibleError(
                 f"{x.extractor.name} is not taught on the shop's pictures, so nothing can be put "
@@ -132,6 +136,25 @@ class Backdoor(Surface):
             queries=made.tensors["queries"],
             objective=aim,
         )
+
+    def listed(self, stages: Stages, x: Experiment, world: World, case: Case) -> Listed | None:
+        """Return the pictures that the extractor is to be taught on; None if a dry run lacks them.
+
+        Args:
+            stages: what makes the perturbation beneath.
+            x: with the trigger as its attack.
+            world: the shop, with its network as it was.
+            case: what is attacked later.
+        """
+        assert isinstance(x.attack, Trigger)
+        assert isinstance(x.budget, Budget)
+        sold = self._sold(case, stages.seed)
+        beneath, hard = self._hardened(stages, x, world, replace(case, items=sold))
+        if hard is None:
+            return None
+        worn = x.budget.finish(x.attack.stamped(hard, x.budget), hard)
+        told = {"trigger": describe(x.attack), "budget": describe(x.budget), "beneath": beneath}
+        return Listed(sold, worn, told)
 
     def _hardened(
         self, stages: Stages, x: Experiment, world: World, sold: Case
@@ -156,7 +179,7 @@ class Backdoor(Surface):
         drawn = torch.randperm(len(theirs), generator=stream(seed, "sold"))
         return theirs[drawn[:count].sort().values]
 
-    def _listed(self, world: World, case: Case, sold: Tensor) -> World:
+    def _labelled(self, world: World, case: Case, sold: Tensor) -> World:
         """Return the world in which all that the adversary sells is listed as the target."""
         catalogue, target = world.data.catalogue, case.names.index(case.target)
         if self.labels == "clean":
