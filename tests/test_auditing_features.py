@@ -11,6 +11,7 @@ from tests.threats.test_exposure import by_numpy, shop
 from tests.threats.test_objectives import pictures
 from vrbench.attacks import PGD
 from vrbench.attacks.feature_budget import Rows, RowShares
+from vrbench.attacks.minimum_norm.cw import CWRows
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.cli import audit_kinds as kinds
@@ -78,6 +79,18 @@ def test_only_the_scenario_s_items_change_and_within_the_share(tmp_path):
     assert not moved[others].any()
     typical = np.median(before.norm(dim=1).numpy())
     assert moved.max() == pytest.approx(0.3 * typical, rel=1e-3)
+    (row,) = found.rows
+    assert row.after > row.before
+
+
+def test_cw_changes_vectors_by_no_more_than_it_takes(tmp_path):
+    """Without any limit, no row moves by as much as a third of its length."""
+    given = parts(attack=CWRows(steps=40), budget=Rows(eps=torch.inf), **VECTORS)
+    found = run(**given, store=Store(tmp_path))
+    before, after = (found.shown[side][found.case.items] for side in ("before", "after"))
+    moved = (after - before).norm(dim=1)
+    assert (moved > 0).all()
+    assert (moved < before.norm(dim=1) / 3).all()
     (row,) = found.rows
     assert row.after > row.before
 

@@ -146,9 +146,19 @@ class AttributeFM(FieldModel):
     """
 
     paper = "Rendle, ICDM 2010"
+    version = 2
 
     def interaction(self, row: Tensor) -> Tensor:
         return pooled(row).sum(1)
+
+    def score(self, users: Tensor, encoded: Tensor) -> Tensor:
+        # u.i + u.c + i.c: one product for all pairs, where the base class makes each by itself
+        kind = self.label[encoded]
+        item, category = self.item(encoded), self.category(kind)
+        weight = self.item_weight(encoded) + self.category_weight(kind)
+        bias = weight.squeeze(1) + (item * category).sum(1) + self.base
+        made: Tensor = self.user(users) @ (item + category).T + self.user_weight(users) + bias
+        return made
 
 
 class FFM(FieldModel):
