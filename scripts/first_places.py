@@ -39,6 +39,8 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path("store"))
     parser.add_argument("--dataset", default="ml_100k")
     parser.add_argument("--tuned", default="", help="of a choice's name: /ml_100k")
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--set", nargs="*", default=[], help="settings of all: epochs=20")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--users", type=int, default=100, help="drawn anew for each seed")
     parser.add_argument("--table", type=Path, default=Path("results/first_places.md"))
@@ -48,9 +50,11 @@ def main() -> None:
         "| model | rows of | seeds | lost by C&W | smallest change | lost by noise as long |",
         "| --- | --- | ---: | ---: | ---: | ---: |",
     ]
-    for name, (choice, settings) in MODELS.items():
+    shared = {name: int(n) for name, n in (word.split("=") for word in chosen.set)}
+    for name in chosen.models:
+        choice, settings = MODELS[name]
         for side in TABLES:
-            model = choose("recommender", choice + chosen.tuned, **settings)
+            model = choose("recommender", choice + chosen.tuned, **settings, **shared)
             found = [measured(chosen, model, side, seed) for seed in chosen.seeds]
             told = [spread(torch.tensor(column)) for column in zip(*found, strict=True)]
             lines.append(f"| {name} | {side}s | {len(found)} | {' | '.join(told)} |")
@@ -87,7 +91,8 @@ def by_noise(goal: FirstPlace, seen: SmallestChanges, seed: int) -> float:
 
 def spread(values: Tensor) -> str:
     """Return a mean over seeds and its deviation."""
-    return f"{values.mean():.3f} ± {values.std():.3f}"
+    alone = f"{values.mean():.3f}"
+    return alone if len(values) == 1 else f"{alone} ± {values.std():.3f}"
 
 
 if __name__ == "__main__":
