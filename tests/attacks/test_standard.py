@@ -14,7 +14,9 @@ from vrbench.attacks.gradient.apgd import AutoPGD
 from vrbench.attacks.standard import StandardAttack, sees
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.spec import settings
+from vrbench.objectives import Promote, PromoteLists
 from vrbench.testing.attacks import classified_as, victim
+from vrbench.testing.world import knowing, toy_world
 
 
 @pytest.fixture(autouse=True)
@@ -79,3 +81,16 @@ def test_feature_regression_takes_part_where_the_extractor_is_public():
     assert sees(public, clean)
     for aim, count in ((goal, 4), (public, 5)):
         assert len(StandardAttack().taking_part(clean, aim)) == count
+
+
+@pytest.mark.parametrize("aim", [Promote, PromoteLists])
+def test_for_promotion_auto_pgd_on_the_margin_repeats_that_on_the_loss(aim):
+    items = torch.arange(4)
+    images, goal = toy_world().catalogue.images[items], knowing(aim, k=5)
+    loss, margin = (
+        AutoPGD(steps=8, descend=what)(images, items, goal, Linf(eps=8), Streams(0))
+        for what in ("loss", "margin")
+    )
+    assert (loss != images).any()
+    assert torch.allclose(loss, margin, atol=1.5 / 255)  # a level where rounding decides
+    assert (loss == margin).float().mean() > 0.99

@@ -28,10 +28,10 @@ class StandardAttack(Ensemble):
     """``standard-1``: a suite without settings, in the spirit of AutoAttack, aimed at a goal.
 
     After Croce and Hein (ICML 2020, sec. 5). Its members, in turn: Auto-PGD on the goal's loss and
-    on its margin, 100 steps each (for a ranking these are an item's score, and by how much it
-    misses the lists of those aimed at), FMN with 100, feature regression with 640 questions where
-    the goal has a public extractor, and Square with 1,000. An item that one of them leads to the
-    aim leaves; the others keep the result of smallest loss.
+    on its margin, 100 steps each, FMN with 100, feature regression with 640 questions where the
+    goal has a public extractor, and Square with 1,000. An item that one of them leads to the aim
+    leaves; the others keep the result of smallest loss. Where the margin is the loss plus a
+    constant, as for ``Promote`` and ``PromoteLists``, the second Auto-PGD repeats the first.
 
     Differences from AutoAttack: losses are the goal's, not cross-entropy and DLR; FMN stands for
     FAB; feature regression is added. The members never change: what is stronger will be
