@@ -175,6 +175,14 @@ def test_curves_and_the_trade_off_are_drawn(runs):
     ]
 
 
+def test_every_attack_is_told_by_the_headline_whatever_it_is(runs):
+    cells_table = page(load([runs]), None, SHIFT).partition('<h2 id="cells">')[2]
+    heads = cells_table.partition("</thead>")[0]
+    assert heads.index(f">{SHIFT}<") < heads.index(f">{CHR} clean<")
+    told = page(load([runs]), [CHR], SHIFT).partition('<h2 id="cells">')[2]
+    assert f">{SHIFT}<" not in told.partition("</thead>")[0]
+
+
 def test_a_broken_picture_is_named_and_the_rest_still_works(runs):
     for path in runs.rglob("picture.png"):
         path.write_bytes(b"no picture")

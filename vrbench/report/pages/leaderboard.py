@@ -79,7 +79,7 @@ def page(
         worst=standings.table,
         board_plot=plot(standings.points, f"{accuracy} clean", f"change of {headline}"),
         worst_caption=CAPTION.format(headline=headline, least=LEAST),
-        cells=_cells_table(grid, axes, chosen(entries, metrics), tested, headline),
+        cells=_cells_table(grid, axes, _shown(entries, metrics, headline), tested, headline),
         cells_caption="Means over seeds, ± standard deviation; * as above.",
         same=_on_all_lines(grid, axes),
         unaimed=unaimed(grid),
@@ -89,6 +89,12 @@ def page(
         left_out=[*left_out(entries), *broken, *not_shown(entries)],
         made=_made(entries),
     )
+
+
+def _shown(entries: Sequence[Entry], metrics: Sequence[str] | None, headline: str) -> list[str]:
+    """Return the metrics of the second table: those asked for, or the headline and a few."""
+    few = chosen(entries, metrics)
+    return few if metrics or headline in few else [headline, *few]
 
 
 def _on_all_lines(grid: Sequence[Cell], axes: Sequence[str]) -> str:
