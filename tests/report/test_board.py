@@ -15,7 +15,7 @@ from vrbench.report.grid import AXES, Cell, cells
 from vrbench.report.leaderboard import load
 from vrbench.report.over_seeds import change
 from vrbench.report.pages.board import board, unaimed
-from vrbench.report.pages.board_values import by_run, ends, in_places
+from vrbench.report.pages.board_values import by_run, command, ends, in_places
 from vrbench.report.pages.clickable import Point, plot, ticks
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import worst
@@ -204,3 +204,9 @@ def test_a_submitted_entry_says_who_measured_it_and_how_it_is_loaded(tmp_path):
     shown = out.read_text()
     assert "&lt;b&gt;Me&lt;/b&gt;" in shown
     assert shown.count("vrbench.load(") == 1
+
+
+def test_submitted_pictures_are_made_again_by_their_check():
+    entry = {"entry": "boutique/stronger", "attacks": "boutique/amr", "overrides": ["seed=0"]}
+    assert command(entry) == "python -m vrbench submit check boutique/stronger"
+    assert command(entry | {"attacks": ""}) == "python -m vrbench seed=0"
