@@ -10,7 +10,18 @@ import tests.attacks
 import vrbench.attacks
 import vrbench.budgets
 from tests.contracts import contracts
-from tests.gpu.device import HERE, close, each, everywhere, home, made_by, on_device, shipped, there
+from tests.gpu.device import (
+    HERE,
+    close,
+    each,
+    everywhere,
+    home,
+    libraries,
+    made_by,
+    on_device,
+    shipped,
+    there,
+)
 from vrbench.attacks import FMN, AutoPGD, FeatureRegression, Square
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget, Linf
@@ -18,11 +29,13 @@ from vrbench.attacks.embedding.perturbation import (
     EmbeddingNoise,
     EmbeddingPGD,
     Embeddings,
+    EmbeddingShares,
     ParameterAttack,
 )
 from vrbench.attacks.feature_budget import Rows, RowShares
 from vrbench.attacks.goal import Verdict
 from vrbench.attacks.imported import Imported
+from vrbench.attacks.minimum_norm.cw import CWRows
 from vrbench.attacks.standard import StandardAttack
 from vrbench.attacks.transplant import Transplant
 from vrbench.attacks.visible_budget import Area
@@ -129,7 +142,7 @@ def gains(found):
 
 def test_every_attack_is_here():
     covered = {made_by(case).__name__ for case in CASES.values()}
-    assert shipped(vrbench.attacks, Attack) - covered == {Imported.__name__}
+    assert shipped(vrbench.attacks, Attack) - covered == {Imported.__name__, CWRows.__name__}
     assert shipped(vrbench.attacks, ParameterAttack) == {k.__name__ for k in ON_TABLES.values()}
     assert shipped(vrbench.attacks, WordAttack) == {k.__name__ for k in ON_WORDS.values()}
 
@@ -176,16 +189,16 @@ def test_the_same_seed_finds_the_same_there(case):
 
 
 BUDGETS = {
-    "Linf": (Linf(eps=8), pictures()),
-    "Rows": (Rows(eps=0.5), torch.randn(4, 7, generator=stream(1))),
-    "RowShares": (RowShares(eps=5), torch.randn(4, 7, generator=stream(1))),
-    "Area": (Area(eps=20), pictures()),
+    "Linf": (partial(Linf, eps=8), pictures()),
+    "Rows": (partial(Rows, eps=0.5), torch.randn(4, 7, generator=stream(1))),
+    "RowShares": (partial(RowShares, eps=5), torch.randn(4, 7, generator=stream(1))),
+    "Area": (partial(Area, eps=20), pictures()),
 } | {
-    name: (getattr(vrbench.budgets, name)(eps=40), pictures())
+    name: (partial(getattr(vrbench.budgets, name), eps=40), pictures())
     for name in sorted(shipped(vrbench.budgets, Budget) - {"Linf", "Rows", "RowShares", "Area"})
 }
 
-OF_OTHERS = {"Embeddings", "Words"}  # with their attacks below
+OF_OTHERS = {"Embeddings", "EmbeddingShares", "Words"}  # with their attacks below
 HELD = {"FakeUsers", "JointBudget", "MixedBudget"}  # numbers and other budgets, and no tensors
 
 
@@ -200,9 +213,12 @@ def test_every_budget_is_here():
 @pytest.mark.parametrize("name", BUDGETS)
 def test_a_budget_is_the_same_there(name):
     """Draws are equal; lengths are sums in another order, and a level may be rounded otherwise."""
-    budget, clean = BUDGETS[name]
+    make, clean = BUDGETS[name]
+    with libraries():  # LPIPS asks for weights
+        make()
 
     def spent(device):
+        budget = make()  # what it keeps stays on its device
         placed, items = clean.to(device), ITEMS.to(device)
         drawn = budget.sample(placed, items, Streams(0))
         finished = budget.finish(drawn, placed)
@@ -223,20 +239,44 @@ ON_WORDS = {"WordFlips": WordFlips, "RandomWords": RandomWords}
 
 
 @on_device
+@pytest.mark.parametrize("unit", [partial(Embeddings, eps=0.5), partial(EmbeddingShares, eps=50)])
 @pytest.mark.parametrize("norm", ["row_l2", "box"])
 @each(ON_TABLES)
-def test_embeddings_change_there_as_here(case, norm):
+def test_embeddings_change_there_as_here(case, norm, unit):
     """Draws come from the processor and are equal; a row's length is a short sum."""
 
     def change(device):
         weight = torch.randn(6, 8, generator=stream(3)).to(device)
         rows = {"item": torch.randn(6, 8, generator=stream(4)).to(device)}
-        budget = Embeddings(eps=0.5, norm=norm)
-        return case()(rows, lambda at: {"item": weight + at["item"]}, budget, stream(0))
+        aim = lambda at: {"item": weight + at["item"]}  # noqa: E731
+        return case()(rows, aim, unit(norm=norm), stream(0))
 
     expected, found = everywhere(change)
     close(found, expected)
     assert found["item"].norm(dim=1).min() > 0.01
+
+
+class Beside:
+    """The side of a plane on which rows are to be."""
+
+    def __init__(self, device):
+        self.normal = torch.randn(7, generator=stream(8)).to(device)
+
+    def judge(self, x, items):
+        margin = x @ self.normal + 5
+        return Verdict(margin, margin)
+
+
+@on_device
+def test_rows_cross_a_plane_there_as_here():
+    def found(device):
+        goal, clean = Beside(device), torch.randn(4, 7, generator=stream(1)).to(device)
+        x = CWRows()(clean, ITEMS.to(device), goal, Rows(eps=torch.inf), Streams(0))
+        assert (goal.judge(x, ITEMS).margin < 0).all()
+        return [(x - clean).norm(dim=1)]
+
+    (here,), (other,) = everywhere(found)
+    close(other, here, rtol=1e-2)
 
 
 @on_device
