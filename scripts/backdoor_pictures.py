@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
-from visible_edits import CELL, FAINT, GAP, INK, MARGIN, PAPER, levels
+from visible_edits import CELL, FAINT, GAP, INK, MARGIN, PAPER, levels, photos
 
 from vrbench import Experiment, Machine, Session, Store, choose
 from vrbench.bench.case import resolve
@@ -42,11 +42,8 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="settings of the extractor")
     parser.add_argument("--out", type=Path, default=Path("images/backdoor.png"))
     chosen = parser.parse_args()
-    told = {name: int(n) for name, n in (word.split("=") for word in chosen.set)}
     parts: dict[str, Any] = {
-        "dataset": choose("dataset", "clothing_men"),
-        "extractor": choose("extractor", "photos_standard", **told),
-        "recommender": choose("recommender", "vbpr/clothing_men"),
+        **photos(chosen.set),
         "attack": choose("attack", "trigger"),
         "budget": choose("budget", "area_5"),
         "objective": choose("objective", "target_class"),

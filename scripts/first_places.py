@@ -70,10 +70,10 @@ def measured(
     world = session.shop(data, network, recommender, False)
     model, train = session.fit(world).served, world.data.train
     users = torch.randperm(train.num_users, generator=stream(seed, "whose lists"))[: chosen.users]
-    kind = {"side": side, "tables": TABLES[side]}
-    seen = smallest_changes(model, train, world.visuals, users, **kind)
+    goal = FirstPlace(model, train, world.visuals, users, side=side, tables=TABLES[side])
+    seen = smallest_changes(goal)
     lost = seen.length.isfinite()
-    noisy = by_noise(FirstPlace(model, train, world.visuals, users, **kind), seen, seed)
+    noisy = by_noise(goal, seen, seed)
     share = float(seen.share[lost].median()) if lost.any() else float("inf")
     return float(lost.float().mean()), share, noisy
 

@@ -47,11 +47,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("images/visible_edits.png"))
     parser.add_argument("--table", type=Path, default=Path("results/visible_edits.md"))
     chosen = parser.parse_args()
-    told = {name: int(n) for name, n in (word.split("=") for word in chosen.set)}
     parts: dict[str, Any] = {
-        "dataset": choose("dataset", "clothing_men"),
-        "extractor": choose("extractor", "photos_standard", **told),
-        "recommender": choose("recommender", "vbpr/clothing_men"),
+        **photos(chosen.set),
         "objective": choose("objective", "promote"),
         "scenario": choose("scenario", "photos", max_items=chosen.items),
         "threat": Threat(timing="evasion"),
@@ -64,6 +61,16 @@ def main() -> None:
     table = [head, "|---|---|---|---|---|---|---|", *(line["row"] for line in lines)]
     chosen.table.write_text("\n".join(table) + "\n", encoding="utf-8")
     picture(lines, chosen.shown).quantize(256).save(chosen.out, optimize=True)
+
+
+def photos(words: list[str]) -> dict[str, Any]:
+    """Return photos, their network, set as ``epochs=8`` says, and VBPR upon it."""
+    told = {name: int(n) for name, n in (word.split("=") for word in words)}
+    return {
+        "dataset": choose("dataset", "clothing_men"),
+        "extractor": choose("extractor", "photos_standard", **told),
+        "recommender": choose("recommender", "vbpr/clothing_men"),
+    }
 
 
 def told_of(

@@ -30,7 +30,7 @@ def drawn(make, **settings):
 
 
 def found(model, world, side, tables):
-    return smallest_changes(model, world.train, None, USERS, side=side, tables=tables)
+    return smallest_changes(FirstPlace(model, world.train, None, USERS, side=side, tables=tables))
 
 
 @pytest.fixture

@@ -173,11 +173,20 @@ def _under_attack(folder: Path, card: Card, store: str | Path | None) -> Loaded:
     loaded = load(attacked, store=store)
     if of_the_shop(card.overrides) != of_the_shop(loaded.card.overrides):
         raise DataError(f"{card.name}: its command line is of another shop than {card.attacks}")
-    kept = [o for o in card.overrides if axis_of(o) != "attack"]
-    composed = compose_record(kept, conf_dir(), own_dir())
-    theirs = {part: composed.make(part) for part in ("budget", "objective")}
-    parts = loaded.parts | theirs | {"attack": Imported(path=str(folder))}
+    parts = loaded.parts | limits(card.overrides) | {"attack": Imported(path=str(folder))}
     return replace(loaded, card=card, parts=parts)
+
+
+def but_attack(overrides: Sequence[str]) -> Composition:
+    """Return the composition of a command line under imported pictures, which have no choice."""
+    kept = [o for o in overrides if axis_of(o) != "attack"]
+    return compose_record(kept, conf_dir(), own_dir())
+
+
+def limits(overrides: Sequence[str]) -> dict[str, Any]:
+    """Return budget and aim of a command line under imported pictures."""
+    composed = but_attack(overrides)
+    return {part: composed.make(part) for part in ("budget", "objective")}
 
 
 def of_the_shop(overrides: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.files import sha256
-from vrbench.report.run_records import OF_THE_PLACE, Entry, record
+from vrbench.report.run_records import Entry, moving, record
 from vrbench.threats.objectives import check_promotable
 from vrbench.threats.surfaces.pixels import Pixels
 
@@ -49,7 +49,7 @@ def make_entry(
     if wrong := several_shops(runs):
         raise ConfigError(wrong)
     run = min(runs, key=lambda r: r["parts"]["objective"].get("component") != next(iter(AIMS)))
-    overrides = [o for o in run["overrides"] if not o.startswith(OF_THE_PLACE)]
+    overrides = moving(run["overrides"])
     composed = compose_record(overrides, conf_dir(), own_dir())
     watched = WatchedStore.at(store)
     card = Card(name=name, by=by, licence=licence, overrides=overrides, paper=paper)

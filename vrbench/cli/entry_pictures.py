@@ -20,7 +20,7 @@ from vrbench.bench.case import resolve
 from vrbench.cli import cell_record
 from vrbench.cli.axes import name_of
 from vrbench.cli.commands.check import apart
-from vrbench.cli.entries import Loaded, axis_of, entries_folder, load
+from vrbench.cli.entries import Loaded, axis_of, but_attack, entries_folder, limits, load
 from vrbench.cli.entry_folder import (
     ADVERSARY,
     PICTURES,
@@ -32,8 +32,6 @@ from vrbench.cli.entry_folder import (
     read_runs,
 )
 from vrbench.cli.entry_making import LEARNING, check_empty, write_card
-from vrbench.cli.folders import conf_dir, own_dir
-from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import DataError, VRBenchError
 from vrbench.report.grid import cells
 from vrbench.report.identity import told_apart
@@ -84,9 +82,7 @@ def make_pictures(
         raise DataError(f"pictures of {attacks} may not be redistributed: none are submitted")
     told = {"budget": budget, "objective": objective}
     overrides = _under(shop.card.overrides, {n: o for n, o in told.items() if o is not None})
-    kept = [o for o in overrides if axis_of(o) != "attack"]
-    composed = compose_record(kept, conf_dir(), own_dir())
-    theirs = {part: composed.make(part) for part in told}
+    theirs = limits(overrides)
     card = Card(
         name=name, by=by, licence=licence, overrides=overrides, paper=paper, attacks=attacks
     )
@@ -97,7 +93,7 @@ def make_pictures(
     to.mkdir(parents=True, exist_ok=True)
     _copy(pictures, to, loaded)
     loaded.parts["attack"] = Imported(path=str(to))
-    (run,) = _runs(attacks, shop.card)
+    run = _run(attacks)
     rows = [asdict(row) for row in loaded.attacked().rows if row.per != LEARNING]
     (to / ROWS).write_text(record([_record(run, loaded) | {"rows": rows}]), encoding="utf-8")
     return write_card(to, card)
@@ -110,17 +106,24 @@ def _under(overrides: Sequence[str], chosen: dict[str, str]) -> list[str]:
     return [*kept, *(f"{axis}={choice}" for axis, choice in changed.items())]
 
 
-def _runs(attacked: str, card: Card) -> list[Entry]:
-    """Return the run of an entry that its card is about."""
-    runs = read_runs(find(attacked, entries_folder()))
-    return [run for run in runs if run.get("overrides") == card.overrides][:1]
+def _run(attacked: str) -> Entry:
+    """Return the run of an entry that its card is about.
+
+    Raises:
+        DataError: if there is none.
+    """
+    folder = find(attacked, entries_folder())
+    card = read_card(folder)
+    for run in read_runs(folder):
+        if run.get("overrides") == card.overrides:
+            return run
+    raise DataError(f"{folder / ROWS} is of another command line than the card's")
 
 
 def _record(run: Entry, loaded: Loaded) -> Entry:
     """Return the record of attacked pictures: the shop's own but for attack, budget and aim."""
     card = loaded.card
-    kept = [o for o in card.overrides if axis_of(o) != "attack"]
-    composed = compose_record(kept, conf_dir(), own_dir())
+    composed = but_attack(card.overrides)
     parts: dict[str, Any] = {n: dict(told) for n, told in run["parts"].items()}
     names = {part: name_of(part, composed.choices) for part in ADVERSARY} | {"attack": ATTACK}
     parts |= {part: {"name": choice, "changed": {}} for part, choice in names.items()}
@@ -203,9 +206,7 @@ def refused_pictures(
     (told,), loaded = runs, load(folder, store=store)
     if faults := faults_of(folder, loaded):
         return faults
-    attacked = find(loaded.card.attacks, entries_folder())
-    (run,) = _runs(loaded.card.attacks, read_card(attacked))
-    expected = _record(run, loaded)
+    expected = _record(_run(loaded.card.attacks), loaded)
     wrong = [n for n in ("parts", "seed", "extractor_seed", "case") if told.get(n) != expected[n]]
     if wrong:
         return [f"{ROWS}: {', '.join(wrong)}: other than {loaded.card.attacks} and the card say"]

@@ -19,7 +19,7 @@ from vrbench.core.archives import reading
 from vrbench.core.errors import ConfigError, DataError
 from vrbench.core.extras import extra
 from vrbench.core.files import regular
-from vrbench.report.run_records import OF_THE_PLACE, Entry, may_show, read
+from vrbench.report.run_records import Entry, may_show, moving, read
 from vrbench.report.tables import markdown, number
 
 PARTS = ("clean", "attacked")
@@ -192,7 +192,7 @@ def _card(entry: Entry, licence: str, source: str, parquet: bool) -> str:
             }
         ],
     }
-    told = [o for o in entry["overrides"] if not o.startswith(OF_THE_PLACE)]
+    told = moving(entry["overrides"])
     kept = " ".join(o for o in told if not o.lstrip("+~").startswith("attack"))
     again = f"python -m vrbench {kept} attack=imported attack.path=FOLDER".replace("  ", " ")
     facts = [[what, told_of] for what, told_of in _facts(entry, licence, source).items()]

@@ -24,6 +24,11 @@ NOT_KEPT = ("stages", "seconds", "folder", "items", "asked", "sweep", "began")
 OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=", "track=", "track.")
 
 
+def moving(overrides: Iterable[str]) -> list[str]:
+    """Return overrides without those that move no number: where things lie, and what is kept."""
+    return [o for o in overrides if not o.startswith(OF_THE_PLACE)]
+
+
 def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
     """Return the records of runs, as ``readable`` does.
 
@@ -133,8 +138,6 @@ def record(entries: Sequence[Entry]) -> str:
     kept = []
     for entry in entries:
         told = {k: v for k, v in entry.items() if k not in NOT_KEPT}
-        told["overrides"] = [
-            o for o in entry.get("overrides", []) if not o.startswith(OF_THE_PLACE)
-        ]
+        told["overrides"] = moving(entry.get("overrides", []))
         kept.append(told)
     return packed(kept)

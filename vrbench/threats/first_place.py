@@ -153,16 +153,7 @@ class SmallestChanges(NamedTuple):
     share: Tensor  # (n,) of the mean length of the side's rows, those of all tables together
 
 
-def smallest_changes(
-    recommender: Recommender,
-    train: Interactions,
-    visuals: Visuals,
-    users: Tensor,
-    *,
-    side: Side,
-    tables: Sequence[str],
-    attack: Attack | None = None,
-) -> SmallestChanges:
+def smallest_changes(goal: FirstPlace, attack: Attack | None = None) -> SmallestChanges:
     """Return how far rows must move before another item is first (C&W on NCF).
 
     Carlini and Wagner's attack (IEEE S&P 2017) on rows that a recommender has learnt, a white-box
@@ -171,24 +162,20 @@ def smallest_changes(
     reads differences of scores and finds a boundary, so their scale does not matter.
 
     Args:
-        recommender, train, visuals, users, side, tables: see ``FirstPlace``.
+        goal: whose first places, and which rows move.
         attack: that finds small changes of rows; ``CWRows()`` unless given.
-
-    Raises:
-        ConfigError: see ``FirstPlace``.
 
     Example:
         >>> import torch
         >>> from vrbench.recommenders import BPRMF
         >>> from vrbench.testing.world import BRISK, taught, toy_visuals, toy_world
-        >>> from vrbench.threats.first_place import smallest_changes
+        >>> from vrbench.threats.first_place import FirstPlace, smallest_changes
         >>> model, train = taught(BPRMF, factors=8, **BRISK), toy_world().train
         >>> kind = {"side": "user", "tables": ["user.weight"]}
-        >>> found = smallest_changes(model, train, toy_visuals(None), torch.tensor([2, 5]), **kind)
-        >>> bool((found.share < 1).all())
+        >>> goal = FirstPlace(model, train, toy_visuals(None), torch.tensor([2, 5]), **kind)
+        >>> bool((smallest_changes(goal).share < 1).all())
         True
     """
-    goal = FirstPlace(recommender, train, visuals, users, side=side, tables=tables)
     pair = torch.arange(len(goal.rows), device=goal.rows.device)
     found = (attack or CWRows())(goal.rows, pair, goal, Rows(eps=torch.inf), Streams(0))
     with torch.no_grad():

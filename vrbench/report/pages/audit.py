@@ -25,7 +25,7 @@ from vrbench.report.pages.audit_pictures import GAIN, gained, gallery, ranked
 from vrbench.report.pages.audit_words import sentences, verdict
 from vrbench.report.pages.page import Head, Table, Value, measured, render
 from vrbench.report.plots.exposure import intervals
-from vrbench.report.run_records import OF_THE_PLACE, Entry, not_shown
+from vrbench.report.run_records import Entry, moving, not_shown
 
 SEEN = ("SSIM", "Linf change", "LPIPS", "LPIPS_untrained")
 EXPOSURE = [Head("exposure"), Head("95 % interval"), Head("clean"), Head("attacked")]
@@ -188,7 +188,7 @@ def _by_seed(one: Exposed) -> str:
 def _command(one: Exposed) -> str:
     """Return what measures it again, as a shell takes it."""
     seeds = ",".join(str(entry["seed"]) for entry in one.entries)
-    kept = [o for o in one.entry["overrides"] if not o.startswith((*OF_THE_PLACE, "seed="))]
+    kept = [o for o in moving(one.entry["overrides"]) if not o.startswith("seed=")]
     many = ["-m"] if len(one.entries) > 1 else []
     return shlex.join(["python", "-m", "vrbench", *many, *kept, f"seed={seeds}"])
 

@@ -16,7 +16,7 @@ from vrbench.report.over_seeds import Change, means_of_seeds
 from vrbench.report.pages.board_words import BROUGHT, DEFENCES
 from vrbench.report.pages.page import Value, measured
 from vrbench.report.papers.published_comparison import Run
-from vrbench.report.run_records import OF_THE_PLACE
+from vrbench.report.run_records import moving
 from vrbench.report.tables import signed
 from vrbench.report.worst_case import SAME_SHOP
 
@@ -69,8 +69,7 @@ def command(entry: Mapping[str, Any]) -> str:
     """Return the command that makes a run again; of submitted pictures, that checks them."""
     if entry.get("attacks"):
         return f"python -m vrbench submit check {entry['entry']}"
-    kept = [o for o in entry.get("overrides", []) if not o.startswith(OF_THE_PLACE)]
-    return f"python -m vrbench {shlex.join(kept)}"
+    return f"python -m vrbench {shlex.join(moving(entry.get('overrides', [])))}"
 
 
 def change(cell: Cell | None, metric: str) -> Value:

@@ -21,7 +21,7 @@ from vrbench.report.pages.board_words import MODEL, meaning
 from vrbench.report.pages.clickable import plot
 from vrbench.report.pages.page import Head, Picture, Table, Value, picture, render
 from vrbench.report.plots.picture import height_of
-from vrbench.report.run_records import Entry, may_show, not_shown
+from vrbench.report.run_records import Entry, may_show, moving, not_shown
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import SHOP, Worst, worst
 
@@ -180,7 +180,7 @@ def _made(entries: Sequence[Entry]) -> list[tuple[str, str]]:
         ", ".join(f"{name} {v}" for name, v in e.get("versions", {}).items()) for e in entries
     ):
         told.append(("versions", versions))
-    overrides = dict.fromkeys(shlex.join(e.get("overrides", [])) for e in entries)
+    overrides = dict.fromkeys(shlex.join(moving(e.get("overrides", []))) for e in entries)
     told += [("settings", f"python -m vrbench {line}") for line in list(overrides)[:20]]
     if len(overrides) > 20:
         told.append(("settings", f"and {len(overrides) - 20} more, in each run's rows.json"))
