@@ -41,7 +41,7 @@ vrbench.recommenders.vbpr: VBPR
 vrbench.report.claims: CLAIMS Verdict
 vrbench.report.curves: curves draw
 vrbench.report.picture: sheet
-vrbench.report.plots: against svg trade_off
+vrbench.report.plots: against svg
 vrbench.report.entries: read
 vrbench.report.leaderboard: load
 vrbench.threats.objectives: MatchFeatures Misrank Objective Promote TargetClass

@@ -6,18 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
-from vrbench.report.plots.looks import COLOURS
+from vrbench.report.plots.looks import looks
 from vrbench.report.tables import number, signed
 
 WIDE, HIGH = 760, 380  # in units of the picture
 LEFT, RIGHT, TOP, BOTTOM = 76, 16, 14, 46
-SHAPES = (
-    "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0",
-    "M-5.5,-5.5H5.5V5.5H-5.5Z",
-    "M0,-7.5L7.5,0L0,7.5L-7.5,0Z",
-    "M0,-7L7,6H-7Z",
-    "M0,7L7,-6H-7Z",
-)
+SHAPES = {  # by marker
+    "o": "M-6,0a6,6 0 1,0 12,0a6,6 0 1,0 -12,0",
+    "s": "M-5.5,-5.5H5.5V5.5H-5.5Z",
+    "D": "M0,-7.5L7.5,0L0,7.5L-7.5,0Z",
+    "^": "M0,-7L7,6H-7Z",
+    "v": "M0,7L7,-6H-7Z",
+    "P": "M-2.5,-7H2.5V-2.5H7V2.5H2.5V7H-2.5V2.5H-7V-2.5H-2.5Z",
+    "*": "M0,-8L2.2,-2.6L7.6,-2.5L3.5,1L4.7,6.5L0,3.6L-4.7,6.5L-3.5,1L-7.6,-2.5L-2.2,-2.6Z",
+    "X": "M-6.5,-4L-4,-6.5L0,-2.5L4,-6.5L6.5,-4L2.5,0L6.5,4L4,6.5L0,2.5L-4,6.5L-6.5,4L-2.5,0Z",
+}
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,10 @@ def plot(points: Sequence[Point], x: str, y: str) -> Plot | None:
     """Return the picture of some points; None for fewer than two."""
     if len(points) < 2:
         return None
-    recommenders = list(dict.fromkeys(p.recommender for p in points))
-    extractors = list(dict.fromkeys(p.extractor for p in points))
-    colours = {name: COLOURS[n % len(COLOURS)] for n, name in enumerate(recommenders)}
-    shapes = {name: SHAPES[n % len(SHAPES)] for n, name in enumerate(extractors)}
+    recommenders = looks((p.recommender for p in points), "recommender")
+    extractors = looks((p.extractor for p in points), "extractor")
+    colours = {name: look.colour for name, look in recommenders.items()}
+    shapes = {name: SHAPES[look.marker] for name, look in extractors.items()}
     low_x, high_x = _range([p.x for p in points])
     low_y, high_y = _range([p.y for p in points])
 

@@ -20,10 +20,11 @@ from vrbench.report.pages.board_values import by_run, mark_of, mean_of
 from vrbench.report.pages.board_words import MODEL, meaning
 from vrbench.report.pages.clickable import plot
 from vrbench.report.pages.page import Head, Picture, Table, Value, picture, render
+from vrbench.report.plots.axis_words import upwards
 from vrbench.report.plots.picture import height_of
 from vrbench.report.run_records import Entry, may_show, moving, not_shown
 from vrbench.report.threat_models import threat_model
-from vrbench.report.worst_case import SHOP, Worst, worst
+from vrbench.report.worst_case import SHOP, worst
 
 SECTIONS = (("worst", "The board"), ("cells", "Every attack"), ("made", "How it was made"))
 ACROSS = (plots.EPS, "SSIM", "LPIPS", "LPIPS_untrained")
@@ -37,6 +38,7 @@ CAPTION = (
     "moved further than a clean retrain of each seed does. The question mark beside a column's "
     "name says what it means."
 )
+DRAWN = "Colour: the attack. Marker: the network. Line and filling of a marker: the aim."
 ROWS = 2  # pictures of a sheet that a page shows
 
 
@@ -65,7 +67,7 @@ def page(
     filters = _filters(grid, axes)
     tested = {id(cell): change(by_run(cell, headline)) for cell in grid}
     accuracy = _accuracy(entries)
-    drawn = _plots(grid, found, headline, accuracy)
+    drawn, upward = _plots(grid, headline), upwards(headline)
     standings = board(found, grid, axes, headline, accuracy, tested, papers or {})
     seen, broken = _pictures(grid)
     more = [("curves", "Curves")] * bool(drawn) + [("pictures", "Pictures")] * bool(seen)
@@ -77,7 +79,7 @@ def page(
         filters=[(a, told) for a, told in filters if a not in TABS],
         tabs=[(a, told) for a, told in filters if a in TABS],
         worst=standings.table,
-        board_plot=plot(standings.points, f"{accuracy} clean", f"change of {headline}"),
+        board_plot=plot(standings.points, f"{accuracy} of the clean shop", f"change of {upward}"),
         worst_caption=CAPTION.format(headline=headline, least=LEAST),
         cells=_cells_table(grid, axes, _shown(entries, metrics, headline), tested, headline),
         cells_caption="Means over seeds, ± standard deviation; * as above.",
@@ -128,10 +130,8 @@ def _cells_table(
     return Table(heads, lines)
 
 
-def _plots(
-    grid: Sequence[Cell], found: Sequence[Worst], headline: str, accuracy: str | None
-) -> list[dict[str, str]]:
-    """Return the curves of every dataset and timing, and the trade-off of every budget."""
+def _plots(grid: Sequence[Cell], headline: str) -> list[dict[str, str]]:
+    """Return the curves of every dataset and timing."""
     drawn = []
 
     def add(figure: Any, caption: str) -> None:
@@ -146,12 +146,7 @@ def _plots(
         for metric in dict.fromkeys((headline, SHIFT)):
             for x in ACROSS:
                 what = f"Change of {metric} against {x}, {dataset}, {threat}"
-                add(plots.against(some, metric, x), what)
-    for where, worsts in groupby(found, lambda w: (*place(w.cell), w.cell.where["budget"])):
-        if accuracy:
-            what = f"{accuracy} of the clean shop against what the worst attack does: "
-            what += ", ".join(where)
-            add(plots.trade_off(list(worsts), headline, accuracy), what)
+                add(plots.against(some, metric, x), f"{what}. {DRAWN}")
     return drawn
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from vrbench.report.plots import axis_words
 from vrbench.report.plots.looks import GREY, INK, Look, looks
 
 if TYPE_CHECKING:
@@ -17,15 +18,6 @@ if TYPE_CHECKING:
 NORMS = ("Linf", "L2", "L1", "L0", "box", "row_l2")
 MOST = 6  # panels; more things share one
 WIDE, HIGH = 3.6, 3.2  # inches of a panel beside others
-ACROSS = {
-    "eps": "size of the change, eps (in the units of the budget)",
-    "queries": "questions asked, per picture",
-    "SSIM": "SSIM of clean and attacked pictures (1: no change)",
-    "PSNR": "PSNR of clean and attacked pictures (dB)",
-    "LPIPS": "LPIPS of clean and attacked pictures (0: no change)",
-    "L2 change": "length of the change, L2 (grey levels of 255)",
-    "Linf change": "largest change of a value (grey levels of 255)",
-}
 ALONE, PRINTED = "", " (printed)"
 
 
@@ -68,8 +60,9 @@ def figure_of(
     figure.suptitle(
         title or _title(metric, change, things), x=0.01, ha="left", fontsize=11, fontweight="bold"
     )
-    figure.supxlabel(across or ACROSS.get(x, x), fontsize=10)
-    figure.supylabel(f"change of {metric} (%)" if change else metric, fontsize=10)
+    figure.supxlabel(across or axis_words.across(x), fontsize=10)
+    upwards = f"change of {metric} (%)" if change else axis_words.upwards(metric)
+    figure.supylabel(upwards, fontsize=10)
     _legend(figure)
     return figure
 

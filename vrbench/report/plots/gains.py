@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from vrbench.report.grid import Cell
 from vrbench.report.identity import MORE, besides, size
-from vrbench.report.plots.looks import COLOURS, MARKERS, looks
-from vrbench.report.worst_case import Worst
+from vrbench.report.plots.axis_words import EPS, across, upwards
+from vrbench.report.plots.looks import Stroke, looks, strokes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,15 +33,19 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "none",
     "legend.frameon": False,
 }
-EPS = "eps"
+COLUMNS = 4  # panels in a row
+APART = ("recommender", "attack", "extractor", "objective", *MORE)  # no line joins them
+NORM = len(APART)  # the place of a line's norm in its key
+OWN_SCALE = ("prediction shift",)  # in scores, which no two recommenders share
 Point = tuple[float, float]
 
 
 def against(cells: Sequence[Cell], metric: str, x: str) -> Figure | None:
-    """Return the change of ``metric`` against ``x``, one panel per recommender.
+    """Return the change of ``metric`` against ``x``, one panel per recommender, on shared axes.
 
-    The colour is the attack, the marker the extractor; lines join the budgets of one norm. None
-    where fewer than two points can be drawn.
+    The colour is the attack, the marker the extractor, line and filling the aim; lines join the
+    budgets of one norm. Upwards each panel has its own scale where scores are counted, which are
+    those of one recommender. None where fewer than two points can be drawn.
 
     Args:
         cells: of one dataset and one timing.
@@ -53,66 +57,28 @@ def against(cells: Sequence[Cell], metric: str, x: str) -> Figure | None:
         return None
     recommenders = list(dict.fromkeys(key[0] for key in lines))
     attacks = {name: look.colour for name, look in looks(key[1] for key in lines).items()}
-    extractors = list(dict.fromkeys(key[2] for key in lines))
+    extractors = looks((key[2] for key in lines), "extractor")
+    markers = {name: look.marker for name, look in extractors.items()}
+    aims = strokes(key[3] for key in lines)
     with styled():
-        figure, panels = _panels(recommenders)
+        figure, panels = _panels(recommenders, alike=metric not in OWN_SCALE)
         for key, points in lines.items():
             panels[key[0]].plot(
                 *zip(*sorted(points), strict=True),
                 color=attacks[key[1]],
-                marker=MARKERS[extractors.index(key[2]) % len(MARKERS)],
-                markersize=4,
+                marker=markers[key[2]],
+                linestyle=aims[key[3]].line,
+                fillstyle=aims[key[3]].filled,
+                markersize=4.5,
                 linewidth=1.2,
                 alpha=0.85,
             )
         for name, panel in panels.items():
             _zero(panel)
             panel.set_title(name, fontsize=9)
-            panel.set_xlabel("budget, eps" if x == EPS else x)
-        figure.supylabel(f"change of {metric}", fontsize=9)
-        _legend(figure, attacks, extractors)
-    return figure
-
-
-def trade_off(worst: Sequence[Worst], metric: str, accuracy: str) -> Figure | None:
-    """Return clean ``accuracy`` against the harm of the worst attack: up and left is exposed.
-
-    The colour is the recommender, the marker the extractor. None where fewer than two shops have
-    both.
-
-    Args:
-        worst: of one dataset, timing and budget.
-        metric: the headline.
-        accuracy: such as "nDCG@20".
-    """
-    points = [
-        (w.cell.where["recommender"], w.cell.where["extractor"], x, y)
-        for w in worst
-        if (x := w.cell.mean(accuracy, "before")) is not None
-        and (y := w.cell.change(metric)) is not None
-    ]
-    if len(points) < 2:
-        return None
-    recommenders = {
-        name: COLOURS[n % len(COLOURS)]
-        for n, name in enumerate(dict.fromkeys(p[0] for p in points))
-    }
-    extractors = list(dict.fromkeys(p[1] for p in points))
-    with styled():
-        figure, panels = _panels([""], width=6.4)
-        for recommender, extractor, x, y in points:
-            panels[""].plot(
-                x,
-                y,
-                color=recommenders[recommender],
-                marker=MARKERS[extractors.index(extractor) % len(MARKERS)],
-                markersize=7,
-                linestyle="none",
-            )
-        _zero(panels[""])
-        panels[""].set_xlabel(f"{accuracy} on clean pictures")
-        panels[""].set_ylabel(f"change of {metric}, worst attack")
-        _legend(figure, recommenders, extractors)
+        figure.supxlabel(across(x, {key[NORM] for key in lines}), fontsize=9)
+        figure.supylabel(f"change of {upwards(metric)}", fontsize=9)
+        _legend(figure, attacks, markers, aims)
     return figure
 
 
@@ -141,13 +107,12 @@ def svg(figure: Figure, label: str) -> str:
 def _lines(cells: Sequence[Cell], metric: str, x: str) -> dict[tuple[str, ...], list[Point]]:
     """Return the points that one line joins, by recommender, attack, extractor and the rest."""
     found: dict[tuple[str, ...], list[Point]] = defaultdict(list)
-    axes = ("recommender", "attack", "extractor", "objective", *MORE)
     for cell in cells:
-        across, change = _across(cell, x), cell.change(metric)
-        if across is not None and change is not None:
+        at, change = _across(cell, x), cell.change(metric)
+        if at is not None and change is not None:
             budget = cell.entries[0]["parts"]["budget"]
             ball = (budget.get("norm") or "", besides(budget, EPS))
-            found[(*(cell.where[axis] for axis in axes), *ball)].append((across, change))
+            found[(*(cell.where[axis] for axis in APART), *ball)].append((at, change))
     fewest = 2 if x == EPS else 1
     return {key: points for key, points in found.items() if len(points) >= fewest}
 
@@ -170,29 +135,48 @@ def styled() -> AbstractContextManager[None]:
     return rc_context(STYLE)
 
 
-def _panels(names: Sequence[str], width: float = 9.0) -> tuple[Figure, dict[str, Axes]]:
+def _panels(names: Sequence[str], alike: bool) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with a panel for each name; all on one scale where they are alike."""
     from matplotlib.figure import Figure
 
-    columns = min(4, len(names))
+    columns = min(COLUMNS, len(names))
     rows = -(-len(names) // columns)
-    figure = Figure(figsize=(width, 0.9 + 2.6 * rows), layout="constrained")
-    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    figure = Figure(figsize=(9.0, 1.1 + 2.6 * rows), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=alike).ravel()
     for spare in grid[len(names) :]:
         spare.remove()
     for axes in grid[: len(names)]:
         axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelbottom=True)  # below the last of a column there may be none
     return figure, dict(zip(names, grid, strict=False))
 
 
-def _legend(figure: Figure, colours: Mapping[str, str], markers: Sequence[str]) -> None:
+def _legend(
+    figure: Figure,
+    colours: Mapping[str, str],
+    markers: Mapping[str, str],
+    aims: Mapping[str, Stroke],
+) -> None:
+    """Write what colours, markers and lines are, each where there are several."""
     from matplotlib.lines import Line2D
 
     handles = [
         Line2D([], [], color=colour, label=name, linewidth=3) for name, colour in colours.items()
     ]
     handles += [
-        Line2D([], [], color=INK, marker=MARKERS[n % len(MARKERS)], linestyle="none", label=name)
-        for n, name in enumerate(markers)
+        Line2D([], [], color=INK, marker=marker, linestyle="none", label=name)
+        for name, marker in markers.items()
+    ]
+    handles += [
+        Line2D(
+            *([], []),
+            color=INK,
+            marker="o",
+            linestyle=aim.line,
+            fillstyle=aim.filled,
+            label=f"aim: {name}",
+        )
+        for name, aim in aims.items()
     ]
     columns = min(5, len(handles))
-    figure.legend(handles=handles, loc="outside lower center", ncols=columns, fontsize=8)
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns, fontsize=8)
