@@ -3,7 +3,7 @@ import torch
 from vrbench.metrics.category import CHR
 from vrbench.metrics.shift import PredictionShift, RankShift
 from vrbench.metrics.success import AimReached, FeatureLoss, Queries, TargetedSuccess
-from vrbench.metrics.view import Crafted
+from vrbench.metrics.view import Crafted, Views
 from vrbench.testing.views import changed, dataset, view
 
 DATA = dataset([(0, 0)], 3, 2)
@@ -25,6 +25,14 @@ AFTER = changed(
 def test_shifts_leave_out_what_a_user_owns():
     assert PredictionShift().measure(BEFORE, AFTER, DATA).tolist() == [0.75, -1.0]
     assert RankShift().measure(BEFORE, AFTER, DATA).tolist() == [1.0, -4.0]
+
+
+def test_shifts_are_tested_against_none_and_against_another_attack():
+    first, second = RankShift().pairs(Views(BEFORE, AFTER), DATA)
+    assert (first.tolist(), second.tolist()) == ([0.0, 0.0], [1.0, -4.0])
+    half = changed(BEFORE, attacked={"ranks": torch.tensor([[3, 2], [0, 6]]).int()})
+    assert RankShift().pairs(Views(half, AFTER), DATA)[1].tolist() == [1.0, -3.0]
+    assert PredictionShift().pairs(Views(BEFORE), DATA) is None
 
 
 def crafted(target=2):

@@ -1,5 +1,8 @@
 """Fake users from a file: what is written is read back, and what cannot be read is said."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,11 @@ from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.spec import digest
 from vrbench.data.dataset import Dataset
 from vrbench.data.export import write_profiles
+from vrbench.data.sources.ratings_files import prepared
 from vrbench.threats.imported_profiles import ImportedProfiles
 from vrbench.threats.scenario.by_popularity import ByPopularity
+
+ROOT = Path(__file__).parents[2]
 
 
 def written(tmp_path, text, name="profiles.tsv"):
@@ -121,3 +127,72 @@ def test_a_scenario_without_any_target_in_it_is_no_error(tmp_path):
     attack = ImportedProfiles(path=file)
     found = attacked(Store(tmp_path), attack=attack, scenario=ByPopularity(max_items=1))
     assert row(found, "rank shift").after is not None
+
+
+def as_elliot(folder, parts):
+    (folder / "0" / "0").mkdir(parents=True)
+    for name, file in (
+        ("train", "0/0/train.tsv"),
+        ("valid", "0/0/val.tsv"),
+        ("test", "0/test.tsv"),
+    ):
+        (folder / file).write_text("".join("\t".join(line) + "\n" for line in parts[name]))
+
+
+def as_mmrec(folder, parts):
+    folder.mkdir()
+    head = "userID\titemID\trating\ttimestamp\tx_label\n"
+    labelled = [
+        (*line, str(n)) for n, name in enumerate(("train", "valid", "test")) for line in parts[name]
+    ]
+    (folder / "shop.inter").write_text(head + "".join("\t".join(x) + "\n" for x in labelled))
+
+
+LAYOUTS = {"elliot": as_elliot, "mmrec": as_mmrec}
+
+
+def prepared_elsewhere(folder, layout):
+    """Write the shop of ``bazaar`` as others lay it out, a tenth of train as validation."""
+    data = bazaar()
+    lines = {
+        name: [(f"u{u}", f"i{i}", "1", "7") for u, i in zip(part.users, part.items, strict=True)]
+        for name, part in (("train", data.train), ("test", data.test))
+    }
+    lines["valid"] = lines["train"][::10]
+    lines["train"] = [line for n, line in enumerate(lines["train"]) if n % 10]
+    LAYOUTS[layout](folder, lines)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_fakes_in_a_shop_that_others_prepared(layout, tmp_path):
+    prepared_elsewhere(tmp_path / "shop", layout)
+    kind = {"elliot": "hierarchy"}.get(layout, layout)
+    data = prepared(path=str(tmp_path / "shop"), format=kind)
+    made = attacked(Store(tmp_path / "store"), attack=AverageProfiles(), dataset=data)
+    write_profiles(tmp_path / "profiles.tsv", made.fakes, data)
+    lines = [line.split("\t") for line in (tmp_path / "profiles.tsv").read_text().splitlines()]
+    assert {item for _, item, _ in lines} <= set(data.item_ids)
+    assert len({user for user, *_ in lines}) == 20
+    again = ImportedProfiles(path=str(tmp_path / "profiles.tsv"))
+    read = attacked(Store(tmp_path / "store"), attack=again, dataset=data)
+    assert read.fakes.items.equal(made.fakes.items)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_same_on_a_command_line(layout, tmp_path):
+    prepared_elsewhere(tmp_path / "shop", layout)
+    line = f"dataset={layout} dataset.path=shop threat=profiles attack=average recommender=itemknn"
+    line += " save=[profiles] hydra.run.dir=out machine.threads=1"
+    command = [sys.executable, "-m", "vrbench", *line.split()]
+    subprocess.run(command, cwd=tmp_path, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    lines = (tmp_path / "out" / "profiles.tsv").read_text().splitlines()
+    assert len({line.split("\t")[0] for line in lines}) == 10  # 5 % of 200
+
+
+def test_timestamps_in_a_file_are_said_to_be_left_out(tmp_path, caplog):
+    ImportedProfiles(path=written(tmp_path, "a\t0\t5\t100\n"))
+    assert "timestamps are not read" in caplog.text
+    caplog.clear()
+    ImportedProfiles(path=written(tmp_path, "a\t0\t5\n"))
+    assert not caplog.text

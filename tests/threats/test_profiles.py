@@ -4,6 +4,7 @@ from functools import partial
 
 import pytest
 import torch
+from scipy.stats import ttest_1samp
 
 from tests.attacks.profile.world import FAKES, attacked, bazaar, row, shop
 from tests.threats.test_surfaces import SurfaceContract, parts
@@ -218,6 +219,11 @@ def test_as_many_random_profiles_stand_beside_an_attack(tmp_path):
     for metric in ("item HR@10", "rank shift", "nDCG@10"):
         assert row(chosen, metric).random == row(random, metric).after
         assert row(random, metric).random == row(random, metric).after
+        assert row(random, metric).p_random is None  # every user sees the same
+    shift = chosen.values["rank shift/after"] - chosen.values["rank shift/random"]
+    expected = ttest_1samp(shift[~shift.isnan()].double().numpy(), 0.0).pvalue
+    assert row(chosen, "rank shift").p_random == pytest.approx(expected)
+    assert row(chosen, "rank shift").p is not None
     assert row(chosen, "nDCG@10").control is not None
     assert set(chosen.lists) == {"before", "after"}
     alone = attacked(store, attack=AverageProfiles(), control=False)

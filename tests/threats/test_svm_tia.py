@@ -46,6 +46,14 @@ def test_it_knows_fakes_like_those_of_its_lessons_and_no_others():
     assert area(torch.from_numpy(other.suspicion(both)), fake) < 0.5
 
 
+def test_without_the_analysis_all_suspects_of_the_machine_are_left_out():
+    pytest.importorskip("imblearn")
+    feedback = bazaar().train
+    both, alone = (SVMTIA(share=0.5, analysis=told).suspicion(feedback) for told in (True, False))
+    assert set(np.flatnonzero(both > 0)) < set(np.flatnonzero(alone > 0))
+    assert np.array_equal(alone[both > 0], both[both > 0])
+
+
 def test_of_real_users_alone_few_are_suspected():
     pytest.importorskip("imblearn")
     detector, feedback = SVMTIA(share=0.2), bazaar().train

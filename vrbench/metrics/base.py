@@ -60,7 +60,10 @@ class Metric(Component, ABC):
         """
 
     def pairs(self, views: Views, dataset: Dataset) -> tuple[Tensor, Tensor] | None:
-        """Return the ``(U,)`` values before and after that a paired test compares; or None."""
+        """Return the ``(U,)`` values before and after that a paired test compares; or None.
+
+        It is also asked with ``views.random`` in place of ``views.before``.
+        """
         return None
 
 

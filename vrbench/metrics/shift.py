@@ -5,10 +5,20 @@ from torch import Tensor
 
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.base import ShiftMetric
-from vrbench.metrics.view import View
+from vrbench.metrics.view import View, Views
 
 
-class PredictionShift(ShiftMetric):
+class _Signed(ShiftMetric):
+    """A change that is zero where nothing moved: a paired test compares it with that."""
+
+    def pairs(self, views: Views, dataset: Dataset) -> tuple[Tensor, Tensor] | None:
+        if views.after is None:
+            return None
+        moved = self.measure(views.before, views.after, dataset)
+        return torch.zeros_like(moved), moved
+
+
+class PredictionShift(_Signed):
     """Mean over attacked items of the score after minus the score before.
 
     Raw scores (O'Mahony et al., 2004): compare within one recommender only, and not across a
@@ -28,7 +38,7 @@ class PredictionShift(ShiftMetric):
         return _mean_unseen(after.attacked.scores - before.attacked.scores, before)
 
 
-class RankShift(ShiftMetric):
+class RankShift(_Signed):
     """Mean over attacked items of the rank before minus the rank after: places gained.
 
     Example:

@@ -23,6 +23,8 @@ SIDES: dict[Side, str] = {
 }
 BESIDE = {"control", "random"}  # what an attack is compared with, besides the clean shop
 AXES = (*NAMED, *MORE)  # what tells cells apart
+LEVEL = 0.05  # of a test over users
+TOLD = "told from random"  # the end of a head
 METRICS = ("CHR@20", "nCDCG@20", "nDCG@20", "success", "LPIPS")
 
 
@@ -77,6 +79,11 @@ class Cell:
     def values(self, metric: str, side: Side) -> list[float]:
         """Return ``metric`` on clean inputs, attacked, or retrained on clean ones: one per run."""
         return [row[side] for row in self.rows(metric) if row.get(side) is not None]
+
+    def told(self, metric: str) -> list[bool]:
+        """Return of each run whether its users tell the attack from random fill: p below .05."""
+        tested = [row.get("p_random") for row in self.rows(metric)]
+        return [p < LEVEL for p in tested if p is not None]
 
     def mean(self, metric: str, side: Side) -> float | None:
         """Return the mean over runs; None where there is nothing."""
@@ -140,7 +147,7 @@ def telling(grid: Sequence[Cell], axes: Sequence[str] = AXES) -> list[str]:
 def sides(grid: Sequence[Cell], metric: str) -> list[tuple[Side, str]]:
     """Return the sides of ``metric`` that have values (before, after, ...), and their headings."""
     found = [side for side in SIDES if any(cell.values(metric, side) for cell in grid)]
-    if "before" not in found and "control" in found:
+    if "before" not in found and "random" not in found and "control" in found:
         found.remove("control")
     alone = len(set(found) - BESIDE) < 2
     return [(s, metric if alone and s not in BESIDE else f"{metric} {SIDES[s]}") for s in found]

@@ -62,7 +62,8 @@ _ROW = {
     "better": _text,
     "per": _text,
     "n": _whole,
-    **dict.fromkeys(("before", "after", "control", "random", "std", "p"), _maybe(_measured)),
+    **dict.fromkeys(("before", "after", "control", "random", "std"), _maybe(_measured)),
+    **dict.fromkeys(("p", "p_random"), _maybe(_measured)),
 }
 _FOLD = {"shared": _text, **dict.fromkeys(("number", "valid", "count", "valid_count"), _whole)}
 _PART = {

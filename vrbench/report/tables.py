@@ -148,7 +148,7 @@ def result_table(entry: dict[str, Any], title: str) -> str:
     """Return the rows of one run as a table for a terminal.
 
     "p (users)" is a paired t-test over users with model and pictures held fixed: it says nothing of
-    another seed, as the clean retrain does.
+    another seed, as the clean retrain does. "p (random)" is that of attacked against random fill.
     """
     if all(row["after"] is None for row in entry["rows"]):
         lines = [[row["metric"], number(row["before"]), str(row["n"])] for row in entry["rows"]]
@@ -157,7 +157,7 @@ def result_table(entry: dict[str, Any], title: str) -> str:
     has_control = any(row["control"] is not None for row in entry["rows"])
     heads += ["retrained"] if has_control else []
     has_random = any(row.get("random") is not None for row in entry["rows"])
-    heads += ["random fill"] if has_random else []
+    heads += ["random fill", "p (random)"] if has_random else []
     heads += ["n"]
     lines = []
     for row in entry["rows"]:
@@ -169,6 +169,7 @@ def result_table(entry: dict[str, Any], title: str) -> str:
             probability(row.get("p")),
         ]
         cells += [number(row["control"])] if has_control else []
-        cells += [number(row.get("random"))] if has_random else []
+        if has_random:
+            cells += [number(row.get("random")), probability(row.get("p_random"))]
         lines.append([*cells, str(row["n"])])
     return f"{title}\n\n{text(heads, lines)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError, DataError, one_of
 from vrbench.data.readers.csv_files import read_feedback
 
+log = logging.getLogger(__name__)
+
 
 class ImportedProfiles(ProfileAttack):
     r"""Fake users from a file, measured like any attack's: what ``save=[profiles]`` writes.
@@ -26,7 +29,8 @@ class ImportedProfiles(ProfileAttack):
 
     The budget says how many users and items are allowed at most. With ``budget.feedback=rated``
     ratings are read as stars, and the shop leaves out what it would leave out of a real user; in
-    implicit feedback every line is an item had.
+    implicit feedback every line is an item had. Timestamps are not read: a recommender of sequences
+    sees fakes at times of real users, drawn as for any attack, and a warning says so.
 
     Args:
         path: the file.
@@ -57,6 +61,8 @@ class ImportedProfiles(ProfileAttack):
         self.path, self.aim = path, one_of(f"{self.name}.aim", aim, Aim)
         file = Path(path)
         self._read = read_feedback(file).once(file)
+        if self._read.timestamps is not None:
+            log.warning("%s: timestamps are not read; fakes get times of real users", path)
         self._users = list(dict.fromkeys(self._read.users))
         named = {name: value for name, value in self.spec.items() if name != "path"}
         self.spec = {**named, "content": self._read.sha256}

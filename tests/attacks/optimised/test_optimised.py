@@ -356,3 +356,11 @@ def test_a_search_that_would_not_fit_into_memory_is_refused():
     told = known(shop([(u, u) for u in range(20)], 20, 2**24))
     with pytest.raises(ConfigError, match="take a smaller"):
         FactorAscent()(told, np.array([3]), FakeUsers(eps=0.5, length=2), Dice(0))
+
+
+@pytest.mark.parametrize("attack", [ZeroOrder(), LegUP(), PoisonRec(), PoisonTraining()])
+def test_scores_of_all_users_that_would_not_fit_into_memory_are_refused(attack):
+    told = known(shop([(u, u) for u in range(2**14)], 2**14, 2**14))
+    budget = FakeUsers(eps=0.0001, length=2)
+    with pytest.raises(ConfigError, match=r"for each of 16386 users .* take attack=factor_ascent"):
+        attack(told, np.array([3]), budget, Dice(0))

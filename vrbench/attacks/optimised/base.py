@@ -15,7 +15,7 @@ from vrbench.attacks.profile.shop import Floats, Ints, Shop
 from vrbench.core.dice import Dice
 from vrbench.core.errors import ConfigError, one_of
 
-CELLS = 2**27  # fakes times items, one float64 each: 1 GiB
+CELLS = 2**27  # users times items, one float64 each: 1 GiB
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,11 @@ class OptimisedProfiles(ProfileAttack):
     often it is fitted, and differentiated, at most.
 
     What is searched is which items a fake has. Where feedback is rated, fillers get stars drawn as
-    the item's are. A number for each fake user and item is held in memory while searching.
+    the item's are. A number for each fake user and item is held in memory while searching; where
+    the adversary scores everybody, one for each real user and item, too.
+
+    Attributes:
+        scores_everybody: whether it holds the scores of all real users at once.
 
     Args:
         aim: "push" or "nuke".
@@ -82,6 +86,7 @@ class OptimisedProfiles(ProfileAttack):
     """
 
     knows = "all feedback"
+    scores_everybody: bool = False
 
     def __init__(self, *, aim: Aim = "push") -> None:
         self.aim = one_of(f"{self.name}.aim", aim, Aim)
@@ -100,11 +105,7 @@ class OptimisedProfiles(ProfileAttack):
     ) -> Profiles:
         if not len(lengths):
             return _nobody(shop)
-        if len(lengths) * shop.num_items > CELLS:
-            raise ConfigError(
-                f"{self.name} holds a number for each of {len(lengths)} fake users and "
-                f"{shop.num_items} items, {CELLS} at most: take a smaller budget.eps"
-            )
+        self._require_room(len(lengths), shop)
         fixed = _targets_of(self, shop, targets, budget, lengths)
         had = self.aim == "push" or shop.stars is not None
         shown = fixed if self.aim == "push" else np.zeros_like(fixed)  # hated is not had
@@ -123,6 +124,24 @@ class OptimisedProfiles(ProfileAttack):
             found.append(_cells(fixed))
             tastes.append("loved" if self.aim == "push" else "hated")
         return assembled(found, tastes, budget, shop, len(lengths), dice)
+
+    def _require_room(self, fakes: int, shop: Shop) -> None:
+        """Raise before memory runs out.
+
+        Raises:
+            ConfigError: says what to take instead.
+        """
+        if fakes * shop.num_items > CELLS:
+            raise ConfigError(
+                f"{self.name} holds a number for each of {fakes} fake users and "
+                f"{shop.num_items} items, {CELLS} at most: take a smaller budget.eps"
+            )
+        if self.scores_everybody and (shop.num_users + fakes) * shop.num_items > CELLS:
+            raise ConfigError(
+                f"{self.name} holds a number for each of {shop.num_users + fakes} users and "
+                f"{shop.num_items} items, {CELLS} at most: take attack=factor_ascent, which does "
+                "not, or a part of the shop (dataset=sampled)"
+            )
 
 
 def _targets_of(

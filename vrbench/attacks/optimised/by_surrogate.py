@@ -40,6 +40,7 @@ class SurrogateProfiles(OptimisedProfiles):
         (True, 16)
     """
 
+    scores_everybody = True
     defaults = SurrogateSettings(surrogate="wrmf", width=16)
 
     def __init__(self, *, aim: Aim = "push", **model: Unpack[SurrogateSettings]) -> None:

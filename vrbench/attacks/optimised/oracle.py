@@ -67,6 +67,7 @@ class OwnShopProfiles(OptimisedProfiles):
         (True, 16)
     """
 
+    scores_everybody = True
     defaults = OwnShopSettings(factors=16, refits=2)
 
     def __init__(self, *, aim: Aim = "push", **model: Unpack[OwnShopSettings]) -> None:

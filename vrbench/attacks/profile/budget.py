@@ -27,10 +27,11 @@ class FakeUsers:
             None: as many as half of its profile holds, one at least. (How many are attacked is the
             scenario's: ``scenario.max_items``.)
         feedback: "implicit": a fake user has an item or has it not; what an attack would give few
-            stars is not had. "rated": fakes give stars, on the scale of the shop's ratings. No
-            recommender here reads stars: one that reads every rating as a like takes even one star
-            for a like, and what is rated below all that the shop keeps (``dataset.least``) is
-            left out as it would be of a real user.
+            stars is not had. "rated": fakes give stars, on the scale of the shop's ratings, for
+            recommenders that read them (MF, SVD++, Slope One, neighbours with ``rated=true``, ...).
+            One that reads every rating as a like takes even one star for a like, and what is rated
+            below all that the shop keeps (``dataset.least``) is left out as it would be of a real
+            user.
         lowest: the fewest stars that may be given; None: the fewest among the shop's.
 
     Example:

@@ -16,7 +16,7 @@ from vrbench.core.errors import one_of
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender, Sizes
-from vrbench.recommenders.collaborative.rated.base import rated_matrix
+from vrbench.recommenders.collaborative.rated.base import rated_matrix, require_ratings
 from vrbench.recommenders.collaborative.similarities import (
     BLOCK,
     CENTRED,
@@ -105,8 +105,15 @@ class _Neighbours(Recommender):
         )
 
     def matrix(self, train: Interactions) -> sparse.csr_matrix:
-        """Return the ``(num_users, num_items)`` zeros and ones of train, or its ratings."""
-        return rated_matrix(train) if self.rated else matrix_of(train)
+        """Return the ``(num_users, num_items)`` zeros and ones of train, or its ratings.
+
+        Raises:
+            DataError: if ratings are asked for, and all are the same.
+        """
+        if not self.rated:
+            return matrix_of(train)
+        require_ratings(train, self, "set recommender.rated=false")
+        return rated_matrix(train)
 
     def nearest(self, rows: sparse.csr_matrix, rng: torch.Generator) -> sparse.csr_matrix:
         """Return, for each of ``rows``, its similarities with the ``k`` nearest others."""

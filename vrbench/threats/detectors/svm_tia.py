@@ -51,6 +51,8 @@ class SVMTIA(Detector):
         pushed: how many items each lesson pushes.
         cost: of a user on the wrong side, ``C`` of the machine.
         excess: how many deviations more suspects than of another item must have a target.
+        analysis: whether suspects are let go who share no target; if not, the machine alone says
+            who is left out.
 
     Raises:
         ConfigError: if scikit-learn or imbalanced-learn is not installed.
@@ -73,6 +75,7 @@ class SVMTIA(Detector):
         pushed: int = 5,
         cost: float = 1.0,
         excess: float = 4.0,
+        analysis: bool = True,
     ) -> None:
         super().__init__(share=share)
         if not 0 < lessons <= 1 or pushed < 1 or cost <= 0:
@@ -83,14 +86,17 @@ class SVMTIA(Detector):
             raise ConfigError(f"{self.name}.lesson: a detector knows feedback, no lists, no looks")
         self.taught_by = (RandomProfiles(), BandwagonProfiles()) if lesson is None else (lesson,)
         self.lessons, self.pushed, self.cost, self.excess = lessons, pushed, cost, excess
+        self.analysis = analysis
 
     def suspicion(self, feedback: Interactions) -> Floats:
-        """Return ``(num_users,)``: above 0 whom both phases find guilty, else from -1 to 0."""
+        """Return ``(num_users,)``: above 0 whom all phases find guilty, else from -1 to 0."""
         if not len(feedback):
             return np.full(feedback.num_users, -0.5)
         margin = self._margin(feedback)
         likely = 1 / (1 + np.exp(-margin))
-        guilty = shares_target(feedback, margin > 0, self.excess)
+        guilty = margin > 0
+        if self.analysis:
+            guilty = shares_target(feedback, guilty, self.excess)
         return np.where(guilty, likely, likely - 1)
 
     def suspects(self, suspicion: Floats) -> np.ndarray:

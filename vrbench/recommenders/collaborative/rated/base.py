@@ -233,7 +233,8 @@ def require_ratings(train: Interactions, model: Any, instead: str) -> None:
     if rating is None or not len(rating) or bool((rating == rating[0]).all()):
         raise DataError(
             f"{model.name} learns from ratings, and these are all the same: take rated data, such "
-            f"as dataset=ml_100k, or {instead}"
+            "as dataset=ml_100k, and with fake users budget=profiles_5_rated, under which they "
+            f"give stars; or {instead}"
         )
 
 
