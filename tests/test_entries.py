@@ -16,11 +16,11 @@ import vrbench
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.submit import refused
 from vrbench.cli.entry_folder import read_card, read_runs
-from vrbench.cli.entry_making import make_entry
+from vrbench.cli.entry_making import make_board, make_entry
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.files import sha256
 from vrbench.report.picture_dataset import write_pictures
-from vrbench.report.run_records import record
+from vrbench.report.run_records import read, record
 
 ROOT = Path(__file__).parents[1]
 SMALL = ["dataset.num_items=120", "dataset.num_users=60", "extractor.epochs=1", "attack.steps=2"]
@@ -39,6 +39,7 @@ def made(tmp_path_factory):
     for words in (
         ["-m", AIMS, "hydra.sweep.dir=run", "store=mine", *SMALL],
         ["submit", "make", "run", "--to", "entries/mine", "--store", "mine", *who],
+        ["submit", "board", "run", "--to", "board", "--store", "mine", *who[2:]],
     ):
         command = [sys.executable, "-m", "vrbench", *words]
         subprocess.run(command, cwd=place, env=env, check=True, capture_output=True)
@@ -68,6 +69,55 @@ def test_it_is_accepted_where_nothing_of_its_maker_is(entry, capsys):
     assert first == f"accepted: {entry}"
     assert judged[0].startswith("attacked HR@20 within linf_8: ")
     assert all(line.endswith("; the worst of 2") for line in judged)
+
+
+def test_a_board_has_an_entry_of_each_shop(made, capsys):
+    board = made.parents[1] / "board"
+    folder = board / "boutique" / "vbpr-standard"
+    for name in ("model.safetensors", "network_0.safetensors", "rows.jsonl"):
+        assert (folder / name).read_bytes() == (made / name).read_bytes()
+    assert read_card(folder).name == "boutique/vbpr-standard"
+    assert (
+        COMMANDS["submit"](
+            ["board", str(made / "rows.jsonl"), "--to", str(board), "--by", "B", *OPEN]
+        )
+        == 0
+    )
+    assert capsys.readouterr().out == f"{folder}: is there, left as it is\n"
+
+
+OPEN = ["--licence", "cc0-1.0"]
+BOARD = ROOT / "results" / "leaderboard_boutique.jsonl"
+
+
+def shops(monkeypatch, entries, to, **more):
+    """Return the seed and number of runs of each entry that a board would have, by its name."""
+    made = {}
+
+    def note(runs, folder, *, name, **_):
+        made[name] = {run["seed"] for run in runs}, len(runs)
+
+    monkeypatch.setattr("vrbench.cli.entry_making.make_entry", note)
+    told = {"by": "B", "licence": "cc0-1.0", "store": Path("store")}
+    list(make_board(entries, to, **told, **more))
+    return made
+
+
+def test_the_published_board_is_six_shops_of_one_seed_each(monkeypatch, tmp_path):
+    runs = [run for _, run in read([BOARD]) if run["overrides"][-1] != "control=true"]
+    models, networks = ("amr", "deepstyle", "vbpr"), ("adversarial", "standard")
+    names = [f"boutique/{m}-{n}" for m in models for n in networks]
+    assert shops(monkeypatch, runs, tmp_path) == {name: ({0}, 4) for name in sorted(names)}
+    assert shops(monkeypatch, runs, tmp_path, seed=2) == {n: ({2}, 4) for n in sorted(names)}
+    with pytest.raises(ConfigError, match="no run has seed=7"):
+        shops(monkeypatch, runs, tmp_path, seed=7)
+
+
+def test_two_shops_of_one_name_are_refused(monkeypatch, tmp_path):
+    run = next(run for _, run in read([BOARD]))
+    other = run | {"parts": run["parts"] | {"scenario": {"key": "another", "name": "few"}}}
+    with pytest.raises(ConfigError, match="would be the name of 2 shops: make an entry of each"):
+        shops(monkeypatch, [run, other], tmp_path)
 
 
 def test_it_is_loaded_by_its_name_and_attacked_by_anybody(entry, capsys, tmp_path):

@@ -126,6 +126,34 @@ def test_columns_that_say_nothing_of_any_shop_are_left_out(found):
     assert names[: len(first)] == first
 
 
+def test_places_users_and_the_standard_attack_are_the_worst_of_both_aims(tmp_path):
+    """Lists are entered by who aims at them, places gained by who aims at the mean score."""
+    gains = {("lists", "std"): (0.3, 0.04, -5.0), ("mean", "std"): (0.1, 0.01, 30.0)}
+    gains |= {("lists", "pgd"): (0.4, 0.05, -6.0), ("mean", "pgd"): (0.0, 0.0, 20.0)}
+    for (aim, attack), (chr_gain, _, _) in gains.items():
+        run(tmp_path / aim / attack, 0.5 + chr_gain, seed=0, attack=attack, objective=aim)
+    entries = load([tmp_path])
+    for entry in entries:
+        parts = entry["parts"]
+        parts["attack"]["component"] = "StandardAttack" * (parts["attack"]["name"] == "std")
+        _, reach, places = gains[parts["objective"]["name"], parts["attack"]["name"]]
+        row = {"better": "lower", "per": "user", "n": 4, "std": 0.0, "control": None, "p": None}
+        entry["rows"] += [
+            row | {"metric": "item HR@20", "before": 0.01, "after": 0.01 + reach},
+            row | {"metric": "rank shift", "before": None, "after": places},
+        ]
+    grid = cells(entries)
+    tested = {id(cell): change(by_run(cell, CHR)) for cell in grid}
+    found = board(worst(grid, CHR), grid, ["attack", "objective"], CHR, NDCG, tested, {})
+    assert told(found, "best known attack") == ["pgd"]
+    assert told(found, "its aim") == ["lists"]
+    assert told(found, "change") == ["+0.4"]
+    assert told(found, "of") == ["4"]
+    assert told(found, "standard-1") == ["+0.3"]
+    assert told(found, "places gained") == ["30"]
+    assert told(found, "users reached") == ["1.00 → 6.00 %"]
+
+
 @pytest.mark.parametrize(
     ("aims", "told"),
     [

@@ -77,7 +77,7 @@ def test_the_worst_attack_of_each_shop_and_budget_stands_first_where_it_harms_le
     told = [(w.cell.where["budget"], w.cell.where["recommender"]) for w in found]
     assert told == [(b, r) for b in ("linf_4", "linf_8") for r in ("<i>amr</i>", "vbpr")]
     assert {w.cell.where["attack"] for w in found} == {"adam"}
-    assert [w.of for w in found] == [3] * 4
+    assert [len(w.among) for w in found] == [3] * 4
     assert [w.floor for w in found] == pytest.approx([0.04] * 4)
     assert found[-1].cell.change(CHR) == pytest.approx(0.75)
 

@@ -168,15 +168,16 @@ def read_runs(folder: Path) -> list[Entry]:
 
 def several_shops(runs: Sequence[Entry]) -> str:
     """Return in what runs differ beside the adversary's attack, budget and aim; "": nothing."""
-
-    def shop(run: Entry) -> dict[str, Any]:
-        told = {part: made.get("key") for part, made in run["parts"].items()}
-        told |= {name: run.get(name) for name in ("seed", "extractor_seed", "metrics")}
-        return {name: what for name, what in told.items() if name not in ADVERSARY}
-
-    shops = [shop(run) for run in runs]
+    shops = [shop_of(run) for run in runs]
     differing = [name for name in shops[0] if any(s.get(name) != shops[0][name] for s in shops)]
     return f"its runs differ in {', '.join(differing)}: an entry is of one" if differing else ""
+
+
+def shop_of(run: Entry) -> dict[str, Any]:
+    """Return what runs of one entry share: keys of all parts but the adversary's, and seeds."""
+    told = {part: made.get("key") for part, made in run["parts"].items()}
+    told |= {name: run.get(name) for name in ("seed", "extractor_seed", "metrics")}
+    return {name: what for name, what in told.items() if name not in ADVERSARY}
 
 
 def read_weights(folder: Path, card: Card) -> dict[str, list[dict[str, Tensor]]]:

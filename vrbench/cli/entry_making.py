@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from vrbench.cli.entries import Loaded, WatchedStore, stands
-from vrbench.cli.entry_folder import ADVERSARY, CARD, MODEL, ROWS, Card, read_card, several_shops
+from vrbench.cli.entry_folder import (
+    ADVERSARY,
+    CARD,
+    MODEL,
+    ROWS,
+    Card,
+    read_card,
+    several_shops,
+    shop_of,
+)
 from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, IncompatibleError
@@ -16,6 +27,8 @@ from vrbench.report.run_records import Entry, moving, record
 from vrbench.threats.objectives import check_promotable
 from vrbench.threats.surfaces.pixels import Pixels
 
+NAMED = ("dataset", "recommender", "extractor")  # in an entry's name on a board of many
+UNNAMED = re.compile(r"[^A-Za-z0-9_.]+")
 LEARNING = "extractor"  # whose numbers come of a training, not of what it left
 AIMS = {"PromoteLists": "promote_lists", "Promote": "promote"}  # under both an entry is judged
 
@@ -63,6 +76,76 @@ def make_entry(
     for n, state in enumerate(watched.seen["extractors"]):
         save_file(state, to / f"network_{n}.safetensors")
     return write_card(to, card)
+
+
+def make_board(
+    runs: Sequence[Entry],
+    to: Path,
+    *,
+    by: str,
+    licence: str,
+    paper: str = "",
+    store: Path,
+    seed: int | None = None,
+) -> Iterator[tuple[Path, Card | None]]:
+    """Write every shop of a sweep as an entry; yield each one's folder and card as it is made.
+
+    An entry is called ``DATASET/RECOMMENDER-EXTRACTOR`` and lies in a folder of that name. One that
+    is there already is left as it is: its card is None.
+
+    Args:
+        runs: of any number of shops and seeds; runs of one shop differ in attack, budget and aim.
+        to: a folder of entries.
+        by, licence, paper: of every card.
+        store: of the runs.
+        seed: whose weights are taken; None: the first that a shop was run with.
+
+    Raises:
+        ConfigError: if two shops would have one name, no run has the seed, or as ``make_entry``.
+        StorageError: if it cannot be written.
+    """
+    boards: dict[str, list[list[Entry]]] = {}
+    for shop in _shops(runs, seed):
+        boards.setdefault(entry_name(shop[0]), []).append(shop)
+    if twice := [name for name, shops in boards.items() if len(shops) > 1]:
+        raise ConfigError(
+            f"{twice[0]} would be the name of {len(boards[twice[0]])} shops: make an entry of each "
+            "with `submit make` and a --name of its own"
+        )
+    for name, (shop,) in boards.items():
+        folder = to / name
+        if (folder / CARD).is_file():
+            yield folder, None
+            continue
+        told = {"name": name, "by": by, "licence": licence, "paper": paper}
+        yield folder, make_entry(shop, folder, **told, store=store)
+
+
+def _shops(runs: Sequence[Entry], seed: int | None) -> list[list[Entry]]:
+    """Return runs by shop, of one seed each: the given one, or the first."""
+    seeds: dict[str, dict[int, list[Entry]]] = {}
+    for run in runs:
+        shop = json.dumps(shop_of(run) | {"seed": None}, sort_keys=True)
+        seeds.setdefault(shop, {}).setdefault(run["seed"], []).append(run)
+    found = [by.get(min(by) if seed is None else seed, []) for by in seeds.values()]
+    if not any(found):
+        raise ConfigError(f"no run has seed={seed}")
+    return [shop for shop in found if shop]
+
+
+def entry_name(run: Entry) -> str:
+    """Return ``DATASET/RECOMMENDER-EXTRACTOR`` of a run, in letters that an entry's name has.
+
+    The data set's own name is left out of the other two: ``amr/clothing_men`` is ``amr`` there.
+
+    Example:
+        >>> parts = {"dataset": "clothing_men", "recommender": "amr/clothing_men"}
+        >>> entry_name({"parts": {axis: {"name": name} for axis, name in parts.items()}})
+        'clothing_men/amr'
+    """
+    names = [str(run["parts"].get(axis, {}).get("name") or "") for axis in NAMED]
+    shop, *others = (UNNAMED.sub("-", name) for name in names)
+    return f"{shop}/{'-'.join(name.removesuffix(f'-{shop}') for name in others if name)}"
 
 
 def check_empty(to: Path) -> None:

@@ -233,4 +233,4 @@ def _told(metric: str, found: Any) -> str:
     after = found.cell.mean(metric, "after")
     moved = number(after) if before is None else f"{number(before)} to {number(after)}"
     by = f"{where['attack']}, objective={where['objective']}"
-    return f"{metric} within {where['budget']}: {moved} by {by}; the worst of {found.of}"
+    return f"{metric} within {where['budget']}: {moved} by {by}; the worst of {len(found.among)}"

@@ -21,14 +21,19 @@ class Worst:
 
     Attributes:
         cell: of that attack.
-        of: how many attacks and aims it is the worst of.
+        among: those of all attacks and aims that it is the worst of.
         floor: mean distance between the metric on clean inputs and after a clean retraining under
             another seed; None where no run made one.
     """
 
     cell: Cell
-    of: int
+    among: tuple[Cell, ...]
     floor: float | None
+
+    def by(self, metric: str) -> Cell | None:
+        """Return the cell that does most harm by another metric; None where none has it."""
+        having = [cell for cell in self.among if cell.change(metric) is not None]
+        return max(having, key=lambda cell: harm(cell, metric), default=None)
 
 
 def worst(grid: Sequence[Cell], metric: str) -> list[Worst]:
@@ -55,7 +60,7 @@ def worst(grid: Sequence[Cell], metric: str) -> list[Worst]:
     for group in shops.values():
         cell = max(group, key=lambda c: harm(c, metric))
         moved = floors[_shop(cell)]
-        found.append(Worst(cell, len(group), fmean(moved) if moved else None))
+        found.append(Worst(cell, tuple(group), fmean(moved) if moved else None))
 
     def place(w: Worst) -> tuple[Any, ...]:
         fixed = [natural(w.cell.where[axis]) for axis in ("dataset", "threat", "budget")]

@@ -32,7 +32,7 @@ from vrbench.report.pages.board_words import MODEL, STANDARD, VISIBLE, meaning
 from vrbench.report.pages.clickable import Point
 from vrbench.report.pages.page import Head, Table, Value, measured
 from vrbench.report.threat_models import threat_model
-from vrbench.report.worst_case import Worst
+from vrbench.report.worst_case import Worst, worst
 
 NAMED = {"attack": "best known attack", "objective": "its aim"}
 PLACES, USERS = "rank shift", "item HR@"
@@ -134,9 +134,10 @@ def _of_headline(
     found: Sequence[Worst], grid: Sequence[Cell], headline: str, tested: Mapping[int, Change]
 ) -> dict[str, list[Value]]:
     """Return what the best known attack does to the headline, and what the standard one does."""
-    standard = {where(c): c for c in grid if component_of(c, "attack") == STANDARD}
+    standard = worst([c for c in grid if component_of(c, "attack") == STANDARD], headline)
+    by = {where(w.cell): w.cell for w in standard}
     return {
-        "of": [Value(str(w.of), w.of) for w in found],
+        "of": [Value(str(len(w.among)), len(w.among)) for w in found],
         f"{headline} clean": [mean_of(w.cell, headline, "before") for w in found],
         "attacked": [mean_of(w.cell, headline, "after") for w in found],
         "change": [
@@ -144,7 +145,7 @@ def _of_headline(
             for w in found
             for moved in [w.cell.change(headline)]
         ],
-        "standard-1": [change(standard.get(where(w.cell)), headline) for w in found],
+        "standard-1": [change(by.get(where(w.cell)), headline) for w in found],
     }
 
 
@@ -170,9 +171,9 @@ def _of_others(
     if accuracy:
         told[f"{accuracy} clean"] = [mean_of(w.cell, accuracy, "before") for w in found]
     if headline != PLACES:
-        told["places gained"] = [mean_of(w.cell, PLACES, "after") for w in found]
+        told["places gained"] = [mean_of(w.by(PLACES), PLACES, "after") for w in found]
     if users:
-        told["users reached"] = [share(w.cell, users) for w in found]
+        told["users reached"] = [share(w.by(users), users) for w in found]
     told["left after poisoning"] = _poisoned(found, headline)
     if seen:
         told[seen] = [mean_of(w.cell, seen, "after") for w in found]

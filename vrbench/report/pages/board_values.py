@@ -90,7 +90,9 @@ def _places(value: float) -> int:
     return min(7, max(0, 2 - floor(log10(abs(value))))) if value else 0
 
 
-def share(cell: Cell, metric: str) -> Value:
+def share(cell: Cell | None, metric: str) -> Value:
+    if cell is None:
+        return measured(None)
     before, after = cell.mean(metric, "before"), cell.mean(metric, "after")
     if before is None or after is None:
         return measured(None)
@@ -119,8 +121,10 @@ def as_a_retrain(rows: Rows) -> Value:
     return measured(None) if alike is None else Value("yes" if alike else "not shown")
 
 
-def mean_of(cell: Cell, metric: str, side: Any, mark: str = "") -> Value:
+def mean_of(cell: Cell | None, metric: str, side: Any, mark: str = "") -> Value:
     """Return the mean of a cell's metric over seeds, with its deviation."""
+    if cell is None:
+        return measured(None)
     values = cell.values(metric, side)
     return measured(cell.mean(metric, side), mean(values) + mark if values else None)
 

@@ -45,7 +45,10 @@ MEANINGS = {
         "{headline} after the attack minus before. * it moved further than a clean retrain of "
         "each seed does."
     ),
-    "standard-1": "The change of {headline} by attack=standard alone, which has no settings.",
+    "standard-1": (
+        "The change of {headline} by attack=standard alone, which has no settings; the worse of "
+        "its aims."
+    ),
     "by chance": "Mean distance of {headline} between two clean trainings under two seeds.",
     "interval": "95 % interval of the change, by Student's t over seeds (3 at least).",
     "bootstrap": (
@@ -58,8 +61,14 @@ MEANINGS = {
     ),
     "seeds": "Pairs of seeds, of recommender and attack, and of the network.",
     "seeds x folds": "Pairs of seeds, and folds of the data.",
-    "places gained": "Places that an attacked item gains in a user's ranking, mean over users.",
-    "users reached": "Share of users in whose first places an attacked item is, before and after.",
+    "places gained": (
+        "Most places that an attacked item gains in a user's ranking under any attack and aim of "
+        "this budget, mean over users; another attack than the best known one may gain them."
+    ),
+    "users reached": (
+        "Share of users in whose first places an attacked item is, before and after: the most "
+        "under any attack and aim of this budget."
+    ),
     "left after poisoning": (
         "The change of {headline} by the worst attack where the shop is trained on the attacked "
         "pictures, same shop and budget."
