@@ -16,6 +16,7 @@ from vrbench.attacks.gradient.adam import AdamPGD
 from vrbench.attacks.gradient.mifgsm import MIFGSM
 from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.gradient.reencoded import Reencoded
+from vrbench.attacks.gradient.transfer import TransferFGSM
 from vrbench.attacks.gradient.universal import Universal
 from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.attacks.minimum_norm.ddn import DDN
@@ -50,6 +51,7 @@ HOUSE = [
     Patch(area=10.0, steps=3),
     PGD(steps=3),
     Reencoded(PGD(steps=2), samples=1),
+    TransferFGSM(steps=2, diversity=0.5, kernel=3, scales=2, nesterov=True, neighbours=1),
     Universal(steps=3),
     FeatureRegression(queries=18, directions=5),
     SPSA(queries=20, directions=5),

@@ -16,6 +16,7 @@ from vrbench.attacks.gradient.eot import Expected
 from vrbench.attacks.gradient.mifgsm import MIFGSM
 from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.gradient.reencoded import Reencoded
+from vrbench.attacks.gradient.transfer import TransferFGSM
 from vrbench.attacks.gradient.universal import Universal
 from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.attacks.minimum_norm.ddn import DDN
@@ -37,6 +38,7 @@ EXACT = [
     (PGD(steps=3, restarts=2), Cost(8, 6)),
     (AdamPGD(steps=4), Cost(4, 4)),
     (MIFGSM(steps=3), Cost(3, 3)),
+    (TransferFGSM(steps=3, scales=2, neighbours=3), Cost(24, 24)),
     (CW(search_steps=2, steps=5, progress=0, warm_start=False), Cost(10, 11)),
     (CW(search_steps=2, steps=5, progress=0, initial_c=1.0), Cost(10, 10)),
     (Expected(PGD(steps=2), samples=3), Cost(6, 6)),
