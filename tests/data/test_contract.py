@@ -129,6 +129,13 @@ class TestDVBPR(DatasetContract):
 
 def test_each_dataset_is_here():
     tested = {*MADE, "shoppers", "shop", "dvbpr_npy", "amazon", "folder", "ratings", "movielens"}
-    tested |= {"prepared", "var", "with_features", "with_text", "relevant"}  # in files of their own
+    tested |= {
+        "prepared",
+        "var",
+        "with_features",
+        "with_text",
+        "with_attributes",
+        "relevant",
+    }  # elsewhere
     apart = {"clothing", "Dataset"}  # a download that becomes a folder with shoppers
     assert set(dir(vrbench.datasets)) == tested | apart

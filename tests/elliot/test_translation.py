@@ -1,6 +1,7 @@
 """Options of Elliot's as they stand become ours, and none is dropped without a word."""
 
 import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -8,14 +9,15 @@ from hydra import compose, initialize_config_dir
 
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.composition import Composition
-from vrbench.cli.elliot.models import MODELS
-from vrbench.cli.elliot.parameters import Halving, Named, Negated, To
+from vrbench.cli.elliot.models import MODELS, OF_ALL, SEEDS
+from vrbench.cli.elliot.parameters import Halving, Named, Negated, OneLayer, To
 from vrbench.cli.elliot.table import FILTERS, JUDGES, METRICS, MOVIELENS, WITHOUT_K
 from vrbench.cli.elliot.translation import translation
 from vrbench.cli.folders import choice_names, conf_dir, own_first
 from vrbench.cli.tuning import metric_of
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 
+FACTS = Path(__file__).parent / "parameters.yaml"
 BASE = {
     "dataset": "mine",
     "data_config": {"strategy": "dataset", "dataset_path": "all.tsv"},
@@ -169,14 +171,20 @@ def test_a_model_its_parameters_and_its_search(write, tmp_path):
         "patience": 3,
     }
     assert model.space["recommender.factors"] == {"choices": [16, 32]}
-    assert model.space["recommender.eps"] == {"choices": [0.25, 0.5, 0.75, 1]}
+    assert model.space["recommender.eps"] == {
+        "distribution": "quniform",
+        "low": 0.25,
+        "high": 1,
+        "q": 0.25,
+    }
     found = model.space["recommender.lr"]
     assert (found["low"], found["high"]) == pytest.approx((0.000911882, 0.006737947))
     assert found["log"] is True
     assert (model.sampler, model.trials, model.seed) == ("tpe", 7, 7)
     assert {"save=[lists]", "seed=7"} <= set(asked.more)
-    assert len(asked.notes) == 1
+    assert len(asked.notes) == 2
     assert "splitting.validation_splitting: there is none" in asked.notes[0]
+    assert "HR@10 chooses settings; nDCG@20 keeps the epoch" in asked.notes[1]
     made = composed(asked, "amf", tmp_path)
     assert made.settings("recommender")["recommender.l2"] == 0.25
     assert made.cfg.dataset.split.valid.ratio == 0.1
@@ -207,9 +215,11 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
             wanted = {
                 s for to in model.parameters.values() if isinstance(to, To) for s in to.settings
             }
-            renamed = [to for to in model.parameters.values() if isinstance(to, Named | Negated)]
+            kinds = Named | Negated | OneLayer
+            renamed = [to for to in model.parameters.values() if isinstance(to, kinds)]
             wanted |= {to.setting for to in renamed}
-            wanted |= {"hidden", "depth"} if Halving() in model.parameters.values() else set()
+            halve = any(isinstance(to, Halving) for to in model.parameters.values())
+            wanted |= {"hidden", "depth"} if halve else set()
             assert {*wanted, *model.fixed} <= set(known), name
     assert set(MOVIELENS.values()) <= set(choice_names("dataset", conf_dir()))
 
@@ -224,7 +234,10 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
         ({"models": {"CML": {"factor": 1}}}, "models.CML.factor: .*factors.*; left out"),
         ({"models": {"ItemKNN": {"similarity": "chi2"}}}, "models.ItemKNN.similarity: chi2"),
         ({"models": {"MostPop": {"meta": {"validation_metric": "HP@5"}}}}, "metric: HP@5"),
-        ({"models": {"AMF": {"meta": {"eval_perturbations": True}}}}, "meta.eval_perturbations"),
+        ({"models": {"NGCF": {"dropout_pkeep": 1}}}, "NGCF.dropout_pkeep: no parameter"),
+        ({"models": {"VSM": {}, "MostPop": {}}}, "models.VSM: attributes: .*attribute_file"),
+        ({"models": {"MultiVAE": {"dropout_pkeep": ["lognormal", 0, 1]}}}, "1 minus a lognormal"),
+        ({"align_side_with_train": False}, "align_side_with_train: every item"),
         ({"models": {"CML": {"early_stopping": {"min_delta": 1}}}}, "early_stopping.min_delta: 1"),
         ({"evaluation": {"simple_metrics": ["HR", "RMSE"]}}, "evaluation.RMSE: of rankers"),
         ({"gpu": 99}, "gpu: 99: no such card"),
@@ -254,7 +267,11 @@ def test_what_has_no_counterpart_is_told_in_one_line(write, changed, says):
         ({"models": {"CML": {"lr": ["normal", 0, -1]}}}, r"models\.CML\.lr: normal"),
         ({"models": {"CML": {"lr": ["uniform", 0]}}}, r"models\.CML\.lr: uniform"),
         ({"models": {"CML": {"lr": "fast"}}}, r"models\.cml: .*lr"),
-        ({"models": {"CML": {"lr": [1, 2], "meta": {"hyper_opt_alg": "tpe"}}}}, "hyper_max_evals"),
+        (
+            {"models": {"CML": {"lr": ["uniform", 1, 2], "meta": {"hyper_opt_alg": "tpe"}}}},
+            "max_evals: tpe needs a number",
+        ),
+        ({"models": {"CML": {"lr": ["quniform", 0.1, 0.2, 1]}}}, r"CML\.lr: quniform"),
         ({"models": {"ConvMF": {}}}, "models: none is here"),
         ({"data_config": {"side_information": [{"dataloader": "ChainedKG"}]}}, "ChainedKG"),
     ],
@@ -323,3 +340,115 @@ def test_show_prints_files_and_commands_and_writes_nothing(write, tmp_path, caps
     assert "recommender=mine_file/cml_best,mine_file/mostpop" in lines[1]
     assert "seed=0,1" in lines[1]
     assert not (tmp_path / "runs").exists()
+
+
+def test_every_parameter_that_elliot_reads_is_in_the_table_and_no_other():
+    told = yaml.safe_load(FACTS.read_text())
+    reads, named = told["reads"], told["named"]
+    assert reads.keys() | {"RecommendationFolder"} == MODELS.keys()
+    for name, model in MODELS.items():
+        if model.choice:
+            told = {*reads[name], *named.get(name, [])} - {*SEEDS}
+            assert told == model.parameters.keys() - {*OF_ALL}, name
+
+
+def test_several_settings_of_one_parameter_are_one_axis(write, tmp_path):
+    gan = {"lr": [0.001, 0.1], "l_w": [1e-5, 0.01], "batch_size": 32}
+    asked = translation(write(models={"CFGAN": gan}))
+    (model,) = asked.models
+    assert list(model.space) == ["recommender.lr", "recommender.l2"]
+    composition = composed(asked, "cfgan", tmp_path)
+    assert composition.settings("recommender")["recommender.critic_batch"] == 32
+    made = composition.make("recommender", {"recommender.lr": 0.25, "recommender.l2": 0.5})
+    assert (made.keywords["critic_lr"], made.keywords["critic_l2"]) == (0.25, 0.5)
+
+
+def test_the_metric_that_chooses_is_elliots_first_at_its_first_cutoff(write):
+    evaluation = {"cutoffs": [5, 7], "simple_metrics": ["nDCG", "HR"]}
+    searched = {"l2_norm": [1, 2]}
+    models = {
+        "EASER": searched,
+        "PureSVD": {"factors": [2, 3], "meta": {"validation_metric": "HR"}},
+    }
+    first, second = translation(write(evaluation=evaluation, models=models)).models
+    assert (first.metric, second.metric) == ("graded_ndcg_5", "hr_5")
+    stars = {"cutoffs": 5, "simple_metrics": ["RMSE"]}
+    models = {"EASER": searched, "MF": {"factors": [2, 3]}}
+    asked = translation(write(evaluation=stars, models=models))
+    assert [model.metric for model in asked.models] == ["ndcg_20", "rmse"]
+    assert [note for note in asked.notes if "EASER" in note and "RMSE of a ranker" in note]
+
+
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        (["normal", 0.5, 0.1], {"distribution": "normal", "mean": 0.5, "std": 0.1}),
+        (["uniform", 0.5, 0.75], {"low": 0.25, "high": 0.5}),
+        (["quniform", 0.5, 1, 0.5], {"distribution": "quniform", "low": 0, "high": 0.5, "q": 0.5}),
+        ([0.25, 0.5], {"choices": [0.75, 0.5]}),
+    ],
+)
+def test_a_rate_that_is_1_minus_another_is_searched_the_other_way_round(write, told, wanted):
+    meta = {"hyper_opt_alg": "rand", "hyper_max_evals": 2}
+    (model,) = translation(write(models={"MultiVAE": {"dropout_pkeep": told, "meta": meta}})).models
+    assert model.space["recommender.dropout"] == wanted
+
+
+def test_a_grid_of_lists_needs_no_number_and_one_of_draws_is_random(write):
+    lists = {"lr": [0.1, 0.2], "margin": [1, 2, 3], "meta": {"hyper_opt_alg": "tpe"}}
+    drawn = {"lr": ["loguniform", -3, -1], "meta": {"hyper_max_evals": 4}}
+    (tpe,) = translation(write(models={"CML": lists})).models
+    assert (tpe.sampler, tpe.trials) == ("tpe", 6)
+    (grid,) = translation(write(models={"CML": drawn})).models
+    assert (grid.sampler, grid.trials) == ("random", 4)
+
+
+def test_seeds_of_the_split_and_binary_ratings(write, tmp_path):
+    asked = translation(write(binarize=True, random_seed=7))
+    cfg = composed(asked, "mostpop", tmp_path).cfg.dataset
+    assert (cfg.binarise, cfg.split.test.seed) == (True, 7)
+
+
+def test_a_threshold_of_one_leaves_half_a_star_out(write, tmp_path):
+    evaluation = {"cutoffs": [5], "simple_metrics": ["HR"], "relevance_threshold": 1}
+    cfg = composed(translation(write(evaluation=evaluation)), "mostpop", tmp_path).cfg.dataset
+    assert (cfg["_target_"].rpartition(".")[2], cfg.threshold) == ("relevant", 1)
+
+
+@pytest.mark.parametrize(
+    ("told", "steps", "step"),
+    [({}, 1, 2.5), ({"nb_iter": 20}, 20, 0.125), ({"nb_iter": 20, "eps_iter": 0.1}, 20, 0.2)],
+)
+def test_perturbations_are_swept_as_a_threat(write, tmp_path, told, steps, step):
+    amf = {"epochs": 4, "eps": 0.5, "meta": {"eval_perturbations": True}, **told}
+    asked = translation(write(models={"AMF": amf}))
+    (model,) = asked.models
+    assert model.perturbed == {"steps": steps, "step": step}
+    one, many = asked.perturbed(model)
+    assert "attack=embedding_fgsm" in one
+    assert {"attack=mine_file/amf_steps", "budget.norm=row_l2,box"} <= set(many)
+    assert "threat=none" not in many
+    composed(asked, "amf", tmp_path)
+    with own_first(tmp_path / "conf"):
+        single = [told for told in many if not told.startswith("budget.norm")]
+        cfg = Composition(single, conf_dir()).cfg
+    assert (cfg.budget.eps, cfg.attack.steps, cfg.attack.step) == (0.5, steps, step)
+
+
+def test_no_adversarial_epochs_are_no_second_phase(write):
+    (model,) = translation(write(models={"AMF": {"epochs": 3, "adversarial_epochs": 0}})).models
+    assert (model.settings["epochs"], model.settings["weight"]) == (3, 0.0)
+
+
+def test_layers_of_which_there_is_one_here(write, tmp_path):
+    config = {
+        "strategy": "dataset",
+        "dataset_path": "all.tsv",
+        "side_information": [{"dataloader": "VisualAttribute", "visual_features": "vectors"}],
+    }
+    models = {"VNPR": {"mlp_hidden_size": "(16, 1)", "mf_factors": 8, "dropout": 0.5, "l_v": 0.25}}
+    (model,) = translation(write(data_config=config, models=models)).models
+    assert model.settings == {"hidden": 16, "factors": 8, "dropout": 0.5, "l2_visual": 0.25}
+    models["VNPR"]["mlp_hidden_size"] = "(128, 64, 1)"
+    asked = translation(write(data_config=config, models=models))
+    assert any("there is one layer here" in note for note in asked.notes)

@@ -144,6 +144,13 @@ def test_the_generator_s_loss_moves_the_ranking(world):
     assert not torch.allclose(moved, scores(world, critic_lr=1e-12), atol=1e-3)  # D's part in it
 
 
+def test_without_pretraining_both_players_start_alike(world):
+    model = IRGAN(SIZES, **FAST | {"pretrain_epochs": 0, "epochs": 1})
+    empty = Interactions.of(NONE, NONE, 30, 36)
+    history = model.fit(world.train, empty, world.catalogue.images, stream(0))
+    assert len(history.epochs) == 1
+
+
 def test_the_predictor_says_who_ranks(world):
     assert not torch.allclose(scores(world), scores(world, predictor="discriminator"), atol=1e-3)
 

@@ -13,6 +13,20 @@ from vrbench.core.visuals import Visuals
 
 
 @dataclass(frozen=True)
+class Attributes:
+    """What items have: several of some kinds, such as genres.
+
+    Attributes:
+        items, kinds: ``(n,)`` int64, pairs of an item and a kind that it has, by item.
+        names: the name of each kind.
+    """
+
+    items: Tensor
+    kinds: Tensor
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """Items ``0 .. len(images) - 1``.
 
@@ -27,6 +41,8 @@ class Catalogue:
             attached any (``with_features``).
         text: a vector of each item's words, as ``Signal.VECTOR``; None: nobody has attached any
             (``with_text``). Models that read text take it as a second modality.
+        attributes: as many of each item as it has; None: nobody has attached any
+            (``with_attributes``), and an item's category is its only one.
     """
 
     images: Visuals
@@ -36,6 +52,7 @@ class Catalogue:
     redistributable: bool = True
     features: Visuals | None = None
     text: Visuals | None = None
+    attributes: Attributes | None = None
 
     @property
     def has_pictures(self) -> bool:

@@ -15,6 +15,7 @@ from vrbench.core.errors import IncompatibleError
 from vrbench.core.placement import Placed
 from vrbench.core.spec import Component
 from vrbench.core.visuals import Signal, Visuals
+from vrbench.data.catalogue import Attributes
 from vrbench.data.interactions import Interactions
 
 
@@ -28,6 +29,7 @@ class Sizes(NamedTuple):
     text: Tensor | None = None  # (num_items, D) float32, where the catalogue has any
     user_ids: tuple[str, ...] = ()  # what users and items are called outside; () if by number
     item_ids: tuple[str, ...] = ()
+    attributes: Attributes | None = None  # of items, where the catalogue has any
 
     @property
     def users(self) -> tuple[str, ...]:

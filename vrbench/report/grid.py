@@ -115,7 +115,7 @@ def columns(entries: Sequence[Entry]) -> list[str]:
 
 
 def chosen(entries: Sequence[Entry], metrics: Sequence[str] | None) -> list[str]:
-    """Return the metrics asked for, or a few that a reader wants first.
+    """Return the metrics asked for, or a few that a reader wants first; all where none is there.
 
     Raises:
         ConfigError: if a metric is asked for that no entry has.
@@ -126,7 +126,7 @@ def chosen(entries: Sequence[Entry], metrics: Sequence[str] | None) -> list[str]
             raise ConfigError(
                 f"no metric {metric!r}{nearest(metric, known)}; there is {', '.join(known)}"
             )
-    return list(metrics) if metrics else [m for m in known if m.startswith(METRICS)]
+    return list(metrics) if metrics else [m for m in known if m.startswith(METRICS)] or known
 
 
 def over(folds: bool) -> str:

@@ -69,7 +69,14 @@ def trained(
 
 def _sizes(data: Dataset, visuals: Visuals) -> Sizes:
     """Return what a recommender is told of a data set before it is made."""
-    labels, words = data.catalogue.categories, data.catalogue.text
-    text = None if words is None else words[torch.arange(len(words))]
-    names = (data.user_ids, data.item_ids)
-    return Sizes(data.train.num_users, data.train.num_items, visuals.shape, labels, text, *names)
+    catalogue, words = data.catalogue, data.catalogue.text
+    return Sizes(
+        data.train.num_users,
+        data.train.num_items,
+        visuals.shape,
+        catalogue.categories,
+        text=None if words is None else words[torch.arange(len(words))],
+        user_ids=data.user_ids,
+        item_ids=data.item_ids,
+        attributes=catalogue.attributes,
+    )

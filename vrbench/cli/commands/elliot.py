@@ -10,7 +10,7 @@ import argparse
 import logging
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from vrbench.report import writing
 from vrbench.report.tables import text
 
 if TYPE_CHECKING:
-    from vrbench.cli.elliot.training import Trained
+    from vrbench.cli.elliot.trained import Trained
     from vrbench.cli.elliot.translation import Translation
     from vrbench.report.run_records import Entry
 
@@ -48,8 +48,9 @@ def main(chosen: argparse.Namespace) -> int:
     if chosen.show:
         sys.stdout.write(_shown(asked, folder, chosen.overrides))
         return 0
-    entries = _ran(asked, folder, chosen.overrides)
-    sys.stdout.write(_told(asked, entries, folder))
+    swept = _ran(asked, folder, chosen.overrides)
+    sys.stdout.write(_told(asked, swept, folder))
+    entries = [entry for found in swept.values() for entry in found]
     return output.failed([entry["error"] for entry in entries if "error" in entry])
 
 
@@ -68,9 +69,11 @@ def _shown(asked: Translation, folder: Path, overrides: Sequence[str]) -> str:
                 *_options(asked, model, folder),
             ]
             told.append(f"python -m vrbench {shlex.join(line)}\n")
-    sweep = ["-m", *own, *_merged(asked, overrides), f"hydra.sweep.dir={folder / 'cells'}"]
-    told.append(f"python -m vrbench {shlex.join(sweep)}\n")
-    told.append(f"python -m vrbench leaderboard {folder / 'cells'}\n")
+    for name, chosen in _sweeps(asked, overrides).items():
+        sweep = ["-m", *own, *chosen, f"hydra.sweep.dir={folder / name}"]
+        told.append(f"python -m vrbench {shlex.join(sweep)}\n")
+        shown = shlex.join(["leaderboard", str(folder / name), "--metrics", *asked.columns()])
+        told.append(f"python -m vrbench {shown}\n")
     if asked.tests:
         told.append(f"python -m vrbench compare {folder / 'cells'} --metric METRIC\n")
     return "\n".join(told)
@@ -90,14 +93,19 @@ def _options(asked: Translation, model: Trained, folder: Path) -> list[str]:
     ]
 
 
-def _merged(asked: Translation, overrides: Sequence[str]) -> list[str]:
+def _sweeps(asked: Translation, overrides: Sequence[str]) -> dict[str, list[str]]:
+    """Return the overrides of every sweep, by its folder."""
     from vrbench.cli.overrides import merged
 
-    return merged(asked.sweep(), overrides)
+    sweeps = {"cells": asked.sweep()}
+    for model in asked.models:
+        for n, perturbed in enumerate(asked.perturbed(model)):
+            sweeps[f"perturbed_{model.name}_{n}"] = perturbed
+    return {name: merged(told, overrides) for name, told in sweeps.items()}
 
 
-def _ran(asked: Translation, folder: Path, overrides: Sequence[str]) -> list[Entry]:
-    """Write the files, search what is to be searched, run the rest; return the cells."""
+def _ran(asked: Translation, folder: Path, overrides: Sequence[str]) -> dict[str, list[Entry]]:
+    """Write the files, search what is to be searched, run the rest; return the cells by sweep."""
     from vrbench.cli.commands import COMMANDS
     from vrbench.cli.sweeps import sweep
 
@@ -111,23 +119,33 @@ def _ran(asked: Translation, folder: Path, overrides: Sequence[str]) -> list[Ent
             if model.space:
                 options = _options(asked, model, folder)
                 COMMANDS["tune"]([*asked.tuned(model), *asked.folds, *store, *options])
-        return sweep(_merged(asked, overrides), folder / "cells")
+        return {
+            name: sweep(chosen, folder / name) for name, chosen in _sweeps(asked, overrides).items()
+        }
 
 
-def _told(asked: Translation, entries: Sequence[Entry], folder: Path) -> str:
-    """Return the table, and the tests where they are asked for."""
-    from vrbench.report.grid import columns
+def _told(asked: Translation, swept: Mapping[str, Sequence[Entry]], folder: Path) -> str:
+    """Return the tables, and the tests where they are asked for."""
+    told = [line for entries in swept.values() for line in [*_table(entries), ""]]
+    if asked.tests and (metrics := _columns(swept["cells"])):
+        told += _tests(metrics, folder / "cells")
+    return "\n".join([*told, str(folder), ""])
+
+
+def _table(entries: Sequence[Entry]) -> list[str]:
+    """Return the table of a sweep, and why cells are left out."""
     from vrbench.report.identity import told_apart
     from vrbench.report.leaderboard import board, left_out
 
-    runs = told_apart(entries)
-    if not columns(runs):
-        return "\n".join([*(f"left out: {why}" for why in left_out(entries)), ""])
-    told = [text(*board(runs, columns(runs)))]
-    told += [f"left out: {why}" for why in left_out(entries)]
-    if asked.tests:
-        told += ["", *_tests(columns(runs), folder / "cells")]
-    return "\n".join([*told, "", str(folder), ""])
+    runs, metrics = told_apart(entries), _columns(entries)
+    table = [text(*board(runs, metrics))] if metrics else []
+    return table + [f"left out: {why}" for why in left_out(entries)]
+
+
+def _columns(entries: Sequence[Entry]) -> list[str]:
+    from vrbench.report.grid import columns
+
+    return columns(entries)
 
 
 def _tests(metrics: Sequence[str], cells: Path) -> list[str]:

@@ -8,6 +8,9 @@ from vrbench.cli.elliot.parameters import (
     CATEGORIES,
     FACTORS,
     KNN,
+    LATENT,
+    LOADED,
+    NEIGHBOURS,
     POINTWISE,
     REG,
     ROUNDS,
@@ -21,13 +24,14 @@ from vrbench.cli.elliot.parameters import (
     to,
 )
 
-_DEEP = "by categories; two layers of one width"
-_FIELDS: Parameters = {**FACTORS, "reg": to("l2"), "l_w": to("l2")}
+_ONE = "by one attribute an item"
+_DEEP = f"{_ONE}; two layers"
+_WIDTH = "set recommender.hidden: two layers of one width"
 _LAYERS: Parameters = {
-    **_FIELDS,
-    "hidden_neurons": "set recommender.hidden: two layers of one width",
-    "hidden_layers": "set recommender.hidden: two layers of one width",
-    "dropout": to("dropout"),
+    **REG,
+    "l_w": to("l2"),
+    "hidden_neurons": _WIDTH,
+    "hidden_activations": Only(("('relu','relu')", "('relu', 'relu')"), "layers end in a relu"),
 }
 
 COLLABORATIVE: dict[str, Model] = {
@@ -38,36 +42,37 @@ COLLABORATIVE: dict[str, Model] = {
             **TRAINED,
             "lj_reg": to("l2"),
             "li_reg": "one penalty for all weights",
+            "factors": "",
         },
     ),
     "NGCF": Model(
         "ngcf",
         "",
         {
-            **FACTORS,
+            **LATENT,
             "l_w": to("l2"),
-            "n_layers": to("layers"),
-            "weight_size": "layers are as wide as rows: set recommender.factors",
+            "weight_size": "layers are as wide as rows: set recommender.factors and .layers",
             "node_dropout": "nodes are not left out",
             "message_dropout": "set recommender.dropout, one for all layers",
             "n_fold": "",
         },
     ),
-    "FM": Model("attribute_fm", CATEGORIES, _FIELDS),
-    "FFM": Model("ffm", CATEGORIES, _FIELDS),
-    "NFM": Model("nfm", _DEEP, _LAYERS),
-    "DeepFM": Model("deepfm", _DEEP, _LAYERS),
+    "FM": Model("attribute_fm", _ONE, {**REG, **LOADED}, needs="attributes"),
+    "FFM": Model("ffm", _ONE, REG, needs="attributes"),
+    "NFM": Model("nfm", _DEEP, _LAYERS, needs="attributes"),
+    "DeepFM": Model("deepfm", _DEEP, _LAYERS, needs="attributes"),
     "WideAndDeep": Model(
         "wide_deep",
-        f"{_DEEP}; user x category",
+        f"{_DEEP}, and user x attribute",
         {
             **TRAINED,
             "factors": to("factors"),
-            "mlp_hidden_size": "set recommender.hidden: two layers of one width",
-            "prob_keep_dropout": To(("dropout",), keep=True),
+            "mlp_hidden_size": _WIDTH,
+            "dropout_prob": to("dropout"),
             "l_w": to("l2"),
             "l_b": BIAS,
         },
+        needs="attributes",
     ),
     "CML": Model(
         "cml",
@@ -98,7 +103,7 @@ COLLABORATIVE: dict[str, Model] = {
         "lightgcn",
         "",
         {
-            **FACTORS,
+            **LATENT,
             "l_w": to("l2"),
             "n_layers": to("layers"),
             "n_fold": "",
@@ -131,12 +136,14 @@ COLLABORATIVE: dict[str, Model] = {
         "predicts stars; unknowns are no zeros",
         {**TRAINED, "hidden_neuron": to("hidden"), "l_w": to("l2")},
         {"rows": "item"},
+        stars=True,
     ),
     "UserAutoRec": Model(
         "autorec",
         "as `ItemAutoRec`",
         {**TRAINED, "hidden_neuron": to("hidden"), "l_w": to("l2")},
         {"rows": "user"},
+        stars=True,
     ),
     "NeuMF": Model(
         "neumf",
@@ -144,7 +151,6 @@ COLLABORATIVE: dict[str, Model] = {
         {
             **TRAINED,
             "mf_factors": to("factors"),
-            "factors": to("factors"),
             "mlp_factors": "the network's rows are half of hidden",
             "mlp_hidden_size": Halving(),
             "prob_keep_dropout": To(("dropout",), keep=True),
@@ -185,13 +191,16 @@ COLLABORATIVE: dict[str, Model] = {
             "scaling": Only(("linear",), "the confidence is linear"),
         },
     ),
-    "MF": Model("mf", "predicts stars", REG),
-    "FunkSVD": Model("mf", "all factors at once, as Elliot's; `funk_svd` is Funk's", TWO_REGS),
-    "SVDpp": Model("svdpp", "predicts stars", TWO_REGS),
+    "MF": Model("mf", "predicts stars", REG, stars=True),
+    "FunkSVD": Model(
+        "mf", "all factors at once, as Elliot's; `funk_svd` is Funk's", TWO_REGS, stars=True
+    ),
+    "SVDpp": Model("svdpp", "predicts stars", TWO_REGS, stars=True),
     "PMF": Model(
         "pmf",
         "predicts stars",
-        {**REG, "gaussian_variance": "the variance is in l2"},
+        {**REG, "gaussian_variance": "the variance is in l2", "reg_b": BIAS},
+        stars=True,
     ),
     "NonNegMF": Model(
         "nmf",
@@ -204,9 +213,9 @@ COLLABORATIVE: dict[str, Model] = {
             "batch_size": "",
         },
     ),
-    "SlopeOne": Model("slope_one", "predicts stars"),
+    "SlopeOne": Model("slope_one", "predicts stars", stars=True),
     "MF2020": Model("logistic_mf", POINTWISE, {**REG, "m": to("negatives")}, {"alpha": 1.0}),
-    "LogisticMF": Model("logistic_mf", POINTWISE, {**REG, "alpha": to("alpha")}),
+    "LMF": Model("logistic_mf", POINTWISE, {**REG, "alpha": to("alpha")}),
     "GMF": Model(
         "gmf",
         POINTWISE,
@@ -222,20 +231,34 @@ COLLABORATIVE: dict[str, Model] = {
         {
             **TRAINED,
             "reg": to("l2"),
+            "neg_ratio": to("negatives"),
             "user_mlp": "set recommender.hidden and .factors: two layers, both towers alike",
             "item_mlp": "set recommender.hidden and .factors: two layers, both towers alike",
             "similarity": Only(("cosine",), "places on a sphere are compared by the cosine"),
         },
     ),
-    "AttributeItemKNN": Model("attribute_itemknn", CATEGORIES, KNN),
-    "AttributeUserKNN": Model("attribute_userknn", CATEGORIES, KNN),
+    "AttributeItemKNN": Model(
+        "attribute_itemknn", CATEGORIES, {**NEIGHBOURS, **LOADED}, needs="attributes"
+    ),
+    "AttributeUserKNN": Model(
+        "attribute_userknn",
+        CATEGORIES,
+        {
+            **NEIGHBOURS,
+            **LOADED,
+            "profile": Only(("binary",), "attributes are counted, not weighed"),
+        },
+        needs="attributes",
+    ),
     "VSM": Model(
         "vsm",
         CATEGORIES,
         {
+            **LOADED,
             "similarity": Only(("cosine",), "vectors are compared by the cosine"),
-            "user_profile": Only(("tfidf",), "categories weigh by their rarity"),
-            "item_profile": Only(("tfidf",), "categories weigh by their rarity"),
+            "user_profile": Only(("tfidf",), "attributes weigh by their rarity"),
+            "item_profile": Only(("tfidf",), "attributes weigh by their rarity"),
         },
+        needs="attributes",
     ),
 }

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from vrbench.cli.elliot.configuration import Node, listed, section
+from vrbench.cli.elliot.paths import path_of
+from vrbench.cli.elliot.side import Side
 from vrbench.cli.elliot.table import FILTERS, MOVIELENS
 from vrbench.cli.overrides import quoted
-from vrbench.core.errors import ConfigError, DataError, nearest
+from vrbench.core.errors import ConfigError, nearest
+from vrbench.data.readers.formats import THREE
 
 _S = "vrbench.data.splits.strategies"
-EVERY = 1  # a threshold up to which every rating counts
+EVERY = 0  # a threshold up to which every rating counts: what is not above it is no like
 HELD_OUT = 0.1  # of the training ratings, where settings are to be searched and nothing validates
 
 
@@ -57,29 +59,29 @@ class Data:
     notes: list[str] = field(default_factory=list)
 
 
-def data_of(experiment: Node, place: Path, name: str, searched: bool) -> Data:
+def data_of(experiment: Node, place: Path, name: str, side: Side, searched: bool) -> Data:
     """Return the data of a configuration.
 
     Args:
         experiment: see ``read_configuration``.
         place: the folder of the file: its paths are relative to it.
         name: of the files that will be written.
+        side: what is known of items.
         searched: whether settings are to be searched.
 
     Raises:
         ConfigError: if something of it cannot be had here.
     """
     config = section(experiment, "data_config")
-    features = _features(config, place)
-    around = ({"features": features} if features else {}) | _tested(experiment)
+    around = side.around | _tested(experiment)
     inner = ".".join(["dataset"] * (1 + len(around)))
     strategy = config.get("strategy")
     if strategy == "dataset":
         found = _whole(experiment, config, place, name, inner, searched)
     elif strategy == "hierarchy":
-        found = _hierarchy(config, place, inner)
+        found = _hierarchy(experiment, config, place, inner)
     elif strategy == "fixed":
-        found = _fixed(config, place, inner)
+        found = _fixed(experiment, config, place, inner, side)
     else:
         raise ConfigError(
             f"experiment.data_config.strategy: expected dataset, fixed or hierarchy, got {strategy}"
@@ -88,7 +90,10 @@ def data_of(experiment: Node, place: Path, name: str, searched: bool) -> Data:
         for left in ("prefiltering", "splitting"):
             if left in experiment:
                 raise ConfigError(f"experiment.{left}: {strategy} data is filtered and split")
-    if config.get("binarize"):
+    found.notes += side.notes
+    if experiment.get("align_side_with_train") is False:
+        found.notes.append("align_side_with_train: every item needs its features here")
+    if experiment.get("binarize") or config.get("binarize"):
         found.overrides.append(f"{inner}.binarise=true")
     found.inner = inner
     if around:
@@ -145,13 +150,14 @@ def _whole(
     test, valid = (section(splitting, f"{part}_splitting") for part in ("test", "validation"))
     if not test:
         raise ConfigError("experiment.splitting.test_splitting: one is needed, to test on")
+    seed = int(experiment.get("random_seed", 0))
     found.split = {"_target_": f"{_S}.base.Split"}
-    found.split["test"], of_test = _strategy(test, "test_splitting")
+    found.split["test"], of_test = _strategy(test, "test_splitting", seed)
     of_valid = 1
     if valid:
-        found.split["valid"], of_valid = _strategy(valid, "validation_splitting")
+        found.split["valid"], of_valid = _strategy(valid, "validation_splitting", seed)
     elif searched:
-        held = {"ratio": HELD_OUT, "folds": 1, "seed": 0}
+        held = {"ratio": HELD_OUT, "folds": 1, "seed": seed}
         found.split["valid"] = {"_target_": f"{_S}.per_user.RandomHoldOut", **held}
         found.notes.append(
             "splitting.validation_splitting: there is none, and Elliot would choose settings on "
@@ -169,63 +175,37 @@ def _ratings(experiment: Node, config: Node, place: Path, inner: str) -> list[st
     """Return the file of ratings, or the known data set that has its name where it is missing."""
     called = str(experiment["dataset"])
     told = config.get("dataset_path", f"../data/{called}/dataset.tsv")
-    path = _path(place, str(told).replace("{0}", called))
+    path = path_of(place, told, experiment)
     if path.is_file() or called not in MOVIELENS:
         return ["dataset=ratings", f"{inner}.path={quoted(str(path))}"]
     return [f"dataset={MOVIELENS[called]}"]
 
 
-def _hierarchy(config: Node, place: Path, inner: str) -> Data:
-    root = _path(place, str(config.get("root_folder", "")))
+def _hierarchy(experiment: Node, config: Node, place: Path, inner: str) -> Data:
+    root = path_of(place, config.get("root_folder"), experiment)
     counts = [len([p for p in of.glob("*") if p.name.isdecimal()]) for of in (root, root / "0")]
     told = ["dataset=elliot", f"{inner}.path={quoted(str(root))}"]
     return Data(told, folds=(max(1, counts[0]), max(1, counts[1])))
 
 
-def _fixed(config: Node, place: Path, inner: str) -> Data:
-    parts = {
-        p: config[f"{p}_path"] for p in ("train", "validation", "test") if f"{p}_path" in config
-    }
-    paths = {part: _path(place, str(told)) for part, told in parts.items()}
-    for part in ("train", "test"):
-        if part not in paths:
-            raise ConfigError(f"experiment.data_config.{part}_path: fixed data needs it")
-    names = {
-        "train": ("train.tsv",),
-        "validation": ("validation.tsv", "val.tsv"),
-        "test": ("test.tsv",),
-    }
-    folder = paths["train"].parent
-    for part, path in paths.items():
-        if path.parent != folder or path.name not in names[part]:
+def _fixed(experiment: Node, config: Node, place: Path, inner: str, side: Side) -> Data:
+    paths = {}
+    for part, names in THREE.items():
+        told = config.get(f"{part}_path")
+        if told is None:
+            if part != "validation":
+                raise ConfigError(f"experiment.data_config.{part}_path: fixed data needs it")
+            continue
+        paths[part] = path_of(place, told, experiment)
+        if paths[part].parent != paths["train"].parent or paths[part].name not in names:
             raise ConfigError(
-                f"experiment.data_config.{part}_path: {path} is to be called "
-                f"{' or '.join(names[part])}, in one folder with the others"
+                f"experiment.data_config.{part}_path: {paths[part]} is to be called "
+                f"{' or '.join(names)}, in one folder with the others"
             )
-    return Data(["dataset=splits", f"{inner}.path={quoted(str(folder))}"])
-
-
-def _features(config: Node, place: Path) -> list[str]:
-    """Return the overrides that attach vectors to the items; none where none are asked for.
-
-    Raises:
-        ConfigError: if a loader is not here.
-    """
-    loaders = listed(config.get("side_information"))
-    if not loaders:
-        return []
-    where = "experiment.data_config.side_information"
-    if len(loaders) > 1 or not isinstance(loaders[0], dict):
-        raise ConfigError(f"{where}: one loader, of visual features, is read")
-    (loader,) = loaders
-    kind = loader.get("dataloader", config.get("dataloader"))
-    if kind not in ("VisualAttribute", "VisualLoader"):
-        raise ConfigError(f"{where}: the loader {kind} is not here; VisualAttribute is")
-    path = loader.get("visual_features", loader.get("feature_data"))
-    others = sorted(set(loader) - {"dataloader", "visual_features", "feature_data"})
-    if path is None or others:
-        raise ConfigError(f"{where}: {', '.join(others) or kind}: only visual_features are read")
-    return [f"path={quoted(str(_path(place, str(path))))}", "extractor=ready"]
+    folder = paths["train"].parent
+    choice = "var" if side.pictures else "splits"
+    sized = [f"{inner}.size={side.size}"] if choice == "var" and side.size else []
+    return Data([f"dataset={choice}", f"{inner}.path={quoted(str(folder))}", *sized])
 
 
 def _filters(experiment: Node, inner: str) -> list[str]:
@@ -247,7 +227,7 @@ def _filters(experiment: Node, inner: str) -> list[str]:
     return told
 
 
-def _strategy(told: Node, where: str) -> tuple[dict[str, Any], int]:
+def _strategy(told: Node, where: str, seed: int) -> tuple[dict[str, Any], int]:
     """Return a strategy of ``conf/split``, and how many folds it has."""
     kind, place = told.get("strategy"), f"experiment.splitting.{where}"
     if kind in _PER_USER:
@@ -261,6 +241,7 @@ def _strategy(told: Node, where: str) -> tuple[dict[str, Any], int]:
         raise ConfigError(f"{place}.{option}: {kind} takes none")
     given = {ours: told[theirs] for theirs, ours in plan.options.items() if theirs in told}
     found = {"_target_": f"{_S}.{plan.target}"} | dict(plan.defaults) | given
+    found |= {"seed": seed} if "seed" in plan.defaults else {}
     return found, int(found.get("folds", 1))
 
 
@@ -273,10 +254,3 @@ def _per_user(told: Node, random: bool, place: str) -> _Plan:
     options |= {"test_ratio": "ratio"} if share else {"leave_n_out": "n"}
     name = f"{'Random' if random else 'Temporal'}{'HoldOut' if share else 'LeaveOut'}"
     return _Plan(f"per_user.{name}", options, {"folds": 1, "seed": 0} if random else {})
-
-
-def _path(place: Path, told: str) -> Path:
-    """Return a path of a file; relative ones are so to the file's folder."""
-    if not told:
-        raise DataError("experiment.data_config: no path")
-    return Path(os.path.normpath(place / Path(told).expanduser()))

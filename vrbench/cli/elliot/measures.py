@@ -22,7 +22,7 @@ def metrics_of(experiment: Node, place: Path) -> tuple[dict[str, dict[str, Any]]
         ConfigError: if an option cannot be had here, or no metric is left.
     """
     evaluation = section(experiment, "evaluation")
-    cutoffs = listed(evaluation.get("cutoffs", experiment.get("top_k")))
+    cutoffs = _told_cutoffs(evaluation, experiment)
     threshold = _threshold(evaluation)
     notes: list[str] = []
     found: dict[str, dict[str, Any]] = {}
@@ -38,7 +38,7 @@ def metrics_of(experiment: Node, place: Path) -> tuple[dict[str, dict[str, Any]]
         notes += left
         graded = {"threshold": threshold} if measure.graded else {}
         settings = dict(measure.fixed) | graded | settings
-        for k in _cutoffs(measure, cutoffs):
+        for k in cutoffs if measure.k else [None]:
             cutoff, key = ({}, name.lower()) if k is None else ({"k": k}, f"{name.lower()}_{k}")
             while key in found:
                 key += "_"
@@ -46,6 +46,29 @@ def metrics_of(experiment: Node, place: Path) -> tuple[dict[str, dict[str, Any]]
     if not found:
         raise ConfigError(f"experiment.evaluation: no metric is left: {'; '.join(notes)}")
     return found, notes
+
+
+def first_of(evaluation: Node, experiment: Node) -> tuple[str, int]:
+    """Return Elliot's first metric and first cutoff, by which it chooses where nothing is told.
+
+    Raises:
+        ConfigError: if no metric, or no cutoff, is told.
+    """
+    for name, _ in _asked(evaluation):
+        return name, _told_cutoffs(evaluation, experiment)[0]
+    raise ConfigError("experiment.evaluation: no metric: set simple_metrics")
+
+
+def _told_cutoffs(evaluation: Node, experiment: Node) -> list[int]:
+    """Return the lengths of lists that metrics are of.
+
+    Raises:
+        ConfigError: if none is told.
+    """
+    told = listed(evaluation.get("cutoffs", experiment.get("top_k")))
+    if not told:
+        raise ConfigError("experiment.top_k: neither it nor evaluation.cutoffs says how many")
+    return [int(k) for k in told]
 
 
 def _asked(evaluation: Node) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -56,14 +79,6 @@ def _asked(evaluation: Node) -> Iterator[tuple[str, Mapping[str, Any]]]:
         if not isinstance(told, dict) or "metric" not in told:
             raise DataError(f"experiment.evaluation.complex_metrics: {told!r} names no metric")
         yield _called(str(told["metric"])), told
-
-
-def _cutoffs(measure: Measure, cutoffs: list[Any]) -> list[int | None]:
-    if not measure.k:
-        return [None]
-    if not cutoffs:
-        raise ConfigError("experiment.top_k: neither it nor evaluation.cutoffs says how many")
-    return [int(k) for k in cutoffs]
 
 
 def _threshold(evaluation: Node) -> float:

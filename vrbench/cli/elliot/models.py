@@ -6,16 +6,19 @@ from vrbench.cli.elliot.collaborative import COLLABORATIVE
 from vrbench.cli.elliot.parameters import (
     ADVERSARIAL,
     BIAS,
+    BY_LOOKS,
     BY_PICTURES,
     FACTORS,
-    FEW,
     NO_GAIN,
     PENALTY,
     PICTURED,
     SLOW,
+    TRAINED,
     WORDS,
     Model,
+    OneLayer,
     Only,
+    To,
     to,
 )
 
@@ -37,7 +40,7 @@ MODELS: dict[str, Model] = {
             "factors_d": to("visual_factors"),
             "l_e": to("l2_visual"),
         },
-        pictures=True,
+        needs="features",
     ),
     "BPRMF": Model(
         "bprmf",
@@ -80,7 +83,7 @@ MODELS: dict[str, Model] = {
             "epochs": to("epochs"),
             "batch_size": to("critic_batch", "pretrain_batch"),
             "factors": to("factors"),
-            "lr": to("lr", "critic_lr"),
+            "lr": to("lr", "critic_lr", "pretrain_lr"),
             "l_w": to("l2"),
             "l_b": BIAS,
             "l_gan": "the policy has no penalty, as published",
@@ -104,32 +107,58 @@ MODELS: dict[str, Model] = {
             "factors_d": to("visual_factors"),
             "l_e": to("l2_visual"),
         },
-        pictures=True,
+        needs="features",
     ),
-    "DeepStyle": Model("deepstyle", "", {**FACTORS, **PENALTY, **BY_PICTURES}, pictures=True),
-    "ACF": Model("acf", "", {**FACTORS, **PENALTY, **BY_PICTURES}, pictures=True),
+    "DeepStyle": Model(
+        "deepstyle", "", {**FACTORS, "l_w": to("l2"), **BY_PICTURES}, needs="features"
+    ),
+    "ACF": Model(
+        "acf",
+        "over maps of a network on pictures: `dataset=var`, not ready features",
+        {
+            **FACTORS,
+            "l_w": to("l2"),
+            "layers_component": OneLayer("attention"),
+            "layers_item": OneLayer("attention"),
+            **BY_LOOKS,
+        },
+        needs="maps",
+    ),
     "DVBPR": Model(
         "dvbpr",
-        "",
+        "from pictures: `dataset=var`, not ready features",
         {
             **FACTORS,
             **BY_PICTURES,
             "lambda_1": to("l2"),
             "lambda_2": to("l2_network"),
         },
-        pictures=True,
+        needs="pictures",
     ),
-    "VNPR": Model("vnpr", "", {**FACTORS, **BY_PICTURES, "l_w": to("l2")}, pictures=True),
+    "VNPR": Model(
+        "vnpr",
+        "principal components are its own; one hidden layer",
+        {
+            **TRAINED,
+            "mf_factors": to("factors"),
+            "mlp_hidden_size": OneLayer("hidden"),
+            "dropout": to("dropout"),
+            "prob_keep_dropout": To(("dropout",), keep=True),
+            "l_w": to("l2"),
+            "l_v": to("l2_visual"),
+            **BY_PICTURES,
+        },
+        needs="features",
+    ),
     "ConvNeuMF": Model(why=NO_GAIN),
     "NAIS": Model(why=SLOW),
     "NPR": Model(why=PICTURED),
-    "AFM": Model(why=FEW),
-    **dict.fromkeys(
-        ("ConvMF", "KaHFM", "KaHFMBatch", "KaHFMEmbeddings", "KGFlex"), Model(why=WORDS)
-    ),
+    **dict.fromkeys(("ConvMF", "KaHFM", "KaHFMBatch", "KaHFMEmbeddings"), Model(why=WORDS)),
     **dict.fromkeys(
         ("RecommendationFolder", "ProxyRecommender"),
         Model(why="not here: lists made elsewhere are not measured"),
     ),
 }
+ALIASES = dict.fromkeys(("LogisticMF", "LogisticMatrixFactorization"), "LMF")  # as pages have it
 SEEDS = ("random_seed", "seed")
+OF_ALL = ("epochs", "batch_size")  # read of every model, also where nothing is learnt in steps

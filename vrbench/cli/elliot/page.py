@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from vrbench.cli.elliot.models import MODELS
-from vrbench.cli.elliot.parameters import Halving, Model, Named, Negated, Only, To
+from vrbench.cli.elliot.parameters import (
+    Evaluated,
+    Halving,
+    Model,
+    Named,
+    Negated,
+    OneLayer,
+    Only,
+    Target,
+    To,
+)
 from vrbench.cli.elliot.spaces import AS_WRITTEN, FUNCTIONS, SAMPLERS
-from vrbench.cli.elliot.table import EARLY, FILTERS, META, METRICS, OPTIONS
+from vrbench.cli.elliot.table import EARLY, FILTERS, META, METRICS, OPTIONS, SIDE
 
 Lines = list[tuple[str, str]]
 
@@ -14,6 +24,7 @@ def tables() -> dict[str, Lines]:
     """Return by title the lines of each table: what it is in Elliot, and where it is here."""
     return {
         "Options": [(name, option.here) for name, option in OPTIONS.items()],
+        "Side information": list(SIDE.items()),
         "Prefilters": [(name, f"`{choice}`") for name, (choice, _) in FILTERS.items()],
         "Of every model": [
             *((f"meta.{name}", option.here) for name, option in META.items()),
@@ -50,7 +61,7 @@ def _model(model: Model) -> str:
     return "; ".join(filter(None, [choice, *fixed, model.why]))
 
 
-def _parameter(told: To | Only | Halving | Named | Negated | str) -> str:
+def _parameter(told: Target) -> str:
     if isinstance(told, To):
         names = ", ".join(f"`{setting}`" for setting in told.settings)
         return f"{names}, which is 1 minus it" if told.keep else names
@@ -62,6 +73,10 @@ def _parameter(told: To | Only | Halving | Named | Negated | str) -> str:
         return f"`{told.setting}`: {which}"
     if isinstance(told, Negated):
         return f"`{told.setting}`, which is its contrary"
+    if isinstance(told, Evaluated):
+        return "of `meta.eval_perturbations`"
+    if isinstance(told, OneLayer):
+        return f"`{told.setting}`, where there is one layer"
     if isinstance(told, Halving):
         return "`hidden`, `depth`, where each is half of the one before"
     return told or "not needed"

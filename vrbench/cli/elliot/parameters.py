@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 
 class To(NamedTuple):
@@ -25,6 +25,16 @@ class Halving(NamedTuple):
     """Widths of layers, each half of the one before: ``hidden`` and ``depth``."""
 
 
+class Evaluated(NamedTuple):
+    """A parameter of ``meta.eval_perturbations``, an evaluation, not of the training."""
+
+
+class OneLayer(NamedTuple):
+    """Widths of layers of which there is one here, told as ``(64, 1)``: the output is the last."""
+
+    setting: str
+
+
 class Named(NamedTuple):
     """A setting whose values have other names there; one that is not among them is not here."""
 
@@ -38,7 +48,8 @@ class Negated(NamedTuple):
     setting: str
 
 
-Parameters = Mapping[str, To | Only | Halving | Named | Negated | str]
+Target = To | Only | Halving | OneLayer | Evaluated | Named | Negated | str
+Parameters = Mapping[str, Target]
 
 
 @dataclass(frozen=True)
@@ -51,14 +62,17 @@ class Model:
         parameters: by Elliot's name: the settings it becomes, the values it may have, or why it
             has no counterpart.
         fixed: settings that make the choice Elliot's form of the model.
-        pictures: whether it needs the items' pictures or features.
+        needs: what of the items it learns from: "features", "maps" (of a network over their
+            pictures), "pictures" or "attributes"; empty: nothing.
+        stars: whether it predicts ratings.
     """
 
     choice: str = ""
     why: str = ""
     parameters: Parameters = field(default_factory=dict)
     fixed: Mapping[str, object] = field(default_factory=dict)
-    pictures: bool = False
+    needs: Literal["", "features", "maps", "pictures", "attributes"] = ""
+    stars: bool = False
 
 
 def to(*settings: str) -> To:
@@ -76,12 +90,15 @@ SIMILARITIES = {
     **dict.fromkeys(("euclidean", "l2"), "euclidean"),
     **dict.fromkeys(("manhattan", "cityblock", "l1"), "manhattan"),
 }
-KNN: Parameters = {
+NEIGHBOURS: Parameters = {
     "neighbors": to("k"),
-    "shrink": to("shrink"),
     "similarity": Named("similarity", SIMILARITIES),
-    "implementation": Only(("standard", "classical", "aiolli"), "one form is here"),
     "implicit": Negated("rated"),
+}
+KNN: Parameters = {
+    **NEIGHBOURS,
+    "shrink": to("shrink"),
+    "implementation": Only(("standard", "classical", "aiolli"), "one form is here"),
     "normalize": Only((True,), "similarities are normalised"),
     "asymmetric_alpha": "the asymmetric cosine is not here",
     "tversky_alpha": "Tversky's index is not here; Jaccard's and Dice's are",
@@ -92,18 +109,20 @@ ADVERSARIAL: Parameters = {
     "eps": to("eps"),
     "l_adv": to("weight"),
     "adversarial_epochs": to("adversarial_epochs"),
-    "nb_iter": Only((1,), "one step; attack=embedding_bim takes several"),
-    "eps_iter": "one step of length eps",
+    "nb_iter": Evaluated(),
+    "eps_iter": Evaluated(),
 }
-BY_PICTURES: Parameters = {"batch_eval": "", "loader": ""}
+BY_LOOKS: Parameters = {"loader": ""}
+BY_PICTURES: Parameters = {"batch_eval": "", **BY_LOOKS}
+LOADED: Parameters = {"loader": Only(("ItemAttributes",), "attributes are of its file")}
+LATENT: Parameters = {"latent_dim": to("factors"), "factors": to("factors"), **TRAINED}
 ALS: Parameters = {"factors": to("factors"), "alpha": to("alpha"), "reg": to("l2")}
 ROUNDS: Parameters = {"epochs": to("iterations"), "batch_size": ""}
 NO_GAIN = "not here: its convolutions learn nothing that a product does not"
 SLOW = "not here: each score reads the user's whole history; `fism` is it without attention"
 PICTURED = "not here: `vnpr` is it"
-FEW = "not here: attention over products needs more fields than three; `attribute_fm` has them"
 REG: Parameters = {**FACTORS, "reg": to("l2")}
 TWO_REGS: Parameters = {**FACTORS, "reg_w": to("l2"), "reg_b": BIAS}
-CATEGORIES = "by the catalogue's categories"
+CATEGORIES = "by attributes of items"
 POINTWISE = "drawn items are none that a user has"
 WORDS = "not here: it needs texts or a knowledge graph"

@@ -33,12 +33,16 @@ OPTIONS: dict[str, Option] = {
         "`dataset.path`; of MovieLens, if missing, what `VRBENCH_DATA` has"
     ),
     "data_config.root_folder": Option("`dataset.path`"),
-    "data_config.train_path": Option("`FOLDER/train.tsv`, with `dataset.path=FOLDER`"),
-    "data_config.validation_path": Option("`FOLDER/validation.tsv` or `FOLDER/val.tsv`"),
-    "data_config.test_path": Option("`FOLDER/test.tsv`"),
-    "data_config.binarize": Option("`dataset.binarise`"),
+    "data_config.train_path": Option(
+        "`FOLDER/train.tsv` or `trainingset.tsv`, with `dataset.path=FOLDER`"
+    ),
+    "data_config.validation_path": Option(
+        "`FOLDER/validation.tsv`, `val.tsv` or `validationset.tsv`"
+    ),
+    "data_config.test_path": Option("`FOLDER/test.tsv` or `testset.tsv`"),
+    "data_config.binarize": Option("as `binarize`: Elliot's pages have it here"),
     "data_config.side_information": Option(
-        "`VisualAttribute`: `dataset=features`; others: refused"
+        "`VisualAttribute`, `ItemAttributes`: see below; others: refused"
     ),
     "data_config.dataloader": Option("as in `side_information`"),
     "prefiltering.strategy": Option("`+filter@dataset.filters.NAME=...`, in the order given"),
@@ -65,11 +69,16 @@ OPTIONS: dict[str, Option] = {
     "evaluation.cutoffs": Option("the `k` of every metric, one of each"),
     "evaluation.simple_metrics": Option("`metrics`, see below"),
     "evaluation.complex_metrics": Option("`metrics`, see below"),
-    "evaluation.relevance_threshold": Option("of graded metrics; above 1 `dataset=relevant`"),
+    "evaluation.relevance_threshold": Option("of graded metrics; above 0 `dataset=relevant`"),
     "evaluation.paired_ttest": Option("`vrbench compare`, over the users of all folds"),
     "evaluation.wilcoxon_test": Option("`vrbench compare`, also without the t-test"),
     "print_results_as_triplets": Option("`vrbench leaderboard --format json`", taken=False),
     "config_test": Option("`dry_run=true`"),
+    "binarize": Option("`dataset.binarise`; Elliot's code reads it here"),
+    "random_seed": Option("the `seed` of a random split; of trainings: a model's `seed`"),
+    "align_side_with_train": Option(
+        "every item needs its features, and one without attributes stays", taken=False
+    ),
     "gpu": Option("`machine.device`; below zero, or no such card: the processor"),
     "path_output_rec_result": Option("beside `rows.json`: `save=[lists]`", taken=False),
     "path_output_rec_weight": Option("beside `rows.json`: `save=[model]`", taken=False),
@@ -95,9 +104,7 @@ META: dict[str, Option] = {
     "hyper_max_evals": Option("`tune --trials`"),
     "validation_rate": Option("`recommender.eval_every`"),
     "validation_metric": Option("`tune --metric`; epochs are kept by nDCG@20, which is said"),
-    "eval_perturbations": Option(
-        "`threat=parameters attack=embedding_fgsm,embedding_bim`", taken=False
-    ),
+    "eval_perturbations": Option("of AMF a sweep of `threat=parameters`; AMR: `threat=vector`"),
     "optimize_internal_loss": Option("never: settings are chosen by the validation", taken=False),
 }
 
@@ -111,6 +118,15 @@ EARLY: dict[str, Option] = {
     "baseline": Option("not here", taken=False),
 }
 NEEDLESS = {"verbose", "restore", "mode", "version", "save_folder", "print_results_as_triplets"}
+
+SIDE: dict[str, str] = {  # of side_information, by loader and option
+    "VisualAttribute.visual_features": "`dataset=features`: a folder of `ITEM.npy`",
+    "VisualAttribute.visual_pca_features": "read where there are no `visual_features`",
+    "VisualAttribute.visual_feat_map_features": "maps are made of pictures, not read",
+    "VisualAttribute.images_src_folder": "`dataset=var`, where it is VAR's folder `images`",
+    "VisualAttribute.output_image_size": "of pictures, `dataset.size`",
+    "ItemAttributes.attribute_file": "`dataset=attributes`: an item, and its attributes, a line",
+}
 
 FILTERS: dict[str, tuple[str, Mapping[str, str]]] = {
     "global_threshold": ("threshold", {"threshold": "threshold"}),

@@ -9,13 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 
 from vrbench.cli.elliot.configuration import Node, read_configuration, section
 from vrbench.cli.elliot.data import Data, data_of
-from vrbench.cli.elliot.measures import metrics_of
+from vrbench.cli.elliot.measures import first_of, metrics_of
+from vrbench.cli.elliot.selection import Judge
+from vrbench.cli.elliot.side import Side, side_of
 from vrbench.cli.elliot.table import OPTIONS
-from vrbench.cli.elliot.training import Trained, trained
+from vrbench.cli.elliot.trained import Trained
+from vrbench.cli.elliot.training import trained
+from vrbench.cli.instantiation import make
 from vrbench.core.errors import ConfigError
+
+MANY = "vrbench.attacks.embedding.perturbation.EmbeddingPGD"
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,23 @@ class Translation:
         models = ",".join(self.best(model) for model in self.models)
         return [*self.data, f"recommender={models}", f"metrics={self.name}", *self.more]
 
+    def perturbed(self, model: Trained) -> list[list[str]]:
+        """Return the overrides of sweeps over changes of a model's embeddings; perhaps none."""
+        if model.perturbed is None:
+            return []
+        more = [told for told in self.more if told != "threat=none"]
+        chosen = [*self.data, f"recommender={self.best(model)}", f"metrics={self.name}"]
+        chosen += [*more, "threat=parameters", "budget.eps=${recommender.eps}"]
+        return [
+            [*chosen, "attack=embedding_fgsm"],
+            [*chosen, f"attack={self.name}/{model.name}_steps", "budget.norm=row_l2,box"],
+        ]
+
+    def columns(self) -> list[str]:
+        """Return the columns of its metrics in a table."""
+        made = make(OmegaConf.create(dict(self.metrics)))
+        return [metric.column for metric in made.values()]
+
     def tuned(self, model: Trained) -> list[str]:
         """Return the overrides under which the settings of a model are searched."""
         return [*self.data, f"recommender={self.name}/{model.name}"]
@@ -67,9 +91,10 @@ def translation(file: Path) -> Translation:
     experiment = read_configuration(file)
     place = file.resolve().parent
     name = re.sub(r"\W+", "_", f"{experiment['dataset']}_{file.stem}".lower())
-    models, left = _models(experiment)
+    side = side_of(experiment, section(experiment, "data_config"), place)
+    models, left = _models(experiment, side)
     searched = any(model.space for model in models)
-    data = data_of(experiment, place, name, searched)
+    data = data_of(experiment, place, name, side, searched)
     metrics, of_metrics = metrics_of(experiment, place)
     more, of_run = _run(experiment, models, data)
     notes = [*data.notes, *of_metrics, *left, *(n for m in models for n in m.notes), *of_run]
@@ -86,9 +111,9 @@ def translation(file: Path) -> Translation:
     )
 
 
-def _models(experiment: Node) -> tuple[list[Trained], list[str]]:
+def _models(experiment: Node, side: Side) -> tuple[list[Trained], list[str]]:
     """Return what is trained, and one line per model that is not."""
-    features = bool(section(experiment, "data_config").get("side_information"))
+    judge = Judge(*first_of(section(experiment, "evaluation"), experiment), _validates(experiment))
     found: list[Trained] = []
     left: list[str] = []
     for name, told in section(experiment, "models").items():
@@ -97,7 +122,7 @@ def _models(experiment: Node) -> tuple[list[Trained], list[str]]:
                 f"experiment.models.{name}: nothing of a file is executed; a class of yours: "
                 "--config-dir"
             )
-        made = trained(str(name), told or {}, features)
+        made = trained(str(name), told or {}, side.has, judge)
         if isinstance(made, str):
             left.append(made)
         else:
@@ -105,6 +130,14 @@ def _models(experiment: Node) -> tuple[list[Trained], list[str]]:
     if not found:
         raise ConfigError(f"experiment.models: none is here: {'; '.join(left)}")
     return found, left
+
+
+def _validates(experiment: Node) -> bool:
+    """Return whether a part of the data is held out for validation."""
+    config = section(experiment, "data_config")
+    if config.get("strategy") == "dataset":
+        return bool(section(experiment, "splitting").get("validation_splitting"))
+    return config.get("strategy") == "hierarchy" or "validation_path" in config
 
 
 def _files(
@@ -117,6 +150,9 @@ def _files(
         files[f"recommender/{name}/{model.name}.yaml"] = model.yaml()
         if model.space:
             files[f"tune/{name}/{model.name}.yaml"] = _yaml(model.space)
+        if model.perturbed:
+            made = {"_target_": MANY, **model.perturbed, "start": "zero"}
+            files[f"attack/{name}/{model.name}_steps.yaml"] = _yaml(made)
     return files
 
 

@@ -25,6 +25,11 @@ FIELDS = {
     "timestamp": ("timestamp",),
     LABEL: (LABEL,),
 }
+THREE = {  # the last of each as Elliot's demos and VAR have it
+    "train": ("train.tsv", "trainingset.tsv"),
+    "validation": ("validation.tsv", "val.tsv", "validationset.tsv"),
+    "test": ("test.tsv", "testset.tsv"),
+}
 BENCHMARK = {"train": "train", "validation": "valid", "test": "test"}  # RecBole's names
 
 
@@ -67,12 +72,12 @@ def whole(path: Path, format: Whole) -> tuple[Path, Feedback]:
 
 
 def three_files(folder: Path) -> Parts:
-    """Return ``train.tsv``, ``test.tsv`` and, if there, ``validation.tsv`` (or ``val.tsv``)."""
-    files = {name: folder / f"{name}.tsv" for name in ("train", "validation", "test")}
-    if not files["validation"].is_file():
-        files["validation"] = folder / "val.tsv"
-    if not files["validation"].is_file():
-        del files["validation"]
+    """Return train, test and, if it is there, validation, by the names of ``THREE``."""
+    files = {}
+    for part, names in THREE.items():
+        found = [folder / name for name in names if (folder / name).is_file()]
+        if found or part != "validation":
+            files[part] = found[0] if found else folder / names[0]
     return {name: (file, read_feedback(file)) for name, file in files.items()}
 
 

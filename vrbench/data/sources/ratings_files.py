@@ -107,6 +107,7 @@ def prepared(
     Args:
         path: the folder.
         format: "tsv": ``train.tsv``, ``validation.tsv`` or ``val.tsv`` (or neither), ``test.tsv``;
+            also ``trainingset.tsv``, ``validationset.tsv``, ``testset.tsv``, as in VAR;
             "hierarchy": Elliot's folders of folds; "atomic": RecBole's ``NAME.train.inter``,
             ``NAME.valid.inter``, ``NAME.test.inter``; "mmrec": one ``.inter`` with ``x_label``.
         binarise, lowest, highest: as in ``ratings``.

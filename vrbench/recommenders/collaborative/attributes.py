@@ -1,4 +1,4 @@
-"""Models of what items are: kNN by attributes, and a space of categories."""
+"""Models of what items are: kNN by attributes, and a space of attributes."""
 
 from __future__ import annotations
 
@@ -21,15 +21,20 @@ from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
 
 
 def attributes_of(sizes: Sizes, name: str) -> sparse.csr_matrix:
-    """Return ``(num_items, num_categories)`` zeros and ones.
+    """Return ``(num_items, num_attributes)`` zeros and ones: attributes, or else the categories.
 
     Raises:
-        IncompatibleError: if items have no categories, or all have the same.
+        IncompatibleError: if items have neither, or all have the same category.
     """
-    labels = sizes.categories
+    labels, several = sizes.categories, sizes.attributes
+    if several is not None:
+        ones = np.ones(len(several.items))
+        pairs = (several.items.cpu().numpy(), several.kinds.cpu().numpy())
+        return sparse.csr_matrix((ones, pairs), (sizes.num_items, len(several.names)))
     if labels is None or len(labels.unique()) < 2:
         raise IncompatibleError(
-            f"{name} reads categories of items, and these have none that differ"
+            f"{name} reads categories of items, and these have none that differ: attach what they "
+            "have (dataset=attributes)"
         )
     ones = np.ones(len(labels))
     return sparse.csr_matrix((ones, labels.cpu().numpy(), np.arange(len(labels) + 1)))
@@ -48,18 +53,19 @@ class _ByAttributes(Recommender):
 
 
 class AttributeItemKNN(_ByAttributes, ItemKNN):
-    """Similarity of items by their attributes (Gantner et al., ICDM 2010), which are categories.
+    """Similarity of items by their attributes (Gantner et al., ICDM 2010), or else categories.
 
-    As ``ItemKNN``, but for what is compared: an item's row of zeros and ones over categories, not
-    its users. With one category an item, its ``k`` neighbours are drawn from those that share it.
+    As ``ItemKNN``, but for what is compared: an item's row of zeros and ones over attributes
+    (``with_attributes``), not its users. With one category an item, its ``k`` neighbours are drawn
+    from those that share it.
 
     Args:
-        sizes: users, items, and the items' categories.
+        sizes: users, items, and the items' attributes or categories.
         k, shrink, similarity: see ``NeighbourSettings``; attributes support similarities.
         rated: whether scores weigh neighbours by ratings.
 
     Raises:
-        IncompatibleError: if items have no categories that differ.
+        IncompatibleError: if items have no attributes, nor categories that differ.
 
     Example:
         >>> from vrbench.recommenders import AttributeItemKNN
@@ -77,15 +83,15 @@ class AttributeItemKNN(_ByAttributes, ItemKNN):
 class AttributeUserKNN(_ByAttributes, UserKNN):
     """Similarity of users by the attributes of what they have (Gantner et al., ICDM 2010).
 
-    As ``UserKNN``, but for what is compared: how often each category is among a user's items, or
-    their ratings summed over it.
+    As ``UserKNN``, but for what is compared: how many of a user's items have each attribute
+    (``with_attributes``) or category, or their ratings summed over it.
 
     Args:
-        sizes: users, items, and the items' categories.
+        sizes: users, items, and the items' attributes or categories.
         k, shrink, similarity, rated: see ``NeighbourSettings``; attributes support similarities.
 
     Raises:
-        IncompatibleError: if items have no categories that differ.
+        IncompatibleError: if items have no attributes, nor categories that differ.
 
     Example:
         >>> from vrbench.recommenders import AttributeUserKNN
@@ -101,17 +107,17 @@ class AttributeUserKNN(_ByAttributes, UserKNN):
 
 
 class VSM(Recommender):
-    """Vector space model of attributes (Di Noia et al., I-SEMANTICS 2012), which are categories.
+    """Vector space model of attributes (Di Noia et al., I-SEMANTICS 2012), or else categories.
 
-    ``x_ui`` is the cosine of a user's and an item's vector over categories: an item's holds the
-    inverse frequency ``ln(items / items of the category)`` of its own, a user's the sum of those of
-    their items. Items of one category are equal.
+    ``x_ui`` is the cosine of a user's and an item's vector over attributes (``with_attributes``):
+    an item's holds the inverse frequency ``ln(items / items that have it)`` of its own, a user's
+    the sum of those of their items. Items of equal attributes, as of one category, are equal.
 
     Args:
-        sizes: users, items, and the items' categories.
+        sizes: users, items, and the items' attributes or categories.
 
     Raises:
-        IncompatibleError: if items have no categories that differ.
+        IncompatibleError: if items have no attributes, nor categories that differ.
 
     Example:
         >>> from vrbench.recommenders import VSM
@@ -132,7 +138,7 @@ class VSM(Recommender):
         self.register_buffer("vector", vector, persistent=False)
         self.history = SparseRows(sizes.num_users, sizes.num_items)
 
-    vector: Tensor  # (num_items, num_categories)
+    vector: Tensor  # (num_items, num_attributes)
 
     def fit(
         self, train: Interactions, valid: Interactions, visuals: Visuals, rng: torch.Generator

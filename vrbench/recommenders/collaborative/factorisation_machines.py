@@ -70,7 +70,8 @@ class FieldModel(PointwiseRecommender):
         labels = sizes.categories
         if labels is None or len(labels.unique()) < 2:
             raise IncompatibleError(
-                f"{self.name} reads categories of items, and these have none that differ"
+                f"{self.name} reads categories of items, and these have none that differ: attach "
+                "what they have (dataset=attributes)"
             )
         self.factors = factors
         counts = sizes.num_users, sizes.num_items, int(labels.max()) + 1

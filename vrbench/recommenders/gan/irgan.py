@@ -49,7 +49,7 @@ class IRGAN(TwoPlayers):
         predictor: the player that ranks.
         factors: length of a row.
         dns: random items of which pre-training takes the hardest; 1 is BPR.
-        pretrain_epochs: most epochs of pre-training.
+        pretrain_epochs: most epochs of pre-training; 0: both players start at random, alike.
         pretrain_lr, pretrain_batch: of Adam, and triples of a step, in pre-training.
         temperature: of the generator where the discriminator's negatives are drawn.
         mix: share of the picks that are the user's own items, in [0, 1).
@@ -90,8 +90,8 @@ class IRGAN(TwoPlayers):
         super().__init__(**self.with_defaults(PlayerSettings, training))
         self.refuse_if(temperature <= 0 or not 0 <= mix < 1, "temperature > 0 and mix in [0, 1)")
         self.refuse_if(
-            min(dns, self.pretrain_epochs, critic_batch) < 1 or samples < 2,
-            "dns, pretrain_epochs, critic_batch >= 1 and samples >= 2",
+            min(dns, critic_batch) < 1 or samples < 2,
+            "dns, critic_batch >= 1 and samples >= 2",
         )
         self.dns, self.temperature, self.mix = dns, temperature, mix
         self.samples, self.critic_batch = samples, critic_batch
