@@ -40,7 +40,7 @@ def kept(tried):
     return [(t.state, t.value, t.settings, t.reason) for t in tried]
 
 
-@pytest.mark.parametrize("sampler", ["random", "tpe", "multivariate_tpe", "gp"])
+@pytest.mark.parametrize("sampler", ["random", "tpe", "multivariate_tpe", "gp", "anneal"])
 def test_an_interrupted_search_ends_like_one_that_was_not(tmp_path, sampler):
     whole = search(hill, SPACE, tmp_path / "a.journal", trials=13, sampler=sampler)
     search(hill, SPACE, tmp_path / "b.journal", trials=5, sampler=sampler)

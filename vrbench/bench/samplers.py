@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal
 
-Sampler = Literal["grid", "random", "tpe", "multivariate_tpe", "gp"]
+Sampler = Literal["grid", "random", "tpe", "multivariate_tpe", "gp", "anneal"]
 Pruner = Literal["median", "none"]

@@ -81,7 +81,8 @@ def search(
         journal: the file that remembers; one search each.
         trials: how many; a grid ends when it is through.
         sampler: "grid", "random", "tpe" (tree-structured Parzen estimators, each setting by
-            itself), "multivariate_tpe" (all settings together), "gp" (Gaussian process).
+            itself), "multivariate_tpe" (all settings together), "gp" (Gaussian process), "anneal"
+            (simulated annealing, see ``AnnealingSampler``).
         pruner: "median" stops a trial whose best step is worse than the median of the others at
             the same step; "none".
         seed: of the sampler.
@@ -223,6 +224,10 @@ def _sampler(name: Sampler, grid: dict[str, list[Any]], seed: int, own: int) -> 
         return samplers.TPESampler(seed=own)
     if name == "multivariate_tpe":
         return samplers.TPESampler(seed=own, multivariate=True, group=True)
+    if name == "anneal":
+        from vrbench.bench.annealing import AnnealingSampler
+
+        return AnnealingSampler(seed=own)
     return samplers.GPSampler(seed=own)
 
 

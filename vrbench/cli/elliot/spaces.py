@@ -16,9 +16,9 @@ SAMPLERS = {
     "tpe": "tpe",
     "atpe": "multivariate_tpe",
     "mix": "tpe",
-    "anneal": "tpe",
+    "anneal": "anneal",
 }
-AS_WRITTEN = ("grid", "rand", "tpe")
+AS_WRITTEN = ("grid", "rand", "tpe", "anneal")
 TURNED = ("uniform", "quniform", "normal", "qnormal")  # 1 minus a draw is one of the same kind
 
 
