@@ -41,6 +41,11 @@ def test_only_what_is_rated_enough_is_relevant():
         relevant(toy_world())
 
 
+def test_feedback_without_ratings_is_as_if_rated_one():
+    world = toy_world()
+    assert relevant(world, threshold=1).test is world.test
+
+
 def test_candidates_are_the_test_and_items_of_nobody_s_history(caplog):
     world = toy_world()
     shop = sampled_candidates(world, negatives=7)

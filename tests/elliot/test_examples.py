@@ -1,29 +1,112 @@
-"""The two worked examples of the tutorial run as written, on a small file of ratings."""
+"""Elliot's two samples and ours after them run as written, on a small file of ratings."""
 
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from vrbench.cli.commands import COMMANDS
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "how-to" / "elliot"
 
 
+SAMPLE = {  # what Elliot's config_files/sample_adversarial.yml and sample_gan.yml share
+    "splitting": {"test_splitting": {"strategy": "random_subsampling", "test_ratio": 0.2}},
+    "gpu": 0,
+}
+SAMPLE_ADVERSARIAL = SAMPLE | {
+    "dataset": "movielens_1m",
+    "data_config": {"strategy": "dataset", "dataset_path": "../data/movielens_1m/dataset.tsv"},
+    "top_k": 50,
+    "evaluation": {
+        "cutoffs": 50,
+        "simple_metrics": ["HR", "nDCG", "EFD", "ACLT", "APLT"],
+        "paired_ttest": True,
+        "wilcoxon_test": True,
+    },
+    "models": {
+        "AMF": {
+            "meta": {
+                "save_recs": False,
+                "hyper_max_evals": 5,
+                "hyper_opt_alg": "tpe",
+                "eval_perturbations": True,
+                "validation_rate": 1,
+            },
+            "epochs": 2,
+            "batch_size": 256,
+            "factors": 10,
+            "lr": 0.001,
+            "l_w": 0.0001,
+            "l_b": 0.0001,
+            "eps": 0.5,
+            "l_adv": 1,
+            "adversarial_epochs": 1,
+            "eps_iter": 0.0625,
+            "nb_iter": 20,
+        }
+    },
+}
+GAN = {"save_weights": False, "save_recs": False, "validation_metric": "HR"}
+SAMPLE_GAN = SAMPLE | {
+    "dataset": "movielens_100k",
+    "data_config": {"strategy": "dataset", "dataset_path": "../data/movielens_100k/dataset.tsv"},
+    "top_k": 10,
+    "evaluation": {"simple_metrics": ["HR", "RMSE", "ItemCoverage", "PopREO", "PopRSP"]},
+    "models": {
+        "IRGAN": {
+            "meta": GAN | {"hyper_opt_alg": "grid", "validation_rate": 5, "verbose": True},
+            "epochs": 10,
+            "batch_size": 128,
+            "factors": [50, 100],
+            "lr": [0.00001, 0.0001],
+            "l_w": 0.000001,
+            "l_b": 0,
+            "l_gan": 0.0001,
+            "predict_model": "generator",
+            "g_epochs": 2,
+            "d_epochs": 1,
+            "sample_lambda": [0.2, 0.5],
+            "g_pretrain_epochs": [0, 2],
+            "d_pretrain_epochs": [0, 2],
+        },
+        "CFGAN": {
+            "meta": GAN | {"hyper_max_evals": 5, "hyper_opt_alg": "tpe"},
+            "epochs": 2,
+            "batch_size": 32,
+            "factors": [50, 100],
+            "lr": [0.001, 0.1],
+            "l_w": [0.00001, 0.01],
+            "l_b": 0.001,
+            "l_gan": 0.001,
+            "g_epochs": [1, 5],
+            "d_epochs": 1,
+            "s_zr": [0.001, 0.1],
+            "s_pm": [0.001, 0.1],
+        },
+    },
+}
+
+
 @pytest.fixture
 def place(tmp_path, monkeypatch):
     """A folder with configurations beside one with data, as Elliot has them."""
     shutil.copytree(EXAMPLES, tmp_path / "config_files")
-    data = tmp_path / "data" / "movielens_100k"
-    data.mkdir(parents=True)
     lines = [
         f"{u}\t{i}\t{1 + (u * i) % 5}\t{u}"
         for u in range(30)
         for i in range(60, 110)
         if (u + i) % 5
     ]
-    (data / "dataset.tsv").write_text("\n".join(lines))
+    for name in ("movielens_100k", "movielens_1m"):
+        data = tmp_path / "data" / name
+        data.mkdir(parents=True)
+        (data / "dataset.tsv").write_text("\n".join(lines))
+    for name, told in (("adv", SAMPLE_ADVERSARIAL), ("twogans", SAMPLE_GAN)):
+        text = yaml.safe_dump({"experiment": told}, sort_keys=False)
+        (tmp_path / "config_files" / f"sample_{name}.yml").write_text(text)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -71,6 +154,39 @@ def test_two_gans_with_coverage_and_bias(place, capsys):
     ]
     assert "movielens_100k_gan/cfgan" in told
     assert "t-test" not in told
+
+
+@pytest.mark.slow
+def test_elliots_adversarial_sample_with_its_perturbations(place, capsys):
+    code, told = run("sample_adv", place, capsys)
+    assert code == 0
+    folder = place / "runs" / "elliot" / "movielens_1m_sample_adv"
+    (entry,) = cells(folder / "cells")
+    wanted = {"eps": 0.5, "weight": 1, "epochs": 1, "adversarial_epochs": 1}
+    settings = entry["parts"]["recommender"]["settings"]
+    assert {name: settings[name] for name in wanted} == wanted
+    one, many = (cells(folder / f"perturbed_amf_{n}") for n in (0, 1))
+    attacks = [entry["parts"]["attack"]["settings"] for entry in one + many]
+    assert [(told["steps"], told["step"]) for told in attacks] == [
+        *((1, 1.0), (20, 0.125), (20, 0.125))
+    ]
+    budgets = [entry["parts"]["budget"]["settings"] for entry in one + many]
+    assert [(told["eps"], told["norm"]) for told in budgets] == [
+        *((0.5, "row_l2"), (0.5, "row_l2"), (0.5, "box"))
+    ]
+    assert "HR@50 clean" in told
+    assert "HR@50 attacked" in told
+
+
+@pytest.mark.slow
+def test_elliots_sample_of_gans_with_its_grids(place, capsys):
+    code, _ = run("sample_twogans", place, capsys)
+    assert code == 0
+    folder = place / "runs" / "elliot" / "movielens_100k_sample_twogans"
+    assert len(cells(folder / "cells")) == 2
+    best = folder / "conf" / "recommender" / "movielens_100k_sample_twogans"
+    assert "best of 16" in (best / "irgan_best.yaml").read_text()
+    assert "best of 5" in (best / "cfgan_best.yaml").read_text()
 
 
 def test_where_the_file_is_missing_movielens_of_the_data_folder_is_taken(place, capsys):

@@ -329,6 +329,55 @@ def test_features_of_items_are_attached(write, tmp_path):
     assert cfg.recommender.visual_factors == 8
 
 
+def test_demos_of_visual_models_are_read_from_vars_folders(write, tmp_path):
+    folder = tmp_path / "amazon"
+    told = {f"{part}_path": f"{{0}}/{part}set.tsv" for part in ("validation", "test")}
+    looks = {
+        "dataloader": "VisualAttribute",
+        "visual_features": "{0}/original/cnn",
+        "visual_pca_features": "{0}/original/pca",
+        "images_src_folder": "{0}/original/images/",
+        "output_image_size": "(64,64)",
+    }
+    config = {
+        "strategy": "fixed",
+        "train_path": "{0}/trainingset.tsv",
+        **told,
+        "side_information": [looks],
+    }
+    changed = {"dataset": "amazon", "data_config": config, "splitting": None}
+    models = {"VBPR": {"factors_d": 8}, "DVBPR": {}, "ACF": {}}
+    file = write(**changed, models=models)
+    file.write_text(file.read_text().replace("  splitting: null\n", ""))
+    asked = translation(file)
+    assert [model.name for model in asked.models] == ["vbpr", "dvbpr"]
+    assert [n for n in asked.notes if "visual_pca_features" in n]
+    assert [n for n in asked.notes if "models.ACF: maps" in n]
+    cfg = composed(asked, "vbpr", tmp_path).cfg.dataset
+    assert cfg.path == str(folder / "original" / "cnn")
+    assert cfg.dataset["_target_"].endswith("var.var")
+    assert (cfg.dataset.path, cfg.dataset.size) == (str(folder), 64)
+    looks["images_src_folder"] = "elsewhere"
+    file = write(**changed, models=models)
+    file.write_text(file.read_text().replace("  splitting: null\n", ""))
+    asked = translation(file)
+    assert [model.name for model in asked.models] == ["vbpr"]
+    assert composed(asked, "vbpr", tmp_path).cfg.dataset.dataset["_target_"].endswith("prepared")
+
+
+def test_attributes_of_items_are_attached(write, tmp_path):
+    config = {
+        "strategy": "dataset",
+        "dataset_path": "all.tsv",
+        "side_information": [{"dataloader": "ItemAttributes", "attribute_file": "kinds.tsv"}],
+    }
+    asked = translation(write(data_config=config, models={"VSM": {"loader": "ItemAttributes"}}))
+    assert not asked.notes
+    cfg = composed(asked, "vsm", tmp_path).cfg.dataset
+    assert cfg["_target_"].endswith("with_attributes")
+    assert (cfg.path, cfg.dataset.path) == (str(tmp_path / "kinds.tsv"), str(tmp_path / "all.tsv"))
+
+
 def test_show_prints_files_and_commands_and_writes_nothing(write, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     file = write(models={"CML": {"lr": [0.1, 0.2]}, "MostPop": {}})

@@ -175,7 +175,7 @@ _BOTH = {
     "item_clustering_file": "items",
 }
 _M = "vrbench.metrics"
-STARS = "of rankers not a number, and said: their scores are no stars"
+STARS = "of rankers not a number: their scores are no stars"
 METRICS: dict[str, Measure] = {
     "nDCG": Measure(f"{_M}.accuracy.GradedNDCG", "gains by rating, as Elliot's", graded=True),
     "nDCGRendle2020": Measure(f"{_M}.accuracy.NDCGRendle"),

@@ -15,7 +15,7 @@ from vrbench.core.errors import nearest
 
 _LACKS = {
     "features": "gives no visual_features of VisualAttribute",
-    "maps": "gives no pictures alone; maps of a network over them are made here, not read",
+    "maps": "gives ready features; maps of a network over pictures are made here, not read",
     "pictures": "gives no pictures in VAR's folders",
     "attributes": "gives no attribute_file of ItemAttributes",
 }

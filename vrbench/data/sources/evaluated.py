@@ -14,20 +14,22 @@ from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 
 log = logging.getLogger(__name__)
+UNRATED = 1.0  # what feedback without a rating counts as
 
 
 def relevant(dataset: Dataset, *, threshold: float = 4.0) -> Dataset:
     """Return ``dataset`` with only those test items relevant that are rated ``threshold`` or more.
 
     Apart from any filter: training and validation keep every rating. A test item below it stays
-    among those that are ranked, and counts as none of the user's.
+    among those that are ranked, and counts as none of the user's. Feedback without ratings is as if
+    rated 1: up to that threshold all of it is relevant.
 
     Args:
-        dataset: with ratings.
+        dataset: with ratings, where the threshold is above 1.
         threshold: the least rating of a relevant item.
 
     Raises:
-        DataError: if the test has no ratings.
+        DataError: if the test has no ratings, and the threshold is above 1.
         ConfigError: if no test item is left.
 
     Example:
@@ -37,6 +39,8 @@ def relevant(dataset: Dataset, *, threshold: float = 4.0) -> Dataset:
         >>> shop.test.ratings.tolist(), relevant(shop, threshold=4).test.ratings.tolist()
         ([3.0, 5.0], [5.0])
     """
+    if dataset.test.ratings is None and threshold <= UNRATED:
+        return dataset
     if dataset.test.ratings is None:
         raise DataError("dataset.threshold: the test has no ratings")
     test = dataset.test
