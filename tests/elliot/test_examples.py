@@ -189,6 +189,23 @@ def test_elliots_sample_of_gans_with_its_grids(place, capsys):
     assert "best of 5" in (best / "cfgan_best.yaml").read_text()
 
 
+@pytest.mark.slow
+def test_every_model_of_attributes_runs_on_a_file_of_attributes(place, capsys):
+    kinds = [f"{i}\t{i % 3}\t{3 + i % 2}" for i in range(60, 110)]
+    (place / "data" / "movielens_100k" / "kinds.tsv").write_text("\n".join(kinds))
+    names = ["AttributeItemKNN", "AttributeUserKNN", "VSM", *("FM", "FFM", "NFM", "DeepFM")]
+    told = SAMPLE_GAN | {"models": {name: {"epochs": 1} for name in [*names, "WideAndDeep"]}}
+    loader = {"dataloader": "ItemAttributes", "attribute_file": "../data/{0}/kinds.tsv"}
+    told["data_config"] = told["data_config"] | {"side_information": [loader]}
+    told["evaluation"] = {"simple_metrics": ["HR"]}
+    (place / "config_files" / "kinds.yml").write_text(yaml.safe_dump({"experiment": told}))
+    code, _ = run("kinds", place, capsys)
+    assert code == 0
+    found = cells(place / "runs")
+    assert len(found) == 8
+    assert not [entry for entry in found if "rows" not in entry]
+
+
 def test_where_the_file_is_missing_movielens_of_the_data_folder_is_taken(place, capsys):
     shutil.rmtree(place / "data")
     _, told = run("gan", place, capsys, "--show")

@@ -11,7 +11,15 @@ from vrbench.cli.commands import COMMANDS
 from vrbench.cli.composition import Composition
 from vrbench.cli.elliot.models import MODELS, OF_ALL, SEEDS
 from vrbench.cli.elliot.parameters import Halving, Named, Negated, OneLayer, To
-from vrbench.cli.elliot.table import FILTERS, JUDGES, METRICS, MOVIELENS, WITHOUT_K
+from vrbench.cli.elliot.table import (
+    EARLY,
+    FILTERS,
+    JUDGES,
+    META,
+    METRICS,
+    MOVIELENS,
+    WITHOUT_K,
+)
 from vrbench.cli.elliot.translation import translation
 from vrbench.cli.folders import choice_names, conf_dir, own_first
 from vrbench.cli.tuning import metric_of
@@ -391,9 +399,16 @@ def test_show_prints_files_and_commands_and_writes_nothing(write, tmp_path, caps
     assert not (tmp_path / "runs").exists()
 
 
+def test_metrics_and_options_of_models_are_elliots():
+    facts = yaml.safe_load(FACTS.read_text())
+    assert set(facts["metrics"]) == METRICS.keys()
+    assert set(facts["meta"]) == META.keys()
+    assert set(facts["early_stopping"]) == EARLY.keys()
+
+
 def test_every_parameter_that_elliot_reads_is_in_the_table_and_no_other():
-    told = yaml.safe_load(FACTS.read_text())
-    reads, named = told["reads"], told["named"]
+    facts = yaml.safe_load(FACTS.read_text())
+    reads, named = facts["reads"], facts["named"]
     assert reads.keys() | {"RecommendationFolder"} == MODELS.keys()
     for name, model in MODELS.items():
         if model.choice:

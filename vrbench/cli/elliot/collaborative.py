@@ -63,7 +63,7 @@ COLLABORATIVE: dict[str, Model] = {
     "DeepFM": Model("deepfm", _DEEP, _LAYERS, needs="attributes"),
     "WideAndDeep": Model(
         "wide_deep",
-        f"{_DEEP}, and user x attribute",
+        f"{_DEEP}; user x attribute",
         {
             **TRAINED,
             "factors": to("factors"),
