@@ -36,7 +36,7 @@ from vrbench.attacks.feature_budget import Rows, RowShares
 from vrbench.attacks.goal import Verdict
 from vrbench.attacks.imported import Imported
 from vrbench.attacks.minimum_norm.cw import CWRows
-from vrbench.attacks.standard import StandardAttack
+from vrbench.attacks.standard import StandardAttack, StandardAttack2
 from vrbench.attacks.transplant import Transplant
 from vrbench.attacks.visible_budget import Area
 from vrbench.attacks.words import RandomWords, WordAttack, WordFlips, Words
@@ -61,11 +61,21 @@ def suite():
     return made
 
 
+def second_suite():
+    """Return standard-2, whose members try less long."""
+    made, few = StandardAttack2(), suite().attacks
+    made.attacks = {**few, "apgd hinge": AutoPGD(descend="hinge", steps=6)}
+    made.attacks["apgd long"] = AutoPGD(steps=12)
+    assert made.attacks.keys() == StandardAttack2().attacks.keys()
+    return made
+
+
 CASES = contracts(tests.attacks, AttackContract)
 for slow in ("square.TestSquare", "square.TestSquareL2"):
     fewer = {"make": partial(CASES[slow].make, queries=60)}
     CASES[slow] = type(slow.rpartition(".")[2], (CASES[slow],), fewer)
-CASES["standard.Suite"] = type("Suite", (AttackContract,), {"make": staticmethod(suite)})
+for named, made in (("Suite", suite), ("Suite2", second_suite)):
+    CASES[f"standard.{named}"] = type(named, (AttackContract,), {"make": staticmethod(made)})
 WITH_FILES = {"imported.TestImported"}  # its pictures are read from files, and nothing is searched
 CASES = {name: case for name, case in CASES.items() if name not in WITH_FILES}
 ITEMS = torch.tensor([4, 2, 7, 30])

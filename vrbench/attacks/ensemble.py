@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -84,33 +86,37 @@ class Ensemble(Attack):
         missed = torch.ones(len(clean), dtype=torch.bool, device=clean.device)
         least = torch.full((len(clean),), torch.inf, device=clean.device)
         going = torch.arange(len(clean), device=clean.device)
-        for member in self.taking_part(clean, goal):
+        for member in self.taking_part(clean, items, ledger):
             if not len(going):
                 break
             x = _result(member, clean[going], items[going], ledger, budget, rng.again())
             loss, margin = ledger.verdict(x, items[going])
             worse = margin >= 0
             before = missed[going]
+            self.tried(member, Tried(items[going], before, least[going], worse, loss), ledger)
             stronger = (before & ~worse) | ((before == worse) & (loss < least[going]))
             kept = going[stronger]
             best[kept], least[kept], missed[kept] = x[stronger], loss[stronger], worse[stronger]
-            self.tried(member, before, worse)
             if self.stop:
                 going = going[missed[going]]
         return best
 
-    def taking_part(self, clean: Tensor, goal: Goal) -> list[Attack]:
+    def taking_part(self, clean: Tensor, items: Tensor, goal: Goal) -> list[Attack]:
         """Return the members that try; all of them, unless overridden."""
         return self.members
 
-    def tried(self, member: Attack, missed: Tensor, worse: Tensor) -> None:
-        """Take note that a member tried; nothing unless overridden.
+    def tried(self, member: Attack, found: Tried, ledger: Ledger) -> None:
+        """Take note that a member tried; nothing unless overridden."""
 
-        Args:
-            member: which one.
-            missed: ``(B,)`` bool, of the items it tried: whether no member reached the aim so far.
-            worse: ``(B,)`` bool: whether this one did not reach it.
-        """
+
+class Tried(NamedTuple):
+    """What a member came to, beside the strongest of those before it; ``B`` items."""
+
+    items: Tensor  # (B,) int64
+    missed: Tensor  # (B,) bool: no member reached the aim so far
+    least: Tensor  # (B,) the smallest loss so far; infinite of the first member
+    worse: Tensor  # (B,) bool: this one does not reach it
+    loss: Tensor  # (B,) its loss
 
 
 class Ledger(ClassWrapper):
@@ -120,6 +126,10 @@ class Ledger(ClassWrapper):
         super().__init__(goal)
         self.goal = goal
         self._asked: dict[int, int] = {}
+
+    def shown_to(self, member: Attack) -> Goal:
+        """Return the goal that a member is given: the one that is judged."""
+        return self.goal
 
     def verdict(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the exact verdicts on finished pictures; no gradient leads through them."""
@@ -146,8 +156,8 @@ def _result(
     if isinstance(member, Ensemble):
         return member(clean, items, ledger, budget, rng)
     if not isinstance(member, BlackBox):
-        return member(clean, items, ledger.goal, budget, rng)
-    oracle = Oracle(ledger.goal, limit=member.queries, decisions=member.decisions)
+        return member(clean, items, ledger.shown_to(member), budget, rng)
+    oracle = Oracle(ledger.shown_to(member), limit=member.queries, decisions=member.decisions)
     x = member(clean, items, oracle, budget, rng)
     ledger.charge(items, oracle.asked(items) + 1)
     return x

@@ -56,6 +56,8 @@ class Goal(Protocol):
     - ``example(items) -> (B, 3, H, W)``: pictures that reach the aim, or come nearest to it, of
       other items (HopSkipJump begins there);
     - ``see(x) -> (B, D)``: features of ``x`` by a public extractor, differentiable;
+    - ``hinge(x, items) -> (B,)``: of an aim at rankings, a second loss: how far the item is from
+      the lists that it is nearest to (``AutoPGD``);
     - ``redrawn(salt) -> Goal``: the same aim under other draws of a defence that draws lots, and
       the goal itself where nothing is drawn (``Expected``).
     """
@@ -122,7 +124,12 @@ class GoalWrapper:
 
 
 class ClassWrapper(GoalWrapper):
-    """A goal that answers through another one, and shows its logits."""
+    """A goal that answers through another one, and shows its logits and its second loss."""
+
+    def hinge(self, x: Tensor, items: Tensor) -> Tensor:
+        """Return the other goal's second loss, if it is about rankings."""
+        found: Tensor = able(self._goal, "hinge")(x, items)
+        return found
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:
         """Return what the other goal is made of, if it is about classes."""
@@ -148,6 +155,13 @@ class TwoSpeed(ClassWrapper):
     def each(self, change: Callable[[Goal], Goal]) -> TwoSpeed:
         """Return the goal whose two judges are those of this one, changed."""
         return TwoSpeed(change(self._goal), change(self._exact))
+
+    def redrawn(self, salt: int) -> TwoSpeed:
+        """Return both judges under other draws of a defence; itself where none are made."""
+        redrawn = getattr(self._exact, "redrawn", None)
+        if redrawn is None or redrawn(salt) is self._exact:
+            return self
+        return self.each(lambda judge: able(judge, "redrawn")(salt))
 
     def example(self, items: Tensor) -> Tensor:
         """Return pictures that reach the aim, by the exact judge."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vrbench.attacks.goal import Goal, GoalWrapper, TwoSpeed, Verdict
+from vrbench.attacks.goal import Goal, GoalWrapper, TwoSpeed, Verdict, able
 from vrbench.threats.detectors.pictures import Watch
 
 
@@ -30,6 +30,11 @@ class Evading(GoalWrapper):
         aim, excess = self._goal.judge(x, items), self._watch.excess(x)
         loss = aim.loss + self._weight * excess.relu().to(aim.loss.dtype)
         return Verdict(loss, torch.maximum(aim.margin, excess.to(aim.margin.dtype)))
+
+    def hinge(self, x: Tensor, items: Tensor) -> Tensor:
+        """Return the second loss of the other aim, to which suspicion is added as to the first."""
+        found: Tensor = able(self._goal, "hinge")(x, items)
+        return found + self._weight * self._watch.excess(x).relu().to(found.dtype)
 
     def redrawn(self, salt: int) -> Goal:
         """Return the same under other draws of a defence; itself where none are made."""

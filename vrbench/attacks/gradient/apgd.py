@@ -15,7 +15,7 @@ from vrbench.attacks.sums import beside
 from vrbench.core.errors import IncompatibleError, one_of
 from vrbench.core.seeds import Streams
 
-Descends = Literal["loss", "margin", "dlr"]
+Descends = Literal["loss", "margin", "dlr", "hinge"]
 SHARE = 0.75  # of steps that must get on (rho), and of a step beside its momentum (alpha)
 FIRST, LESS, LEAST = 22, 3, 6  # of 100 steps: the first span, and how the next ones shrink
 
@@ -32,15 +32,18 @@ class AutoPGD(Attack):
     search is aimed at a class or at a ranking. ``descend="dlr"`` is the paper's difference of
     logits ratio (eq. 6 and 7) with the class the goal names: it needs logits of at least four
     classes, and divides the lead of the best other class by the first logit less the mean of the
-    third and the fourth (by the third, for a class to get away from).
+    third and the fourth (by the third, for a class to get away from). ``descend="hinge"`` is the
+    second loss of a goal about rankings: how far the item is from the lists it is nearest to
+    (``Promote.hinge``).
 
     Args:
         steps: gradient steps per restart, at least 1.
         restarts: searches from random pictures of the budget, at least 1.
-        descend: "loss" or "margin" of the goal, or "dlr" of its logits.
+        descend: "loss" or "margin" of the goal, "dlr" of its logits, or "hinge" of its rankings.
 
     Raises:
-        IncompatibleError: if ``descend="dlr"`` and the goal has no logits, or too few.
+        IncompatibleError: if ``descend="dlr"`` and the goal has no logits, or too few; or
+            ``descend="hinge"`` and it is not about rankings.
 
     Example:
         >>> from vrbench.attacks import AutoPGD
@@ -66,6 +69,7 @@ class AutoPGD(Attack):
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
         goal = Ratio(goal) if self.descend == "dlr" else goal
+        goal = Hinge(goal) if self.descend == "hinge" else goal
         best = Best(clean)
         for _ in range(self.restarts):
             self._descend(budget.sample(clean, items, rng), clean, items, goal, budget, best)
@@ -163,6 +167,14 @@ class Ratio(ClassWrapper):
         high = found.logits.topk(4, dim=1).values
         low = high[:, 2] if found.towards is None else (high[:, 2] + high[:, 3]) / 2
         return Verdict(margin / (high[:, 0] - low + 1e-12), margin)
+
+
+class Hinge(ClassWrapper):
+    """A goal whose loss is its second one; the margin is no part of it."""
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        found = self.hinge(x, items)
+        return Verdict(found, found.detach())
 
 
 def checkpoints(steps: int) -> list[int]:

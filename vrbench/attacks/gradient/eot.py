@@ -63,12 +63,27 @@ class Expected(Attack):
         return self.inner.search(clean, items, self._averaged(goal), budget, rng)
 
     def _averaged(self, goal: Goal) -> Goal:
-        if isinstance(goal, TwoSpeed):
-            return goal.each(self._averaged)
-        redrawn = getattr(goal, "redrawn", None)
-        if redrawn is None or redrawn(1) is goal:  # it knows no chance
-            return goal
-        return Mean(goal, [redrawn(salt) for salt in range(1, self.samples + 1)])
+        return over_draws(goal, range(1, self.samples + 1))
+
+
+def draws(goal: Goal) -> bool:
+    """Return whether a defence in front of a goal draws lots."""
+    redrawn = getattr(goal, "redrawn", None)
+    return redrawn is not None and redrawn(1) is not goal
+
+
+def over_draws(goal: Goal, salts: Sequence[int]) -> Goal:
+    """Return the mean of a goal over draws of a defence; the goal itself where nothing is drawn.
+
+    Args:
+        goal: the aim.
+        salts: of the draws; 0 is the shop's own.
+    """
+    if not draws(goal):
+        return goal
+    if isinstance(goal, TwoSpeed):
+        return goal.each(lambda judge: over_draws(judge, salts))
+    return Mean(goal, [able(goal, "redrawn")(salt) for salt in salts])
 
 
 class Mean(GoalWrapper):
@@ -92,6 +107,10 @@ class Mean(GoalWrapper):
         """Return the mean logits."""
         found = [able(draw, "classes")(x, items) for draw in self._draws]
         return found[0]._replace(logits=_mean([f.logits for f in found]))
+
+    def hinge(self, x: Tensor, items: Tensor) -> Tensor:
+        """Return the mean of the second loss."""
+        return _mean([able(draw, "hinge")(x, items) for draw in self._draws])
 
     def see(self, x: Tensor) -> Tensor:
         """Return the mean features."""

@@ -67,6 +67,14 @@ class Objective(Component, ABC):
         """
         raise IncompatibleError(f"{self.name} is not about classes")
 
+    def hinge(self, x: Tensor, items: Tensor) -> Tensor:
+        """Return, ``(B,)``, a second loss: how far items are from the lists they are nearest to.
+
+        Raises:
+            IncompatibleError: where the aim is not about users' lists.
+        """
+        raise IncompatibleError(f"{self.name} is not about users' lists")
+
     def example(self, items: Tensor) -> Tensor:
         """Return ``(B, 3, H, W)`` pictures that reach the aim, or come nearest to it.
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from functools import cached_property
 from typing import cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import logsigmoid, softplus
 
 from vrbench.attacks.goal import Verdict
 from vrbench.core.errors import ConfigError, IncompatibleError
@@ -19,7 +18,7 @@ from vrbench.recommenders.base import Recommender
 from vrbench.threats.objectives.base import Objective
 from vrbench.threats.objectives.promotion import Promote
 
-USERS = 4096  # scored at once
+NEXT = 0.2  # of all users, within reach beyond those who list an item already
 
 
 class PromoteLists(Promote):
@@ -71,6 +70,7 @@ class PromoteLists(Promote):
             raise ConfigError("PromoteLists: expected temperature > 0 and 0 < share <= 1")
         self.train, self.temperature, self.share = train, temperature, share
         self._owners: tuple[Tensor, Tensor] | None = None  # nobody writes into items asked for
+        self._reach: tuple[Tensor, Tensor] | None = None
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         gap_BU = self._answered(x, items, self._gaps)
@@ -79,12 +79,33 @@ class PromoteLists(Promote):
         loss = math.log(self.num_users) - near_BU.logsumexp(1)
         return Verdict(loss, loss + math.log(self.share))
 
-    def _gaps(self, items: Tensor, shown: Tensor) -> Tensor:
-        """Return ``(n, num_users)``: how far inside the lists ``items`` as ``shown`` score."""
-        encoded = self.recommender.encode(items, self.visuals.overlay(items, shown))
-        users = torch.arange(self.num_users, device=items.device)
-        score = [self.recommender.score(block, encoded) for block in users.split(USERS)]
-        return torch.cat(score).T - self._bars[0]
+    def hinge(self, x: Tensor, items: Tensor) -> Tensor:
+        """Return ``(B,)`` hinges to enter the lists within reach, the mean over their users.
+
+        In the class's letters ``t * softplus((b - s) / t)``. Within reach are the users who list
+        the item on clean pictures and, beyond them, a fifth of all (``NEXT``): those whose lists it
+        is nearest to as it is shown. The loss that ``judge`` speaks of is led by the nearest of
+        them; here all who do not list it yet count about alike. Owners do not count.
+        """
+        smooth = self._bars[1]
+        gap_BU, owned_BU = self._answered(x, items, self._gaps), self._owned(items)
+        lack_BU = smooth * softplus(-gap_BU / smooth)
+        near_BU = lack_BU.masked_fill(owned_BU, torch.inf).sort(1).values
+        count = self._within_reach(items)
+        within_BU = torch.arange(self.num_users, device=items.device) < count[:, None]
+        return near_BU.masked_fill(~within_BU, 0).sum(1) / count.clamp(min=1)
+
+    @torch.no_grad()
+    def _within_reach(self, items: Tensor) -> Tensor:
+        """Return ``(B,)``: how many users count in a hinge; kept as ``_rounds`` are."""
+        if self._reach is None or self._reach[0] is not items:
+            rounds = self._rounds(items)
+            clean = [self._gaps(items[rows], self.visuals[items[rows]]) for rows in rounds]
+            inside_BU = torch.cat(clean)[torch.cat(rounds).argsort()] >= 0
+            free_BU = ~self._owned(items)
+            count = (inside_BU & free_BU).sum(1) + math.ceil(NEXT * self.num_users)
+            self._reach = items, torch.minimum(count, free_BU.sum(1))
+        return self._reach[1]
 
     def _owned(self, items: Tensor) -> Tensor:
         """Return ``(B, num_users)`` bool: who is never shown which; kept as ``_rounds`` are."""
@@ -95,17 +116,10 @@ class PromoteLists(Promote):
             self._owners = items, self.train.contains(*pairs).to(items.device)
         return self._owners[1]
 
-    @cached_property
-    @torch.no_grad()
-    def _bars(self) -> tuple[Tensor, float]:
-        """What enters each user's list, ``(num_users,)``; and the temperature in scores."""
-        bars, spread = [], 0.0
-        for users, score in self._clean_scores():
-            spread += float(score.std(1).sum())
-            row, item = self.train.pairs_between(users.start, users.stop, score.device)
-            score[row, item] = -torch.inf
-            bars.append(score.topk(min(self.k, self.num_items)).values[:, -1])
-        return torch.cat(bars), self.temperature * spread / self.num_users
+    def _ranked(self, users: range, score: Tensor) -> Tensor:
+        """Return the scores that a list is made of: users are not shown what they own."""
+        score[self.train.pairs_between(users.start, users.stop, score.device)] = -torch.inf
+        return score
 
     def redrawn(self, salt: int) -> Objective:
         _ = self._bars  # once for all draws, as the entry is

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 from vrbench.attacks.goal import Verdict
 from vrbench.core.visuals import Signal, Visuals
@@ -16,6 +17,7 @@ from vrbench.recommenders.base import Recommender
 from vrbench.threats.objectives.base import Objective, check_promotable, copies, distinct_rounds
 
 BLOCK = 512  # users scored at once, of all items
+USERS = 4096  # users scored at once, of the attacked items
 
 
 class Promote(Objective):
@@ -44,6 +46,7 @@ class Promote(Objective):
     """
 
     paper = "Liu and Larson, WWW 2021"
+    temperature: float = 0.3  # of the hinge, in standard deviations of a user's clean scores
 
     def __init__(
         self,
@@ -68,6 +71,38 @@ class Promote(Objective):
         bar, _ = self._entry
         score = self._answered(x, items, self._mean_score)
         return Verdict(-score, bar - score)
+
+    def hinge(self, x: Tensor, items: Tensor) -> Tensor:
+        """Return ``(B,)`` hinges to the ``k``-th score of users' clean lists, the mean over users.
+
+        Smooth (``softplus``), in scores: a user who lists the item hardly counts any more, and the
+        others count alike. The mean score, which ``judge`` speaks of, is raised by users who list
+        the item already as much as by others.
+        """
+        smooth = self._bars[1]
+        gap_BU = self._answered(x, items, self._gaps)
+        return smooth * softplus(-gap_BU / smooth).mean(1)
+
+    def _gaps(self, items: Tensor, shown: Tensor) -> Tensor:
+        """Return ``(n, num_users)``: how far inside the lists ``items`` as ``shown`` score."""
+        encoded = self.recommender.encode(items, self.visuals.overlay(items, shown))
+        users = torch.arange(self.num_users, device=items.device)
+        score = [self.recommender.score(block, encoded) for block in users.split(USERS)]
+        return torch.cat(score).T - self._bars[0]
+
+    @cached_property
+    @torch.no_grad()
+    def _bars(self) -> tuple[Tensor, float]:
+        """What enters each user's list, ``(num_users,)``; and how smooth a loss is, in scores."""
+        bars, spread = [], 0.0
+        for users, score in self._clean_scores():
+            spread += float(score.std(1).sum())
+            bars.append(self._ranked(users, score).topk(min(self.k, self.num_items)).values[:, -1])
+        return torch.cat(bars), self.temperature * spread / self.num_users
+
+    def _ranked(self, users: range, score: Tensor) -> Tensor:
+        """Return the scores that a list is made of; of all items here, as in ``_entry``."""
+        return score
 
     def _answered(
         self, x: Tensor, items: Tensor, answer: Callable[[Tensor, Tensor], Tensor]
@@ -147,6 +182,12 @@ class Demote(Promote):
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         high = super().judge(x, items)
         return Verdict(-high.loss, -high.margin)
+
+    def hinge(self, x: Tensor, items: Tensor) -> Tensor:
+        """Return ``(B,)`` hinges to leave each user's clean list, the mean over users."""
+        smooth = self._bars[1]
+        gap_BU = self._answered(x, items, self._gaps)
+        return smooth * softplus(gap_BU / smooth).mean(1)
 
     def _best(self, total: Tensor) -> int:
         return int(total.argmin())
