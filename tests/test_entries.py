@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +17,7 @@ import vrbench
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.submit import refused
 from vrbench.cli.entry_folder import read_card, read_runs
-from vrbench.cli.entry_making import make_board, make_entry
+from vrbench.cli.entry_making import make_board, make_entry, masked, unsaid
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.core.files import sha256
 from vrbench.report.picture_dataset import write_pictures
@@ -149,6 +150,20 @@ def test_numbers_that_its_weights_do_not_give_are_refused(entry):
     rewritten(entry)
     faults = refused(entry)
     assert any("nDCG" in fault or "shift" in fault for fault in faults)
+
+
+def test_signs_of_masked_gradients_are_told_and_none_is_kept_back():
+    named = {part: {"name": part} for part in ("attack", "budget", "objective")}
+    few, many = {"flat loss": [1, 30]}, {"flat loss": [3, 30], "no limit fails": [0, 8]}
+    again = SimpleNamespace(crafted=SimpleNamespace(masking=many))
+    told = [{"parts": named, "masking": masking} for masking in (few, many)]
+    assert [len(unsaid(run, again)) for run in (*told, {"parts": named})] == [1, 0, 1]
+    assert unsaid(told[0], again)[0].endswith("does not say so: flat loss")
+    assert unsaid({"parts": named}, SimpleNamespace(crafted=None)) == []
+    (line,) = masked([*told, {"parts": named}])
+    assert line == (
+        "gradients may be masked, by attack=attack budget=budget objective=objective: flat loss"
+    )
 
 
 def test_weights_that_are_not_the_cards_are_refused(entry):

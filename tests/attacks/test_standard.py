@@ -14,11 +14,13 @@ from vrbench.attacks.goal import TwoSpeed, Verdict
 from vrbench.attacks.gradient.apgd import AutoPGD
 from vrbench.attacks.masking import SIGNS, added, counts, noticed, suspected
 from vrbench.attacks.standard import StandardAttack, StandardAttack2, lists, sees, without_limit
+from vrbench.bench.run import run
+from vrbench.bench.store import Store
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.spec import settings
 from vrbench.objectives import Demote, Promote, PromoteLists
 from vrbench.testing.attacks import classified_as, victim
-from vrbench.testing.world import knowing, toy_world
+from vrbench.testing.world import knowing, parts, toy_world
 
 
 @pytest.fixture(autouse=True)
@@ -256,3 +258,14 @@ def test_signs_are_counted_by_item_and_added_over_blocks():
     assert added([told, {"flat loss": [0, 50]}]) == {"flat loss": [2, 52], "no limit fails": [0, 1]}
     assert suspected(told) == ["flat loss"]
     assert not suspected(added([told, {"flat loss": [0, 50]}]))
+
+
+def test_a_run_keeps_its_signs(tmp_path):
+    attack = StandardAttack()
+    attack.attacks = {"apgd loss": AutoPGD(steps=2), "square": Square(queries=5)}
+    results = [run(**parts(attack=attack), store=Store(tmp_path)) for _ in range(2)]
+    first, again = (result.crafted for result in results)
+    assert first.masking == again.masking
+    assert first.masking == {"flat loss": [0, len(first.clean)]}  # all are led to the aim at once
+    plain = run(**parts(), store=Store(tmp_path)).crafted
+    assert plain.masking == {}

@@ -8,14 +8,17 @@ import pytest
 from scipy.stats import ttest_rel
 
 from tests.report.test_leaderboard_page import CHR, NDCG, run
+from vrbench.attacks.standard import StandardAttack
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.entry_folder import Card
+from vrbench.core.spec import describe
 from vrbench.report.equivalence import bootstrap, equivalent
 from vrbench.report.grid import AXES, Cell, cells
 from vrbench.report.leaderboard import load
 from vrbench.report.over_seeds import change
 from vrbench.report.pages.board import board, unaimed
 from vrbench.report.pages.board_values import by_run, command, ends, in_places
+from vrbench.report.pages.board_words import STANDARD
 from vrbench.report.pages.clickable import Point, plot, ticks
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import worst
@@ -117,6 +120,10 @@ def test_the_board_says_of_each_shop_what_one_wants_to_know(found):
     assert told(found, "year") == ["2020", "-"] * 2
     assert told(found, "as a retrain") == ["-", "-", "yes", "not shown"]
     assert told(found, "bootstrap")[1] == "+0.402 to +0.418"
+
+
+def test_the_standard_attack_is_known_by_its_component():
+    assert STANDARD == StandardAttack.name == describe(StandardAttack())["name"]
 
 
 def test_columns_that_say_nothing_of_any_shop_are_left_out(found):

@@ -1,6 +1,7 @@
 """What is promised holds against every attack, and not a hair further where it is exact."""
 
 from functools import cache, partial
+from itertools import product
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from scipy.stats import binomtest, norm
 
 from vrbench.attacks.feature_budget import Rows
 from vrbench.attacks.gradient.apgd import AutoPGD
+from vrbench.attacks.gradient.eot import Expected
 from vrbench.attacks.gradient.mifgsm import MIFGSM
 from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.noise import Noise
@@ -239,6 +241,82 @@ def test_no_attack_of_the_house_breaks_the_promise_of_a_smoothed_network():
             assert (often & own.asked).sum() <= most[n]
             tried += 1
     assert tried >= 3
+
+
+SMOOTHED = {
+    "VNPR": partial(VNPR, epochs=10, **{k: BRISK[k] for k in ("batch_size", "lr")}),
+    "VBPR": LINEAR["VBPR"],
+}
+EOT = {
+    "PGD": Expected(PGD(steps=4), samples=4),
+    "AutoPGD": Expected(AutoPGD(steps=6), samples=4),
+    "MIFGSM": Expected(MIFGSM(steps=4), samples=4),
+    "one draw": AutoPGD(steps=6),
+}
+
+
+class Smoothed:
+    """The aim of a certificate on what a smoothed shop sees: noise is added, and drawn anew.
+
+    Each item's change is counted in its own radius, so that all are tried at once.
+
+    Args:
+        goal: without noise.
+        radius: ``(n,)`` of its items.
+        sigma: of the noise.
+        salt: of the draws; the shop's own are drawn elsewhere.
+    """
+
+    def __init__(self, goal, radius, sigma, salt=0):
+        self.goal, self.radius, self.sigma, self.salt = goal, radius, sigma, salt
+
+    def features(self, z, items):
+        at = [self.goal.column[item] for item in items.tolist()]
+        return VECTORS[items] + (z - VECTORS[items]) * self.radius[at, None]
+
+    def judge(self, z, items):
+        drawn = Streams(self.salt, "noise").normal(items, z.shape[1])
+        return self.goal.judge(self.features(z, items) + self.sigma * drawn, items)
+
+    def redrawn(self, salt):
+        return Smoothed(self.goal, self.radius, self.sigma, salt)
+
+
+def entered_by(attack, goal, own, noisy, share, times):
+    """Return, ``(n,)`` bool: whether items get into more smoothed lists than is promised."""
+    clean = VECTORS[own.items]
+    found = goal.features(
+        attack(clean, own.items, goal, Rows(eps=times), Streams(0, "try")), own.items
+    )
+    shown = VECTORS.overlay(own.items, found)
+    often = noisy.entered(goal.goal.model, shown, own, seed=1) * 2 > noisy.draws
+    return (often & own.asked).sum(0) > (share * own.asked.sum(0)).long()
+
+
+@pytest.mark.slow
+def test_nobody_who_averages_over_the_noise_breaks_the_promise_of_smoothing():
+    """A thousand tries inside the radius; well outside, the same adversaries often succeed."""
+    tried = beyond = broken = 0
+    items = torch.arange(36)
+    for name, sigma in product(SMOOTHED, (0.1, 0.2, 0.4)):
+        model = taught(SMOOTHED[name])
+        stands = entry(model, VECTORS, toy_world().seen, items, K)
+        noisy = Smoothing(sigma=sigma, draws=200, alpha=0.001)
+        radii = noisy.radii(model, VECTORS, stands)
+        for share in (0.0, 0.1, 0.2, 0.3, 0.5):
+            allowed = radius_of_items(radii, stands.asked, share)
+            some = (allowed > 0) & allowed.isfinite()
+            own = Entry(stands.scores[:, some], stands.bars[:, some], items[some])
+            if not len(own.items):
+                continue
+            goal = Smoothed(Entering(model, VECTORS, own, share, 1.0), allowed[some].float(), sigma)
+            for attack in EOT.values():
+                assert not entered_by(attack, goal, own, noisy, share, 1.0).any()
+                tried += len(own.items)
+            past = entered_by(EOT["AutoPGD"], goal, own, noisy, share, 4.0)
+            beyond, broken = beyond + len(past), broken + int(past.sum())
+    assert tried >= 1000
+    assert broken > beyond / 4
 
 
 @pytest.mark.parametrize("wrong", [{"sigma": 0}, {"draws": 0}, {"alpha": 1}, {"sigma": np.nan}])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -78,7 +78,7 @@ def added(parts: list[Counts]) -> Counts:
     return told
 
 
-def suspected(told: Mapping[str, list[int]]) -> list[str]:
+def suspected(told: Mapping[str, Sequence[int]]) -> list[str]:
     """Return the signs that more than a twentieth of the items looked at show.
 
     Example:

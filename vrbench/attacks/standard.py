@@ -115,10 +115,11 @@ class StandardAttack(Ensemble):
 class StandardAttack2(StandardAttack):
     """``standard-2``: ``standard-1`` on two losses that differ, over draws, and checked further.
 
-    Members, in turn: Auto-PGD with 100 steps on the goal's loss and on its second one, the hinge to
-    each user's ``k``-th item (``Promote.hinge``; on the margin where an aim is not about lists),
-    with 400 on the loss again, whose steps shrink later, and then those of ``standard-1``. For
-    promotion that is all that ``standard-1`` has, whose two Auto-PGDs are one there.
+    After Croce and Hein (ICML 2020, sec. 5). Members, in turn: Auto-PGD with 100 steps on the
+    goal's loss and on its second one, the hinge to each user's ``k``-th item (``Promote.hinge``; on
+    the margin where an aim is not about lists), with 400 on the loss again, whose steps shrink
+    later, and then those of ``standard-1``. For promotion that is all that ``standard-1`` has,
+    whose two Auto-PGDs are one there.
 
     A defence that draws lots is judged over draws: gradients are means over 8 of the adversary's
     (Athalye et al., ICML 2018, sec. 4.2), and a picture's verdict is that of the mean over 20 other
@@ -138,6 +139,7 @@ class StandardAttack2(StandardAttack):
     """
 
     name = "standard-2"
+    paper = "Croce and Hein, ICML 2020"
 
     def __init__(self) -> None:
         members: dict[str, Attack] = {

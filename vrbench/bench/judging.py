@@ -49,6 +49,7 @@ def judged(change: Change, case: Case) -> Crafted | None:
         queries=change.queries,
         target=classes.index(case.target) if case.target in classes else None,
         margin_before=verdict(clean)[1],
+        masking=change.masking,
     )
 
 

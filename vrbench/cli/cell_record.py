@@ -107,6 +107,8 @@ def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
         "extractor": result.notes,
         "rows": [asdict(row) for row in result.rows],
     }
+    if result.crafted is not None and result.crafted.masking:
+        told["masking"] = {sign: list(found) for sign, found in result.crafted.masking.items()}
     if parts["dataset"].offered is not None:
         told["biased"] = "ranked among sampled items (Krichene and Rendle, KDD 2020)"
     if parts["dataset"].catalogue.features is not None:

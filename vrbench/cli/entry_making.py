@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from vrbench.attacks.masking import suspected
+from vrbench.bench.result import Result
 from vrbench.cli.entries import Loaded, WatchedStore, stands
 from vrbench.cli.entry_folder import (
     ADVERSARY,
@@ -195,9 +197,29 @@ def differing(loaded: Loaded, runs: Sequence[Entry], tolerance: float) -> list[s
     faults = []
     for run in runs:
         composed = compose_record(run["overrides"], conf_dir(), own_dir())
-        again = loaded.attacked(**{part: composed.make(part) for part in ADVERSARY}).rows
+        again = loaded.attacked(**{part: composed.make(part) for part in ADVERSARY})
         told = [row for row in run["rows"] if row["per"] != LEARNING]
         aim = f"objective={run['parts']['objective']['name']}: " if len(runs) > 1 else ""
-        found = apart(told, [row for row in again if row.per != LEARNING], tolerance)
-        faults += [aim + fault for fault in found]
+        found = apart(told, [row for row in again.rows if row.per != LEARNING], tolerance)
+        faults += [aim + fault for fault in found + unsaid(run, again)]
     return faults
+
+
+def unsaid(run: Entry, again: Result) -> list[str]:
+    """Return one line if an attack sees signs of masked gradients that a run's record lacks."""
+    seen = {} if again.crafted is None else again.crafted.masking or {}
+    new = [sign for sign in suspected(seen) if sign not in suspected(run.get("masking") or {})]
+    return [f"gradients may be masked, and its record does not say so: {', '.join(new)}"] * bool(
+        new
+    )
+
+
+def masked(runs: Sequence[Entry]) -> list[str]:
+    """Return a line a run whose attack saw signs that gradients are masked, as it was recorded."""
+    told = []
+    for run in runs:
+        if signs := suspected(run.get("masking") or {}):
+            named = {part: run["parts"][part]["name"] for part in ("attack", "budget", "objective")}
+            where = " ".join(f"{part}={name}" for part, name in named.items())
+            told.append(f"gradients may be masked, by {where}: {', '.join(signs)}")
+    return told

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -143,6 +144,7 @@ class Crafted:
     queries: Tensor  # (n,) int64 questions asked by a black-box attack; 0 for the others
     target: int | None  # the target among the served extractor's classes; None if it has none
     margin_before: Tensor | None = None  # (n,) float32 margin of the aim on the clean pictures
+    masking: Mapping[str, Sequence[int]] | None = None  # signs: items that show one, and looked at
 
 
 @dataclass(frozen=True)

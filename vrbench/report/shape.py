@@ -51,6 +51,11 @@ def _record(fields: Mapping[str, Check], needed: tuple[str, ...] = ()) -> Check:
     return check
 
 
+def _pair(value: Any) -> bool:
+    """Whether it counts: those of some, and all."""
+    return isinstance(value, list) and len(value) == 2 and all(map(_whole, value))
+
+
 def _is_spec_of_features(value: Any) -> bool:
     """Whether it ends in a manifest, as the spec of ``with_features`` does."""
     return isinstance(value, list) and len(value) == 4 and _table_of(_text)(value[3])
@@ -104,6 +109,7 @@ FIELDS: dict[str, Check] = {
     "machine": _maybe(_record(dict.fromkeys(("device", "precision"), _text))),
     "items": _maybe(_list_of(_record(_MOVED))),
     "asked": _maybe(_record(_ASKED, tuple(_ASKED))),
+    "masking": _maybe(_table_of(_pair)),
     "versions": _table_of(_SCALAR),
     "stages": _list_of(_record(_STEP, ("address",))),
     "extractor": _maybe(lambda value: isinstance(value, dict)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -107,6 +107,8 @@ class Change:
         complete: False where a dry run lacks what the adversary would have made.
         pixels: ``(n, 3, H, W)`` the attacked pictures, where it was pictures.
         queries: ``(n,)`` int64 questions asked for each of them.
+        masking: by sign of masked gradients, how many items show it, of how many looked at; None
+            where that is not known.
         objective: what the adversary wanted, where an objective was read, or a segment of users.
         watch: who looked at the pictures for attacked ones, where a shop does.
         beside: worlds to compare with, by the name of a view (``metrics.base.Views``): "random".
@@ -116,6 +118,7 @@ class Change:
     complete: bool = True
     pixels: Tensor | None = None
     queries: Tensor | None = None
+    masking: Mapping[str, Sequence[int]] | None = None
     objective: Objective | Aimed | None = None
     watch: Watch | None = None
     beside: Mapping[str, World] = field(default_factory=dict)

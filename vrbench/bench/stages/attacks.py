@@ -16,6 +16,7 @@ from vrbench.attacks.ensemble import Ensemble, Ledger
 from vrbench.attacks.feature_budget import RowShares
 from vrbench.attacks.goal import Goal, Verdict
 from vrbench.attacks.loss_curve import curve, heard
+from vrbench.attacks.masking import added, counts, noticed
 from vrbench.attacks.oracle import Oracle
 from vrbench.bench.batches import Ahead, at_once
 from vrbench.bench.machine import Machine
@@ -69,6 +70,9 @@ def craft(
 ) -> Artifact:
     """Return ``pixels``, ``(n, 3, H, W)`` float32, and ``queries``, ``(n,)`` int64.
 
+    Its notes have ``masking``, how many items showed which sign of masked gradients, unless a chunk
+    was made before signs were kept.
+
     Items are crafted in chunks, each an artifact of its own: an interrupted run goes on where it
     stopped, and no item's picture depends on its chunk. A joint attack has them all in one.
 
@@ -97,7 +101,10 @@ def craft(
         "pixels": pixels.float().div(255) if pixels.dtype == torch.uint8 else pixels,
         "queries": torch.cat([t["queries"] for t in made]),
     }
-    return Artifact(tensors, {}, spec)
+    told = [part.notes.get("masking") for part in parts]
+    known = [signs for signs in told if signs is not None]
+    notes = {"masking": added(known)} if len(known) == len(told) else {}
+    return Artifact(tensors, notes, spec)
 
 
 def _blocks(
@@ -117,9 +124,13 @@ def _blocks(
 
 
 def _noted(make: Callable[[], dict[str, Tensor]]) -> Made:
-    """Make a block; its losses become a curve, which a tracker may show."""
+    """Make a block; its losses become a curve, which a tracker may show, and signs are counted."""
     made = make()
-    return made, {"curve": curve(made.pop("losses")), "items": len(next(iter(made.values())))}
+    return made, {
+        "curve": curve(made.pop("losses")),
+        "masking": counts(made.pop("signs")),
+        "items": len(next(iter(made.values()))),
+    }
 
 
 def _crafted(
@@ -142,13 +153,13 @@ def _crafted(
     elif isinstance(attack, Ensemble):
         aim = Ledger(goal)
     rng = Streams(adversary.seed, "attack")
-    with heard() as answers:
+    with heard() as answers, noticed() as signs:
         found = attack(clean, asked, goal if aim is None else aim, budget, rng)
     queries = torch.zeros_like(asked) if aim is None else aim.asked(asked)
     if budget.store != "float":
         found = (found * 255).round().byte()
-    losses = answers.table(chunk)
-    return {"pixels": found.contiguous(), "queries": queries, "losses": losses}
+    told = {"losses": answers.table(chunk), "signs": signs.table(chunk)}
+    return {"pixels": found.contiguous(), "queries": queries, **told}
 
 
 def perturb_features(

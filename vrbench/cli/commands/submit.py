@@ -108,7 +108,8 @@ def _runs(place: Path) -> list[Entry]:
 
 def _checked(chosen: argparse.Namespace) -> int:
     from vrbench.cli.entries import entries_folder
-    from vrbench.cli.entry_folder import find
+    from vrbench.cli.entry_folder import find, read_runs
+    from vrbench.cli.entry_making import masked
     from vrbench.cli.entry_pictures import judged
 
     place = chosen.place
@@ -116,7 +117,7 @@ def _checked(chosen: argparse.Namespace) -> int:
     faults = refused(folder, chosen.tolerance)
     lines = [f"refused: {fault}" for fault in faults]
     if not faults:
-        lines = [f"accepted: {folder}", *judged(folder)]
+        lines = [f"accepted: {folder}", *judged(folder), *masked(read_runs(folder))]
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 2 if faults else 0
 
@@ -126,7 +127,8 @@ def refused(folder: Path, tolerance: float = 1e-3) -> list[str]:
 
     Its files must be those of its card, its keys must follow from its command lines, it must have
     been run under both aims (lists and mean score) where pictures can move it, and its weights,
-    loaded and attacked again in an empty store, must give the numbers that it tells. Pictures must
+    loaded and attacked again in an empty store, must give the numbers that it tells, and no sign of
+    masked gradients that it does not tell. Pictures must
     be there, of the catalogue's size and inside the budget, and do to the shop they attack what
     they are said to.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MODEL = "threat model"
-STANDARD = "StandardAttack"  # the component
+STANDARD = "standard-1"  # the component
 BROUGHT = ("Imported", "ImportedProfiles", "Wrapped")  # attacks that are not of the house
 VISIBLE = ("LPIPS", "SSIM", "LPIPS_untrained")
 DEFENCES = {  # by component, of an extractor or a recommender

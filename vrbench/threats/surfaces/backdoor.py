@@ -134,6 +134,7 @@ class Backdoor(Surface):
             replace(after, visuals=after.visuals.overlay(case.items, rows, made.spec)),
             pixels=pixels,
             queries=made.tensors["queries"],
+            masking=made.notes.get("masking"),
             objective=aim,
         )
 

@@ -114,6 +114,11 @@ class Made(Protocol):
         ...
 
     @property
+    def notes(self) -> dict[str, Any]:
+        """What is known of it beside that."""
+        ...
+
+    @property
     def spec(self) -> Any:
         """Its address."""
         ...

@@ -116,6 +116,7 @@ class Pixels(Surface):
             replace(world, visuals=shown),
             pixels=pixels,
             queries=made.tensors["queries"],
+            masking=made.notes.get("masking"),
             objective=aim,
             watch=watch,
         )
