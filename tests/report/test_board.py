@@ -142,7 +142,7 @@ def test_places_users_and_the_standard_attack_are_the_worst_of_both_aims(tmp_pat
     entries = load([tmp_path])
     for entry in entries:
         parts = entry["parts"]
-        parts["attack"]["component"] = "StandardAttack" * (parts["attack"]["name"] == "std")
+        parts["attack"]["component"] = STANDARD * (parts["attack"]["name"] == "std")
         _, reach, places = gains[parts["objective"]["name"], parts["attack"]["name"]]
         row = {"better": "lower", "per": "user", "n": 4, "std": 0.0, "control": None, "p": None}
         entry["rows"] += [
