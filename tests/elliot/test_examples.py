@@ -165,7 +165,7 @@ def test_elliots_adversarial_sample_with_its_perturbations(place, capsys):
     wanted = {"eps": 0.5, "weight": 1, "epochs": 1, "adversarial_epochs": 1}
     settings = entry["parts"]["recommender"]["settings"]
     assert {name: settings[name] for name in wanted} == wanted
-    one, many = (cells(folder / f"perturbed_amf_{n}") for n in (0, 1))
+    one, many = (cells(folder / f"amf_{steps}") for steps in ("one_step", "steps"))
     attacks = [entry["parts"]["attack"]["settings"] for entry in one + many]
     assert [(told["steps"], told["step"]) for told in attacks] == [
         *((1, 1.0), (20, 0.125), (20, 0.125))

@@ -388,13 +388,16 @@ def test_attributes_of_items_are_attached(write, tmp_path):
 
 def test_show_prints_files_and_commands_and_writes_nothing(write, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    file = write(models={"CML": {"lr": [0.1, 0.2]}, "MostPop": {}})
+    amf = {"meta": {"eval_perturbations": True}}
+    file = write(models={"CML": {"lr": [0.1, 0.2]}, "MostPop": {}, "AMF": amf})
     assert COMMANDS["elliot"]([str(file), "--show", "seed=0,1"]) == 0
     told = capsys.readouterr().out
     assert "conf/metrics/mine_file.yaml" in told
     lines = [line for line in told.splitlines() if line.startswith("python -m vrbench")]
-    assert [line.split()[3] for line in lines] == ["tune", "-m", "leaderboard"]
-    assert "recommender=mine_file/cml_best,mine_file/mostpop" in lines[1]
+    assert [line.split()[3] for line in lines] == ["tune", *["-m", "leaderboard"] * 3]
+    assert "recommender=mine_file/cml_best,mine_file/mostpop,mine_file/amf" in lines[1]
+    assert lines[2].endswith("cells --metrics HR@10")
+    assert "recommender=mine_file/amf" in lines[3]
     assert "seed=0,1" in lines[1]
     assert not (tmp_path / "runs").exists()
 

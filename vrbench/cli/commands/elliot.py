@@ -99,8 +99,8 @@ def _sweeps(asked: Translation, overrides: Sequence[str]) -> dict[str, list[str]
 
     sweeps = {"cells": asked.sweep()}
     for model in asked.models:
-        for n, perturbed in enumerate(asked.perturbed(model)):
-            sweeps[f"perturbed_{model.name}_{n}"] = perturbed
+        for steps, perturbed in zip(("one_step", "steps"), asked.perturbed(model), strict=False):
+            sweeps[f"{model.name}_{steps}"] = perturbed
     return {name: merged(told, overrides) for name, told in sweeps.items()}
 
 
