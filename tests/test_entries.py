@@ -26,7 +26,7 @@ from vrbench.report.run_records import read, record
 ROOT = Path(__file__).parents[1]
 SMALL = ["dataset.num_items=120", "dataset.num_users=60", "extractor.epochs=1", "attack.steps=2"]
 SMALL += ["recommender.epochs=2", "scenario=by_reference", "scenario.min_items=3"]
-SMALL += ["scenario.max_items=4", "metrics=fast", "machine.threads=1"]
+SMALL += ["scenario.max_items=4", "metrics=fast", "machine.threads=1", "control=true"]
 AIMS = "objective=promote,promote_lists"
 NAME = "boutique/outsider"
 

@@ -190,7 +190,8 @@ def unaimed(loaded: Loaded, runs: Sequence[Entry]) -> list[str]:
 def differing(loaded: Loaded, runs: Sequence[Entry], tolerance: float) -> list[str]:
     """Return the rows that differ when the entry's own weights are attacked again.
 
-    What was measured while a network learnt cannot be measured again without learning.
+    What was measured while a network learnt, and clean retrains (``control``), cannot be measured
+    again without learning.
     """
     from vrbench.cli.commands.check import apart
 
@@ -198,7 +199,7 @@ def differing(loaded: Loaded, runs: Sequence[Entry], tolerance: float) -> list[s
     for run in runs:
         composed = compose_record(run["overrides"], conf_dir(), own_dir())
         again = loaded.attacked(**{part: composed.make(part) for part in ADVERSARY})
-        told = [row for row in run["rows"] if row["per"] != LEARNING]
+        told = [row | {"control": None} for row in run["rows"] if row["per"] != LEARNING]
         aim = f"objective={run['parts']['objective']['name']}: " if len(runs) > 1 else ""
         found = apart(told, [row for row in again.rows if row.per != LEARNING], tolerance)
         faults += [aim + fault for fault in found + unsaid(run, again)]
