@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from zlib import crc32
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#A65628")
@@ -34,8 +34,8 @@ class Look(NamedTuple):
 class Stroke(NamedTuple):
     """How what was aimed at is drawn: the line, and which part of a marker is filled."""
 
-    line: str
-    filled: str
+    line: Literal["-", "--", ":", "-."]
+    filled: Literal["full", "none", "left", "right", "top", "bottom"]
 
 
 STROKES = (  # of ``AIMS``
