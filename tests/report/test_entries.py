@@ -186,3 +186,6 @@ def test_what_has_no_limit_is_kept():
     part = {"budget": {"name": "free", "key": "6dc9", "eps": infinite}}
     assert misshapen({"parts": part, "rows": [row]}) == []
     assert misshapen({"rows": [row | {"after": float("nan")}]}) == ["rows"]
+    assert misshapen({"masking": {"flat loss": [1, 8]}}) == []
+    for wrong in ({"flat loss": [1]}, {"flat loss": 1}, {"flat loss": [1, "8"]}, ["flat loss"]):
+        assert misshapen({"masking": wrong}) == ["masking"]
