@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands import audit as auditing
 from vrbench.cli.commands.audit import audited
 from vrbench.cli.overrides import merged, quoted
+from vrbench.cli.stage_watch import watched
 from vrbench.config import Composition
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.metrics.view import Attacked, Counted, HeldOut, Lists, View
@@ -233,3 +235,51 @@ def test_a_shop_that_cannot_be_attacked_says_why(monkeypatch):
     with pytest.raises(IncompatibleError, match="Popular does not look at images"):
         run_audit()
     assert len(asked) == 1  # nothing that would fail alike is started
+
+
+def test_an_audit_of_purchases_alone_says_that_there_are_no_pictures(tmp_path, monkeypatch):
+    lines = [f"{user}\t{item}\t5\t{item}" for user in range(9) for item in range(5)]
+    (tmp_path / "u.data").write_text("\n".join(lines) + "\n")
+    more = {"categories": 2, "items": 2, "seeds": 1, "defences_of": None}
+    with pytest.raises(IncompatibleError, match="dataset=ratings has no pictures"):
+        audited(["dataset=ratings", f"dataset.path={tmp_path / 'u.data'}"], folder=tmp_path, **more)
+
+
+def test_settings_behind_a_list_of_defences_are_settings(monkeypatch, tmp_path):
+    asked = {}
+
+    def audited(overrides, **settings):
+        asked.update(settings, overrides=overrides)
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(auditing, "audited", audited)
+    out = ["--out", str(tmp_path / "a.html")]
+    with pytest.raises(ConfigError, match="enough"):
+        COMMANDS["audit"]([*out, "dataset=hm", "--defences", "jpeg_75", "extractor=standard"])
+    assert asked["overrides"] == ["dataset=hm", "extractor=standard"]
+    assert asked["defences_of"] == ["jpeg_75"]
+
+
+def test_how_much_there_is_to_do_is_said_before_anything_runs(monkeypatch, tmp_path, caplog):
+    def sweep(overrides, folder, step=None):
+        raise ConfigError("enough")
+
+    monkeypatch.setattr(auditing, "sweep", sweep)
+    with caplog.at_level("INFO"), pytest.raises(ConfigError, match="enough"):
+        run_audit(folder=tmp_path, categories=3, seeds=2)
+    told = caplog.messages[0]
+    assert told.startswith("boutique: 720 items, 800 users; 28 cells: 3 categories, 8 adversaries")
+
+
+def test_the_stage_that_is_being_made_is_told(tmp_path):
+    said = []
+    (tmp_path / "extractors" / ".draft-a").mkdir(parents=True)
+    with watched(tmp_path, said.append):
+        time.sleep(0.7)
+        (tmp_path / "extractors" / ".draft-a").rename(tmp_path / "extractors" / "a")
+        (tmp_path / "attacks" / ".draft-b").mkdir(parents=True)
+        time.sleep(0.7)
+    assert [line.partition(": ")[2] for line in said] == [
+        "teaching the network",
+        "attacking pictures",
+    ]

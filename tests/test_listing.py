@@ -7,9 +7,12 @@ import re
 import pytest
 
 from vrbench.cli import conf_dir
+from vrbench.cli.axes import INSIDE, LISTED, WHOLE
 from vrbench.cli.commands import COMMANDS
-from vrbench.cli.commands.choices import AXES, listed
+from vrbench.cli.commands.choices import listed
 from vrbench.cli.folders import choice_names
+from vrbench.cli.recorded import NOT_AXES
+from vrbench.cli.remarks import _of_rows
 from vrbench.config import choices, find
 from vrbench.core.errors import ConfigError
 
@@ -81,7 +84,7 @@ def test_a_list_fits_a_terminal(capsys, monkeypatch):
     assert re.search(r"^linf_8 .*\beps=8\b", wide, re.MULTILINE)
     assert COMMANDS["list"](["dataset"]) == 0
     words = capsys.readouterr().out
-    assert "Return dataset with" in words
+    assert "matched by behaviour" in " ".join(words.split())
     assert "``" not in words
 
 
@@ -101,9 +104,43 @@ def test_the_command_prints_it(capsys):
 
 def test_axes_are_those_of_a_run():
     folders = {p.name for p in conf_dir().iterdir() if p.is_dir() and p.name != "__pycache__"}
-    inner = {"experiment", "filter", "machine", "preset", "reported", "reproduce", "split"}
-    inner |= {"track", "variants"}
-    assert set(AXES) == folders - inner
+    assert set(LISTED) == folders - set(NOT_AXES)
+
+
+@pytest.mark.parametrize("axis", WHOLE)
+def test_a_machine_a_preset_and_an_experiment_say_what_they_are(axis):
+    told = {record["name"]: record["what"] for record in listed(axis, conf_dir())}
+    assert list(told) == choice_names(axis, conf_dir())
+    assert all(told.values()), [name for name, what in told.items() if not what]
+    assert not any("python -m vrbench experiment=" in what for what in told.values())
+    assert not any(what[-1] in ":," for what in told.values())
+
+
+@pytest.mark.parametrize("axis", INSIDE)
+def test_what_stands_inside_a_data_set_or_beside_a_run_is_listed(axis):
+    told = listed(axis, conf_dir())
+    assert [record["name"] for record in told] == choice_names(axis, conf_dir())
+    assert all(record["class"] and record["what"] for record in told)
+
+
+def test_data_sets_of_one_class_are_told_apart():
+    told = {record["name"]: record["what"] for record in listed("dataset", conf_dir())}
+    assert "matched by behaviour" in told["clothing_men"]
+    assert told["hm"].startswith("H&M")
+    assert len(set(told.values())) > len(told) - 3
+    assert len({told[name] for name in ("clothing_men", "hm", "ml_posters", "folder")}) == 4
+
+
+def test_a_comment_goes_for_the_rows_below_it():
+    above = "# first\n\n# both\n# of them\na: {}\nb:\n  c: 1  # no\n\n"
+    text = f"{above}d: {{}}\n# own\ne: {{}}\n# f's\nf: {{}}\n"
+    assert _of_rows(text) == {
+        "a": "Both of them",
+        "b": "Both of them",
+        "d": "",
+        "e": "Own",
+        "f": "f's",
+    }
 
 
 def test_choices_are_listed_as_people_count():

@@ -14,6 +14,7 @@ from vrbench.cli.commands import COMMANDS
 from vrbench.cli.completion import commands_for
 from vrbench.cli.folders import choice_names, conf_dir
 from vrbench.cli.usage import overview
+from vrbench.core.errors import MissingDataError
 
 ROOT = Path(__file__).parents[1]
 AXES = ("dataset", "extractor", "recommender", "attack", "budget", "objective", "scenario")
@@ -146,3 +147,22 @@ def test_a_note_is_shown_once_a_process_and_a_cell_is_always_heard():
     assert again.filter(record("vrbench.metrics.lpips", "another note of test_usage"))
     for _ in range(2):
         assert again.filter(record("vrbench", "skipped: no items"))
+
+
+def test_a_wrong_option_of_a_command_is_one_line(capsys):
+    for line, told in (
+        (["audit", "--fail-above", "x"], "argument --fail-above: invalid float value: 'x'"),
+        (["shop", "check"], "the following arguments are required: folder ("),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            COMMANDS[line[0]](line[1:])
+        assert ended.value.code == 2
+        (only,) = capsys.readouterr().err.splitlines()
+        assert only.startswith(f"vrbench: {told}")
+        assert f"vrbench {line[0]} --help" in only
+
+
+def test_a_folder_that_is_not_there_is_said_once(caplog):
+    with pytest.raises(MissingDataError, match="below nowhere"):
+        COMMANDS["leaderboard"](["nowhere"])
+    assert not caplog.records

@@ -2,7 +2,7 @@
 
 import pytest
 
-from vrbench.core.errors import nearest
+from vrbench.core.errors import nearest, offered
 
 ATTACKS = ["pgd", "cw", "noise", "fgsm", "jpeg_75", "regression", "square", "vbpr", "vnpr"]
 
@@ -27,3 +27,15 @@ def test_a_slip_or_a_beginning_is_told(wrong, meant):
 @pytest.mark.parametrize("wrong", ["nope", "mens", "attack", "x", "", 7, None, "hopskip"])
 def test_what_is_like_nothing_is_not_guessed(wrong):
     assert nearest(wrong, [*ATTACKS, "denoise"]) == ""
+
+
+def test_of_two_slips_the_one_of_equal_length_is_meant():
+    assert nearest("stepz", ["step", "steps"]) == "; did you mean 'steps'?"
+    assert nearest("stepz", ["step", "queries"]) == "; did you mean 'step'?"
+
+
+def test_all_there_is_is_told_only_where_nothing_is_near():
+    assert offered("pdg", ATTACKS) == "; did you mean 'pgd'?"
+    assert offered("nope", ["a", "b"]) == " (there is: a, b)"
+    many = [f"attack_{n}" for n in range(90)]
+    assert offered("nope", many, "list attack") == " (`list attack` shows the 90 there are)"

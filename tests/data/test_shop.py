@@ -161,10 +161,11 @@ def test_what_cannot_count_is_left_out_and_counted(place, caplog):
     data = read(place)
     assert "03" not in data.item_ids
     assert pairs(data) == {(user, item) for user, item, _ in BOUGHT if item != "03"}
-    assert "left out: 1 product without a picture" in caplog.text
+    assert "left out: 1 product without a picture (03)" in caplog.text
     assert "left out: 1 purchase without a user or an item" in caplog.text
     gone = sum(item == "03" for _, item, _ in BOUGHT)
     assert f"{gone + 1} purchases of products without a picture" in caplog.text
+    assert "or not on the list (03, unheard of)" in caplog.text
 
 
 def test_a_column_of_files_and_one_of_stars(place):
@@ -295,6 +296,20 @@ def test_the_command_says_what_was_understood_and_draws_a_sheet(place, capsys, m
     assert "next: python -m vrbench dataset=shop dataset.path=." in told
     with Image.open(place / "sheet.png") as sheet:
         assert sheet.height > 3 * 96
+
+
+def test_what_is_left_out_is_odd_and_named(place, capsys, monkeypatch):
+    from vrbench.cli.commands import COMMANDS
+
+    monkeypatch.chdir(place)
+    next((place / "photos").rglob("03.png")).unlink()
+    write(place / "orders.csv", HEADER, [*BOUGHT, ("user 1", "unheard of", "2024-01-01")])
+    assert COMMANDS["shop"](["check", ".", "dataset.size=32", "--picture", "sheet.png"]) == 0
+    told = capsys.readouterr()
+    assert "odd: left out: 1 product without a picture (03)" in told.out
+    assert "(03, unheard of)" in told.out
+    assert "left out" not in told.err
+    assert "nothing is odd" not in told.out
 
 
 def test_folds_of_a_shop_test_every_purchase_once(place):

@@ -17,7 +17,7 @@ from vrbench.cli.output import in_words
 from vrbench.cli.terminal import forget_empty, in_utf8, print_anything, print_nothing
 from vrbench.cli.trouble import SHOWN, ended, full_error, line, of_argparse, place
 from vrbench.cli.usage import overview
-from vrbench.core.errors import ConfigError, VRBenchError, nearest
+from vrbench.core.errors import ConfigError, VRBenchError, offered
 
 SHOWS = {"-c", "--cfg", "-i", "--info", "--hydra-help", "-sc", "--shell-completion"}
 USER_MISTAKE = 2  # exit code
@@ -76,8 +76,8 @@ def _command(arguments: list[str]) -> int:
         return _named(first, arguments[1:])
     if first.isidentifier():
         raise ConfigError(
-            f"no command {first!r}{nearest(first, COMMANDS)} (there is: {', '.join(COMMANDS)}; "
-            "settings are written axis=choice, as in attack=pgd)"
+            f"no command {first!r}{offered(first, COMMANDS)}; settings are written axis=choice, "
+            "as in attack=pgd"
         )
     if {"-h", "--help"} & set(arguments):
         sys.stdout.write(overview(COMMANDS, conf_dir()))

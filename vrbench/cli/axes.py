@@ -17,6 +17,9 @@ PARTS = (  # of one cell; the order in which a row names them
     "threat",
 )
 AXES = (*PARTS, "metrics", "generator", "design")  # those whose choices are components
+INSIDE = ("split", "filter", "track")  # components of a data set, and who keeps a run's curves
+WHOLE = ("machine", "preset", "experiment")  # no component: several settings at once
+LISTED = (*AXES, *INSIDE, *WHOLE)
 
 
 def name_of(part: str, choices: dict[str, str], as_written: bool = False) -> str:

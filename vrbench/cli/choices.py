@@ -20,7 +20,8 @@ from vrbench.cli.axes import kinds_of
 from vrbench.cli.checks import check
 from vrbench.cli.folders import choice_names, conf_dir, own_dir
 from vrbench.cli.instantiation import make
-from vrbench.core.errors import ConfigError, nearest
+from vrbench.cli.plainly import shows
+from vrbench.core.errors import ConfigError, offered
 
 
 def choose(axis: str, choice: str, **settings: Any) -> Any:
@@ -46,7 +47,7 @@ def choose(axis: str, choice: str, **settings: Any) -> Any:
     conf = conf_dir()
     _one_of("no axis", axis, sorted(kinds_of().keys() - {"judge"}))
     if variants.row(axis, choice, conf) is None:  # that of a number that is not listed
-        _one_of(f"{axis}: no choice", choice, choice_names(axis, conf))
+        _one_of(f"{axis}: no choice", choice, choice_names(axis, conf), shows(axis))
     with _hydra(conf):
         node = _alone(axis, choice)
     for key, value in settings.items():
@@ -59,11 +60,10 @@ def choose(axis: str, choice: str, **settings: Any) -> Any:
     return list(made.values()) if axis == "metrics" else made
 
 
-def _one_of(missing: str, word: str, known: list[str]) -> None:
+def _one_of(missing: str, word: str, known: list[str], more: str = "") -> None:
     """Refuse a word that is not among those there are."""
     if word not in known:
-        told = f"{missing} {word!r}{nearest(word, known)} (there is: {', '.join(known)})"
-        raise ConfigError(told)
+        raise ConfigError(f"{missing} {word!r}{offered(word, known, more)}")
 
 
 def choices(axis: str, conf: Path) -> dict[str, DictConfig]:

@@ -15,7 +15,7 @@ from vrbench.cli.checks import HYDRA_KEYS, check
 from vrbench.cli.instantiation import make
 from vrbench.cli.overrides import each_choice
 from vrbench.cli.plainly import plainly
-from vrbench.cli.recorded import NAME
+from vrbench.cli.recorded import NAME, NOT_AXES
 from vrbench.core.errors import ConfigError
 
 
@@ -82,7 +82,8 @@ def composed(overrides: list[str], conf: Path, root: str = "run") -> DictConfig:
         cfg = compose(root, overrides=overrides)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         known = _known(overrides, root)
-        axes = [p.name for p in conf.iterdir() if p.is_dir() and NAME.fullmatch(p.name)]
+        folders = {p.name for p in conf.iterdir() if p.is_dir() and NAME.fullmatch(p.name)}
+        axes = folders.difference(NOT_AXES)
         raise ConfigError(plainly(error, known, axes)) from None
     except (yaml.YAMLError, OSError) as error:  # of a file of the user's own
         raise ConfigError(

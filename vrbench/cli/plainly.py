@@ -8,7 +8,7 @@ from typing import Any
 
 from hydra.errors import MissingConfigException
 
-from vrbench.core.errors import nearest
+from vrbench.core.errors import nearest, offered
 
 EXTRAS = {  # launchers that are no part of Hydra, and what installs them
     "joblib": "joblib",
@@ -34,10 +34,8 @@ def plainly(error: Exception, known: dict[str, Any], axes: Iterable[str]) -> str
         if not group.startswith("hydra/"):
             group, _, choice = str(error.missing_cfg_file).partition("/")
         if error.options is not None:
-            return (
-                f"{group}: no choice {choice!r}{nearest(choice, error.options)} "
-                f"(there is: {', '.join(sorted(error.options))})"
-            )
+            there = sorted(error.options)
+            return f"{group}: no choice {choice!r}{offered(choice, there, shows(group))}"
     found = re.search(r"Could not (?:override|append|delete) '([^'=]+)", text)
     if found:
         return no_setting(found[1].partition("@")[0], known, axes)
@@ -64,7 +62,12 @@ def no_setting(key: str, known: dict[str, Any], axes: Iterable[str]) -> str:
         held = f"{'.'.join(right)} has: {', '.join(there) or 'none'}"
     else:
         held = f"axes: {', '.join(sorted(axes))}"
-    return f"no setting {key!r}{meant} ({held})"
+    return f"no setting {key!r}{meant or f' ({held})'}"
+
+
+def shows(axis: str) -> str:
+    """Return the command that shows the choices of an axis."""
+    return f"python -m vrbench list {axis}"
 
 
 def _whole(meant: str, before: Sequence[str], after: Sequence[str]) -> str:

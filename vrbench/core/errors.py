@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, TypeVar, get_args
 
 Word = TypeVar("Word", bound=str)
+FEW = 40  # names that a refusal tells one by one
 ENDLESS = re.compile(r"\S{400,}")  # no path that a system takes for short is one
 
 
@@ -37,7 +38,7 @@ class ConfigError(VRBenchError, ValueError):
         >>> choose("attack", "pdg")
         Traceback (most recent call last):
             ...
-        vrbench.core.errors.ConfigError: attack: no choice 'pdg'; did you mean 'pgd'? ...
+        vrbench.core.errors.ConfigError: attack: no choice 'pdg'; did you mean 'pgd'?
     """
 
 
@@ -159,8 +160,31 @@ def nearest(wrong: object, known: Iterable[str]) -> str:
     lower = {name.lower(): name for name in known}
     close = [word] if word in lower else difflib.get_close_matches(word, lower, n=3)
     close += sorted((name for name in lower if len(word) > 2 and name.startswith(word)), key=len)
-    meant = next((name for name in close if _alike(word, name)), None)
-    return f"; did you mean {lower[meant]!r}?" if meant else ""
+    meant = [name for name in close if _alike(word, name)]
+    if not meant:
+        return ""
+    best = min(meant, key=lambda name: (_slips(word, name), abs(len(name) - len(word))))
+    return f"; did you mean {lower[best]!r}?"
+
+
+def offered(wrong: object, known: Iterable[str], more: str = "") -> str:
+    """Return what to write instead: the nearest of ``known``; where none is near, all of them.
+
+    Args:
+        wrong: what was written.
+        known: what there is, in the order in which it is told.
+        more: the command that shows them, told in place of more than fit a few lines.
+
+    Example:
+        >>> offered("PGD", ["pgd", "noise"]), offered("x", ["pgd", "noise"])
+        ("; did you mean 'pgd'?", ' (there is: pgd, noise)')
+    """
+    names = list(known)
+    if near := nearest(wrong, names):
+        return near
+    if more and len(names) > FEW:
+        return f" (`{more}` shows the {len(names)} there are)"
+    return f" (there is: {', '.join(names)})"
 
 
 def _alike(word: str, name: str) -> bool:

@@ -36,7 +36,7 @@ def read(folders: Iterable[str | Path]) -> list[tuple[Path, Entry]]:
         MissingDataError: if nothing is left.
     """
     places = [Path(folder) for folder in folders]
-    found = readable(places)
+    found = readable(places) if any(place.exists() for place in places) else []
     if not found:
         raise MissingDataError(
             f"no readable rows.json below {', '.join(map(str, places))}: run `python -m vrbench` "

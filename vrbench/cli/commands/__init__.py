@@ -12,6 +12,15 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says what is wrong in one line, and where more is said."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the line, and exit as any mistake does."""
+        self.exit(2, f"vrbench: {message} (`python -m {self.prog} --help` shows what there is)\n")
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,7 @@ class Command:
     def __call__(self, arguments: Sequence[str]) -> int:
         """Parse a command line and do what it says; return the exit code."""
         module = importlib.import_module(f"{__name__}.{self.module}")
-        parser = argparse.ArgumentParser(prog=f"vrbench {self.name}", description=module.__doc__)
+        parser = Parser(prog=f"vrbench {self.name}", description=module.__doc__)
         module.arguments(parser)
         parse = parser.parse_intermixed_args if self.overrides else parser.parse_args
         chosen = parse(arguments)

@@ -29,8 +29,11 @@ from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.cli.overrides import merged, quoted
 from vrbench.cli.pace import Pace, duration
+from vrbench.cli.stage_watch import watched
 from vrbench.cli.sweeps import sweep
 from vrbench.core.errors import ConfigError, IncompatibleError
+from vrbench.core.plurals import how_many
+from vrbench.data.dataset import Dataset
 from vrbench.report import writing
 from vrbench.report.exposure import exposed, points
 from vrbench.report.leaderboard import left_out
@@ -49,7 +52,7 @@ ABOVE = 3  # exit code of a shop that is more exposed than it may be
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument(
-        "overrides", nargs="*", help="as for a run: dataset=folder dataset.path=..."
+        "overrides", nargs="*", default=[], help="as for a run: dataset=folder dataset.path=..."
     )
     parser.add_argument("--categories", type=int, default=8, help="how many to try (8)")
     parser.add_argument("--items", type=int, default=8, help="pictures to attack in each (8)")
@@ -84,8 +87,11 @@ def main(chosen: argparse.Namespace) -> int:
         raise ConfigError(f"--out {told} names the page; its numbers go beside it, as .json")
     writing.check(chosen.out, told)
     output.show_progress()
+    swallowed = [name for name in chosen.defences or () if "=" in name]  # settings behind it
+    if swallowed:
+        chosen.defences = [name for name in chosen.defences if name not in swallowed]
     found = audited(
-        chosen.overrides,
+        [*chosen.overrides, *swallowed],
         folder=chosen.folder,
         categories=chosen.categories,
         items=chosen.items,
@@ -156,7 +162,14 @@ def audited(
         raise ConfigError("--defences go with a network of the shop's own: leave them out")
     if limited and kind.name == "lists":
         raise ConfigError("--fail-above: no attack can be tried on a file of recommendations")
-    names, users = _categories(composition, categories)
+    data = composition.make("dataset")
+    shown = data.catalogue.has_pictures or data.catalogue.features is not None
+    if not shown and kind.name != "lists":
+        raise IncompatibleError(
+            f"dataset={composition.choices['dataset']} has no pictures, and an audit changes "
+            "pictures: give it a shop that has them (dataset=shop), or features (dataset=features)"
+        )
+    names, users = _categories(composition, data, categories), data.train.num_users
     if kind.queries is not None:
         most = requests(kind, composition.cfg.recommender, users, len(names), items, seeds)
         log.info("at most %d requests are sent; answers are kept, nothing is sent twice", most)
@@ -169,10 +182,23 @@ def audited(
     helps = placed([*overrides, *white], named) if kind.defended else []
     fakes = fakes if kind.trains else 0
     whole.append(f"scenario.max_items={items}")
-    log.info("one cell first: how long will it take?")
-    one = [*whole, *white, f"scenario.source={quoted(names[0])}", "seed=0"]
-    first = _told(sweep(one, folder / "first"))
     many_ways = len(DETECTORS) if fakes else 0
+    more = len(names) + len(kind.adversaries) - 1 + many_ways + len(helps)
+    log.info(
+        "%s: %s, %s; %d cells: %s, %d adversaries, %d defences, %s",
+        composition.choices["dataset"],
+        how_many(len(data.catalogue), "item"),
+        how_many(users, "user"),
+        more * seeds,
+        how_many(len(names), "category", "categories"),
+        len(kind.adversaries) + many_ways,
+        len(helps),
+        how_many(seeds, "seed"),
+    )
+    log.info("one cell first, which makes what all others share; it tells how long they take:")
+    one = [*whole, *white, f"scenario.source={quoted(names[0])}", "seed=0"]
+    with watched(Path(composition.cfg.store)):
+        first = _told(sweep(one, folder / "first"))
     cells = expected(first[0], len(names), kind.adversaries, len(helps), seeds, many_ways)
     pace = _pace(*cells)
     many = [*whole, f"seed={','.join(map(str, range(seeds)))}"]
@@ -248,9 +274,8 @@ def _registered(
     ]
 
 
-def _categories(composition: Composition, most: int) -> tuple[list[str], int]:
-    """Return the categories to try, and how many users there are."""
-    data = composition.make("dataset")
+def _categories(composition: Composition, data: Dataset, most: int) -> list[str]:
+    """Return the categories to try."""
     catalogue, scenario = data.catalogue, composition.make("scenario")
     if scenario.labels != "catalogue":
         raise ConfigError(
@@ -263,7 +288,7 @@ def _categories(composition: Composition, most: int) -> tuple[list[str], int]:
         raise IncompatibleError(
             f"fewer than two categories have {smallest} items or more; lower scenario.min_items"
         )
-    return names, data.train.num_users
+    return names
 
 
 def _pace(cells: Sequence[float], measured: bool) -> Pace:

@@ -43,7 +43,9 @@ Line = dict[float, list[float]]  # by radius: one number a seed
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], help="as for a run: dataset=... recommender=..."
+    )
     parser.add_argument("--k", type=int, default=20, help="length of the lists (20)")
     parser.add_argument(
         "--share", type=float, default=0.01, help="of users that an item may reach (0.01)"

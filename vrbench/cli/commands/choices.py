@@ -9,19 +9,21 @@ from __future__ import annotations
 import argparse
 import inspect
 import json
+import re
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vrbench.cli.axes import AXES
+from vrbench.cli.axes import LISTED, WHOLE
 from vrbench.cli.checks import HYDRA_KEYS, check
 from vrbench.cli.choices import choices
-from vrbench.cli.folders import conf_dir
+from vrbench.cli.folders import choice_names, conf_dir
 from vrbench.cli.instantiation import make
+from vrbench.cli.remarks import remarks
 from vrbench.cli.targets import find
-from vrbench.core.errors import ConfigError, VRBenchError, nearest
+from vrbench.core.errors import ConfigError, VRBenchError, offered
 from vrbench.report.tables import in_columns, markdown, text
 
 Told = dict[str, str]
@@ -37,7 +39,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(chosen: argparse.Namespace) -> int:
     """Print the choices; return the exit code."""
-    axes = [chosen.axis] if chosen.axis else AXES
+    axes = [chosen.axis] if chosen.axis else LISTED
     told = {axis: listed(axis, conf_dir()) for axis in axes}
     if chosen.format == "json":
         sys.stdout.write(json.dumps(told, indent=1) + "\n")
@@ -81,16 +83,28 @@ def listed(axis: str, conf: Path) -> list[Told]:
     (``forward``) and gradients (``backward``) a picture takes at most, by these settings; for a
     black box the verdicts are its queries. Recommenders tell what they are ``shown``; budgets,
     scenarios and threats their ``settings``. A metric is listed once, with its files as ``name``.
+    A machine, a preset or an experiment is several settings at once and has no class: its files
+    say what it is, and of a data set what tells it from others of its class.
 
     Raises:
         ConfigError: if there is no such axis.
     """
-    if axis not in AXES:
-        raise ConfigError(f"no axis {axis!r}{nearest(axis, AXES)} (there is: {', '.join(AXES)})")
+    if axis not in LISTED:
+        raise ConfigError(f"no axis {axis!r}{offered(axis, LISTED)}")
+    said = remarks(axis, conf) if axis in (*WHOLE, "dataset", "split") else {}
+    if axis in WHOLE:
+        return [{"name": name, "what": _said(name, said)} for name in choice_names(axis, conf)]
     found = choices(axis, conf)
     if axis == "metrics":
         return _metrics(found)
-    return [{"name": name} | _told(axis, node) for name, node in found.items()]
+    told = [{"name": name} | _told(axis, node) for name, node in found.items()]
+    return [record | {"what": _said(record["name"], said) or record["what"]} for record in told]
+
+
+def _said(name: str, said: Mapping[str, str]) -> str:
+    """Return the remark on a choice; "" where there is none."""
+    numbered = (re.sub(r"\d+", "N", name, count=1), name)
+    return next((said[key] for key in numbered[::-1] if said.get(key)), "")
 
 
 def _told(axis: str, node: Any) -> Told:

@@ -33,7 +33,9 @@ DESIGN_PARTS = ("dataset", "extractor", "recommender", "judge", "design", "machi
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], help="as for a run: dataset=... recommender=..."
+    )
     parser.add_argument("--folder", type=Path, default=Path("runs/design"), help="of the sheets")
     parser.add_argument("--picture", type=Path, help="also draw several users on one PNG")
     output.with_format(parser)

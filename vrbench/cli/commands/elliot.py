@@ -31,7 +31,9 @@ log = logging.getLogger(__name__)
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("file", type=Path, help="Elliot's, such as experiment.yml")
-    parser.add_argument("overrides", nargs="*", help="settings of the sweep besides: seed=0,1,2")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], help="settings of the sweep besides: seed=0,1,2"
+    )
     parser.add_argument("--show", action="store_true", help="print files and commands; run nothing")
     parser.add_argument("--folder", type=Path, help="of all that is left (runs/elliot/NAME)")
 

@@ -35,7 +35,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     known = ", ".join(files_of("reproduce", conf_dir()))
     parser.add_argument("name", help=known)
-    parser.add_argument("overrides", nargs="*", help="for every run: scenario.max_items=8 ...")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], help="for every run: scenario.max_items=8 ..."
+    )
     parser.add_argument("--preset", help="run this one only")
     parser.add_argument("--data", help="the published data, or a stand-in; default: what is there")
     parser.add_argument("--dry-run", action="store_true", help="say what is needed and would run")

@@ -10,9 +10,11 @@ shop draw FOLDER: a new folder with the drawn products of dataset=boutique, and 
 from __future__ import annotations
 
 import argparse
+import logging
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,7 +41,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("action", choices=("check", "draw"))
     parser.add_argument("folder", type=Path, help="of the shop")
-    parser.add_argument("overrides", nargs="*", help="as for a run: dataset.user_column=customer")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], help="as for a run: dataset.user_column=customer"
+    )
     parser.add_argument("--picture", type=Path, help="the contact sheet (shop.png)")
 
 
@@ -83,10 +87,11 @@ def told(place: Path, overrides: Sequence[str], picture: Path) -> Iterator[str]:
     kind = "folder" if (place / "train.tsv").is_file() else "shop"
     chosen = [f"dataset={kind}", *overrides]
     composed = Composition([*chosen, "dataset.path=FOLDER"], conf_dir())
-    data: Dataset = composed.make("dataset", {"dataset.path": str(place)})
+    with _heard() as warnings:
+        data: Dataset = composed.make("dataset", {"dataset.path": str(place)})
     yield from _counts(data)
     yield from _categories(data)
-    found = list(oddities(data))
+    found = [*dict.fromkeys(warnings), *oddities(data)]
     yield "\n".join(["", *(f"odd: {line}" for line in found)] if found else ["", "nothing is odd"])
     _sheet(data, picture)
     more = "".join(f" {shlex.quote(override)}" for override in overrides)
@@ -94,6 +99,26 @@ def told(place: Path, overrides: Sequence[str], picture: Path) -> Iterator[str]:
     yield f"next: python -m vrbench dataset={composed.choices['dataset']}" + (
         f" dataset.path={shlex.quote(str(place))}{more} extractor=photos_standard"
     )
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Collect what readers warn of, in place of printing it."""
+    found: list[str] = []
+
+    def kept(record: logging.LogRecord) -> bool:
+        if record.levelno >= logging.WARNING:
+            found.append(record.getMessage())
+        return record.levelno < logging.WARNING
+
+    handlers = list(logging.getLogger().handlers)
+    for handler in handlers:
+        handler.addFilter(kept)
+    try:
+        yield found
+    finally:
+        for handler in handlers:
+            handler.removeFilter(kept)
 
 
 def _counts(data: Dataset) -> Iterator[str]:

@@ -34,7 +34,9 @@ TRIALS = 20
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
-    parser.add_argument("overrides", nargs="*", help="as for a run: dataset=... recommender=...")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], help="as for a run: dataset=... recommender=..."
+    )
     parser.add_argument("--space", help="one of conf/tune.yaml, or a path; default: by the choice")
     parser.add_argument("--trials", type=int, help="how many in all (20; a grid: all of it)")
     parser.add_argument("--metric", help="any of metrics that is one, as ndcg_10 (ndcg_20)")

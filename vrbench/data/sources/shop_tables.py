@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from vrbench.data.sources.folder import confined
 log = logging.getLogger(__name__)
 LISTS = ("items", "products", "articles", "catalogue", "catalog")
 LOGS = ("purchases", "transactions", "orders", "interactions", "ratings", "sales")
+NAMED = 5  # ids in a message
 NO_CATEGORY = "(none)"
 Find = Callable[..., Any]  # the column of a table that holds something
 
@@ -68,7 +69,8 @@ def products_of(
     )
     if len(kept) < len(names):
         told = how_many(len(names) - len(kept), "product")
-        left_out.append(f"{told} without a picture")
+        lost = sorted(set(range(len(ids))).difference(kept))
+        left_out.append(f"{told} without a picture{_among(ids[n] for n in lost)}")
     if none := kinds.count(NO_CATEGORY):
         log.warning("%s without a category", how_many(none, "product"))
     files = confined(root, [names[n] for n in kept], elsewhere)
@@ -119,12 +121,19 @@ def _rows_kept(
     """Return the rows of a log that name a user and a known product; note what is left out."""
     whole = [bool(user and item) for user, item in zip(who, what, strict=True)]
     rows = [n for n, item in enumerate(what) if whole[n] and item in known]
-    reasons = {
-        "without a user or an item": whole.count(False),
-        "of products without a picture or not on the list": whole.count(True) - len(rows),
-    }
-    left_out += [f"{how_many(n, 'purchase')} {reason}" for reason, n in reasons.items() if n]
+    if torn := whole.count(False):
+        left_out.append(f"{how_many(torn, 'purchase')} without a user or an item")
+    if unknown := whole.count(True) - len(rows):
+        what_of = (item for n, item in enumerate(what) if whole[n] and item not in known)
+        told = f"{how_many(unknown, 'purchase')} of products without a picture or not on the list"
+        left_out.append(told + _among(what_of))
     return rows
+
+
+def _among(ids: Iterable[str]) -> str:
+    """Return the first few of some ids in brackets, each once."""
+    named = list(dict.fromkeys(ids))
+    return f" ({', '.join(named[:NAMED])}{', ...' * (len(named) > NAMED)})"
 
 
 def purchases_of(table: BusinessTable, find: Find, known: set[str], left_out: list[str]) -> Ratings:
