@@ -218,10 +218,10 @@ def test_a_panel_for_each_model_and_all_on_one_scale():
     )  # fmt: skip
     figure = figure_of(made, "nDCG@10", "eps", change=True)
     titles = [axes.get_title(loc="left") for axes in figure.axes]
-    assert titles == ["amr", "vbpr"]
+    assert titles == ["AMR", "VBPR"]
     assert len({axes.get_ylim() for axes in figure.axes}) == 1
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["pgd", "noise"]
+    (legend,) = figure.subfigs[1].legends
+    assert [text.get_text() for text in legend.get_texts()] == ["PGD", "noise"]
 
 
 def test_a_norm_belongs_to_what_is_attacked():

@@ -16,6 +16,7 @@ from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, me
 from vrbench.report.plots.curves import save
 from vrbench.report.plots.gains import styled
 from vrbench.report.plots.looks import Look, looks
+from vrbench.report.plots.thing_words import in_words
 from vrbench.report.run_records import Entry
 from vrbench.report.tables import number
 
@@ -178,7 +179,7 @@ def _figure(cells: Sequence[Points], metric: str) -> Figure:
             facecolors="none" if hollow else colour,
             alpha=0.8,
             linewidths=1,
-            label="_" if name in told else name,
+            label="_" if name in told else _told(name),
         )
         told.add(name)
     for scale, across in ((axes.set_xscale, axes.xaxis), (axes.set_yscale, axes.yaxis)):
@@ -196,6 +197,13 @@ def _figure(cells: Sequence[Points], metric: str) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
     return figure
+
+
+def _told(name: str) -> str:
+    """Return a cell in words; its last number is a budget."""
+    *parts, last = name.split(", ")
+    sized = f"eps {last}" if parts and last.replace(".", "", 1).isdigit() else last
+    return in_words(", ".join([*parts, sized]))
 
 
 def _marker(cell: Points, drawn: Look, before: int) -> tuple[str, bool]:

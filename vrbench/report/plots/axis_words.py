@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 
 EPS = "eps"
 GREY_LEVELS = "grey levels of 255"
@@ -33,6 +34,15 @@ UNITS = {  # by how a metric's name begins; the longest counts
     "nCDCG": "0 to 1",
     "recall": "share of held-out purchases",
 }
+SHARES = ("share ", "item HR", "success", "aim reached", "recall", "nDCG", "nCDCG")
+COUNTS = ("CHR",)
+
+
+def bounds(metric: str) -> tuple[float, float]:
+    """Return the least and the most that a metric can be."""
+    if metric.startswith(SHARES):
+        return 0.0, 1.0
+    return (0.0, inf) if metric.startswith(COUNTS) else (-inf, inf)
 
 
 def across(x: str, norms: Iterable[str] = ()) -> str:

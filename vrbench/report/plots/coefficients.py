@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vrbench.report.plots.curves import save
 from vrbench.report.plots.gains import styled
 from vrbench.report.plots.looks import looks
+from vrbench.report.plots.thing_words import in_words
 from vrbench.report.study import Fit, names_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def _figure(found: Sequence[Fit], metric: str) -> Figure:
         values = [effect.coefficient for effect in effects]
         below = [effect.coefficient - effect.low for effect in effects]
         above = [effect.high - effect.coefficient for effect in effects]
-        label = f"{fit.attack}, {fit.recommender} (R2 {fit.r2[0]:.2f})"
+        told = in_words(f"{fit.attack}, {fit.recommender}")
+        label = f"{told} (R2 {fit.r2[0]:.2f})"
         axes.errorbar(
             values,
             places,
