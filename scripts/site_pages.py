@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 SHOWN = ("images/*.png", "results/*.csv", "results/*.jsonl", "results/*.html")
 ELSEWHERE = re.compile(r"\]\((?:\.\./)+((?:images|results)/[\w.-]+\.(?:png|csv|jsonl|html))\)")
-KINDS = {  # title: the files whose classes, and functions that return a data set, it shows
-    "Runs": (
-        "bench/run.py",
-        "bench/session.py",
-        "bench/shops.py",
-        "bench/store.py",
-        "bench/machine.py",
+KINDS = {  # page: title, and the files whose classes, and functions that return data, it shows
+    "runs": (
+        "Runs",
+        (
+            "bench/run.py",
+            "bench/session.py",
+            "bench/shops.py",
+            "bench/store.py",
+            "bench/machine.py",
+        ),
     ),
-    "Experiments, scenarios, threats": ("threats",),
-    "Data": ("data",),
-    "Extractors": ("extractors",),
-    "Recommenders": ("recommenders",),
-    "Attacks and budgets": ("attacks",),
-    "Metrics": ("metrics",),
+    "threats": ("Experiments, scenarios, threats", ("threats",)),
+    "data": ("Data", ("data",)),
+    "extractors": ("Extractors", ("extractors",)),
+    "recommenders": ("Recommenders", ("recommenders",)),
+    "attacks": ("Attacks and budgets", ("attacks",)),
+    "metrics": ("Metrics", ("metrics",)),
 }
+CHANGES = re.compile(r'--8<-- "CHANGELOG\.md"')  # as text, so that its links are checked
 AXES_HEAD = """# Axes
 
 A folder of `conf/` is an axis, a file in it or a row of its table is a
@@ -52,14 +56,22 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
             name = path.relative_to(ROOT).as_posix()
             files.append(File.generated(config, name, abs_src_path=str(path)))
     files.append(File.generated(config, "reference/axes.md", content=AXES_HEAD + axes()))
-    files.append(File.generated(config, "reference/python.md", content=python()))
+    for page in KINDS:
+        files.append(File.generated(config, f"reference/python/{page}.md", content=python(page)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Turn links out of docs/ into links inside the site."""
+    """Put the changelog into its page; turn links out of docs/ into links inside the site."""
+    markdown = CHANGES.sub(lambda _: changes(), markdown)
     up = "../" * (len(PurePosixPath(page.file.src_uri).parts) - 1)
     return ELSEWHERE.sub(rf"]({up}\1)", markdown)
+
+
+def changes() -> str:
+    """Return the changelog without its heading, its links as a page of docs/ has them."""
+    told = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("\n")[2]
+    return told.replace("](docs/", "](")
 
 
 def axes() -> str:
@@ -75,13 +87,12 @@ def axes() -> str:
     return re.sub(r"`[^`\n]*`", lambda code: code[0].replace("\\*", "*"), words)
 
 
-def python() -> str:
+def python(page: str) -> str:
     """Return a page of mkdocstrings' directives, one for each public name."""
-    lines = ["# Python", "", "What each module says of its classes; settings are keywords.", ""]
-    for title, places in KINDS.items():
-        lines += [f"## {title}", ""]
-        for place in places:
-            lines += [f"::: {name}\n" for name in sorted(public(ROOT / "vrbench" / place))]
+    title, places = KINDS[page]
+    lines = [f"# {title}", "", "What each module says of its classes; settings are keywords.", ""]
+    for place in places:
+        lines += [f"::: {name}\n" for name in sorted(public(ROOT / "vrbench" / place))]
     return "\n".join(lines)
 
 

@@ -15,7 +15,9 @@ from vrbench.config import preflight
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
-BUILT = {DOCS / "reference" / "axes.md", DOCS / "reference" / "python.md"}  # scripts/site_pages.py
+PYTHON = ("runs", "threats", "data", "extractors", "recommenders", "attacks", "metrics")
+BUILT = {DOCS / "reference" / "axes.md"}  # by scripts/site_pages.py
+BUILT |= {DOCS / "reference" / "python" / f"{name}.md" for name in PYTHON}
 VERSION_1 = "measured on version 1 of the embedded shop"
 VERSION_2 = "version 2 of the embedded shop"
 OWN = {"shrinking", "looks", "tuned", "tuned/ease", "tuned/itemknn"}  # defined by the pages
@@ -78,6 +80,15 @@ def test_links_and_pictures_are_there(page):
 def test_what_it_includes_is_there(page):
     for name in re.findall(r'--8<-- "(.+)"', text_of(page)):
         assert (ROOT / name).exists(), name
+        for link in re.findall(r"\]\(([^)\s#]+)", text_of(ROOT / name)):
+            assert link.startswith("https://") or (ROOT / name).parent.joinpath(link).exists(), link
+
+
+def test_what_is_added_to_has_no_long_line():
+    long = [
+        n for n, t in enumerate(text_of(ROOT / "CONTRIBUTING.md").split("\n"), 1) if len(t) > 100
+    ]
+    assert not long
 
 
 def test_the_site_shows_every_page_once():
@@ -169,6 +180,9 @@ def test_the_glossary_names_each_thing_once():
         "Clean retrain",
         "Surrogate",
         "Cold item",
+        "Exposure",
+        "Backdoor",
+        "standard-1",
     ):
         assert name in names
 
