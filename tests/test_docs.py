@@ -91,6 +91,14 @@ def test_what_is_added_to_has_no_long_line():
     assert not long
 
 
+def test_search_works_in_pages_that_are_opened_from_disk():
+    told = (ROOT / "mkdocs.yml").read_text()
+    assert "\n  - offline\n" in told
+    (script,) = re.findall(r"polyfills: \[(.+?)\]", told)
+    assert "iframe-worker" in script  # by this name the theme fetches no other
+    assert "https:" not in (DOCS / script).read_text()
+
+
 def test_the_site_shows_every_page_once():
     nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
 

@@ -51,10 +51,12 @@ def run(text, folder):
     )
 
 
-def follow(page, folder, slow):
+def follow(page, folder, slow, beginning=False):
     """Do what a page says, block after block, and compare; slow ones only if asked to."""
     every = blocks(ROOT / "docs" / f"{page}.md")
     for block, after in zip(every, [*every[1:], None], strict=True):
+        if beginning and block.slow:
+            return
         if block.title:
             (folder / block.title).parent.mkdir(parents=True, exist_ok=True)
             (folder / block.title).write_text(block.text, encoding="utf-8")
@@ -74,6 +76,11 @@ def follow(page, folder, slow):
 )
 def test_its_quick_blocks_print_what_it_shows(page, folder):
     follow(page, folder, slow=False)
+
+
+def test_a_shop_is_drawn_and_checked_as_its_page_shows(folder):
+    follow("how-to/own-shop", folder, slow=False, beginning=True)
+    assert (folder / "shop.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow
