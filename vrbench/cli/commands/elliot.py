@@ -88,6 +88,7 @@ def _options(asked: Translation, model: Trained, folder: Path) -> list[str]:
         *("--space", f"{asked.name}/{model.name}"),
         *trials,
         *("--sampler", model.sampler),
+        *("--pruner", "none"),  # Elliot stops no setting early
         *(() if model.metric == "ndcg_20" else ("--metric", model.metric)),
         *("--seeds", str(model.seed or 0)),
         *("--folder", str(folder / "tune")),
