@@ -14,7 +14,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import vrbench
+from vrbench.bench.result import Row
 from vrbench.cli.commands import COMMANDS
+from vrbench.cli.commands.check import apart
 from vrbench.cli.commands.submit import refused
 from vrbench.cli.entry_folder import read_card, read_runs
 from vrbench.cli.entry_making import make_board, make_entry, masked, unsaid
@@ -164,6 +166,13 @@ def test_signs_of_masked_gradients_are_told_and_none_is_kept_back():
     assert line == (
         "gradients may be masked, by attack=attack budget=budget objective=objective: flat loss"
     )
+
+
+def test_lpips_is_not_compared_where_its_weights_are_missing():
+    told = {"metric": "LPIPS", "before": None, "after": 0.1}
+    made = Row("LPIPS_untrained", "lower", "picture", 3, None, 0.2, 0.0)
+    (line,) = apart([told], [made], 1e-3)
+    assert line == "LPIPS was measured, and has no weights here: python -m vrbench weights"
 
 
 def test_weights_that_are_not_the_cards_are_refused(entry):

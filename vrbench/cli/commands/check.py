@@ -263,6 +263,8 @@ def apart(rows: Sequence[dict[str, Any]], again: Sequence[Row], tolerance: float
     """Return the differences between published rows and rows measured again."""
     made = {row.metric: row for row in again}
     told = {row["metric"]: row for row in rows}
+    if "LPIPS" in told and "LPIPS_untrained" in made:
+        return ["LPIPS was measured, and has no weights here: python -m vrbench weights"]
     faults = [f"{name} is not measured by its settings" for name in told if name not in made]
     faults += [f"{name} is measured by its settings, and left out" for name in made.keys() - told]
     for name in made.keys() & told:
