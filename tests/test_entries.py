@@ -107,11 +107,14 @@ def shops(monkeypatch, entries, to, **more):
 
 
 def test_the_published_board_is_six_shops_of_one_seed_each(monkeypatch, tmp_path):
-    runs = [run for _, run in read([BOARD]) if run["overrides"][-1] != "control=true"]
+    published = [run for _, run in read([BOARD])]
+    with pytest.raises(ConfigError, match="would be the name of 2 shops"):  # poisoned ones, too
+        shops(monkeypatch, published, tmp_path)
+    runs = [run for run in published if run["parts"]["threat"]["name"] == "evasion"]
     models, networks = ("amr", "deepstyle", "vbpr"), ("adversarial", "standard")
     names = [f"boutique/{m}-{n}" for m in models for n in networks]
-    assert shops(monkeypatch, runs, tmp_path) == {name: ({0}, 4) for name in sorted(names)}
-    assert shops(monkeypatch, runs, tmp_path, seed=2) == {n: ({2}, 4) for n in sorted(names)}
+    assert shops(monkeypatch, runs, tmp_path) == {name: ({0}, 6) for name in sorted(names)}
+    assert shops(monkeypatch, runs, tmp_path, seed=2) == {n: ({2}, 6) for n in sorted(names)}
     with pytest.raises(ConfigError, match="no run has seed=7"):
         shops(monkeypatch, runs, tmp_path, seed=7)
 
