@@ -21,6 +21,7 @@ from vrbench.attacks.gradient.universal import Universal
 from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.attacks.minimum_norm.ddn import DDN
 from vrbench.attacks.minimum_norm.deepfool import DeepFool
+from vrbench.attacks.minimum_norm.fab import FAB
 from vrbench.attacks.minimum_norm.fmn import FMN
 from vrbench.attacks.minimum_norm.jsma import JSMA
 from vrbench.attacks.minimum_norm.lbfgs import LBFGS
@@ -41,6 +42,7 @@ HOUSE = [
     CW(search_steps=2, steps=5),
     DDN(steps=4),
     DeepFool(steps=4),
+    FAB(steps=4),
     FMN(steps=4),
     HopSkipJump(queries=120, directions=5),
     JSMA(),

@@ -1,15 +1,25 @@
 """Auto-PGD: a known optimum, its checkpoints, its own step, and what other codes find."""
 
 from functools import partial
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import pytest
 import torch
 
+from tests.attacks.test_wrapped import sensitive
 from vrbench.attacks.budget import L2, Linf
-from vrbench.attacks.goal import Verdict
-from vrbench.attacks.gradient.apgd import AutoPGD, Ratio, Span, checkpoints
+from vrbench.attacks.goal import Classes, Verdict
+from vrbench.attacks.gradient.apgd import (
+    AutoPGD,
+    Ratio,
+    Span,
+    TargetedAutoPGD,
+    ToClass,
+    checkpoints,
+)
 from vrbench.attacks.gradient.pgd import PGD
+from vrbench.attacks.wrapped import Wrapped
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.seeds import Streams, stream
 from vrbench.testing.attacks import AttackContract, Classified, classified_as, victim
@@ -108,3 +118,72 @@ def test_settings_and_goals_that_do_not_fit_are_named():
         AutoPGD(descend="dlr")(clean, items, few, Linf(eps=4), Streams(0))
     with pytest.raises(IncompatibleError, match="offers no classes"):
         AutoPGD(descend="dlr")(clean, items, Redder(), Linf(eps=4), Streams(0))
+
+
+class TestAPGDT(AttackContract):
+    make = partial(TargetedAutoPGD, steps=10, targets=3)
+
+
+def test_the_targeted_ratio_is_the_lead_over_one_class():
+    logits = torch.tensor([[1.0, 5.0, 4.0, 2.0, 0.0]])
+    goal = ToClass(Classified(lambda x: logits, away=1), torch.tensor([3]))
+    found = goal.judge(pictures(1), torch.arange(1))
+    assert found.loss.item() == pytest.approx((5 - 2) / (5 - (2 + 1) / 2))
+    assert found.margin.item() == pytest.approx(1.0)
+
+
+def test_other_classes_come_by_their_logits():
+    logits = torch.tensor([[1.0, 5.0, 4.0, 2.0, 0.0], [9.0, 5.0, 4.0, 2.0, 6.0]])
+    assert Classes(logits, None, 1).others(3).tolist() == [[2, 3, 0], [0, 4, 2]]
+    assert Classes(logits, None, 1).others(9).shape == (2, 4)
+
+
+def test_it_gets_away_to_a_class_that_the_highest_logit_hides():
+    """Class 1 is the likeliest other one and out of reach; class 3 is not."""
+    w = torch.zeros(5, 3 * 16 * 16)
+    w[3] = torch.randn(768, generator=stream(2)).sign() / 20
+
+    def network(x):
+        return (x - 0.5).flatten(1) @ w.T + torch.tensor([2.0, 1.9, 1.5, 1.0, 0.0])
+
+    clean, items = torch.full((2, 3, 16, 16), 128 / 255), torch.arange(2)
+    goal, budget = Classified(network, away=0), Linf(eps=8)
+    one = TargetedAutoPGD(steps=5, targets=1)(clean, items, goal, budget, Streams(0))
+    all_of = TargetedAutoPGD(steps=5, targets=4)(clean, items, goal, budget, Streams(0))
+    assert (goal.judge(one, items).margin > 0).all()
+    assert (goal.judge(all_of, items).margin < 0).all()
+
+
+def test_without_a_class_to_get_away_from_it_is_auto_pgd():
+    clean, items = pictures(4), torch.arange(4)
+    goal = Classified(victim(), towards=1)
+    ours = TargetedAutoPGD(steps=8)(clean, items, goal, Linf(eps=6), Streams(1))
+    plain = AutoPGD(steps=8, descend="dlr")(clean, items, goal, Linf(eps=6), Streams(1))
+    assert torch.equal(ours, plain)
+    ours = TargetedAutoPGD(steps=8)(clean, items, Redder(), Linf(eps=6), Streams(1))
+    plain = AutoPGD(steps=8, descend="margin")(clean, items, Redder(), Linf(eps=6), Streams(1))
+    assert torch.equal(ours, plain)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("torchattacks") is None, reason="no torchattacks")
+def test_it_gets_as_many_away_as_torchattacks():
+    """Of 24 pictures of a class within three radii, as many as APGD-T there, but for one."""
+    network = sensitive()
+    some = torch.rand(96, 3, 16, 16, generator=stream(4)).mul(255).round().div(255)
+    shown = network(some).argmax(1)
+    usual = int(shown.bincount().argmax())
+    clean, items = some[shown == usual][:24], torch.arange(24)
+    goal = Classified(network, away=usual)
+    for eps in (1, 2, 3):
+        budget = Linf(eps=eps, store="float")
+        other = Wrapped(
+            library="torchattacks",
+            attack="APGDT",
+            settings={"steps": 20, "n_classes": 4},
+            radii={"eps": 1.0},
+        )(clean, items, goal, budget, Streams(0))
+        own = TargetedAutoPGD(steps=20)(clean, items, goal, budget, Streams(0))
+        ours, theirs = (int((goal.judge(x, items).margin < 0).sum()) for x in (own, other))
+        assert abs(ours - theirs) <= 1, (eps, ours, theirs)
+        assert 0 < ours < 24 or eps != 2, ours

@@ -14,6 +14,7 @@ from vrbench.attacks.gradient.pgd import PGD
 from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.attacks.minimum_norm.ddn import DDN
 from vrbench.attacks.minimum_norm.deepfool import DeepFool
+from vrbench.attacks.minimum_norm.fab import FAB
 from vrbench.attacks.minimum_norm.fmn import FMN
 from vrbench.attacks.minimum_norm.jsma import JSMA
 from vrbench.attacks.minimum_norm.lbfgs import LBFGS
@@ -22,7 +23,7 @@ from vrbench.core.seeds import Streams
 from vrbench.core.spec import describe
 from vrbench.testing.attacks import Redder, victim
 
-WHITE_BOX = [CW, DDN, DeepFool, FMN, JSMA, LBFGS, MIFGSM, PGD]
+WHITE_BOX = [CW, DDN, DeepFool, FAB, FMN, JSMA, LBFGS, MIFGSM, PGD]
 
 
 class Broken:

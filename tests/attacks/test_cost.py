@@ -12,6 +12,7 @@ from vrbench.attacks.black_box.zoo import ZOO
 from vrbench.attacks.budget import Linf
 from vrbench.attacks.ensemble import Ensemble
 from vrbench.attacks.gradient.adam import AdamPGD
+from vrbench.attacks.gradient.apgd import TargetedAutoPGD
 from vrbench.attacks.gradient.eot import Expected
 from vrbench.attacks.gradient.mifgsm import MIFGSM
 from vrbench.attacks.gradient.pgd import PGD
@@ -21,6 +22,7 @@ from vrbench.attacks.gradient.universal import Universal
 from vrbench.attacks.minimum_norm.cw import CW
 from vrbench.attacks.minimum_norm.ddn import DDN
 from vrbench.attacks.minimum_norm.deepfool import DeepFool
+from vrbench.attacks.minimum_norm.fab import FAB
 from vrbench.attacks.minimum_norm.fmn import FMN
 from vrbench.attacks.minimum_norm.lbfgs import LBFGS
 from vrbench.attacks.noise import Noise
@@ -54,6 +56,8 @@ EXACT = [
 ]
 AT_MOST = [
     DDN(steps=6),
+    FAB(steps=4, targets=2),
+    TargetedAutoPGD(steps=4, targets=2),
     FMN(steps=6),
     DeepFool(steps=4, candidates=2),
     LBFGS(search_steps=2, steps=5),
@@ -89,13 +93,10 @@ class Counting(Classified):
 
     def classes(self, x, items):
         self.forward += torch.bincount(items, minlength=len(self.clean))
+        self.used.add("asked")
         if x.requires_grad:
             self.used.add("gradients")
         return super().classes(_Counting.apply(x, self, items), items)
-
-    def judge(self, x, items):
-        self.used.add("asked")
-        return super().judge(x, items)
 
     def example(self, items):
         self.used.add("another picture")

@@ -162,9 +162,18 @@ def test_any_goal_can_be_shown_as_two_classes():
 @needs("torchattacks")
 def test_an_attack_without_targets_is_incompatible_with_one():
     make = partial(Wrapped, library="torchattacks", attack="DeepFool", settings={}, radii={})
-    run = partial(make(), pictures()[:2], torch.arange(2), budget=L2(eps=1e9), rng=Streams(0))
+    run = partial(make(), pictures()[:2], torch.arange(2), budget=L2(eps=1e6), rng=Streams(0))
     with pytest.raises(IncompatibleError, match="DeepFool knows no targets"):
         run(goal=of_classes(sensitive(), towards=1))
+    deaf = Wrapped(library="torchattacks", attack="FAB", settings={"steps": 2}, radii={"eps": 1.0})
+    with pytest.raises(IncompatibleError, match="FAB knows no targets"):
+        deaf(
+            pictures()[:2],
+            torch.arange(2),
+            of_classes(sensitive(), towards=1),
+            Linf(eps=8),
+            Streams(0),
+        )
     network = sensitive()
     now = int(network(pictures()[:1]).argmax())
     x = run(goal=of_classes(network, away=now))

@@ -46,6 +46,16 @@ class Classes(NamedTuple):
         lead = lead.masked_fill(own, torch.inf)
         return lead, lead.amin(1) if self.towards is None else -lead.amin(1)
 
+    def others(self, most: int) -> Tensor:
+        """Return the classes beside the named one with the largest logits, ``(B, k)``, in order.
+
+        Args:
+            most: how many at most.
+        """
+        lead = self.ahead()[0]
+        k = min(most, lead.shape[1] - 1)
+        return lead.topk(k, dim=1, largest=False, sorted=True).indices
+
 
 class Goal(Protocol):
     """What the adversary wants of the images of some items.

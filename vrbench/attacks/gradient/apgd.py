@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
-from vrbench.attacks.goal import ClassWrapper, Goal, Verdict, gradient
+from vrbench.attacks.goal import ClassWrapper, Goal, Verdict, ask, classes_of, gradient
 from vrbench.attacks.sums import beside
 from vrbench.core.errors import IncompatibleError, one_of
 from vrbench.core.seeds import Streams
@@ -115,6 +115,70 @@ class AutoPGD(Attack):
         return slope, verdict.margin if of == "margin" else verdict.loss
 
 
+class TargetedAutoPGD(AutoPGD):
+    """APGD-T: Auto-PGD on the targeted difference of logits ratio, class by class.
+
+    The second member of AutoAttack (Croce and Hein, ICML 2020, sec. 4.1 and 5). Where the goal is
+    to get away from a class, each of the ``targets`` other classes that have the largest logits at
+    the clean picture is searched for in turn: the loss is the lead over it, divided by the first
+    logit less the mean of the third and the fourth (eq. 7). An item whose finished picture reaches
+    the goal leaves; the others keep the picture of smallest margin. A goal that names the class
+    wanted has one target, and one that is not about classes none: this is ``AutoPGD`` with
+    ``descend="dlr"`` or ``"margin"`` then.
+
+    Args:
+        steps: gradient steps per restart and class, at least 1.
+        restarts: searches for each class, at least 1.
+        targets: other classes that are tried, at least 1.
+
+    Raises:
+        IncompatibleError: if the goal is about fewer than four classes.
+
+    Example:
+        >>> from vrbench.attacks import TargetedAutoPGD
+        >>> TargetedAutoPGD(steps=10, targets=3).cost
+        Cost(forward=37, backward=33)
+    """
+
+    on_rows = False
+
+    def __init__(self, *, steps: int = 100, restarts: int = 1, targets: int = 9) -> None:
+        super().__init__(steps=steps, restarts=restarts, descend="dlr")
+        self.refuse_if(targets < 1, "targets >= 1")
+        self.targets = targets
+
+    @property
+    def cost(self) -> Cost | None:
+        passes = (self.steps + 1) * self.restarts * self.targets
+        return Cost(1 + passes + self.targets, passes)
+
+    def search(
+        self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
+    ) -> Tensor:
+        with torch.no_grad():
+            found = classes_of(goal, clean, items)
+        if found is None or found.away is None:
+            descend: Descends = "margin" if found is None else "dlr"
+            plain = AutoPGD(steps=self.steps, restarts=self.restarts, descend=descend)
+            return plain.search(clean, items, goal, budget, rng)
+        final, least = clean.clone(), torch.full((len(clean),), torch.inf, device=clean.device)
+        row = torch.arange(len(clean), device=clean.device)
+        for target in found.others(self.targets).unbind(1):
+            some, own, best = clean[row], items[row], Best(clean[row])
+            toward = ToClass(goal, target[row])
+            for _ in range(self.restarts):
+                self._descend(budget.sample(some, own, rng), some, own, toward, budget, best)
+            x = budget.finish(best.x, some)
+            with torch.no_grad():
+                margin = ask(goal, x, own).margin
+            better = margin < least[row]
+            final[row[better]], least[row[better]] = x[better], margin[better]
+            row = row[least[row] >= 0]
+            if not len(row):
+                break
+        return final
+
+
 class Best:
     """The best picture of each item so far, its slope and its value."""
 
@@ -159,12 +223,7 @@ class Ratio(ClassWrapper):
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         found = self.classes(x, items)
-        if found.logits.shape[1] < 4:
-            raise IncompatibleError(
-                f"AutoPGD.descend=dlr needs at least 4 classes, here are {found.logits.shape[1]}"
-            )
-        margin = found.ahead()[1]
-        high = found.logits.topk(4, dim=1).values
+        high, margin = _highest(found.logits), found.ahead()[1]
         low = high[:, 2] if found.towards is None else (high[:, 2] + high[:, 3]) / 2
         return Verdict(margin / (high[:, 0] - low + 1e-12), margin)
 
@@ -175,6 +234,35 @@ class Hinge(ClassWrapper):
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         found = self.hinge(x, items)
         return Verdict(found, found.detach())
+
+
+class ToClass(ClassWrapper):
+    """A goal to get away from a class whose loss is the ratio toward one other class of each item.
+
+    Args:
+        goal: the aim; its margin stays.
+        target: ``(B,)`` classes, one a row of what is judged.
+    """
+
+    def __init__(self, goal: Goal, target: Tensor) -> None:
+        super().__init__(goal)
+        self._target = target
+
+    def judge(self, x: Tensor, items: Tensor) -> Verdict:
+        found = self.classes(x, items)
+        lead, margin = found.ahead()
+        high = _highest(found.logits)
+        toward = lead.gather(1, self._target[:, None])[:, 0]
+        return Verdict(toward / (high[:, 0] - (high[:, 2] + high[:, 3]) / 2 + 1e-12), margin)
+
+
+def _highest(logits: Tensor) -> Tensor:
+    """Return the ``(B, 4)`` largest logits, the largest first."""
+    if logits.shape[1] < 4:
+        raise IncompatibleError(
+            f"AutoPGD.descend=dlr needs at least 4 classes, here are {logits.shape[1]}"
+        )
+    return logits.topk(4, dim=1).values
 
 
 def checkpoints(steps: int) -> list[int]:
