@@ -49,6 +49,7 @@ def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--eps", type=float, nargs="+", default=[0.5, 1.0, 2.0])
     parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--only", default="", help="those whose name begins so")
     chosen = parser.parse_args()
     network, clean, items, _ = victim(chosen, one_source=True)
     named = int(network(clean[:1]).logits.argmax())
@@ -74,6 +75,8 @@ def main() -> None:
         make = _torchattacks if name == "torchattacks" else _pyautoattack
         runs |= {f"{name} {k}": v for k, v in make(logits, labels, chosen.steps, count).items()}
     for name, run in runs.items():
+        if not name.startswith(chosen.only):
+            continue
         began, robust = time.perf_counter(), []
         for eps in chosen.eps:
             x = run(clean, eps).detach()
@@ -113,7 +116,7 @@ def _pyautoattack(model: Logits, labels: Tensor, steps: int, count: int) -> dict
             suite.apgd.n_restarts = suite.apgd_targeted.n_restarts = suite.fab.n_restarts = 1
             most = min(9, count - 1)
             suite.apgd_targeted.n_target_classes = suite.fab.n_target_classes = most
-            found: Tensor = suite.run_standard_evaluation(x, labels, batch_size=len(x))
+            found: Tensor = suite.run_standard_evaluation(x, labels, batch_size=len(x))[0]
             return found
 
         return run

@@ -110,7 +110,7 @@ def test_the_ratio_finds_what_a_vanishing_loss_hides():
 
 
 def test_settings_and_goals_that_do_not_fit_are_named():
-    with pytest.raises(ConfigError, match="expected loss, margin or dlr, got 'ce'"):
+    with pytest.raises(ConfigError, match="expected loss, margin, dlr or hinge, got 'ce'"):
         AutoPGD(descend="ce")
     clean, items = pictures(2), torch.arange(2)
     few = Classified(lambda x: victim()(x)[:, :3], away=0)
