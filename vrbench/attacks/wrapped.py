@@ -47,7 +47,8 @@ class Wrapped(Attack):
     Raises:
         ConfigError: if the library is not installed, has no such attack, or the attack no such
             argument.
-        IncompatibleError: if the goal is not about classes, or the attack knows no targets.
+        IncompatibleError: if the goal is not about classes, or it names the class wanted and the
+            attack knows no targets.
 
     Example:
         >>> from vrbench.attacks import Wrapped
