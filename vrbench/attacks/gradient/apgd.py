@@ -140,6 +140,7 @@ class TargetedAutoPGD(AutoPGD):
         Cost(forward=37, backward=33)
     """
 
+    paper = "Croce and Hein, ICML 2020"
     on_rows = False
 
     def __init__(self, *, steps: int = 100, restarts: int = 1, targets: int = 9) -> None:
