@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import math
 from typing import Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image
 from torch import Tensor
 
 from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal
 from vrbench.core.errors import IncompatibleError, one_of
+from vrbench.core.jpeg_files import saved
 from vrbench.core.seeds import Streams
 
 Kind = Literal["brightness", "jpeg", "blur", "noise", "resize"]
@@ -99,7 +97,9 @@ class Corruption(Attack):
         much = strength(self.kind, self.severity, min(clean.shape[2:]))
         if self.kind == "noise":
             return (clean + much * rng.normal(items, *clean.shape[1:])).clamp(0, 1)
-        change = {"brightness": brighter, "jpeg": saved, "blur": blurred, "resize": resized}
+        if self.kind == "jpeg":
+            return saved(clean, int(much))
+        change = {"brightness": brighter, "blur": blurred, "resize": resized}
         return torch.cat([change[self.kind](x, much) for x in clean.split(1)])
 
 
@@ -118,16 +118,6 @@ def brighter(x: Tensor, more: float) -> Tensor:
     value = x.amax(1, keepdim=True)
     raised = (value + more).clamp(max=1)
     return torch.where(value > 0, x * (raised / value.clamp(min=1e-6)), raised).clamp(0, 1)
-
-
-def saved(x: Tensor, quality: float) -> Tensor:
-    """Return one picture, ``(1, 3, H, W)``, as Pillow's JPEG keeps it."""
-    levels = (x[0] * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-    file = io.BytesIO()
-    Image.fromarray(levels).save(file, format="JPEG", quality=int(quality))
-    with Image.open(file) as read:
-        kept = torch.from_numpy(np.array(read.convert("RGB")))
-    return (kept.permute(2, 0, 1).float() / 255)[None].to(x.device)
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:

@@ -224,9 +224,8 @@ class Ratio(ClassWrapper):
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         found = self.classes(x, items)
-        high, margin = _highest(found.logits), found.ahead()[1]
-        low = high[:, 2] if found.towards is None else (high[:, 2] + high[:, 3]) / 2
-        return Verdict(margin / (high[:, 0] - low + 1e-12), margin)
+        margin = found.ahead()[1]
+        return Verdict(_ratio(margin, found.logits, found.towards is not None), margin)
 
 
 class Hinge(ClassWrapper):
@@ -252,18 +251,19 @@ class ToClass(ClassWrapper):
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         found = self.classes(x, items)
         lead, margin = found.ahead()
-        high = _highest(found.logits)
         toward = lead.gather(1, self._target[:, None])[:, 0]
-        return Verdict(toward / (high[:, 0] - (high[:, 2] + high[:, 3]) / 2 + 1e-12), margin)
+        return Verdict(_ratio(toward, found.logits, True), margin)
 
 
-def _highest(logits: Tensor) -> Tensor:
-    """Return the ``(B, 4)`` largest logits, the largest first."""
+def _ratio(lead: Tensor, logits: Tensor, targeted: bool) -> Tensor:
+    """Return a lead, ``(B,)``, over the first logit less the third, or its mean with the fourth."""
     if logits.shape[1] < 4:
         raise IncompatibleError(
             f"AutoPGD.descend=dlr needs at least 4 classes, here are {logits.shape[1]}"
         )
-    return logits.topk(4, dim=1).values
+    high = logits.topk(4, dim=1).values
+    low = (high[:, 2] + high[:, 3]) / 2 if targeted else high[:, 2]
+    return lead / (high[:, 0] - low + 1e-12)
 
 
 def checkpoints(steps: int) -> list[int]:

@@ -100,8 +100,7 @@ class Mean(GoalWrapper):
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the mean loss and the mean margin."""
-        loss, margin = zip(*[draw.judge(x, items) for draw in self._draws], strict=True)
-        return Verdict(_mean(loss), _mean(margin))
+        return mean_verdict([draw.judge(x, items) for draw in self._draws])
 
     def classes(self, x: Tensor, items: Tensor) -> Classes:
         """Return the mean logits."""
@@ -115,6 +114,12 @@ class Mean(GoalWrapper):
     def see(self, x: Tensor) -> Tensor:
         """Return the mean features."""
         return _mean([able(draw, "see")(x) for draw in self._draws])
+
+
+def mean_verdict(found: Sequence[Verdict]) -> Verdict:
+    """Return the mean loss and the mean margin of several verdicts on the same pictures."""
+    loss, margin = zip(*found, strict=True)
+    return Verdict(_mean(loss), _mean(margin))
 
 
 def _mean(answers: Sequence[Tensor]) -> Tensor:

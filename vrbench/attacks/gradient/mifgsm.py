@@ -36,7 +36,11 @@ class MIFGSM(GradientSteps, Attack):
         x, velocity = clean, torch.zeros_like(clean)
         for _ in range(self.steps):
             slope, _ = gradient(goal, x, items)
-            scale = (row_sums(slope.abs()) / x[0].numel()).clamp(min=1e-12)
-            velocity = self.decay * velocity + slope / beside(scale, slope)
+            velocity = self.gathered(velocity, slope)
             x = budget.project(x - budget.eps / self.steps * budget.steepest(velocity), clean)
         return x
+
+    def gathered(self, velocity: Tensor, slope: Tensor) -> Tensor:
+        """Return the momentum with one more gradient, of a mean absolute value of one a picture."""
+        scale = (row_sums(slope.abs()) / slope[0].numel()).clamp(min=1e-12)
+        return self.decay * velocity + slope / beside(scale, slope)

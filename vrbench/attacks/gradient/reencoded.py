@@ -9,9 +9,8 @@ from torch import Tensor
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, GoalWrapper, TwoSpeed, Verdict, ask
-from vrbench.attacks.gradient.eot import Expected
+from vrbench.attacks.gradient.eot import Expected, mean_verdict
 from vrbench.attacks.jpeg_surrogate import jpeg
-from vrbench.attacks.sums import total
 from vrbench.core.seeds import Streams
 
 
@@ -105,5 +104,4 @@ class Uploaded(GoalWrapper):
             chance = self._rng.uniform(items, 5)
             kept = [self._by.kept(x[n : n + 1], chance[n]) for n in range(len(x))]
             found.append(ask(self._goal, torch.cat(kept) if kept else x, items))
-        loss, margin = (torch.stack(answers) for answers in zip(*found, strict=True))
-        return Verdict(total(loss, 0) / len(found), total(margin, 0) / len(found))
+        return mean_verdict(found)

@@ -11,8 +11,9 @@ from torch import Tensor
 from vrbench.attacks.base import Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, GoalWrapper, Verdict, ask, gradient
+from vrbench.attacks.gradient.eot import mean_verdict
 from vrbench.attacks.gradient.mifgsm import MIFGSM
-from vrbench.attacks.sums import beside, each, row_sums, total
+from vrbench.attacks.sums import each, total
 from vrbench.core.seeds import Streams
 
 SPREAD = 3.0  # standard deviations from the middle of a translation kernel to its edge
@@ -101,8 +102,7 @@ class TransferFGSM(MIFGSM):
             tuned = smoothed(slope + variance, self.kernel)
             if self.neighbours:
                 variance = self.around(at, items, seen, budget, rng) - slope
-            scale = (row_sums(tuned.abs()) / x[0].numel()).clamp(min=1e-12)
-            velocity = self.decay * velocity + tuned / beside(scale, tuned)
+            velocity = self.gathered(velocity, tuned)
             x = budget.project(x - length * budget.steepest(velocity), clean)
         return x
 
@@ -147,9 +147,7 @@ class Copies(GoalWrapper):
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the mean loss and the mean margin."""
         shown = [self._diverse(x / 2**n, items) for n in range(self._by.scales)]
-        found = [ask(self._goal, copy, items) for copy in shown]
-        loss, margin = (torch.stack(answers) for answers in zip(*found, strict=True))
-        return Verdict(total(loss, 0) / len(found), total(margin, 0) / len(found))
+        return mean_verdict([ask(self._goal, copy, items) for copy in shown])
 
     def _diverse(self, x: Tensor, items: Tensor) -> Tensor:
         if not self._by.diversity or not len(x):

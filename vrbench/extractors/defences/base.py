@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import copy
-import io
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from vrbench.core.errors import ConfigError
+from vrbench.core.jpeg_files import saved
 from vrbench.extractors.base import Extractor, Features, Lesson, Report
 from vrbench.extractors.training.base import accuracy, robust_accuracy
 
@@ -193,16 +191,7 @@ class _Saved(Front):
         self.quality = quality
 
     def forward(self, pixels: Tensor) -> Tensor:
-        levels = (pixels.detach() * 255).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
-        pictures = levels.cpu().contiguous().numpy()
-        read = np.empty_like(pictures)
-        for n, picture in enumerate(pictures):
-            file = io.BytesIO()
-            Image.fromarray(picture).save(file, "JPEG", quality=self.quality)
-            with Image.open(file) as again:
-                read[n] = np.asarray(again)
-        served = torch.from_numpy(read).to(pixels.device).permute(0, 3, 1, 2).contiguous()
-        return straight_through(pixels, served.to(pixels.dtype).div(255))
+        return straight_through(pixels, saved(pixels, self.quality))
 
 
 class _Rounded(Front):
