@@ -12,10 +12,11 @@ from vrbench.attacks.black_box.square import Square
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.goal import TwoSpeed, Verdict
 from vrbench.attacks.gradient.apgd import AutoPGD
-from vrbench.attacks.masking import SIGNS, added, counts, noticed, suspected
+from vrbench.attacks.masking import SIGNS, counts, noticed
 from vrbench.attacks.standard import StandardAttack, StandardAttack2, lists, sees, without_limit
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
+from vrbench.core.masking_counts import added, suspected
 from vrbench.core.seeds import Streams, stream
 from vrbench.core.spec import settings
 from vrbench.objectives import Demote, Promote, PromoteLists

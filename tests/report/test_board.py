@@ -143,6 +143,8 @@ def test_places_users_and_the_standard_attack_are_the_worst_of_both_aims(tmp_pat
     for entry in entries:
         parts = entry["parts"]
         parts["attack"]["component"] = STANDARD * (parts["attack"]["name"] == "std")
+        if (parts["objective"]["name"], parts["attack"]["name"]) == ("mean", "std"):
+            entry["masking"] = {"flat loss": [0, 16], "questions ahead": [2, 16]}
         _, reach, places = gains[parts["objective"]["name"], parts["attack"]["name"]]
         row = {"better": "lower", "per": "user", "n": 4, "std": 0.0, "control": None, "p": None}
         entry["rows"] += [
@@ -157,6 +159,7 @@ def test_places_users_and_the_standard_attack_are_the_worst_of_both_aims(tmp_pat
     assert told(found, "change") == ["+0.4"]
     assert told(found, "of") == ["4"]
     assert told(found, "standard-1") == ["+0.3"]
+    assert told(found, "masked gradients") == ["questions ahead"]
     assert told(found, "places gained") == ["30"]
     assert told(found, "users reached") == ["1.00 → 6.00 %"]
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import torch
 from torch import Tensor
 
+from vrbench.core.masking_counts import SUSPECT, Counts
+
 FLAT, ASKED, LIMIT, DRAW = "flat loss", "questions ahead", "no limit fails", "one draw"
 SIGNS = (FLAT, ASKED, LIMIT, DRAW)
-SUSPECT = 0.05  # share of the items looked at that must show a sign before it is named
 UNSEEN = -1  # nobody looked
-
-Counts = dict[str, list[int]]  # by sign: items that show it, and items that were looked at
 
 
 class Signs:
@@ -66,24 +65,3 @@ def counts(table: Tensor) -> Counts:
     """Return how many items show each sign that was looked for, and of how many."""
     looked, shown = (table != UNSEEN).sum(0).tolist(), (table == 1).sum(0).tolist()
     return {s: [n, of] for s, n, of in zip(SIGNS, shown, looked, strict=True) if of}
-
-
-def added(parts: list[Counts]) -> Counts:
-    """Return the counts of several blocks of items together."""
-    told: Counts = {}
-    for part in parts:
-        for sign, (shown, looked) in part.items():
-            before = told.get(sign, [0, 0])
-            told[sign] = [before[0] + shown, before[1] + looked]
-    return told
-
-
-def suspected(told: Mapping[str, Sequence[int]]) -> list[str]:
-    """Return the signs that more than a twentieth of the items looked at show.
-
-    Example:
-        >>> from vrbench.attacks.masking import suspected
-        >>> suspected({"flat loss": [1, 40], "no limit fails": [3, 8]})
-        ['no limit fails']
-    """
-    return [sign for sign, (shown, looked) in told.items() if looked and shown > SUSPECT * looked]

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vrbench.attacks.masking import suspected
 from vrbench.bench.result import Result
 from vrbench.cli.entries import Loaded, WatchedStore, stands
 from vrbench.cli.entry_folder import (
@@ -25,6 +24,7 @@ from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.record_composition import compose_record
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.files import sha256
+from vrbench.core.masking_counts import suspected
 from vrbench.report.run_records import Entry, moving, record
 from vrbench.threats.objectives import check_promotable
 from vrbench.threats.surfaces.pixels import Pixels

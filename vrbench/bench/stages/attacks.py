@@ -16,12 +16,13 @@ from vrbench.attacks.ensemble import Ensemble, Ledger
 from vrbench.attacks.feature_budget import RowShares
 from vrbench.attacks.goal import Goal, Verdict
 from vrbench.attacks.loss_curve import curve, heard
-from vrbench.attacks.masking import added, counts, noticed
+from vrbench.attacks.masking import counts, noticed
 from vrbench.attacks.oracle import Oracle
 from vrbench.bench.batches import Ahead, at_once
 from vrbench.bench.machine import Machine
 from vrbench.bench.mapping import Block, map_blocks
 from vrbench.bench.store import Artifact, Made, Store
+from vrbench.core.masking_counts import added
 from vrbench.core.seeds import Streams
 from vrbench.core.spec import digest
 from vrbench.core.visuals import BLOCK, Visuals

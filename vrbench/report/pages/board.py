@@ -25,6 +25,7 @@ from vrbench.report.pages.board_values import (
     resampled,
     share,
     shop_of,
+    signs_of,
     where,
     year_of,
 )
@@ -146,6 +147,7 @@ def _of_headline(
             for moved in [w.cell.change(headline)]
         ],
         "standard-1": [change(by.get(where(w.cell)), headline) for w in found],
+        "masked gradients": [signs_of(w.among) for w in found],
     }
 
 

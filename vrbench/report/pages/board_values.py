@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import floor, log10
 from typing import Any
 
+from vrbench.core.masking_counts import added, suspected
 from vrbench.report.equivalence import bootstrap, equivalent
 from vrbench.report.grid import Cell
 from vrbench.report.identity import observation, seeds
@@ -97,6 +98,12 @@ def share(cell: Cell | None, metric: str) -> Value:
     if before is None or after is None:
         return measured(None)
     return measured(after, f"{100 * before:.2f} → {100 * after:.2f} %")
+
+
+def signs_of(among: Sequence[Cell]) -> Value:
+    """Return the signs of masked gradients in any run of a shop; a dash where nobody looked."""
+    looked = added(e["masking"] for cell in among for e in cell.entries if e.get("masking"))
+    return Value(", ".join(suspected(looked)) or "no sign" if looked else "-", kind="name")
 
 
 def ends(low: float, high: float) -> str:

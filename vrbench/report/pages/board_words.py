@@ -49,6 +49,12 @@ MEANINGS = {
         "The change of {headline} by attack=standard alone, which has no settings; the worse of "
         "its aims."
     ),
+    "masked gradients": (
+        "Signs that gradients were held up rather than defended against, in more than a twentieth "
+        "of the items that attack=standard or standard_2 looked at: the loss is flat, questions "
+        "get further than gradients, a change without a limit fails, lots judged at one draw. "
+        "Such a line may look safer than it is."
+    ),
     "by chance": "Mean distance of {headline} between two clean trainings under two seeds.",
     "interval": "95 % interval of the change, by Student's t over seeds (3 at least).",
     "bootstrap": (
