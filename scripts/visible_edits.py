@@ -1,6 +1,7 @@
 """Make images/visible_edits.png and its table: photos under edits that may be seen.
 
-    python scripts/visible_edits.py --out images/visible_edits.png --table results/visible_edits.md
+    python scripts/visible_edits.py --set epochs=8
+    python scripts/visible_edits.py --again    # its words anew: the picture's photos, the table
 
 Photos of clothing_men (CC0), pushed in VBPR's lists by each edit. Beside what an edit gains stands
 what is left of it when the shop crops the upload, makes it smaller and saves it as JPEG, by Pillow.
@@ -11,12 +12,14 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image
+from strips import Strip, drawn, levels, photos_of, tiles
 from torch import Tensor
 
 from vrbench import Experiment, Machine, Session, Store, Threat, choose, measure
@@ -32,9 +35,10 @@ EDITS = (  # in words, attack, budget
     ("tone curves", "colour_curve", "free"),
     ("background", "background", "free"),
 )
+PLACE = ("places", "place")
+Cells = tuple[str, ...]
 KEPT = ((1, 48, 60), (0, 56, 75), (3, 64, 50), (2, 40, 85))  # cut off a side, size, JPEG quality
-CELL, GAP, MARGIN, WORDS, HEAD = 128, 6, 14, 250, 26
-PAPER, INK, FAINT = (252, 252, 250), (30, 30, 34), (110, 110, 116)
+HEAD = "| edit | budget | score gained | left after re-encoding | places gained | HR@20 | SSIM |"
 
 
 def main() -> None:
@@ -46,24 +50,34 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="settings of the extractor")
     parser.add_argument("--out", type=Path, default=Path("images/visible_edits.png"))
     parser.add_argument("--table", type=Path, default=Path("results/visible_edits.md"))
+    parser.add_argument("--again", action="store_true", help="from --out and --table, no runs")
     chosen = parser.parse_args()
+    if not chosen.again:
+        found = measured(chosen)
+        table = [HEAD, "|---|---|---|---|---|---|---|", *(f"| {' | '.join(c)} |" for c, _ in found)]
+        chosen.table.write_text("\n".join(table) + "\n", encoding="utf-8")
+        every = [found[0][1].clean, *(pixels.attacked for _, pixels in found)]
+        photos = [tiles(pixels, chosen.shown) for pixels in every]
+    else:
+        photos = photos_of(chosen.out, 1 + len(EDITS))
+    lines = [("clean", ""), *map(words, read(chosen.table))]
+    page = drawn([Strip(*line, shown) for line, shown in zip(lines, photos, strict=True)])
+    page.save(chosen.out, optimize=True)
+
+
+def measured(chosen: argparse.Namespace) -> list[tuple[Cells, Any]]:
+    """Return the line of each edit in the table, and its pictures."""
     parts: dict[str, Any] = {
-        **photos(chosen.set),
+        **photographed(chosen.set),
         "objective": choose("objective", "promote"),
         "scenario": choose("scenario", "photos", max_items=chosen.items),
         "threat": Threat(timing="evasion"),
     }
     session = Session(Store(chosen.store), Machine(), 0, 0)
-    lines = [told_of(parts, session, *edit) for edit in EDITS]
-    head = (
-        "| edit | budget | score gained | left after re-encoding | places gained | HR@20 | SSIM |"
-    )
-    table = [head, "|---|---|---|---|---|---|---|", *(line["row"] for line in lines)]
-    chosen.table.write_text("\n".join(table) + "\n", encoding="utf-8")
-    picture(lines, chosen.shown).quantize(256).save(chosen.out, optimize=True)
+    return [told_of(parts, session, *edit) for edit in EDITS]
 
 
-def photos(words: list[str]) -> dict[str, Any]:
+def photographed(words: list[str]) -> dict[str, Any]:
     """Return photos, their network, set as ``epochs=8`` says, and VBPR upon it."""
     told = {name: int(n) for name, n in (word.split("=") for word in words)}
     return {
@@ -75,8 +89,8 @@ def photos(words: list[str]) -> dict[str, Any]:
 
 def told_of(
     parts: dict[str, Any], session: Session, name: str, attack: str, budget: str
-) -> dict[str, Any]:
-    """Return the pictures of an edit, its line of the table, and its numbers in words."""
+) -> tuple[Cells, Any]:
+    """Return an edit's line of the table, and its pictures."""
     made = {"attack": choose("attack", attack), "budget": choose("budget", budget)}
     x = Experiment(**parts, **made)
     metrics = [ItemHR(k=20), RankShift(), SSIM()]
@@ -99,11 +113,21 @@ def told_of(
     share = f"{100 * hits.before:.2f} → {100 * hits.after:.2f} %"
     moved = signed(places, 0)
     cells = (name, budget, signed(gained, 3), signed(left, 3), moved, share, f"{like:.2f}")
-    row = f"| {' | '.join(cells)} |"
-    words = (
-        f"score {signed(gained, 2)}, re-encoded {signed(left, 2)}\n{moved} places, SSIM {like:.2f}"
-    )
-    return {"name": name, "words": words, "clean": clean, "edited": edited, "row": row}
+    return cells, found.crafted
+
+
+def read(path: Path) -> list[Cells]:
+    """Return the lines of the table."""
+    told = path.read_text(encoding="utf-8").splitlines()
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in told[2:]]
+
+
+def words(cells: Cells) -> tuple[str, str]:
+    """Return what an edit is called, and in two lines what it did."""
+    name, _, gained, left, places, _, like = cells
+    count, way = re.sub(r"^[+-]", "", places), "down" if places.startswith("-") else "up"
+    moved = "no place gained" if count == "0" else f"{count} {PLACE[count == '1']} {way}"
+    return name, f"{moved}, SSIM {like}\nscore {gained}, re-encoded {left}"
 
 
 def signed(value: float, digits: int) -> str:
@@ -138,28 +162,6 @@ def kept(x: Tensor, cut: int, size: int, quality: int) -> Tensor:
         with Image.open(file) as again:
             rows.append(np.asarray(again.resize((side, side), Image.Resampling.BILINEAR)))
     return torch.from_numpy(np.stack(rows)).permute(0, 3, 1, 2).float() / 255
-
-
-def levels(x: Tensor) -> Any:
-    """Return pictures as ``(B, H, W, 3)`` bytes."""
-    return (x * 255).round().byte().permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def picture(lines: list[dict[str, Any]], shown: int) -> Image.Image:
-    """Return a line of photos for each edit, below the clean ones."""
-    every = [{"name": "clean", "words": "", "edited": lines[0]["clean"]}, *lines]
-    step = CELL + GAP
-    size = (2 * MARGIN + WORDS + shown * step - GAP, 2 * MARGIN + len(every) * step - GAP)
-    page = Image.new("RGB", size, PAPER)
-    pen = ImageDraw.Draw(page)
-    for n, line in enumerate(every):
-        y = MARGIN + n * step
-        pen.text((MARGIN, y + 34), line["name"], INK, ImageFont.load_default(20))
-        pen.multiline_text((MARGIN, y + 64), line["words"], FAINT, ImageFont.load_default(13))
-        for m, pixels in enumerate(levels(line["edited"][:shown])):
-            tile = Image.fromarray(pixels).resize((CELL, CELL), Image.Resampling.LANCZOS)
-            page.paste(tile, (MARGIN + WORDS + m * step, y))
-    return page
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 import json
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,8 +12,9 @@ from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands import audit as auditing
 from vrbench.cli.commands.audit import audited
 from vrbench.cli.overrides import merged, quoted
-from vrbench.cli.stage_watch import watched
+from vrbench.cli.stage_watch import Stages
 from vrbench.config import Composition
+from vrbench.core import progress
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.metrics.view import Attacked, Counted, HeldOut, Lists, View
 
@@ -271,15 +272,29 @@ def test_how_much_there_is_to_do_is_said_before_anything_runs(monkeypatch, tmp_p
     assert told.startswith("boutique: 720 items, 800 users; 28 cells: 3 categories, 8 adversaries")
 
 
-def test_the_stage_that_is_being_made_is_told(tmp_path):
-    said = []
-    (tmp_path / "extractors" / ".draft-a").mkdir(parents=True)
-    with watched(tmp_path, said.append):
-        time.sleep(0.7)
-        (tmp_path / "extractors" / ".draft-a").rename(tmp_path / "extractors" / "a")
-        (tmp_path / "attacks" / ".draft-b").mkdir(parents=True)
-        time.sleep(0.7)
-    assert [line.partition(": ")[2] for line in said] == [
-        "teaching the network",
-        "attacking pictures",
-    ]
+def test_the_stage_that_is_being_made_is_told_and_what_is_left_of_a_training(tmp_path):
+    stages, log = Stages(tmp_path, tmp_path / "sweep.log"), tmp_path / "sweep.log"
+    draft = tmp_path / "extractors" / ".draft-a"
+    assert stages.line(0) == ""
+    draft.mkdir(parents=True)
+    assert stages.line(1) == "  1 s: teaching the network"
+    assert stages.line(2) == ""
+    log.write_text("a warning\nteaching (cnn): 2 of 8, about 10 s left at this pace\n")
+    assert stages.line(4) == "  4 s: teaching (cnn): 2 of 8, about 10 s left at this pace"
+    assert stages.line(5) == ""
+    draft.rename(draft.with_name("a"))
+    (tmp_path / "attacks" / ".draft-b").mkdir(parents=True)
+    assert stages.line(16) == "  16 s: attacking pictures"
+    assert stages.line(17) == ""
+    assert stages.line(46) == "  46 s: attacking pictures"
+
+
+def test_a_line_is_logged_for_whoever_asks_where_there_is_no_terminal(monkeypatch, caplog):
+    clock = iter(range(0, 100, 3))
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    assert list(progress.progress(range(3), "teaching")) == [0, 1, 2]
+    assert caplog.messages == []
+    caplog.set_level("DEBUG", progress.log.name)
+    assert list(progress.progress(range(3), "teaching")) == [0, 1, 2]
+    told = [message.partition(",")[0] for message in caplog.messages]
+    assert told == ["teaching: 1 of 3", "teaching: 2 of 3"]

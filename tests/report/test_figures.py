@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from vrbench.report.plots.curve_panels import figure_of
 from vrbench.report.plots.curves import Curve
@@ -88,3 +89,23 @@ def test_the_words_of_the_first_picture_are_legible():
         gallery.strips(ROOT / "images/gallery.png"), strict=True)])  # fmt: skip
     assert gallery.SMALL * shown / page.width > 13
     assert 'width="640"' in (ROOT / "README.md").read_text()
+
+
+def test_pictures_of_photos_are_drawn_again_from_themselves_and_their_table(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    edits, strips = script("visible_edits"), script("strips")
+    there = ROOT / "images/visible_edits.png"
+    told = edits.read(ROOT / "results/visible_edits.md")
+    lines = [("clean", ""), *map(edits.words, told)]
+    photos = strips.photos_of(there, len(lines))
+    page = strips.drawn([strips.Strip(*x, p) for x, p in zip(lines, photos, strict=True)])
+    with Image.open(there) as shown:
+        boxes = [
+            page.crop((strips.WORDS, 0, *page.size)),
+            shown.crop((strips.WORDS, 0, *page.size)),
+        ]
+    assert boxes[0].tobytes() == boxes[1].convert("RGB").tobytes()
+    assert page.size == shown.size
+    assert len({edit for edit, *_ in edits.EDITS} & {name for name, _ in lines}) == len(told)
+    assert lines[1][1] == "1 place down, SSIM 0.87\nscore -0.001, re-encoded +0.001"
+    assert lines[2][1].startswith("391 places up")

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from vrbench.core.progress import duration
+
 log = logging.getLogger(__name__)
 
 
@@ -59,17 +61,3 @@ def progress(done: int, of: int, seconds: float) -> str:
     """Return progress and remaining time, in words."""
     told = f"{done} of {of} cells"
     return told if done == of else f"{told}, {duration(seconds)} left"
-
-
-def duration(seconds: float) -> str:
-    """Return an estimated time, in words.
-
-    Example:
-        >>> duration(42), duration(400), duration(9000)
-        ('about 40 s', 'about 7 min', 'about 2.5 h')
-    """
-    if seconds < 95:
-        return f"about {max(10 * round(seconds / 10), 5)} s"
-    if seconds < 95 * 60:
-        return f"about {seconds / 60:.0f} min"
-    return f"about {seconds / 3600:.1f} h"

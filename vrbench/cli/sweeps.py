@@ -22,6 +22,7 @@ from vrbench.report.run_records import Entry, read
 log = logging.getLogger(__name__)
 
 
+LOG = "sweep.log"  # what its cells print
 SOON = 0.5  # seconds between two looks at what is done
 
 
@@ -37,7 +38,7 @@ def launch(overrides: Sequence[str], folder: Path, step: Callable[[], None] = la
         ConfigError: if no cell left anything there.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    told = folder / "sweep.log"
+    told = folder / LOG
     log.info("python -m vrbench -m %s\n  (%s)", shlex.join(overrides), told)
     command = [sys.executable, "-m", "vrbench", "-m", *overrides]
     command.append(f"hydra.sweep.dir={quoted(str(folder.resolve()))}")
@@ -106,6 +107,6 @@ def sweep(
     if len(found) < (wanted := cells(list(overrides), conf_dir())):
         raise ConfigError(
             f"{len(found)} of {wanted} cells came to an end: see the last lines of "
-            f"{folder / 'sweep.log'}; the same command goes on"
+            f"{folder / LOG}; the same command goes on"
         )
     return found

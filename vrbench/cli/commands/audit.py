@@ -28,11 +28,12 @@ from vrbench.cli.audit_plan import (
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.cli.overrides import merged, quoted
-from vrbench.cli.pace import Pace, duration
-from vrbench.cli.stage_watch import watched
-from vrbench.cli.sweeps import sweep
+from vrbench.cli.pace import Pace
+from vrbench.cli.stage_watch import PACED, watched
+from vrbench.cli.sweeps import LOG, sweep
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.core.plurals import how_many
+from vrbench.core.progress import duration
 from vrbench.data.dataset import Dataset
 from vrbench.report import writing
 from vrbench.report.exposure import exposed, points
@@ -195,9 +196,12 @@ def audited(
         len(helps),
         how_many(seeds, "seed"),
     )
-    log.info("one cell first, which makes what all others share; it tells how long they take:")
-    one = [*whole, *white, f"scenario.source={quoted(names[0])}", "seed=0"]
-    with watched(Path(composition.cfg.store)):
+    log.info(
+        "one cell first, which makes what all others share; how long it takes nobody knows yet, "
+        "only what is left of a training; then it tells how long the others take:"
+    )
+    one = [*whole, *white, f"scenario.source={quoted(names[0])}", "seed=0", PACED]
+    with watched(Path(composition.cfg.store), folder / "first" / LOG):
         first = _told(sweep(one, folder / "first"))
     cells = expected(first[0], len(names), kind.adversaries, len(helps), seeds, many_ways)
     pace = _pace(*cells)
