@@ -142,7 +142,7 @@ def test_the_audit_asks_four_questions(monkeypatch, tmp_path, caplog):
     told = [e["adversary"] for e in found.fakes]
     assert told[0] == told[1] == "registers 1 % fake users"
     assert told[2].startswith("registers 1 % fake users, where the shop looks")
-    assert asked[0][-1] == "seed=0"  # a cell that is timed
+    assert asked[0][-2] == "seed=0"  # a cell that is timed
     assert all("seed=0,1" in overrides for overrides in asked[1:])
     assert all("scenario.source=bag" in overrides for overrides in asked[2:])
     extractors = [[o for o in a if o.startswith("extractor=")] for a in asked[-4:]]
