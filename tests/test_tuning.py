@@ -6,8 +6,10 @@ from omegaconf import OmegaConf
 
 from vrbench.bench.space import read_space
 from vrbench.cli import main
+from vrbench.cli.cell_record import of_the_search
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.tune import searched, tuned
+from vrbench.cli.effort import effort
 from vrbench.cli.folders import choice_names, conf_dir, own_first
 from vrbench.cli.instantiation import make
 from vrbench.cli.tuning import by_fold, part_of, space_for, spaces
@@ -151,8 +153,18 @@ def test_a_tuned_choice_runs_under_its_name(tmp_path, asked, monkeypatch):
         main()
     assert done.value.code == 0
     (entry,) = (e for _, e in read([tmp_path / "run"]))
-    assert entry["parts"]["recommender"]["name"] == "tuned"
+    made = entry["parts"]["recommender"]
+    assert made["name"] == "tuned"
+    assert made["tuned"].items() >= {"on": "boutique", "trials": 1}.items()
     assert [row["metric"] for row in entry["rows"]] == ["nDCG@10"]
+
+
+def test_a_search_is_told_of_the_settings_that_it_found_alone():
+    note = {"on": "boutique", "trials": 20}
+    assert of_the_search({"changed": {}}, {"_tuned_": note}) == {"tuned": note}
+    assert of_the_search({"changed": {"lr": 0.1}}, {"_tuned_": note}) == {}
+    assert of_the_search({}, {"_tuned_": note}) == {}, "what was changed cannot be told"
+    assert of_the_search({"changed": {}}, {"_tuned_": None}) == {}
 
 
 def test_any_metric_at_any_length_is_what_is_searched_for(tmp_path, asked):
@@ -199,7 +211,14 @@ def test_one_number_of_trials_is_for_a_whole_table(tmp_path, asked, capsys):
     assert heads.split() == ["recommender", "trials", "complete", "valid", "nDCG@20", "settings"]
     assert [line.split()[:3] for line in lines] == [["ease", "2", "2"], ["itemknn", "2", "2"]]
     with own_first(tmp_path / "own"):
-        assert Composition(["recommender=tuned/ease"], conf_dir()).make("recommender")
+        found = Composition(["recommender=tuned/ease"], conf_dir())
+        assert found.make("recommender")
+        again = searched(["recommender=tuned/ease", *SMALL[:2]], **asked | {"space": "ease"})
+    note = effort(found.cfg.recommender)
+    assert note["on"] == "boutique"
+    assert note["trials"] == 2
+    assert note["seconds"] >= 0
+    assert again.yaml.count("_tuned_") == 1
 
 
 @pytest.mark.slow

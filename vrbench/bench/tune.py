@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -45,6 +46,8 @@ class Tried:
         value: what was scored; None unless complete.
         settings: by dotted key.
         seconds: how long it took.
+        processor: seconds of this process's processor time, which others at work on the machine do
+            not lengthen and a GPU does not fill; None in journals of earlier versions.
         reason: why it was left or failed; else empty.
     """
 
@@ -53,6 +56,7 @@ class Tried:
     value: float | None
     settings: dict[str, Any]
     seconds: float
+    processor: float | None = None
     reason: str = ""
 
 
@@ -149,6 +153,7 @@ def settled(study: Study) -> list[Tried]:
             value=t.value if t.state is TrialState.COMPLETE else None,
             settings=t.user_attrs["settings"],
             seconds=round(t.duration.total_seconds(), 3) if t.duration else 0.0,
+            processor=t.user_attrs.get("processor"),
             reason=t.user_attrs.get("reason", ""),
         )
         for t in study.get_trials(deepcopy=False)
@@ -162,6 +167,7 @@ def _one(trial: Trial, score: Score, space: Space) -> float:
 
     settings = {key: values.suggest(trial, key) for key, values in space.items()}
     trial.set_user_attr("settings", settings)
+    began = time.process_time()
 
     def watch(step: int, value: float) -> None:
         trial.report(value, step)
@@ -180,6 +186,8 @@ def _one(trial: Trial, score: Score, space: Space) -> float:
     except VRBenchError as error:
         trial.set_user_attr("reason", str(error))
         raise
+    finally:
+        trial.set_user_attr("processor", round(time.process_time() - began, 3))
 
 
 def _study(journal: Path, pruner: BasePruner, lower: bool) -> Study:

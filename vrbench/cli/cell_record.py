@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime, timezone
@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 import vrbench
 from vrbench.cli.axes import PARTS, name_of
 from vrbench.cli.changed import changed_settings
+from vrbench.cli.effort import effort
 from vrbench.cli.folders import conf_dir
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def asked(cfg: DictConfig) -> dict[str, Any]:
 
 
 def add_parts(entry: dict[str, Any], cfg: DictConfig, parts: dict[str, Any]) -> None:
-    """Add to a record which component, with which key and settings, each part is."""
+    """Add to a record which component each part is: key, settings, and the search they are of."""
     from vrbench.core.spec import digest
 
     for part, made in parts.items():
@@ -58,11 +59,18 @@ def add_parts(entry: dict[str, Any], cfg: DictConfig, parts: dict[str, Any]) -> 
             "component": _component(made),
             "settings": _settings(cfg[part], made),
         }
+        entry["parts"][part] |= of_the_search(entry["parts"][part], cfg[part])
     if parts["dataset"].fold is not None:
         entry["parts"]["dataset"]["fold"] = fold_told(parts["dataset"])
     budget = parts["budget"]
     norm = getattr(budget, "norm", type(budget).__name__)
     entry["parts"]["budget"] |= {"eps": budget.eps, "norm": norm}
+
+
+def of_the_search(part: Mapping[str, Any], node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return as ``tuned`` what a choice says of its search; {} once a setting was changed."""
+    note = effort(node)
+    return {"tuned": note} if note is not None and part.get("changed") == {} else {}
 
 
 def fold_told(dataset: Dataset) -> dict[str, Any] | None:

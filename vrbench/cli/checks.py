@@ -8,12 +8,15 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from vrbench.cli.axes import kinds_of
+from vrbench.cli.effort import KEY as NOTE
+from vrbench.cli.effort import effort
 from vrbench.cli.schema import classes_in, listed_words, wrong
 from vrbench.cli.targets import find, made_by
 from vrbench.core.errors import ConfigError, nearest
 from vrbench.core.spec import hints_of, inputs_of, settings
 
 HYDRA_KEYS = {"_target_", "_partial_", "_args_", "_convert_", "_recursive_"}
+NO_SETTINGS = HYDRA_KEYS | {NOTE}
 SHOWN = 60  # letters of a wrong value
 Saved = Literal["features", "lists", "model", "pictures", "profiles", "splits"]
 OF_THE_RUN = {  # settings that belong to no component
@@ -95,13 +98,21 @@ def _check_call(
     cfg: DictConfig, where: str, kinds: tuple[type, ...]
 ) -> dict[str, tuple[type, ...]]:
     """Check one call; return by key the classes that its annotation allows."""
-    target, given = _target(cfg, where, kinds), set(map(str, cfg)) - HYDRA_KEYS
+    target, given = _target(cfg, where, kinds), set(map(str, cfg)) - NO_SETTINGS
+    _check_note(cfg, where)
     _check_names(cfg, where, target, given)
     hints = hints_of(target)
     values = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
     for key in sorted(given & set(hints)):
         _check_value(f"{where}.{key}", values[key], hints[key])
     return {key: _component_classes(hints.get(key)) for key in sorted(given)}
+
+
+def _check_note(cfg: DictConfig, where: str) -> None:
+    try:
+        effort(cfg)
+    except ConfigError as error:
+        raise ConfigError(f"{where}.{NOTE}: {error}") from None
 
 
 def _check_names(cfg: DictConfig, where: str, target: Any, given: set[str]) -> None:

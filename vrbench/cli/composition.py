@@ -11,7 +11,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from vrbench.cli.checks import HYDRA_KEYS, check
+from vrbench.cli.checks import NO_SETTINGS, check
+from vrbench.cli.effort import without_effort
 from vrbench.cli.instantiation import make
 from vrbench.cli.overrides import each_choice
 from vrbench.cli.plainly import plainly
@@ -47,9 +48,11 @@ class Composition:
 
         def walk(node: dict[Any, Any], where: str) -> None:
             for key, value in node.items():
+                if key in NO_SETTINGS:
+                    continue
                 if isinstance(value, dict):
                     walk(value, f"{where}.{key}")
-                elif key not in HYDRA_KEYS:
+                else:
                     found[f"{where}.{key}"] = value
 
         walk(cast(dict[Any, Any], whole), part)
@@ -66,8 +69,8 @@ class Composition:
         return make(node)
 
     def yaml(self, part: str, changes: dict[str, Any]) -> str:
-        """Return ``part``, with ``changes``, as the text of a YAML file."""
-        return OmegaConf.to_yaml(self._changed(changes)[part])
+        """Return ``part``, with ``changes``, as a YAML file; not of what search the old was."""
+        return OmegaConf.to_yaml(without_effort(self._changed(changes)[part]))
 
     def _changed(self, changes: dict[str, Any] | None) -> DictConfig:
         cfg = self.cfg.copy()

@@ -7,6 +7,7 @@ from typing import Any
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 
+from vrbench.cli.effort import without_effort
 from vrbench.cli.trouble import ended
 from vrbench.core.errors import DataError
 
@@ -19,7 +20,7 @@ def make(cfg: Any) -> Any:
         RuntimeError: if it tried to end the process.
     """
     try:
-        return instantiate(cfg, _convert_="all")
+        return instantiate(without_effort(cfg), _convert_="all")
     except InstantiationException as error:
         if error.__cause__ is None:
             raise

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vrbench.cli.axes import LISTED, WHOLE
-from vrbench.cli.checks import HYDRA_KEYS, check
+from vrbench.cli.checks import NO_SETTINGS, check
 from vrbench.cli.choices import choices
 from vrbench.cli.folders import choice_names, conf_dir
 from vrbench.cli.instantiation import make
@@ -150,7 +150,7 @@ def _of_attack(target: Any, node: Any) -> Told:
 
 
 def _own(key: str, value: Any) -> bool:
-    return key not in HYDRA_KEYS and value is not None
+    return key not in NO_SETTINGS and value is not None
 
 
 def _plain(value: Any) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from vrbench.bench.samplers import Pruner, Sampler
 from vrbench.cli import output
 from vrbench.cli.composition import Composition
+from vrbench.cli.effort import KEY
 from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
 from vrbench.core.plurals import how_many
@@ -186,16 +187,23 @@ def _found(
     lower: bool,
     command: str,
 ) -> Found:
-    """Return what trials came to; the file says by which command."""
+    """Return what trials came to; the file says by which command, and with which effort."""
     from vrbench.bench.tune import best
 
     top = best(tried, lower)
     told = (
         f"# tuned on the validation split alone: {column} {top.value:.4f}, "
         f"best of {len(tried)}\n{command}\n"
-        f"{composition.yaml(part, top.settings).rstrip()}\n"
+        f"{composition.yaml(part, top.settings).rstrip()}\n{KEY}: {_effort(composition, tried)}\n"
     )
     return Found(part, composition.choices[part], column, tried, top, told)
+
+
+def _effort(composition: Composition, tried: Sequence[Tried]) -> str:
+    """Return on what a search was, of how many trials, and their processor time if all tell it."""
+    spent = [trial.processor for trial in tried if trial.processor is not None]
+    seconds = f", seconds: {sum(spent):.1f}" if len(spent) == len(tried) else ""
+    return f"{{on: {composition.choices['dataset']}, trials: {len(tried)}{seconds}}}"
 
 
 def _how_many(trials: int | None, sampler: Sampler) -> int:
@@ -234,7 +242,7 @@ def _overview(done: Sequence[Found]) -> str:
 
 
 def _table(tried: Sequence[Tried], keys: Sequence[str], column: str) -> str:
-    heads = ["number", "state", f"valid {column}", *keys, "seconds", "reason"]
+    heads = ["number", "state", f"valid {column}", *keys, "seconds", "processor", "reason"]
     lines = [
         [
             str(t.number),
@@ -242,6 +250,7 @@ def _table(tried: Sequence[Tried], keys: Sequence[str], column: str) -> str:
             "" if t.value is None else repr(t.value),
             *(str(t.settings.get(key, "")) for key in keys),
             str(t.seconds),
+            "" if t.processor is None else str(t.processor),
             t.reason,
         ]
         for t in tried
