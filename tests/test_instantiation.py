@@ -22,7 +22,7 @@ def test_a_path_of_thousands_of_letters_is_one_short_line(target):
 
 
 PGD = "vrbench.attacks.gradient.pgd.PGD"
-SEARCH = {"on": "boutique", "trials": 20, "seconds": 1.5}
+SEARCH = {"dataset": "boutique", "trials": 20, "seconds": 1.5}
 
 
 def test_nothing_is_made_of_what_a_choice_says_of_its_search():
@@ -44,8 +44,8 @@ def test_nothing_is_made_of_what_a_choice_says_of_its_search():
     [
         20,
         {"trials": 20},
-        {"on": "x", "trials": 0},
-        {"on": "x", "trials": True},
+        {"dataset": "x", "trials": 0},
+        {"dataset": "x", "trials": True},
         SEARCH | {"seconds": "long"},
         SEARCH | {"seconds": -1},
         SEARCH | {"trails": 3},
@@ -53,5 +53,7 @@ def test_nothing_is_made_of_what_a_choice_says_of_its_search():
 )
 def test_a_note_of_another_form_is_refused(note):
     node = OmegaConf.create({"_target_": PGD, "steps": 3, "_tuned_": note})
-    with pytest.raises(ConfigError, match=r"^attack\._tuned_: expected _tuned_: {on: DATASET, tri"):
+    with pytest.raises(
+        ConfigError, match=r"^attack\._tuned_: expected _tuned_: {dataset: NAME, tri"
+    ):
         check(node, "attack")

@@ -155,12 +155,12 @@ def test_a_tuned_choice_runs_under_its_name(tmp_path, asked, monkeypatch):
     (entry,) = (e for _, e in read([tmp_path / "run"]))
     made = entry["parts"]["recommender"]
     assert made["name"] == "tuned"
-    assert made["tuned"].items() >= {"on": "boutique", "trials": 1}.items()
+    assert made["tuned"].items() >= {"dataset": "boutique", "trials": 1}.items()
     assert [row["metric"] for row in entry["rows"]] == ["nDCG@10"]
 
 
 def test_a_search_is_told_of_the_settings_that_it_found_alone():
-    note = {"on": "boutique", "trials": 20}
+    note = {"dataset": "boutique", "trials": 20}
     assert of_the_search({"changed": {}}, {"_tuned_": note}) == {"tuned": note}
     assert of_the_search({"changed": {"lr": 0.1}}, {"_tuned_": note}) == {}
     assert of_the_search({}, {"_tuned_": note}) == {}, "what was changed cannot be told"
@@ -215,7 +215,7 @@ def test_one_number_of_trials_is_for_a_whole_table(tmp_path, asked, capsys):
         assert found.make("recommender")
         again = searched(["recommender=tuned/ease", *SMALL[:2]], **asked | {"space": "ease"})
     note = effort(found.cfg.recommender)
-    assert note["on"] == "boutique"
+    assert note["dataset"] == "boutique"
     assert note["trials"] == 2
     assert note["seconds"] >= 0
     assert again.yaml.count("_tuned_") == 1

@@ -46,6 +46,14 @@ def test_a_name_stands_once_in_a_table(tmp_path):
 
 
 @pytest.mark.parametrize("axis", AXES)
+def test_a_row_over_a_tuned_one_does_not_pass_for_tuned(axis):
+    rows = {name: row(axis, name, CONF) for name in names(axis, CONF)}
+    noted = {name for name, told in rows.items() if "_tuned_" in told.settings}
+    heirs = {name for name, told in rows.items() if told.over in noted}
+    assert heirs <= noted, "whose search is it?"
+
+
+@pytest.mark.parametrize("axis", AXES)
 def test_every_row_leads_to_a_file_or_stands_by_itself(axis):
     files = files_of(axis, CONF)
     assert len(names(axis, CONF)) == len(set(names(axis, CONF)))

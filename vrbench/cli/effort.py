@@ -1,7 +1,7 @@
 """``_tuned_``: what a choice says of the search that its settings came from.
 
-A note, no setting: ``_tuned_: {on: ml_100k, trials: 20, seconds: 11}``. Nothing is made of it and
-no key knows it; a run's record and a leaderboard do.
+A note, no setting: ``_tuned_: {dataset: ml_100k, trials: 20, seconds: 11}``. Nothing is made of it
+and no key knows it; a run's record and a leaderboard do.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from omegaconf import OmegaConf, open_dict
 from vrbench.core.errors import ConfigError
 
 KEY = "_tuned_"
-FORM = f"{KEY}: {{on: DATASET, trials: N, seconds: S}}, the last if it is known"
+FORM = f"{KEY}: {{dataset: NAME, trials: N, seconds: S}}, the last if it is known"
 
 
 def effort(node: Any) -> dict[str, Any] | None:
     """Return the note of a choice as plain data; None where there is none.
 
-    ``on`` is the choice of a data set that was validated on, ``trials`` how many settings were
+    ``dataset`` is the choice of a data set that was validated on, ``trials`` how many settings were
     tried (those that were left half way too), ``seconds`` the processor time of all of them.
 
     Raises:
         ConfigError: if it is of another form.
 
     Example:
-        >>> effort({"l2": 0.1, "_tuned_": {"on": "ml_100k", "trials": 20}})
-        {'on': 'ml_100k', 'trials': 20}
+        >>> effort({"l2": 0.1, "_tuned_": {"dataset": "ml_100k", "trials": 20}})
+        {'dataset': 'ml_100k', 'trials': 20}
     """
     told = node.get(KEY)
     if told is None:
@@ -40,8 +40,8 @@ def effort(node: Any) -> dict[str, Any] | None:
     return {str(key): value for key, value in plain.items()}
 
 
-def _well_formed(on: Any = None, trials: Any = None, seconds: Any = 0, **other: Any) -> bool:
-    named = isinstance(on, str) and on.isprintable()
+def _well_formed(dataset: Any = None, trials: Any = None, seconds: Any = 0, **other: Any) -> bool:
+    named = isinstance(dataset, str) and dataset.isprintable()
     counted = type(trials) is int and trials >= 1
     return named and counted and type(seconds) in (int, float) and seconds >= 0 and not other
 

@@ -75,14 +75,14 @@ class Cell:
     def tuned(self, axis: str) -> dict[str, Any] | None:
         """Return of which search the settings on an axis are; None if no run, or not all, say.
 
-        ``on`` is the data set that was validated on; "" where it is the one that was measured on.
+        ``dataset`` is the one that was validated on; "" where it is the one that was measured on.
         """
         told = [entry["parts"].get(axis, {}).get("tuned") for entry in self.entries]
         if told[0] is None or any(other != told[0] for other in told):
             return None
         shop = self.entries[0]["parts"]["dataset"]
-        here = told[0]["on"] == shop.get("choice", shop["name"])
-        return {**told[0], "on": "" if here else told[0]["on"]}
+        here = told[0]["dataset"] == shop.get("choice", shop["name"])
+        return {**told[0], "dataset": "" if here else told[0]["dataset"]}
 
     def rows(self, metric: str) -> list[dict[str, Any]]:
         """Return the rows of ``metric``, one per run that has it."""

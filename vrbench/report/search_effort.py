@@ -39,4 +39,4 @@ def effort_columns(grid: Sequence[Cell]) -> list[tuple[str, list[str]]]:
 def _trials(note: Mapping[str, Any] | None) -> str:
     if note is None:
         return "-"
-    return f"{note['trials']} on {note['on']}" if note["on"] else str(note["trials"])
+    return f"{note['trials']} on {note['dataset']}" if note["dataset"] else str(note["trials"])

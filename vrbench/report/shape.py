@@ -71,7 +71,7 @@ _ROW = {
     **dict.fromkeys(("p", "p_random"), _maybe(_measured)),
 }
 _FOLD = {"shared": _text, **dict.fromkeys(("number", "valid", "count", "valid_count"), _whole)}
-_TUNED = {"on": _text, "trials": _whole, "seconds": _number}
+_TUNED = {"dataset": _text, "trials": _whole, "seconds": _number}
 _PART = {
     "name": _text,
     "key": _maybe(_text),
@@ -79,7 +79,7 @@ _PART = {
     "changed": _maybe(lambda value: isinstance(value, dict)),
     "settings": _maybe(lambda value: isinstance(value, dict)),
     "norm": _maybe(_text),
-    "tuned": _maybe(_record(_TUNED, ("on", "trials"))),
+    "tuned": _maybe(_record(_TUNED, ("dataset", "trials"))),
     "fold": _maybe(_record(_FOLD, tuple(_FOLD))),
     "eps": _any_of(_SCALAR, _measured),  # pages say what is no number
 }

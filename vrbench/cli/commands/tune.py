@@ -203,7 +203,7 @@ def _effort(composition: Composition, tried: Sequence[Tried]) -> str:
     """Return on what a search was, of how many trials, and their processor time if all tell it."""
     spent = [trial.processor for trial in tried if trial.processor is not None]
     seconds = f", seconds: {sum(spent):.1f}" if len(spent) == len(tried) else ""
-    return f"{{on: {composition.choices['dataset']}, trials: {len(tried)}{seconds}}}"
+    return f"{{dataset: {composition.choices['dataset']}, trials: {len(tried)}{seconds}}}"
 
 
 def _how_many(trials: int | None, sampler: Sampler) -> int:
