@@ -164,7 +164,6 @@ class Colours:
 @pytest.fixture
 def audit(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
     begun = []
 
     def start(*more, troubles=(), retries=3):

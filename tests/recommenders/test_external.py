@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests.http_service import Service
 from vrbench.attacks import NES, PGD, SPSA, Noise, Square
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
@@ -17,7 +16,6 @@ from vrbench.objectives import Promote, PromoteTo, TargetClass
 from vrbench.recommenders import External, ExternalLists
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.external.answers import Answers
-from vrbench.recommenders.external.http import HttpDoor
 from vrbench.recommenders.external.question import Question, worth
 from vrbench.testing.service import likes_green
 from vrbench.testing.world import BRISK_LOOKS, looks, parts, taught, toy_visuals, toy_world
@@ -27,30 +25,6 @@ pytestmark = pytest.mark.slow  # a minute and more together
 
 SECRET = "s3cr3t-of-the-shop"
 GREEN = "vrbench.testing.service:likes_green"
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    begun = []
-
-    def start(*args, **kwargs):
-        begun.append(Service(*args, **kwargs))
-        return begun[-1]
-
-    yield start
-    for service in begun:
-        service.shutdown()
-        service.server_close()
-
-
-@pytest.fixture
-def naps(monkeypatch):
-    """No time passes but what is waited."""
-    waited = []
-    monkeypatch.setattr(HttpDoor, "sleep", staticmethod(waited.append))
-    monkeypatch.setattr(HttpDoor, "clock", staticmethod(lambda: sum(waited)))
-    return waited
 
 
 def asked(**settings):
@@ -193,8 +167,7 @@ def test_other_troubles_are_one_line(serve, naps, troubles, told):
     assert "\n" not in str(error.value)
 
 
-def test_nobody_there_is_one_line(naps, monkeypatch):
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+def test_nobody_there_is_one_line(naps):
     model = taught(asked(url="http://127.0.0.1:9/rank", retries=1))
     with pytest.raises(DataError, match=r"no answer after 2 tries \(ConnectionRefusedError"):
         scores(model, [4])

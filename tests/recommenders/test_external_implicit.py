@@ -20,7 +20,10 @@ from vrbench.threats.scenario import Scenario
 
 als = pytest.importorskip("implicit.als")
 QUERIES = 100
-pytestmark = pytest.mark.slow  # a server, and several attacks
+pytestmark = [
+    pytest.mark.slow,  # a server, and several attacks
+    pytest.mark.filterwarnings("ignore:OpenBLAS is configured"),  # of no matter in so small a shop
+]
 
 
 def sparse(feedback):
@@ -61,9 +64,7 @@ class Shop:
 @pytest.fixture(scope="module")
 def service():
     begun = Service(Shop())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("no_proxy", "127.0.0.1")
-        yield begun
+    yield begun
     begun.shutdown()
     begun.server_close()
 

@@ -61,6 +61,7 @@ class External(Recommender):
         token: name of the environment variable with a credential; it is sent to ``url`` alone and
             written nowhere.
         header: in which it is sent; "Authorization" puts "Bearer" before it.
+        proxies: whether ``url`` may be asked through the proxies that the environment names.
         users_at_once: most users in one question.
         recheck: whether a kept answer is asked for again; false where answers vary by chance.
 
@@ -99,6 +100,7 @@ class External(Recommender):
         retries: int = 5,
         token: str | None = None,
         header: str = "Authorization",
+        proxies: bool = False,
         users_at_once: int = 128,
         recheck: bool = True,
     ) -> None:
@@ -113,7 +115,7 @@ class External(Recommender):
         self.function, self.url, self.release = function, url, release
         self.limit, self.per_second, self.timeout = limit, per_second, timeout
         self.retries, self.token, self.header = retries, token, header
-        self.users_at_once, self.recheck = users_at_once, recheck
+        self.proxies, self.users_at_once, self.recheck = proxies, users_at_once, recheck
         self.register_buffer("known", torch.zeros(len(self.items), dtype=torch.int64))
         told = {"function": function} if url is None else {"url": url}
         self.spec = {"name": self.name, "version": self.version, "release": release}
@@ -233,6 +235,7 @@ class External(Recommender):
             timeout=self.timeout,
             retries=self.retries,
             per_second=self.per_second,
+            proxies=self.proxies,
             gives=self.gives,
             release=str(self.release),
         )

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener, getproxies
 
 import numpy as np
 from PIL import Image
@@ -27,6 +27,9 @@ LARGEST = 1 << 28  # bytes of an answer
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 FIELD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 HERE = ("localhost", "127.0.0.1", "::1")
+PROXY_LEFT = (
+    ", or set recommender.proxies=true if it is behind the proxy that the environment names"
+)
 
 
 class HttpDoor:
@@ -34,9 +37,10 @@ class HttpDoor:
 
     The body is ``{"users": [...], "items": [...], "pictures": {item: PNG in base64}}``, the answer
     ``{"scores": [[...], ...]}``, or ``ranks`` or ``lists`` in place of scores; and, if the service
-    knows it, ``"release"``. Redirections are not followed. Timeouts, broken connections and the
-    statuses of ``LATER`` are tried again, after half a second, one, two, and so on, or after as
-    long as the service says (Retry-After).
+    knows it, ``"release"``. Redirections are not followed, and proxies that the environment names
+    are gone through only if that is asked for. Timeouts, broken connections and the statuses of
+    ``LATER`` are tried again, after half a second, one, two, and so on, or after as long as the
+    service says (Retry-After).
 
     Args:
         url: http or https, without a password and without a query.
@@ -45,6 +49,8 @@ class HttpDoor:
         timeout: seconds that an answer may take.
         retries: how often a question is sent again.
         per_second: most requests in a second; None: as many as there are.
+        proxies: whether the environment's proxies (https_proxy, no_proxy) are gone through; to
+            this machine never.
         gives: the field of the answer.
         release: what the service may call itself.
 
@@ -65,6 +71,7 @@ class HttpDoor:
         timeout: float,
         retries: int,
         per_second: float | None,
+        proxies: bool,
         gives: str,
         release: str,
     ) -> None:
@@ -75,7 +82,12 @@ class HttpDoor:
         self._next = 0.0
         self._variable, self._header = token, header
         self._secret()  # says at once if it is not there
-        self._opener = build_opener(_Stays)
+        parts = urlsplit(url)
+        away = parts.hostname not in HERE
+        straight = [] if proxies and away else [ProxyHandler({})]
+        self._opener = build_opener(_Stays, *straight)
+        left = away and not proxies and parts.scheme in getproxies()
+        self._hint = PROXY_LEFT * left
 
     def ask(self, question: Question) -> Any:
         """Return the field of the answer that was asked for.
@@ -96,7 +108,7 @@ class HttpDoor:
                     type(self).sleep(wait if later.wait is None else later.wait)
         raise DataError(
             f"{self.who}: no answer after {self._retries + 1} tries ({last}): the answers so far "
-            "are kept; run again once it answers"
+            f"are kept; run again once it answers{self._hint}"
         )
 
     def _sent(self, body: bytes) -> bytes:
