@@ -70,13 +70,18 @@ def test_a_number_of_questions_that_means_nothing_is_one_line(overrides, queries
 
 def test_the_most_requests_are_told_before_any_is_sent():
     """By hand: 300 users are 3 requests; 2 pictures of 40 questions, and lists before and after."""
-    kind, shop = kind_of(*ASKED, queries=40), SimpleNamespace(users_at_once=128, limit=246)
-    a_run, lists, one_user = 2 * 40 * 3, 2 * 3, 2 * 40
+    kind = kind_of(*ASKED, queries=40)
+    shop = SimpleNamespace(users_at_once=128, limit=248, recheck=True, retries=5)
+    a_run, lists, one_user = 2 * 40 * 3, 2 * 3 + 2, 2 * 40  # two kept answers are compared
     most = 5 * ((4 + 1) * a_run + one_user + (4 + 4) * lists)
-    assert kinds.requests(kind, shop, users=300, categories=4, items=2, seeds=5) == most
-    shop.limit = 245
+    told = kinds.requests(kind, shop, users=300, categories=4, items=2, seeds=5)
+    assert told == (most, (5 * 8 + 1) * 248)  # no run sends more than its limit
+    shop.limit = 10**6
+    told = kinds.requests(kind, shop, users=300, categories=4, items=2, seeds=5)
+    assert told == (most, 6 * most)
+    shop.limit = 247
     with pytest.raises(
-        ConfigError, match=r"a run may take 246 requests .*recommender.limit is 245"
+        ConfigError, match=r"a run may take 248 requests .*recommender.limit is 247"
     ):
         kinds.requests(kind, shop, users=300, categories=4, items=2, seeds=5)
 
@@ -111,7 +116,7 @@ def test_the_page_says_who_was_asked_how_often_and_what_was_left_out(tmp_path):
     for sentence in (
         "Asked: https://shop/rank, release one, which answers with scores for 300 users.",
         "In all runs together adversaries asked 360, and",  # six runs, two pictures, 30 each
-        "For this page 142 requests of at most 128 users each were sent",
+        "For this page 142 requests of at most 128 users each were sent, those included that had",
         "Whoever is told what the recommender answers, and may change its pictures within linf_8",
         "An adversary who knows nothing (noise): 0 (-2.5 to +2.5) points, no gain that is shown",
         "By an adversary who sees scores. Clean and attacked",
@@ -188,9 +193,7 @@ def test_an_audit_of_a_real_server_that_is_slow_and_fails_at_times(audit, tmp_pa
     service, code = audit(troubles=troubles)
     assert code == 0
     numbers = json.loads((tmp_path / "audit.json").read_text())
-    failed = 3  # 503, cut, 500
-    uncounted = len(service.bodies) - failed - numbers["asked"]["requests"]
-    assert 0 <= uncounted <= 1  # the clean lists by which the scenario chooses a target
+    assert numbers["asked"]["requests"] == len(service.bodies)  # what was sent again included
     gained = {one["name"]: one["exposure"] for one in numbers["adversaries"]}
     assert len(gained) == 5
     assert all(one["low"] is not None for one in gained.values())

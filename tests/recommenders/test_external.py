@@ -78,7 +78,7 @@ def test_the_same_is_not_asked_twice_and_a_limit_holds():
         scores(model, [4, 2])
     assert model.asked == 1
     scores(model, [1], brighter([1]))
-    with pytest.raises(ConfigError, match=r"2 questions were asked.*raise recommender.limit"):
+    with pytest.raises(ConfigError, match=r"2 requests were sent.*raise recommender.limit"):
         scores(model, [1], brighter([1], by=0.1))
     assert torch.equal(scores(model, [1], brighter([1])), scores(model, [1], brighter([1])))
 
@@ -141,7 +141,7 @@ def test_troubles_pass_by_themselves_where_they_can(serve, naps):
     model = taught(asked(url=service.url))
     assert torch.allclose(scores(model, [4])[0], green_of([4]), atol=1e-6)
     assert naps == [0.5, 7.0, 2.0, 4.0]
-    assert (len(service.heard), model.asked) == (5, 1)
+    assert (len(service.heard), model.asked, model.told()["requests"]) == (5, 1, 5)
 
 
 def test_a_slow_service_is_asked_again(serve, naps):

@@ -20,10 +20,8 @@ from vrbench.threats.scenario import Scenario
 
 als = pytest.importorskip("implicit.als")
 QUERIES = 100
-pytestmark = [
-    pytest.mark.slow,  # a server, and several attacks
-    pytest.mark.filterwarnings("ignore:OpenBLAS is configured"),  # of no matter in so small a shop
-]
+# of no matter in so small a shop
+pytestmark = pytest.mark.filterwarnings("ignore:OpenBLAS is configured")
 
 
 def sparse(feedback):
@@ -82,6 +80,24 @@ def test_its_answers_are_implicit_s_own_recommendations(service):
     np.testing.assert_allclose(ours.ranking_scores.numpy()[kept], scores[kept], atol=1e-5)
 
 
+def test_a_service_in_trouble_is_asked_until_all_is_right_and_every_request_counts(service, naps):
+    """Too slow, failing and limiting its rate at once, between answers that are only slow."""
+    shop, before = service.answer, len(service.heard)
+    service.troubles = [0.6, 503, 429, 0.05, "cut", 429, 500, 0.05, 408]
+    settings = {"timeout": 0.4, "retries": 9, "per_second": 50, "users_at_once": 8}
+    model = taught(partial(External, url=service.url, release="als", **settings))
+    users = torch.arange(30)
+    found = model.score(users, model.encode(torch.arange(36), toy_visuals(model.signal)))
+    wanted = shop.model.user_factors @ shop.model.item_factors.T
+    np.testing.assert_allclose(found.numpy(), wanted, atol=1e-5)
+    assert service.troubles == []
+    assert model.asked == 4
+    assert model.told()["requests"] == len(service.heard) - before >= 4 + 7  # seven that failed
+    assert naps.count(7.0) == 2  # as long as the service says
+    assert {0.5, 1.0} <= set(naps)  # and where it says nothing, longer each time
+
+
+@pytest.mark.slow
 def test_a_black_box_pushes_items_into_its_lists(service, tmp_path):
     """Within its questions Square reaches users whom noise of the same size does not."""
     url = service.url

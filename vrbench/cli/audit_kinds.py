@@ -115,8 +115,12 @@ def _outside(gives: str, queries: int) -> Kind:
     return Kind("outside", OWN.settings, adversaries, False, False, queries)
 
 
-def requests(kind: Kind, shop: Any, users: int, categories: int, items: int, seeds: int) -> int:
+def requests(
+    kind: Kind, shop: Any, users: int, categories: int, items: int, seeds: int
+) -> tuple[int, int]:
     """Return the most requests that an audit sends, if nothing of it is kept.
+
+    Two numbers: where every request is answered, and where the service fails as often as it can.
 
     Args:
         kind: of the audit; of one that asks.
@@ -133,6 +137,7 @@ def requests(kind: Kind, shop: Any, users: int, categories: int, items: int, see
     blocks = ceil(users / shop.users_at_once)
     a_run = items * kind.queries * blocks
     measured = 2 * blocks  # everyone's lists, on clean pictures and on attacked ones
+    measured += 2 * shop.recheck  # a kept answer, by the scenario and by the attack
     if a_run + measured > shop.limit:
         raise ConfigError(
             f"a run may take {a_run + measured} requests ({items} pictures, {kind.queries} "
@@ -142,4 +147,5 @@ def requests(kind: Kind, shop: Any, users: int, categories: int, items: int, see
     every = categories + 1  # whoever holds a network asks as often once more
     one_user = items * kind.queries
     runs = categories + len(kind.adversaries) - 1
-    return int(seeds * (every * a_run + one_user + runs * measured))
+    most = int(seeds * (every * a_run + one_user + runs * measured))
+    return most, min(most * (1 + shop.retries), (seeds * runs + 1) * shop.limit)

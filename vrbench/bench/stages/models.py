@@ -41,7 +41,7 @@ def trained(
     sizes = _sizes(data, visuals)
     model = make_recommender(factory, sizes).to(device)
     if isinstance(model, External):
-        model.keep_in(store.root)
+        model.keep_in(store.root, store.sent)
 
     def make() -> tuple[dict[str, Tensor], dict[str, Any]]:
         history = model.train().fit(data.train, data.valid, visuals, stream(seed, "train"))

@@ -173,7 +173,11 @@ def audited(
     names, users = _categories(composition, data, categories), data.train.num_users
     if kind.queries is not None:
         most = requests(kind, composition.cfg.recommender, users, len(names), items, seeds)
-        log.info("at most %d requests are sent; answers are kept, nothing is sent twice", most)
+        log.info(
+            "at most %d requests are sent, and if the service fails, sent again up to %d in all; "
+            "answers are kept, nothing that was answered is sent twice",
+            *most,
+        )
     whole = [*kind.settings, *overrides]
     if kind.name == "lists":
         return _listed(whole, names, folder)

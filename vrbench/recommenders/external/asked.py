@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError, DataError, IncompatibleError, one_of
 from vrbench.core.plurals import how_many
+from vrbench.core.spec import digest
 from vrbench.core.visuals import BLOCK, Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import History, Recommender, Sizes
@@ -54,7 +56,8 @@ class External(Recommender):
         release: a name for what answers; another one when it has been trained or changed.
         gives: "scores", high is good; "ranks", from 1, in the catalogue; or "lists": for each user
             the items that are recommended, best first, in which case items outside tie.
-        limit: most questions of one process that are asked; what is kept is none.
+        limit: most requests that a run sends, those sent again included; what is kept is none. In
+            Python it is all runs of one ``Store``.
         per_second: most requests in a second; None: as many as there are.
         timeout: seconds that an answer may take.
         retries: how often a question is sent again that was not answered.
@@ -123,17 +126,23 @@ class External(Recommender):
         self._who = self.spec  # once fitted, ``spec`` is the model's address
         self.asked, self._checked = 0, not recheck
         self._answers = Answers(self._who)
+        self._sent, self._name = Counter[str](), digest(self._who)
 
     known: Tensor
 
-    def keep_in(self, store: Path) -> None:
-        """Have answers kept in a store, and found there."""
-        self._answers = Answers(self._who, store)
+    def keep_in(self, store: Path, sent: Counter[str]) -> None:
+        """Have answers kept in a store, and found there; count requests by who is sent them."""
+        self._answers, self._sent = Answers(self._who, store), sent
+
+    @property
+    def requests(self) -> int:
+        """How many requests were sent, those sent again included."""
+        return self._sent[self._name]
 
     def settled(self) -> str:
-        """Write down all answers; return in words how many questions were asked."""
+        """Write down all answers; return in words how many requests were sent."""
         self._answers.write()
-        return f"{how_many(self.asked, 'question')} asked of {self.function or self.url}"
+        return f"{how_many(self.requests, 'request')} sent to {self.function or self.url}"
 
     def told(self) -> dict[str, Any]:
         """Return who was asked, what it gives, about how many users, and how often so far."""
@@ -143,7 +152,7 @@ class External(Recommender):
             "gives": self.gives,
             "users": len(self.users),
             "users_at_once": self.users_at_once,
-            "requests": self.asked,
+            "requests": self.requests,
         }
 
     def fit(
@@ -214,14 +223,18 @@ class External(Recommender):
         return found
 
     def _ask(self, question: Question) -> np.ndarray:
-        if self.asked >= self.limit:
-            raise ConfigError(
-                f"{self._door.who}: {self.limit} questions were asked, and answers are kept: raise "
-                "recommender.limit to go on, or try fewer items or queries"
-            )
+        answer = self._door.ask(question, self._count)
         self.asked += 1
-        answer = self._door.ask(question)
         return worth(answer, self.gives, question, len(self.items), self._door.who)
+
+    def _count(self) -> None:
+        if self.requests >= self.limit:
+            raise ConfigError(
+                f"{self._door.who}: {self.limit} requests were sent, those sent again included, "
+                "and answers are kept: raise recommender.limit to go on, or try fewer items or "
+                "queries"
+            )
+        self._sent[self._name] += 1
 
     @cached_property
     def _door(self) -> Door:

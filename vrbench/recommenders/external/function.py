@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.recommenders.external.question import Question
+from vrbench.recommenders.external.question import Count, Question
 
 NAMED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 
@@ -27,13 +27,15 @@ class FunctionDoor:
     def __init__(self, function: str) -> None:
         self.who, self._call = function, _found(function)
 
-    def ask(self, question: Question) -> Any:
+    def ask(self, question: Question, count: Count) -> Any:
         """Return what the function returns.
 
         Raises:
+            ConfigError: if no request is left.
             DataError: if it raises; the text says what.
         """
         users, items = list(question.users), list(question.items)
+        count()
         try:
             return self._call(users, items, dict(question.pictures))
         except Exception as error:

@@ -19,7 +19,7 @@ import numpy as np
 from PIL import Image
 
 from vrbench.core.errors import ConfigError, DataError
-from vrbench.recommenders.external.question import Question
+from vrbench.recommenders.external.question import Count, Question
 
 LATER = (408, 425, 429, 500, 502, 503, 504)  # who answers so may answer the same question later
 LONGEST = 300.0  # seconds that are waited because a service asks for it
@@ -89,16 +89,18 @@ class HttpDoor:
         left = away and not proxies and parts.scheme in getproxies()
         self._hint = PROXY_LEFT * left
 
-    def ask(self, question: Question) -> Any:
+    def ask(self, question: Question, count: Count) -> Any:
         """Return the field of the answer that was asked for.
 
         Raises:
+            ConfigError: if no request is left.
             DataError: if no answer came, or one that is of no use.
         """
         told = {"users": question.users, "items": question.items}
         shown = {item: _png(picture) for item, picture in question.pictures.items()}
         body = json.dumps(told | {"pictures": shown}).encode()
         for attempt in range(self._retries + 1):
+            count()
             try:
                 return self._read(self._sent(body))
             except _LaterError as later:

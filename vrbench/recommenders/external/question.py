@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from vrbench.core.errors import DataError
 
 Gives = Literal["scores", "ranks", "lists"]
+Count = Callable[[], None]  # called before each request; raises ConfigError where none is left
 
 
 class Question(NamedTuple):
@@ -38,10 +40,15 @@ class Door(Protocol):
 
     who: str
 
-    def ask(self, question: Question) -> Any:
+    def ask(self, question: Question, count: Count) -> Any:
         """Return the answer as it was given: rows by user, or a list of items for each.
 
+        Args:
+            question: what is asked.
+            count: called before each request that is sent, one sent again included.
+
         Raises:
+            ConfigError: if no request is left.
             DataError: if there is none, in one line that says what to do.
         """
         ...

@@ -121,8 +121,8 @@ def questions(who: dict[str, Any] | None) -> list[str]:
         "A question is one item with one picture. In all runs together adversaries asked "
         f"{who['questions']}, and everyone's lists were asked for before and after each attack.",
         f"For this page {how_many(who['requests'], 'request')} of at most "
-        f"{who['users_at_once']} users each were sent; what had been answered before was not sent "
-        "again, and clean lists by which a scenario chooses are not counted.",
+        f"{who['users_at_once']} users each were sent, those included that had to be sent again "
+        "after a failure; what had been answered before was not.",
     ]
 
 
