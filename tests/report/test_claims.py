@@ -3,7 +3,7 @@
 import pytest
 
 from vrbench.cli.commands.reproduce import _weakened
-from vrbench.report.over_seeds import difference, interval
+from vrbench.report.over_seeds import difference, independent, interval, paired
 from vrbench.report.papers import claims
 from vrbench.report.papers.published_comparison import BASE, Cell, beside, measured
 
@@ -36,6 +36,16 @@ def runs(numbers, **more):
     return [run(seed, *told, **more) for seed, told in enumerate(numbers)]
 
 
+def oracle(by, numbers, attack="transplant"):
+    """True features of target items, which multiply the clean number."""
+    told = [(before, before * by, again) for before, _, again in numbers]
+    return runs(told, attack=attack, success=None)
+
+
+SEEDS = range(3)
+ORACLE = oracle(10.0, NOISE)
+
+
 def cells(entries, metric="CHR@20"):
     return measured(entries, AXES, LABELS, [metric], "value")
 
@@ -47,18 +57,21 @@ def threefold(entries):
 def test_a_rise_on_a_case_that_meets_its_premise_holds():
     verdict = threefold(runs(BAG))
     assert verdict.holds
-    assert "at most 2.94 times as often (VBPR, T, PGD)" in verdict.said  # geometric mean
+    assert "at most x 2.94 (" in verdict.said  # geometric mean
+    assert "over 3 runs of 3 seeds, a clean retrain x 0.99 (" in verdict.said
+    assert verdict.said.endswith("(VBPR, T, PGD)")
     assert str(verdict).startswith("holds: ")
 
 
 def test_noise_comes_out_as_nothing_whatever_its_p_values_say():
-    assert threefold(runs(NOISE)).holds is False  # called an attack: it moves nothing threefold
+    assert threefold(runs(NOISE) + ORACLE).holds is False  # called an attack: not threefold
+    assert threefold(runs(NOISE)).holds is None  # nothing says that the bench could have seen it
     assert threefold(runs(NOISE, attack="noise")).holds is None  # no attack was measured
-    steady = [(1.028, 1.034, r) for r in (0.95, 1.1, 1.04)]  # a fixed model: small and steady
+    steady = [(c, c + 0.006, r) for c, r in ((1.028, 0.95), (1.03, 1.1), (1.02, 1.04))]
     defended = runs(steady) + runs(steady, extractor="adversarial")
     verdict = claims.defences_do_not_protect(cells(defended))
     assert verdict.holds is None
-    assert "by more than a clean retrain does, in none of 1 pair" in verdict.said
+    assert "in 1 of 1 pair of cells the rise is not told from a clean retrain" in verdict.said
 
 
 @pytest.mark.parametrize(
@@ -108,9 +121,9 @@ def test_a_ratio_that_may_be_three_over_seeds_is_not_refuted():
     wide = [(1.0, 1.0, 1.1), (1.0, 4.0, 0.9), (1.0, 1.5, 1.0)]
     verdict = threefold(runs(wide))
     assert verdict.holds is None
-    assert "over seeds the ratio may be" in verdict.said
+    assert "the ratio may be threefold over seeds" in verdict.said
     narrow = [(1.0, 1.4, 1.1), (1.0, 1.5, 0.9), (1.0, 1.45, 1.0)]
-    assert threefold(runs(narrow)).holds is False
+    assert threefold(runs(narrow) + oracle(2.0, narrow)).holds is False
 
 
 def test_a_defence_is_judged_where_the_attack_reaches_the_bare_extractor():
@@ -134,7 +147,7 @@ def test_a_defence_is_judged_where_the_attack_reaches_the_bare_extractor():
 
 def test_pairs_of_cells_are_compared_over_seeds():
     def of(attack, *values):
-        found = {(seed, ""): v for seed, v in enumerate(values)}
+        found = {((seed, 0, 0), ""): v for seed, v in enumerate(values)}
         where = {"recommender": "BPR-MF", "attack": attack, "eps": "1"}
         return Cell(where, "nDCG@100", sum(values) / len(values), None, found)
 
@@ -168,18 +181,104 @@ def test_overrides_that_change_the_protocol_weaken_a_verdict():
     assert "of these cells alone it does not hold: at most 1.2" in weak.said
 
 
-def test_where_the_true_features_of_targets_do_not_raise_it_no_attack_is_refuted():
-    flat = [(1.0, 1.1, 1.0), (1.0, 1.05, 1.02), (1.0, 1.08, 0.99)]
-    assert threefold(runs(flat)).holds is False
-    oracle = [(1.0, 0.99, None), (1.0, 0.98, None), (1.0, 1.0, None)]
-    verdict = threefold(runs(flat) + runs(oracle, attack="transplant", success=None))
+FLAT = [(1.0, 1.1, 1.0), (1.0, 1.05, 1.02), (1.0, 1.08, 0.99)]
+
+
+def test_an_oracle_that_is_no_better_than_a_retrain_refutes_no_attack():
+    assert threefold(runs(FLAT) + oracle(2.0, FLAT)).holds is False
+    assert threefold(runs(FLAT)).holds is None  # nobody looked whether it could be seen
+    for by in (0.99, 1.0, 1.02):  # a clean retrain reaches that, too
+        verdict = threefold(runs(FLAT) + oracle(by, FLAT))
+        assert verdict.holds is None
+        assert "true features of target items are not told from a retrain either" in verdict.said
+    again = [(1.0, 1.25, 1.24), (1.0, 1.20, 1.28), (1.0, 1.3, 1.25)]
+    assert threefold(runs(again) + oracle(1.25, again)).holds is None
+    assert threefold(runs(BAG) + oracle(1.0, BAG)).holds  # but it did rise
+
+
+def test_an_oracle_counts_on_the_very_runs_of_the_attack():
+    flat = {"standing": {"source": HIGH, "target": LOW}}
+    elsewhere = [
+        run(seed + 3, 1, 3.0, 1, attack="transplant", success=None, **flat) for seed in SEEDS
+    ]
+    verdict = threefold(runs(FLAT) + elsewhere)
     assert verdict.holds is None
-    assert "true features of target items move it x 0.99" in verdict.said
-    able = [(1.0, 2.0, None), (1.0, 2.2, None), (1.0, 2.1, None)]
-    verdict = threefold(runs(flat) + runs(able, attack="transplant", success=None))
-    assert verdict.holds is False
-    idle = [(before, before, None) for before, *_ in BAG]  # but it did rise
-    assert threefold(runs(BAG) + runs(idle, attack="transplant", success=None)).holds
+    assert "the oracle was not measured on all of these runs" in verdict.said
+    named = runs(FLAT) + oracle(2.0, FLAT, attack="transplant shown=mean")
+    assert threefold(named).holds is False  # an oracle, whatever its settings
+
+
+def test_all_numbers_of_a_verdict_are_of_the_same_runs():
+    flat = {"standing": {"source": HIGH, "target": LOW}}
+    aside = [run(seed, 1.0, 9.0, 9.0, **flat) for seed in SEEDS]
+    for entry in aside:
+        entry["case"]["source"] = "sock"
+    lone, both = threefold(runs(BAG)), threefold(runs(BAG) + aside)
+    assert both.said == lone.said
+
+
+def test_runs_with_a_number_of_zero_have_no_ratio_and_are_counted():
+    gone = [run(3, 0.5, 0.0, 0.5)]
+    verdict = threefold(runs(BAG) + gone)
+    assert "over 3 runs of 3 seeds" in verdict.said
+    assert "1 run with a number of zero left out" in verdict.said
+    assert "2 runs with a number of zero" in threefold(runs([(0.5, 0.0, 1.0)] * 2 + BAG[:2])).said
+
+
+def test_seeds_of_a_model_without_chance_are_one_observation():
+    same = [(0.7, 2.1, 0.7)] * 5
+    verdict = threefold(runs(same))
+    assert verdict.holds is None
+    assert "5 seeds with the same numbers are 1 observation" in verdict.said
+    chance = [(0.7, 2.1 + seed / 10, 0.7) for seed in range(5)]  # the attack draws
+    assert threefold(runs(chance)).holds
+    before = {((seed, fold, 0), ""): 0.1 * fold for seed in range(4) for fold in range(3)}
+    assert independent(before, before) == {(0, fold, 0) for fold in range(3)}
+    assert paired({run: value + 1 for run, value in before.items()}, before).mean == pytest.approx(
+        1
+    )
+    one_fold = {run: value for run, value in before.items() if run[0][1] == 0}
+    assert paired(one_fold, one_fold) is None
+
+
+def test_an_insider_against_a_model_without_chance_is_not_told():
+    told = [run(seed, 0.166, 0.76, None, attack="adam", objective="promote") for seed in range(5)]
+    labels = {"attack": {"adam": "INSA"}}
+    verdict = claims.insider_promotes(measured(told, AXES, labels, ["CHR@20"], "value"))
+    assert verdict.holds is None
+    assert "5 seeds with the same numbers are 1 observation" in verdict.said
+
+
+def of_source(source, numbers, **more):
+    found = runs(numbers, **more)
+    for entry in found:
+        entry["case"]["source"] = source
+    return found
+
+
+def test_extractors_that_were_attacked_on_other_pairs_are_compared_each_by_its_own():
+    tripled = [(0.6, 1.8, 0.65), (0.7, 2.0, 0.6), (0.65, 1.9, 0.7)]
+    sixfold = [(b, 2 * a + n / 10, r) for n, (b, a, r) in enumerate(tripled)]
+    for defended, holds in ((sixfold, True), (FLAT, False), (tripled, None)):
+        told = of_source("bag", tripled)
+        told += of_source("sock", defended, extractor="adversarial", success=0.1)
+        verdict = claims.defences_do_not_protect(cells(told))
+        assert verdict.holds is holds
+        assert "where the attack raises CHR beyond a clean retrain" in verdict.said
+        assert "of 1 cell" in verdict.said
+
+
+def test_a_verdict_on_defences_says_of_how_many_pairs_what_is_known():
+    rises = [(0.6, 1.8, 0.65), (0.7, 2.0, 0.6), (0.65, 1.9, 0.7)]
+    told = of_source("bag", rises) + of_source("sock", FLAT, extractor="adversarial")
+    told += runs(FLAT, recommender="fm") + runs(FLAT, recommender="fm", extractor="adversarial")
+    few = runs(BAG[:2], recommender="amr")
+    told += few + runs(BAG, recommender="amr", extractor="adversarial")
+    labels = LABELS | {"recommender": {"vbpr": "VBPR", "fm": "FM", "amr": "AMR"}}
+    said = claims.defences_do_not_protect(measured(told, AXES, labels, ["CHR@20"], "value")).said
+    assert "by more under the defence in 0 of 1 cell, by less in 1" in said
+    assert "in 1 of 3 pairs of cells the rise is not told from a clean retrain" in said
+    assert "in 1 of 3 nothing can be told: 2 of at least 3 seeds" in said
 
 
 def test_doubts_of_many_runs_are_counted_without_their_numbers():
@@ -197,7 +296,8 @@ def test_doubts_of_many_runs_are_counted_without_their_numbers():
 
 def test_recommenders_that_chose_their_own_pairs_are_compared_by_seed():
     def cell(name, by):  # what a seed's pair lost, in percent
-        runs = {(seed, f"{pair} as watch"): value for seed, (pair, value) in enumerate(by)}
+        told = enumerate(by)
+        runs = {((seed, 0, 0), f"{pair} as watch"): value for seed, (pair, value) in told}
         return Cell({"recommender": name}, "nDCG@10", sum(runs.values()) / 3, None, runs)
 
     plain = cell("VBPR", [("bag", -9.0), ("sock", -10.0), ("bag", -11.0)])
@@ -211,7 +311,9 @@ def test_recommenders_that_chose_their_own_pairs_are_compared_by_seed():
 
 
 def test_where_pairs_are_shared_they_are_compared_pair_by_pair():
-    pairs = [(seed, aim) for seed in range(3) for aim in ("bag as watch", "sock as watch")]
-    whole = Cell({}, "CHR@20", 5.5, None, {run: 3.0 + 5.0 * ("sock" in run[1]) for run in pairs})
+    seeds = [(seed, 0, 0) for seed in range(3)]
+    pairs = [(seed, aim) for seed in seeds for aim in ("bag as watch", "sock as watch")]
+    of = {run: 3.0 + 5.0 * ("sock" in run[1]) + run[0][0] for run in pairs}
+    whole = Cell({}, "CHR@20", 6.5, None, of)
     part = {run: whole.runs[run] + 1 for run in pairs if "bag" in run[1]}  # unfinished
     assert difference(Cell({}, "CHR@20", 4.0, None, part), whole).mean == pytest.approx(1)

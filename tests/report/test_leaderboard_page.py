@@ -114,7 +114,10 @@ def test_stars_are_for_what_training_again_does_not_explain(tmp_path):
 
 def test_the_change_over_seeds_has_an_interval_by_student():
     before, after = [1.0, 1.1, 0.9, 1.2], [1.5, 1.8, 1.4, 1.9]
-    rows = {(n, ""): (b, a, b + 0.01) for n, (b, a) in enumerate(zip(before, after, strict=True))}
+    rows = {
+        ((n, 0, 0), ""): (b, a, b + 0.01)
+        for n, (b, a) in enumerate(zip(before, after, strict=True))
+    }
     found = change(rows)
     low, high = ttest_rel(after, before).confidence_interval(0.95)
     assert (found.by.low, found.by.high) == pytest.approx((low, high))
@@ -122,7 +125,7 @@ def test_the_change_over_seeds_has_an_interval_by_student():
     without = {run: (*told[:2], None) for run, told in rows.items()}
     assert change(without).beyond is None
     assert change(without).by == found.by
-    two = {run: told for run, told in rows.items() if run[0] < 2}
+    two = {run: told for run, told in rows.items() if run[0][0] < 2}
     assert (change(two).by, change(two).beyond) == (None, None)
 
 

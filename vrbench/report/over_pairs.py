@@ -10,7 +10,7 @@ from statistics import fmean
 from vrbench.report.grid import over
 from vrbench.report.identity import MORE, in_folds
 from vrbench.report.over_seeds import interval, means_of_seeds
-from vrbench.report.papers.claims.base import ORACLES
+from vrbench.report.papers.claims.base import is_oracle
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, Run, measured
 from vrbench.report.run_records import AXES, Entry
 
@@ -89,7 +89,7 @@ def _met(cell: Cell, attack: str) -> str:
     """Return in how many runs the premise was met; an oracle has no class to reach."""
     if attack == RETRAINED:
         return "-"
-    return f"{len(cell.sound(reached=attack not in ORACLES))} of {len(cell.runs)}"
+    return f"{len(cell.sound(reached=not is_oracle(attack)))} of {len(cell.runs)}"
 
 
 def _ratio(cell: Cell, base: Cell) -> list[str]:

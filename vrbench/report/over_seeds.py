@@ -2,7 +2,8 @@
 
 A test over users holds the model and the pictures fixed, and calls significant what another seed
 would not give again. Here a seed is one observation, and of data with folds a seed on a fold; pairs
-of categories are averaged inside it.
+of categories are averaged inside it. Seeds that give the same numbers before and after, since
+nothing about them is left to chance, are one observation together.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import exp, log, sqrt
+from math import sqrt
 from statistics import fmean, stdev
 
+from vrbench.core.plurals import how_many
 from vrbench.report.identity import Observation
 from vrbench.report.papers.published_comparison import Cell, Run
 
@@ -60,6 +62,49 @@ def interval(values: Mapping[Run, float]) -> Interval | None:
     return Interval(fmean(means), fmean(means) - reach, fmean(means) + reach)
 
 
+def independent(*sides: Mapping[Run, float]) -> set[Observation]:
+    """Return the seeds that are observations of their own.
+
+    Where all seeds of a fold have the same numbers on every side (before and after an attack, say),
+    pair by pair, the model and the attack leave nothing to chance: they are one run seen often, of
+    which the first seed counts.
+
+    Args:
+        sides: numbers by run; a seed with no number on one of them is none.
+
+    Example:
+        >>> from vrbench.report.over_seeds import independent
+        >>> before = {((seed, 0, 0), ""): 0.5 for seed in range(3)}
+        >>> sorted(independent(before, before))
+        [(0, 0, 0)]
+        >>> after = {run: 0.5 + run[0][0] for run in before}
+        >>> len(independent(before, after))
+        3
+    """
+    seen: dict[tuple[int, ...], dict[Observation, list[object]]] = defaultdict(dict)
+    runs = set.intersection(*(set(side) for side in sides))
+    for run in sorted(runs):
+        seed, pair = run
+        numbers = (pair, *(side[run] for side in sides))
+        seen[seed[1:]].setdefault(seed, []).append(numbers)
+    kept: set[Observation] = set()
+    for by_seed in seen.values():
+        first, *others = by_seed.values()
+        alike = all(other == first for other in others)
+        kept |= {min(by_seed)} if alike else by_seed.keys()
+    return kept
+
+
+def paired(one: Mapping[Run, float], other: Mapping[Run, float]) -> Interval | None:
+    """Return the mean of ``one - other`` over the runs that both have.
+
+    None for fewer than ``LEAST`` seeds that are observations of their own.
+    """
+    counted = independent(one, other)
+    both = {run for run in one.keys() & other.keys() if run[0] in counted}
+    return interval({run: one[run] - other[run] for run in both})
+
+
 def difference(one: Cell, other: Cell, among: Iterable[Run] | None = None) -> Interval | None:
     """Return ``one - other`` over the runs that both have; None for fewer than ``LEAST`` seeds.
 
@@ -77,7 +122,7 @@ def difference(one: Cell, other: Cell, among: Iterable[Run] | None = None) -> In
     else:
         both = set(among) & one.runs.keys() & other.runs.keys()
         left, right = ({run: cell.runs[run] for run in both} for cell in (one, other))
-    return interval({run: left[run] - right[run] for run in left})
+    return paired(left, right)
 
 
 def in_common(one: Cell, other: Cell) -> tuple[dict[Run, float], dict[Run, float]]:
@@ -95,52 +140,6 @@ def in_common(one: Cell, other: Cell) -> tuple[dict[Run, float], dict[Run, float
     ]
     left = {run: one.runs[run] for run in runs} | {(s, ""): mine[s] for s in apart}
     return left, {run: other.runs[run] for run in runs} | {(s, ""): theirs[s] for s in apart}
-
-
-@dataclass(frozen=True)
-class Rise:
-    """Whether an attack raised a number, and to how many times what it was.
-
-    Attributes:
-        rose: whether it rose by more than training again moves it; None where that is untold.
-        ratio: attacked to clean, the geometric mean over seeds; None where there is none.
-        at_most: the upper end of its interval.
-        why: the reason if it is untold.
-    """
-
-    rose: bool | None
-    ratio: float | None = None
-    at_most: float | None = None
-    why: str = ""
-
-
-def rise(base: Cell, attacked: Cell, retrained: Cell | None, among: set[Run]) -> Rise:
-    """Return whether a number rose by more than a clean retrain under another seed moves it.
-
-    It rose if it exceeds the retrained number in the interval of the paired differences, and moved
-    further from the clean one than retraining does in the mean. So noise comes out as nothing.
-
-    Args:
-        base, attacked, retrained: the cells before, after, and without an attack trained again.
-        among: the runs that count.
-    """
-    if not base.value:
-        return Rise(None, why="never recommended before")
-    if not attacked.runs:
-        ratio = attacked.value / base.value
-        floor = abs(retrained.value - base.value) if retrained else 0.0
-        return Rise(attacked.value - base.value > floor, ratio, ratio)
-    runs = among & base.runs.keys() & attacked.runs.keys()
-    change = difference(attacked, base, runs)
-    if change is None:
-        return Rise(None, why=few(runs, attacked))
-    ratio, at_most = _ratio(base, attacked, runs)
-    if retrained is None or not runs <= retrained.runs.keys():
-        return Rise(None, ratio, at_most, "no clean retrain beside it")
-    beyond = difference(attacked, retrained, runs)
-    floor = fmean(abs(retrained.runs[run] - base.runs[run]) for run in runs)
-    rose = beyond is not None and beyond.above is True and change.mean > floor
-    return Rise(rose, ratio, at_most)
 
 
 @dataclass(frozen=True)
@@ -167,34 +166,32 @@ def change(rows: Mapping[Run, tuple[float, float, float | None]]) -> Change:
     Args:
         rows: clean, attacked and, where it was made, retrained: by seed and pair.
     """
-    by = interval({run: after - before for run, (before, after, _) in rows.items()})
+    clean = {run: before for run, (before, _, _) in rows.items()}
+    attacked = {run: after for run, (_, after, _) in rows.items()}
+    by = paired(attacked, clean)
     again = {run: (before, after, r) for run, (before, after, r) in rows.items() if r is not None}
     if by is None or len(again) < len(rows):
         return Change(by, None)
-    beside = interval({run: after - retrained for run, (_, after, retrained) in again.items()})
-    assert beside is not None
+    beside = paired(attacked, {run: retrained for run, (_, _, retrained) in again.items()})
+    if beside is None:
+        return Change(by, None)
     floor = fmean(abs(retrained - before) for before, _, retrained in again.values())
     same_side = by.above is not None and by.above == beside.above
     return Change(by, same_side and abs(by.mean) > floor)
 
 
-def few(runs: Iterable[Run], cell: Cell) -> str:
-    """Return why too few runs of a cell are left to count."""
-    seeds = len({seed for seed, _ in runs})
-    left = f"{seeds} of at least {LEAST} seeds"
-    return f"{left}: {cell.doubted()}" if cell.doubted() else left
+def few(runs: Iterable[Run], cell: Cell, *sides: Mapping[Run, float]) -> str:
+    """Return why too few runs of a cell are left to count.
 
-
-def _ratio(base: Cell, attacked: Cell, runs: set[Run]) -> tuple[float, float]:
-    """Return attacked to clean, and the upper end of its interval."""
-    pairs = {run: (attacked.runs[run], base.runs[run]) for run in runs}
-    if all(after > 0 and before > 0 for after, before in pairs.values()):
-        logs = interval({run: log(after / before) for run, (after, before) in pairs.items()})
-        assert logs is not None
-        return exp(logs.mean), exp(min(logs.high, 700))
-    clean = fmean(before for _, before in pairs.values())
-    change = difference(attacked, base, runs)
-    assert change is not None
-    if not clean:
-        return 1.0, float("inf")
-    return 1 + change.mean / clean, 1 + change.high / clean
+    Args:
+        runs: what is left.
+        cell: whose doubts are named.
+        sides: its numbers, which may be those of one run; see ``independent``.
+    """
+    left = set(runs)
+    seeds = {seed for seed, _ in left}
+    told = f"{len(seeds)} of at least {LEAST} seeds"
+    if len(seeds) >= LEAST and sides:
+        one = len(independent(*({r: side[r] for r in left if r in side} for side in sides)))
+        told = f"{len(seeds)} seeds with the same numbers are {how_many(one, 'observation')}"
+    return f"{told}: {cell.doubted()}" if cell.doubted() else told

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vrbench.report.papers.claims.base import NOTHING, Verdict, is_more
+from vrbench.report.papers.claims.base import NOTHING, Verdict
+from vrbench.report.papers.claims.rule import compared, in_every
 from vrbench.report.papers.published_comparison import Cell
 
 
@@ -16,8 +17,9 @@ def cfgan_is_best(cells: Sequence[Cell]) -> Verdict:
     cfgan = of.pop("CFGAN")
     above = sorted(name for name, other in of.items() if other.value > cfgan.value)
     said = f"{cfgan.metric} {cfgan.value:.4g}; above it: {', '.join(above) or 'none'}"
-    better = [is_more(cfgan, other) for other in of.values()]
-    if None in better and False not in better:
-        near = sorted(name for name, other in of.items() if is_more(cfgan, other) is None)
+    better = {name: compared(cfgan, other).holds() for name, other in of.items()}
+    holds = in_every(better.values())
+    if holds is None:
+        near = sorted(name for name, more in better.items() if more is None)
         return Verdict(None, f"{said}; not told from {', '.join(near)} over seeds")
-    return Verdict(all(better), said)
+    return Verdict(holds, said)

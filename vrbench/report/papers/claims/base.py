@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vrbench.report.over_seeds import difference, few, in_common
+from vrbench.report.papers.claims.rule import Evidence, compared, in_every
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell
 
 NOISE = "noise"
@@ -50,25 +50,24 @@ def without(cell: Cell, *axes: str) -> frozenset[tuple[str, str]]:
     return frozenset((axis, name) for axis, name in cell.where.items() if axis not in axes)
 
 
+def is_oracle(name: str) -> bool:
+    """Return whether an attack is none: items get what true items of the target have."""
+    return name.partition(" ")[0] in ORACLES
+
+
 def is_attack(name: str) -> bool:
     """Return whether an attack is one, neither noise nor an oracle."""
-    return NOISE not in name.lower() and name not in ORACLES
+    return NOISE not in name.lower() and not is_oracle(name)
 
 
-def oracle_ratios(cells: Sequence[Cell]) -> dict[frozenset[tuple[str, str]], float]:
-    """Return by what the best oracle multiplies a number, for every shop that has one."""
-    found: dict[frozenset[tuple[str, str]], float] = {}
-    for base, attacked, _ in attacked_cells(cells):
-        if attacked.where["attack"] in ORACLES and base.value:
-            shop = without(attacked, "attack", "eps")
-            found[shop] = max(found.get(shop, 0.0), attacked.value / base.value)
-    return found
-
-
-def is_more(one: Cell, other: Cell) -> bool | None:
-    """Return whether ``one`` is larger; None where seeds are too few or do not agree."""
-    change = difference(one, other)
-    return None if change is None else change.above
+def oracles_of(cells: Sequence[Cell], attacked: Cell) -> list[Cell]:
+    """Return the oracles of the shop of an attacked cell, of whatever budget."""
+    shop = without(attacked, "attack", "eps")
+    return [
+        cell
+        for cell in cells
+        if is_oracle(cell.where["attack"]) and without(cell, "attack", "eps") == shop
+    ]
 
 
 def in_all(pairs: Sequence[tuple[Cell, Cell]], word: str, told: str = "") -> Verdict:
@@ -76,22 +75,19 @@ def in_all(pairs: Sequence[tuple[Cell, Cell]], word: str, told: str = "") -> Ver
 
     It does not hold if one is smaller beyond chance, and cannot be told if some are within it.
     """
-    if not pairs:
+    return in_all_of([compared(*pair) for pair in pairs], word, told)
+
+
+def in_all_of(found: Sequence[Evidence], word: str, told: str = "") -> Verdict:
+    """Return whether every effect is there."""
+    if not found:
         return NOTHING
-    found = [is_more(*pair) for pair in pairs]
-    said = f"{word} in {found.count(True)} of {len(pairs)} pairs" + (f" ({told})" if told else "")
-    if None not in found:
-        return Verdict(all(found), said)
-    why = next(why_not(*pair) for pair, more in zip(pairs, found, strict=True) if more is None)
-    said += f"; not told in {found.count(None)}: {why}"
-    return Verdict(False if False in found else None, said)
-
-
-def why_not(one: Cell, other: Cell) -> str:
-    """Return why one cell cannot be called larger than the other, or smaller."""
-    if difference(one, other) is not None:
-        return "the difference is within chance over seeds"
-    return few(in_common(one, other)[0], one if one.doubts else other)
+    each = [one.holds() for one in found]
+    said = f"{word} in {each.count(True)} of {len(each)} pairs" + (f" ({told})" if told else "")
+    if None in each:
+        why = found[each.index(None)].why
+        said += f"; not told in {each.count(None)}: {why}"
+    return Verdict(in_every(each), said)
 
 
 def reasons(untold: Sequence[tuple[str, str]]) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import log
+from statistics import fmean
 
 from vrbench.core.plurals import how_many
-from vrbench.report.over_seeds import difference, rise
 from vrbench.report.papers.claims.base import (
     NOTHING,
     Verdict,
@@ -14,7 +15,8 @@ from vrbench.report.papers.claims.base import (
     is_attack,
     reasons,
 )
-from vrbench.report.papers.published_comparison import Cell, Run
+from vrbench.report.papers.claims.rule import Evidence, compared, lifted, ratio
+from vrbench.report.papers.published_comparison import Cell
 
 Trio = tuple[Cell, Cell, Cell | None]  # clean, attacked, and trained again on clean pictures
 
@@ -22,24 +24,36 @@ Trio = tuple[Cell, Cell, Cell | None]  # clean, attacked, and trained again on c
 def defences_do_not_protect(cells: Sequence[Cell]) -> Verdict:
     """VAR: adversarially trained extractors (AT, FAT) do not protect visual recommenders.
 
-    Holds if in at least half of the cells that can be told CHR rises by no smaller a share under
-    the defence than under the standard extractor (T). Cells in which it rises under neither by
-    more than training again moves it do not count: there is nothing to protect from. The attack
-    must reach its class under T only: that it does not under a defence is what a defence is for.
+    Holds if, in at least half of the cells in which the attack raises CHR under either extractor
+    (``Evidence.holds``: beyond a clean retrain), it does so by a larger share under the defence
+    than under the standard extractor (T); does not hold if by a smaller one in more than half. That
+    it rises under T is what shows that the bench could have seen protection. Cells in which the
+    rise is told under neither do not count: there is nothing to protect from.
+
+    The attack must reach its class under T only: that it does not under a defence is what a defence
+    is for. Where both were attacked on the same pairs of categories they are compared pair by pair;
+    where each has pairs of its own (``scenario=nine_pairs`` asks the attacked model), each is its
+    mean over them, and a seed of one stands beside the same seed of the other.
     """
     pairs = _defended_and_bare(cells)
     if not pairs:
         return NOTHING
-    idle, untold, kept = _sorted_out(pairs)
-    if len(untold) == len(pairs):
-        return Verdict(None, reasons(untold))
-    trained_again = [trio for trio, _ in pairs if trio[2] is not None]
-    by_more = ", by more than a clean retrain does," if trained_again else ""
-    if kept:
-        return _protects(kept, untold, idle, by_more)
-    return Verdict(
-        None, f"the attack raises CHR{by_more} in none of {how_many(len(pairs), 'pair')} of cells"
-    )
+    kept, idle, untold = list[bool | None](), list[tuple[Evidence, str]](), list[tuple[str, str]]()
+    for trio, bare in pairs:
+        defended = lifted(*trio, trio[1].sound(reached=False))
+        standard = lifted(*bare, bare[1].sound())
+        unclear = [one.why for one in (standard, defended) if one.beyond is None]
+        if unclear:
+            untold.append((trio[1].label, unclear[0]))
+        elif defended.holds() or standard.holds():
+            kept.append(_no_less(trio, bare))
+        else:
+            idle += [(standard, bare[1].label), (defended, trio[1].label)]
+    said = _said(len(pairs), kept, idle, untold)
+    no_less, less = kept.count(True), kept.count(False)
+    if kept and no_less * 2 >= len(kept):
+        return Verdict(True, said)
+    return Verdict(False if less * 2 > len(kept) else None, said)
 
 
 def _defended_and_bare(cells: Sequence[Cell]) -> list[tuple[Trio, Trio]]:
@@ -56,69 +70,60 @@ def _defended_and_bare(cells: Sequence[Cell]) -> list[tuple[Trio, Trio]]:
     ]
 
 
-def _sorted_out(
-    pairs: Sequence[tuple[Trio, Trio]],
-) -> tuple[int, list[tuple[str, str]], list[bool | None]]:
-    """Return in how many pairs CHR rises under neither; where that cannot be told, and why.
-
-    And of each other pair whether it rises no less under the defence; None: within chance.
-    """
-    idle, untold, kept = 0, list[tuple[str, str]](), list[bool | None]()
-    for trio, bare in pairs:
-        runs = trio[1].sound(reached=False) & bare[1].sound()
-        both = rise(*trio, runs), rise(*bare, runs)
-        unclear = [e.why for e in both if e.rose is None]
-        if unclear:
-            untold.append((trio[1].label, bare[1].doubted() or unclear[0]))
-        elif any(e.rose for e in both):
-            kept.append(_no_smaller(trio, bare, runs))
-        else:
-            idle += 1
-    return idle, untold, kept
-
-
-def _protects(
-    kept: Sequence[bool | None], untold: Sequence[tuple[str, str]], idle: int, by_more: str
-) -> Verdict:
-    """Return the verdict on pairs of which at least one attack raises CHR.
+def _said(
+    pairs: int,
+    kept: Sequence[bool | None],
+    idle: Sequence[tuple[Evidence, str]],
+    untold: Sequence[tuple[str, str]],
+) -> str:
+    """Return what is counted, in words.
 
     Args:
-        kept: of each pair, whether CHR rises no less under the defence; None: within chance.
-        untold: where nothing can be told, and why.
-        idle: pairs in which it rises under neither.
-        by_more: than what it rises.
+        pairs: how many cells of a defence stand beside one of the standard extractor.
+        kept: of those in which the attack raises CHR: whether it does so by more under the
+            defence; None: within chance.
+        idle: both sides of those in which a rise is told under neither.
+        untold: those of which nothing can be told, and why.
     """
-    no_less, less = kept.count(True), kept.count(False)
-    said = (
-        f"where the attack raises CHR{by_more} it does so no less under the defence in "
-        f"{no_less} of {len(kept)} cells (in {idle} more it raises it under neither)"
-    )
-    if None in kept:
-        said += f"; {kept.count(None)} of them are within chance over seeds"
+    told = []
+    if kept:
+        told.append(
+            f"where the attack raises CHR beyond a clean retrain it does so by more under the "
+            f"defence in {kept.count(True)} of {how_many(len(kept), 'cell')}, by less in "
+            f"{kept.count(False)}, within chance over seeds in {kept.count(None)}"
+        )
+    if idle:
+        most, where = max(idle, key=lambda one: one[0].size.mean if one[0].size else 0.0)
+        assert most.size is not None
+        assert most.beyond is not None
+        told.append(
+            f"in {len(idle) // 2} of {how_many(pairs, 'pair')} of cells the rise is not told from "
+            f"a clean retrain under either extractor (at most {ratio(most.size)}, beyond the "
+            f"retrain {ratio(most.beyond)}: {where})"
+        )
     if untold:
-        said += f"; in {len(untold)} nothing can be told"
-    if no_less * 2 >= len(kept):
-        return Verdict(True, said)
-    return Verdict(False if less * 2 > len(kept) else None, said)
+        told.append(f"in {len(untold)} of {pairs} nothing can be told: {reasons(untold)}")
+    return "; ".join(told)
 
 
-def _no_smaller(trio: Trio, bare: Trio, runs: set[Run]) -> bool | None:
-    """Return whether CHR rises by no smaller a share than in the other cell; None: untold."""
-    share, bare_share = (_share(attacked, base, runs) for base, attacked, _ in (trio, bare))
-    if not runs:
-        return share.value >= bare_share.value
-    change = difference(share, bare_share, runs)
-    return None if change is None else change.above
+def _no_less(trio: Trio, bare: Trio) -> bool | None:
+    """Return whether CHR rises by a larger share than in the other cell; None: within chance."""
+    one, other = _shares(trio, reached=False), _shares(bare, reached=True)
+    if not one.runs and not other.runs:
+        return one.value >= other.value
+    return compared(one, other).holds()
 
 
-def _share(attacked: Cell, base: Cell, runs: set[Run]) -> Cell:
-    """Return by what share a number rises, of every run that had any before."""
+def _shares(trio: Trio, *, reached: bool) -> Cell:
+    """Return to how many times what it was a number is brought, as logarithms, by run."""
+    base, attacked, _ = trio
     of = {
-        run: attacked.runs[run] / base.runs[run] - 1
-        for run in runs
-        if run in attacked.runs and base.runs.get(run)
+        run: log(attacked.runs[run] / base.runs[run])
+        for run in attacked.sound(reached=reached)
+        if attacked.runs[run] > 0 and base.runs.get(run, 0.0) > 0
     }
-    return Cell(attacked.where, attacked.metric, attacked.value / base.value - 1, None, of)
+    value = fmean(of.values()) if of else log(attacked.value / base.value)
+    return Cell(attacked.where, attacked.metric, value, None, of)
 
 
 def denoising_shrinks_the_shift(cells: Sequence[Cell]) -> Verdict:

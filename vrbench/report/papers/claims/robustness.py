@@ -9,9 +9,8 @@ from vrbench.report.papers.claims.base import (
     NOTHING,
     Verdict,
     in_all,
-    is_more,
-    why_not,
 )
+from vrbench.report.papers.claims.rule import compared
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell
 
 
@@ -73,5 +72,5 @@ def worse_than_random(cells: Sequence[Cell]) -> Verdict:
         chosen(of, key=lambda c: c.value) for chosen, of in ((min, pushed), (max, guessed))
     )
     said = f"{least.metric} {least.value:.4g} ({least.label}), guessing {floor.value:.4g}"
-    below = is_more(floor, least)
-    return Verdict(below, said if below is not None else f"{said}; {why_not(floor, least)}")
+    below = compared(floor, least)
+    return Verdict(below.holds(), said if below.holds() is not None else f"{said}; {below.why}")
