@@ -37,6 +37,10 @@ KINDS = {  # page: title, and the files whose classes, and functions that return
     "metrics": ("Metrics", ("metrics",)),
 }
 CHANGES = re.compile(r'--8<-- "CHANGELOG\.md"')  # as text, so that its links are checked
+CELL = re.compile(r"<td[ >].*?</td>", re.DOTALL)
+APART = re.compile(
+    r"(?<=[\d±→x]) (?=[±→%])|(?<=[±→]) (?=[-+.\d])|(?<=\d) (?=to [-+.\d])|(?<=\d to) (?=[-+.\d])"
+)
 AXES_HEAD = """# Axes
 
 A folder of `conf/` is an axis, a file in it or a row of its table is a
@@ -66,6 +70,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     markdown = CHANGES.sub(lambda _: changes(), markdown)
     up = "../" * (len(PurePosixPath(page.file.src_uri).parts) - 1)
     return ELSEWHERE.sub(rf"]({up}\1)", markdown)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Keep a number and its spread, its interval or its unit in one line of a table's cell."""
+    return CELL.sub(lambda cell: APART.sub("\N{NO-BREAK SPACE}", cell[0]), html)
 
 
 def changes() -> str:

@@ -273,6 +273,7 @@ def test_how_much_there_is_to_do_is_said_before_anything_runs(monkeypatch, tmp_p
 
 
 def test_the_stage_that_is_being_made_is_told_and_what_is_left_of_a_training(tmp_path):
+    (tmp_path / "models" / ".draft-killed").mkdir(parents=True)  # what an earlier run left
     stages, log = Stages(tmp_path, tmp_path / "sweep.log"), tmp_path / "sweep.log"
     draft = tmp_path / "extractors" / ".draft-a"
     assert stages.line(0) == ""

@@ -158,7 +158,7 @@ def draw(points, file) -> None:
     from vrbench.report.plots.looks import COLOURS
 
     with styled():
-        figure = Figure(figsize=(8, 4.2), layout="constrained", dpi=150)
+        figure = Figure(figsize=(6.8, 4.4), layout="constrained", dpi=150)
         axes = figure.subplots()
         for name in dict.fromkeys(point.name for point in points):
             of = [point for point in points if point.name == name]
@@ -174,8 +174,8 @@ def draw(points, file) -> None:
         axes.set_ylabel(NDCG)
         axes.spines[["top", "right"]].set_visible(False)
         title = "What a second of training is worth: clothing_men"
-        axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
-        figure.legend(loc="outside right upper", fontsize=9)
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.legend(loc="outside lower center", ncols=3, fontsize=9)
         figure.savefig(file, facecolor="white")
 
 

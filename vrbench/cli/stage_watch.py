@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from vrbench.bench.store import DRAFT
@@ -64,6 +64,7 @@ class Stages:
     def __init__(self, store: Path, told: Path) -> None:
         self.store, self.told = store, told
         self._stage, self._pace, self._when, self._start = "", "", 0.0, 0
+        self._left = self._drafts()  # by runs that were killed
 
     def line(self, now: float) -> str:
         """Return what is to be said now; empty if nothing is new.
@@ -71,7 +72,8 @@ class Stages:
         Args:
             now: seconds since the run began.
         """
-        making = [s for s in WORDS if any((self.store / s).glob(f"{DRAFT}*"))]
+        drafts = self._drafts().items() - self._left.items()
+        making = [stage for stage in WORDS if any(stage == path.parent.name for path, _ in drafts)]
         if not making:
             return ""
         begins = making[-1] != self._stage
@@ -82,6 +84,14 @@ class Stages:
             return ""
         self._pace, self._when = pace, now
         return f"  {now:.0f} s: {pace or WORDS[self._stage]}"
+
+    def _drafts(self) -> dict[Path, int]:
+        """Return what is being written, and when something was last put into it."""
+        found = {}
+        for path in self.store.glob(f"*/{DRAFT}*"):
+            with suppress(OSError):  # it may be finished by now
+                found[path] = path.stat().st_mtime_ns
+        return found
 
     def _printed(self) -> bytes:
         try:

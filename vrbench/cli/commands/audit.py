@@ -190,14 +190,14 @@ def audited(
     many_ways = len(DETECTORS) if fakes else 0
     more = len(names) + len(kind.adversaries) - 1 + many_ways + len(helps)
     log.info(
-        "%s: %s, %s; %d cells: %s, %d adversaries, %d defences, %s",
+        "%s: %s, %s; %d cells: %s, %s, %s, %s",
         composition.choices["dataset"],
         how_many(len(data.catalogue), "item"),
         how_many(users, "user"),
         more * seeds,
         how_many(len(names), "category", "categories"),
-        len(kind.adversaries) + many_ways,
-        len(helps),
+        how_many(len(kind.adversaries) + many_ways, "adversary", "adversaries"),
+        how_many(len(helps), "defence"),
         how_many(seeds, "seed"),
     )
     log.info(

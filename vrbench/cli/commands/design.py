@@ -85,7 +85,11 @@ def designed(
     for n, user in enumerate(found.users.tolist()):
         strips(user_lines(found, n, names), folder / f"user_{user}.png")
     if picture is not None:
-        strips([user_line(found, n, names) for n in range(min(LINES, len(found.users)))], picture)
+        strips(
+            [user_line(found, n, names) for n in range(min(LINES, len(found.users)))],
+            picture,
+            letters=18,
+        )
     about = [user_ids[user] for user in found.users.tolist()]
     told = {"overrides": list(overrides), "seed": cfg.seed, "users": about, "rows": found.rows}
     (folder / "judged.json").write_text(json.dumps(told, indent=1))

@@ -15,6 +15,8 @@ from vrbench.report.study import Fit, names_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+CALLED = {"rank shift": "places gained", "places": "places gained"}
+
 
 def draw(found: Sequence[Fit], metric: str, path: Path) -> None:
     """Draw every fit's coefficients with their 95 % intervals into a picture.
@@ -35,8 +37,8 @@ def draw(found: Sequence[Fit], metric: str, path: Path) -> None:
 def _figure(found: Sequence[Fit], metric: str) -> Figure:
     from matplotlib.figure import Figure
 
-    names = names_of(found)
-    figure = Figure(figsize=(7, 1.6 + 0.6 * len(names)), layout="constrained", dpi=150)
+    names, of = names_of(found), CALLED.get(metric, f"the change of {metric}")
+    figure = Figure(figsize=(6.8, 1.6 + 0.6 * len(names)), layout="constrained", dpi=150)
     axes = figure.subplots()
     attacks = [fit.attack for fit in found]
     alone = len(set(attacks)) == len(attacks)
@@ -60,13 +62,12 @@ def _figure(found: Sequence[Fit], metric: str) -> Figure:
             color=drawn[names_of_fits[n]].colour,
             label=label,
         )
-    axes.set_title(
-        f"What goes with the change of {metric}", loc="left", fontsize=11, fontweight="bold"
-    )
+    title = f"What goes with {of}"
+    figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
     axes.axvline(0, color="0.7", linewidth=0.8, zorder=0)
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    axes.set_xlabel(f"change of {metric} per standard deviation, with 95 % intervals")
+    axes.set_xlabel(f"{of}, per standard deviation, 95 % interval")
     axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
+    figure.legend(loc="outside lower center", ncols=2, fontsize=9)
     return figure

@@ -10,12 +10,16 @@ from torch import Tensor
 
 from vrbench.report.plots.picture import FAINT, INK, MARGIN, PAPER
 
-GAP, APART, HEAD, FOOT, BELOW = 4, 20, 18, 18, 12
+GAP, APART, BELOW = 4, 20, 12
 Group = tuple[str, Tensor, Sequence[str]]  # caption, (n, 3, H, W) in [0, 1], a note per picture
 
 
 def strips(
-    lines: Sequence[tuple[str, Sequence[Group]]], path: str | os.PathLike[str], *, cell: int = 64
+    lines: Sequence[tuple[str, Sequence[Group]]],
+    path: str | os.PathLike[str],
+    *,
+    cell: int = 64,
+    letters: int = 11,
 ) -> None:
     """Write a PNG with one line per entry: a title, then its groups beside each other.
 
@@ -24,30 +28,32 @@ def strips(
             (or no notes at all).
         path: the file to write.
         cell: side of a picture on the page, in pixels.
+        letters: height of captions and notes, in pixels; titles are larger.
     """
     captioned = any(caption for _, groups in lines for caption, _, _ in groups)
-    down = HEAD * (1 + captioned)  # from a title to its pictures
-    high = down + cell + FOOT + BELOW
-    title, small = ImageFont.load_default(13), ImageFont.load_default(11)
-    width = max(_width(groups, cell) for _, groups in lines)
+    head = round(1.6 * letters)  # high, of a line of text
+    down = head * (1 + captioned)  # from a title to its pictures
+    high = down + cell + head + BELOW
+    title, small = ImageFont.load_default(1.2 * letters), ImageFont.load_default(letters)
+    width = max(_width(groups, cell, letters) for _, groups in lines)
     page = Image.new("RGB", (2 * MARGIN + width, 2 * MARGIN + len(lines) * high), PAPER)
     pen = ImageDraw.Draw(page)
     for n, (name, groups) in enumerate(lines):
         top, left = MARGIN + n * high, MARGIN
         pen.text((left, top), name, INK, title)
         for caption, pictures, notes in groups:
-            pen.text((left, top + HEAD), caption, FAINT, small)
+            pen.text((left, top + head), caption, FAINT, small)
             for at, pixels in enumerate(pictures):
                 x, y = left + at * (cell + GAP), top + down
                 page.paste(_tile(pixels, cell), (x, y))
                 if notes:
                     pen.text((x + cell / 2, y + cell + 2), notes[at], FAINT, small, anchor="mt")
-            left += _width([(caption, pictures, notes)], cell) + APART
+            left += _width([(caption, pictures, notes)], cell, letters) + APART
     page.save(path, optimize=True)
 
 
-def _width(groups: Sequence[Group], cell: int) -> int:
-    font = ImageFont.load_default(11)
+def _width(groups: Sequence[Group], cell: int, letters: int) -> int:
+    font = ImageFont.load_default(letters)
     each = [
         max(len(x) * (cell + GAP) - GAP, int(font.getlength(caption))) for caption, x, _ in groups
     ]
