@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -58,6 +60,27 @@ def test_new_items_have_no_feedback_and_the_rest_stays_where_it_was(world):
         inject(world, share=0.0)
     with pytest.raises(DataError, match="leaves nothing"):
         inject(world, share=0.01)
+
+
+@pytest.mark.parametrize("change", [hold_out, inject])
+def test_ratings_and_times_go_where_their_pairs_go(world, change):
+    """What is told of a pair is its user and item, so that no other pair's can stand beside it."""
+
+    def told(part):
+        number = part.users * 36 + part.items
+        return replace(part, ratings=number.float() / 7, timestamps=1000 + number, _cache={})
+
+    parts = {name: told(getattr(world, name)) for name in ("train", "valid", "test")}
+    new, bare = change(replace(world, **parts), share=0.25), change(world, share=0.25)
+    for name in parts:
+        part, plain = getattr(new, name), getattr(bare, name)
+        number = part.users * 36 + part.items
+        assert len(number) or name == "valid"
+        assert torch.equal(part.timestamps, 1000 + number), name
+        assert torch.equal(part.ratings, number.float() / 7), name
+        assert (plain.ratings, plain.timestamps) == (None, None)
+        assert torch.equal(part.items, plain.items)
+        assert part.spec != plain.spec
 
 
 def test_new_items_are_never_drawn_as_negatives(world):

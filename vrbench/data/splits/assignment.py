@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -116,7 +117,8 @@ def hold_out(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
     """Return ``dataset`` with a random share of its items cold: without training feedback.
 
     All feedback on a cold item, from every split, becomes test feedback, and the test holds
-    nothing else: it asks how a model ranks what it knows by picture only.
+    nothing else: it asks how a model ranks what it knows by picture only. Ratings and times go
+    with their pairs.
 
     Args:
         dataset: what is split again.
@@ -140,21 +142,16 @@ def hold_out(dataset: Dataset, *, share: float = 0.1, seed: int = 0) -> Dataset:
     is_cold[cold] = True
     spec = ["hold_out", share, seed]
 
-    def kept(part: Interactions, name: str) -> Interactions:
-        keep = ~is_cold[part.items]
-        return _of(part.users[keep], part.items[keep], part, [*spec, name, part.spec])
-
     parts = (dataset.train, dataset.valid, dataset.test)
-    users = torch.cat([p.users[is_cold[p.items]] for p in parts])
-    items = torch.cat([p.items[is_cold[p.items]] for p in parts])
-    if not len(items) or len(items) == sum(map(len, parts)):
+    gone = [part.keep(is_cold[part.items], part.spec) for part in parts]
+    left = sum(map(len, gone))
+    if not left or left == sum(map(len, parts)):
         raise DataError(f"a hold-out of {share:g} of the items leaves nothing to train on or test")
-    test = _of(users, items, dataset.test, [*spec, "test", [p.spec for p in parts]])
     return replace(
         dataset,
-        train=kept(dataset.train, "train"),
-        valid=kept(dataset.valid, "valid"),
-        test=test,
+        train=_known(dataset.train, is_cold, [*spec, "train"]),
+        valid=_known(dataset.valid, is_cold, [*spec, "valid"]),
+        test=_together(gone, [*spec, "test", [part.spec for part in parts]]),
         cold=cold,
     )
 
@@ -214,18 +211,37 @@ def without(dataset: Dataset, cold: Tensor, spec: list[Any]) -> Dataset:
     is_cold = torch.zeros(dataset.train.num_items, dtype=torch.bool)
     is_cold[cold] = True
 
-    def kept(part: Interactions, name: str) -> Interactions:
-        keep = ~is_cold[part.items]
-        return _of(part.users[keep], part.items[keep], part, [*spec, name, part.spec])
-
-    train, test = kept(dataset.train, "train"), kept(dataset.test, "test")
+    train = _known(dataset.train, is_cold, [*spec, "train"])
+    valid = _known(dataset.valid, is_cold, [*spec, "valid"])
+    test = _known(dataset.test, is_cold, [*spec, "test"])
     if not len(cold) or not len(train) or not len(test):
         raise DataError(
             f"{len(cold)} of {dataset.train.num_items} items as new ones leaves nothing to train "
             "on, test or inject"
         )
-    return replace(dataset, train=train, valid=kept(dataset.valid, "valid"), test=test, cold=cold)
+    return replace(dataset, train=train, valid=valid, test=test, cold=cold)
 
 
-def _of(users: Tensor, items: Tensor, like: Interactions, spec: object) -> Interactions:
-    return Interactions.of(users, items, like.num_users, like.num_items, spec)
+def _known(part: Interactions, is_cold: Tensor, spec: list[Any]) -> Interactions:
+    """Return the feedback on items that are not cold, with its ratings and times."""
+    return part.keep(~is_cold[part.items], _addressed([*spec, part.spec], part))
+
+
+def _together(parts: Sequence[Interactions], spec: list[Any]) -> Interactions:
+    """Return all feedback as one, with ratings and times where every part has them."""
+    ratings = [part.ratings for part in parts if part.ratings is not None]
+    times = [part.timestamps for part in parts if part.timestamps is not None]
+    return Interactions.of(
+        torch.cat([part.users for part in parts]),
+        torch.cat([part.items for part in parts]),
+        parts[-1].num_users,
+        parts[-1].num_items,
+        _addressed(spec, parts[-1]),
+        torch.cat(ratings) if len(ratings) == len(parts) else None,
+        torch.cat(times) if len(times) == len(parts) else None,
+    )
+
+
+def _addressed(spec: list[Any], part: Interactions) -> list[Any]:
+    """Return ``spec``; another one if there are ratings, which were once left behind under it."""
+    return spec if part.ratings is None else [*spec, "rated"]
