@@ -9,11 +9,12 @@ from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders import BM3, FREEDOM, LATTICE, MGCN, MMGCN
+from vrbench.recommenders import BM3, FREEDOM, LATTICE, MGCN, MMGCN, SLMRec
 from vrbench.recommenders.base import Sizes
+from vrbench.recommenders.training.epochs import Steps, descend
 from vrbench.testing.world import BRISK, favourites, taught
 
-EVERY = pytest.mark.parametrize("cls", [BM3, FREEDOM, LATTICE, MGCN, MMGCN])
+EVERY = pytest.mark.parametrize("cls", [BM3, FREEDOM, LATTICE, MGCN, MMGCN, SLMRec])
 USERS, ITEMS = 6, 9
 LOOKS = Table(Signal.VECTOR, torch.rand(ITEMS, 5, generator=stream(2)), None)
 OWNED = torch.rand(USERS, ITEMS, generator=stream(3)) < 0.5
@@ -94,7 +95,34 @@ class Adam:
         return x - self.lr * first / (np.sqrt(second) + 1e-8)
 
 
-def test_every_third_step_is_followed_by_a_small_one_up():
+def rises(cls, mirror, descent):
+    """Return how much the loss of a batch rises in each step after the one down."""
+    model = begun(cls, mirror=mirror, mirror_every=3)
+    optimisers, rng, found = descent(model), stream(1), []
+    vars(model)["_stepping"] = Steps(model, optimisers, LOOKS)
+
+    @torch.no_grad()
+    def loss():
+        return model.batch_loss(batch, LOOKS).item()
+
+    for _ in range(8):
+        for batch in model.train().batches(TRAIN, rng):
+            descend(model.batch_loss(batch, LOOKS), *optimisers)
+            before = loss()
+            model.stepped(batch)
+            found.append(loss() - before)
+    return [rise for rise in found if rise]  # where none was taken, it is zero
+
+
+@EVERY
+def test_the_step_against_the_loss_climbs_by_plain_descent_and_not_by_adam(cls):
+    plain = rises(cls, 0.2, lambda model: [torch.optim.SGD(model.parameters(), lr=0.05)])
+    assert len(plain) > 6
+    assert min(plain) > 0
+    assert np.mean(np.array(rises(cls, 0.2, cls._optimisers)) < 0) > 0.6  # its momentum outweighs
+
+
+def test_every_third_step_is_followed_by_a_small_one_against_it():
     model, twin = small(MMGCN, mirror=0.2), begun(MMGCN)
     seen = []
     batches = model.batches
@@ -121,7 +149,7 @@ def test_every_third_step_is_followed_by_a_small_one_up():
 
 
 @EVERY
-def test_without_them_nothing_is_drawn_and_no_step_is_taken_up(cls):
+def test_without_them_nothing_is_drawn_and_no_step_is_added(cls):
     plain, asked = small(cls), small(cls, modality_dropout=0.0, mirror=0.0, mirror_every=1)
     for model in (plain, asked):
         model.fit(TRAIN, NONE, LOOKS, stream(0))

@@ -81,17 +81,20 @@ class Multimodal(LightGCN):
     Neverova et al., TPAMI 2016): in training a modality says nothing of a share of the items, drawn
     anew for each step, so that no item relies on it alone: its view is zero, and so is what its
     graph of items adds. Mirror Gradient (Zhong et al., WWW 2024): every few steps, the step down
-    the loss is followed by one *up*, on the same batch, with a small weight; to first order this
-    descends the length of the gradient as well, and so prefers flat minima.
+    the loss is followed by one against it, of the same optimiser, on the same batch, with a small
+    weight. By plain gradient descent, as in the paper's formulas, that is a step up the loss; down
+    and up together descend the length of the gradient as well, to first order, and so prefer flat
+    minima. By Adam, as in the authors' code and here, momentum outweighs so small a weight: the
+    loss of the batch mostly goes on falling.
 
     Args:
         sizes: users, items, the length of a feature vector; vectors of words, if there are any.
         layers: steps of propagation on the graph of users and items.
         scale: how features are scaled; see ``ScaledFeatures``.
         modality_dropout: share of the items of which a modality says nothing in a step.
-        mirror: weight of the steps up, that of those down being 1 (0.1 to 0.3 in the authors'
-            code); 0: none.
-        mirror_every: steps from one that is followed by a step up to the next.
+        mirror: weight of the steps against the loss, that of those down being 1 (0.1 to 0.3 in the
+            authors' code); 0: none.
+        mirror_every: steps from one that is followed by a step against the loss to the next.
         factors: length K of a row.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
 
@@ -162,7 +165,7 @@ class Multimodal(LightGCN):
         yield from zip(users, liked, strict=True)
 
     def stepped(self, batch: tuple[Tensor, ...]) -> None:
-        """Take the step up of Mirror Gradient, where one is due."""
+        """Take Mirror Gradient's step against the loss, where one is due."""
         due = self.mirror > 0 and vars(self)["_taken"] % self.mirror_every == 0
         vars(self)["_taken"] += 1
         if due:
