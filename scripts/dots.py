@@ -43,6 +43,8 @@ LOOKS = {  # of a series, in every figure
     "no pictures": Look(GREY, "o"),
     "own pictures": Look(COLOURS[1], "s"),
     "other items' pictures": Look(GREY, "x"),
+    "1 to 16 settings tried": Look(GREY, "o"),
+    "20 trials of one search": Look(COLOURS[1], "s"),
     "": Look(COLOURS[0], "o"),
 }
 NUMBER = r"[-+]?\d*\.?\d+(?:e[-+]?\d+)?"

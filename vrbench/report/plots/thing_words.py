@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-SHOPS = re.compile(r"(?:_men|_ml|_amazon|/clothing_men|/ml_100k(?:_8020)?|/amazon_men|/boutique)$")
+DATA = r"(?:clothing_men|ml_100k(?:_8020)?|amazon_men|boutique)"
+SHOPS = re.compile(rf"(?:_men|_ml|_amazon|(?:/tuned)?/{DATA})$")
 SIZED = re.compile(r"(?P<kind>linf|l2|profiles|jpeg|bits)_(?P<size>[\d.]+)")
 WORDS = {
     "vbpr": "VBPR",
