@@ -25,11 +25,11 @@ def back(path, names, **ids):
 @pytest.mark.parametrize("manifest", [None, {"encoder": "resnet50"}])
 def test_a_table_comes_back_by_its_ids(layout, manifest, tmp_path):
     order = [2, 0, 3, 1]
-    ids = [NAMES[n] for n in order]
+    names = ("0", "1", "2", "3") if layout == "mmrec" else NAMES
+    ids = [names[n] for n in order]
     path = write_features(tmp_path, "attacked", ROWS[order], ids, layout, manifest)
-    beside = path.parent / "item_ids.txt"
-    told = {"ids": str(beside)} if layout in ("npy", "mmrec") else {}
-    np.testing.assert_array_equal(back(path, NAMES, **told), ROWS)
+    told = {"npy": {"ids": str(path.parent / "item_ids.txt")}, "mmrec": {"ids": "rows"}}
+    np.testing.assert_array_equal(back(path, names, **told.get(layout, {})), ROWS)
     assert path.with_suffix(".json").exists() == (manifest is not None and layout != "ducho")
 
 
@@ -51,6 +51,12 @@ def test_the_command_offers_every_layout():
         (["..", "c"], "ducho", r"'\.\.' is no name of a file"),
         (["A", "a"], "ducho", "two ids differ by case alone"),
         (["a\nb", "c"], "npy", "is no line of text: take layout cornac"),
+        (
+            ["i0", "i1"],
+            "mmrec",
+            "row numbers, and item 'i0' is none of 0 to 1: take layout",
+        ),
+        (["0", "2"], "mmrec", "item '2' is none of 0 to 1"),  # item 1 has no feedback
     ],
 )
 def test_ids_that_do_not_fit_are_told(ids, layout, message, tmp_path):

@@ -122,6 +122,17 @@ def test_rows_of_other_items_are_left_out_aloud(tmp_path, caplog):
     assert "left out: 1 row of no item of this data set" in caplog.text
 
 
+def test_ids_that_are_given_beside_those_of_a_file_win_and_it_is_said(tmp_path, caplog):
+    shop = amazon(path=toy_folder())
+    given = as_npz(tmp_path, ORDERS[1]) | {"ids": tmp_path / "ids.txt"}
+    given = {name: str(value) for name, value in given.items()}
+    for order, told in ((ORDERS[1], False), (ORDERS[0], True)):
+        (tmp_path / "ids.txt").write_text("\n".join(named(order)))
+        found = with_features(shop, **given).catalogue.features[torch.tensor([2])]
+        assert torch.equal(found[0], torch.from_numpy(ROWS[ORDERS[1][order.index(2)]]))
+        assert ("its own ids are left aside, since dataset.ids=" in caplog.text) is told
+
+
 def test_row_numbers_are_ids_in_mmrecs_layout(tmp_path):
     header = "userID\titemID\trating\ttimestamp\tx_label\n"
     rows = [(0, 3, 1, 0, 0), (1, 1, 1, 0, 0), (0, 10, 1, 0, 2), (1, 3, 1, 0, 2)]
@@ -210,10 +221,16 @@ def holed(value):
         (lambda f: spoilt(f, rows=ROWS[:, :0]), r"expected one row of numbers an item"),
         (lambda f: spoilt(f, rows=ROWS[:, 0]), r"expected one array of features"),
         (lambda f: spoilt(f, rows=ROWS.astype(object)), r"is refused|cannot read"),
-        (lambda f: spoilt(f, np.array(NAMES, dtype=object)), r"is refused|cannot read"),
-        (lambda f: as_npy(f, ORDERS[0]) | {"ids": f / "no.txt"}, r"no file .*no.txt"),
+        (
+            lambda f: as_npy(f, ORDERS[0]) | {"ids": f / "no.txt"},
+            r"no file .*no.txt: set dataset\.ids to one with one id a line",
+        ),
+        (lambda f: {"path": f / "no.npz"}, r"no file or folder .*no.npz: set dataset\.path to"),
+        (
+            lambda f: spoilt(f, np.array(NAMES, dtype=object)),
+            r"type object, which are not read: save texts as such, array\.astype\(str\)",
+        ),
         (lambda f: {"path": as_npy(f, ORDERS[0])["path"]}, r"which item is each row\? Set"),
-        (lambda f: {"path": f / "no.npz"}, r"no file .*no.npz"),
         (lambda f: {"path": f / "no.pt"}, r"expected a folder, or a file that ends in \.npy"),
         (lambda f: {"path": f}, r"no file ID\.npy in"),
     ],

@@ -155,7 +155,7 @@ def test_a_slow_service_is_asked_again(serve, naps):
     ("troubles", "told"),
     [
         ([503] * 3, r"no answer after 3 tries \(503 Service Unavailable\): the answers so far"),
-        ([401], r"401 Unauthorized: is the credential right that recommender.token, which is not"),
+        ([401], r"401 Unauthorized: set recommender\.token to the name of the environment"),
         ([302], "302 Found: it sends on elsewhere, where nothing is sent; name that address"),
         ([404], "404 Not Found: what is sent stands on"),
     ],

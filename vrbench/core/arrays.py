@@ -90,7 +90,8 @@ def read_npy(file: BinaryIO) -> np.ndarray:
     """
     shape, fortran, dtype = read_header(file)
     if dtype.hasobject or dtype.names or dtype.subdtype:
-        raise ValueError(f"it holds values of type {dtype}, which are not read")
+        text = ": save texts as such, array.astype(str)" if dtype.hasobject else ""
+        raise ValueError(f"it holds values of type {dtype}, which are not read{text}")
     known = dtype_of(
         dtype.str[1:] if dtype.kind != "U" else f"U{dtype.itemsize // 4}", dtype.str[0]
     )

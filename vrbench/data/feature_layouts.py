@@ -32,14 +32,16 @@ def write_features(
         ids: ``n`` names.
         layout: "npy": ``PART.npy``, and ``item_ids.txt`` with one id a line; "cornac": ``PART.npz``
             with ``features`` and ``item_ids``, what ``ImageModality`` takes; "mmrec":
-            ``PART/image_feat.npy``, whose row 12 is item 12 where ids are the numbers from 0 on,
-            else beside ``item_ids.txt``; "ducho": ``PART/ID.npy``, each ``(1, D)``; "warprec":
-            ``PART.tsv``, a table of side information, ``item_id`` first and a column a number.
+            ``PART/image_feat.npy``, whose row 12 is item 12, for ids that are all numbers from 0
+            on; "ducho": ``PART/ID.npy``, each ``(1, D)``; "warprec": ``PART.tsv``, a table of side
+            information, ``item_id`` first and a column a number.
         manifest: what is known of them, written beside a file, with its sha256.
 
     Raises:
-        DataError: if an id cannot be a line of a file, or the name of one.
+        DataError: if an id cannot be a line of a file, or the name of one, or a row number.
     """
+    if layout == "mmrec":
+        rows = rows[_by_number(ids)]
     place = folder / part if layout in ("mmrec", "ducho") else folder
     place.mkdir(parents=True, exist_ok=True)
     if layout == "ducho":
@@ -51,9 +53,8 @@ def write_features(
         np.savez(path, features=rows, item_ids=np.array(ids, dtype=np.str_))
     else:
         path = place / (f"{part}.npy" if layout == "npy" else "image_feat.npy")
-        order = _by_number(ids) if layout == "mmrec" else None
-        np.save(path, rows if order is None else rows[order])
-        if order is None:
+        np.save(path, rows)
+        if layout == "npy":
             _write_ids(place / IDS, ids)
     if manifest is not None:
         told = {**manifest, "sha256": sha256(path)}
@@ -73,11 +74,21 @@ def _table(path: Path, rows: np.ndarray, ids: Sequence[str]) -> Path:
     return path
 
 
-def _by_number(ids: Sequence[str]) -> list[int] | None:
-    """Return which row is item 0, 1, ...; None if ids are not the numbers from 0 on."""
+def _by_number(ids: Sequence[str]) -> list[int]:
+    """Return which row is item 0, 1, ...
+
+    Raises:
+        DataError: if ids are not the numbers from 0 on: rows would be those of other items.
+    """
     place = {name: row for row, name in enumerate(ids)}
     numbers = [str(n) for n in range(len(ids))]
-    return [place[n] for n in numbers] if place.keys() == set(numbers) else None
+    other = next((name for name in ids if name not in set(numbers)), None)
+    if other is not None:
+        raise DataError(
+            f"MMRec goes by row numbers, and item {other!r} is none of 0 to {len(ids) - 1}: take "
+            "layout npy, and number the items of your .inter file as its item_ids.txt has them"
+        )
+    return [place[n] for n in numbers]
 
 
 def _write_ids(path: Path, ids: Sequence[str]) -> None:

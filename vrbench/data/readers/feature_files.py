@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,11 +13,13 @@ from safetensors.torch import load_file
 from vrbench.core.archives import reading
 from vrbench.core.arrays import read_npy, read_npz
 from vrbench.core.errors import ConfigError, DataError, MissingDataError
+from vrbench.core.files import regular
 from vrbench.data.readers.business_tables import as_text, read_business_table
 from vrbench.data.readers.feature_rows import FeatureRows
 from vrbench.data.readers.feature_tables import read_parquet, read_table
 from vrbench.data.readers.text import read_lines
 
+log = logging.getLogger(__name__)
 ROWS = "rows"  # as ``ids``: the id of row 12 is 12, as in MMRec
 ARRAYS = (".npy", ".npz", ".safetensors")
 TABLES = (".csv", ".tsv", ".txt", ".parquet")
@@ -45,19 +48,24 @@ def read_features(path: Path, ids: str | None = None, id_column: str | None = No
     if path.is_dir():
         return _one_file_each(path, ids)
     suffix = path.suffix.lower()
+    if suffix not in ARRAYS + TABLES:
+        raise DataError(
+            f"{path}: expected a folder, or a file that ends in {', '.join(ARRAYS + TABLES)}"
+        )
+    regular(path, f"no file or folder {path}: set dataset.path to the vectors that were made")
     if suffix in TABLES:
         if ids is not None:
             raise ConfigError(f"{path}: a table has its ids in a column: set dataset.id_column")
         return (read_parquet if suffix == ".parquet" else read_table)(path, id_column)
-    if suffix not in ARRAYS:
-        raise DataError(
-            f"{path}: expected a folder, or a file that ends in {', '.join(ARRAYS + TABLES)}"
-        )
     rows, inside = _arrays(path, suffix)
     if ids is None and inside is None:
         raise ConfigError(f"{path}: {ASK}")
-    named = inside if ids is None else _side_file(ids, len(rows), id_column)
-    return FeatureRows(str(path), named or [], rows)
+    if ids is None:
+        return FeatureRows(str(path), inside or [], rows)
+    named = _side_file(ids, len(rows), id_column)
+    if inside is not None and inside != named:
+        log.warning("%s: its own ids are left aside, since dataset.ids=%s is set", path, ids)
+    return FeatureRows(str(path), named, rows)
 
 
 def _arrays(path: Path, suffix: str) -> tuple[np.ndarray, list[str] | None]:
@@ -100,7 +108,8 @@ def _side_file(ids: str, count: int, id_column: str | None) -> list[str]:
     if ids == ROWS:
         return [str(n) for n in range(count)]
     path = Path(ids)
-    suffix = path.suffix.lower()
+    suffix = regular(path, f"no file {path}: set dataset.ids to one with one id a line").suffix
+    suffix = suffix.lower()
     if suffix == ".npy":
         with reading(path), open(path, "rb") as file:
             found = read_npy(file)
@@ -110,7 +119,7 @@ def _side_file(ids: str, count: int, id_column: str | None) -> list[str]:
     if suffix in (".csv", ".tsv", ".parquet"):
         table = read_business_table(path)
         return list(table.columns[table.needed("item", id_column, "dataset.id_column")])
-    return [line.strip() for line in read_lines(path, "a file with one id a line")]
+    return [line.strip() for line in read_lines(path, "one id a line")]
 
 
 def _one_file_each(folder: Path, ids: str | None) -> FeatureRows:

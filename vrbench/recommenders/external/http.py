@@ -145,8 +145,9 @@ class HttpDoor:
             return _LaterError(status, wait)
         hint = ": what is sent stands on the docs' page of own services"
         if error.code in (401, 403):
-            name = self._variable or "recommender.token, which is not set"
-            hint = f": is the credential right that {name} holds?"
+            hint = ": set recommender.token to the name of the environment variable that holds one"
+            if self._variable is not None:
+                hint = f": is the credential right that {self._variable} holds?"
         elif 300 <= error.code < 400:
             hint = ": it sends on elsewhere, where nothing is sent; name that address"
         return DataError(f"{self.who}: {status}{hint}")
