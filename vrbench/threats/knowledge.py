@@ -57,8 +57,14 @@ def knowledge(stages: Stages, x: Experiment, world: World, case: Case) -> tuple[
 
 
 def looking_through(recommender: RecommenderFactory, network: Extractor) -> RecommenderFactory:
-    """Return ``recommender`` with ``network`` as its image network, if it takes one."""
+    """Return ``recommender`` with ``network`` as its image network, if it takes one.
+
+    One partial of the class, never a partial of a partial: ``partial`` itself leaves a partial that
+    carries attributes as it is, such as Hydra's from 1.3.8 on.
+    """
     if "network" not in inputs_of(recommender):
         return recommender
-    made: RecommenderFactory = partial(cast(Any, recommender), network=network)
-    return made
+    made: Any = recommender
+    if isinstance(recommender, partial):
+        made = partial(recommender.func, *recommender.args, **recommender.keywords)
+    return cast(RecommenderFactory, partial(made, network=network))
