@@ -37,6 +37,8 @@ def test_low_ones_rise_and_high_ones_fall():
 def test_a_zero_has_no_ratio():
     cells = against_clean([run(0, 0.0, 1.0, 0.5), run(1, 0.5, 1.0, 0.5)], "CHR@20")
     assert of(cells)["pgd"].ratio == (2.0,)
+    assert of(cells)["pgd"].dropped == 1
+    assert {line[1] for line in table(cells, "CHR@20")[1]} == {"1 of 2"}
     with pytest.raises(ConfigError, match="above zero"):
         against_clean([run(0, 0.0, 1.0, None)], "CHR@20")
     with pytest.raises(ConfigError, match="no run has 'nothing'"):

@@ -26,7 +26,7 @@ def of_pair(pair, seed, before, after, place=0, **more):
 
 def entries(seeds=(0, 1, 2), **more):
     return [
-        of_pair(pair, seed, before, after, place, **more)
+        of_pair(pair, seed, before, after * (1 + (seed - 1) / 1000), place, **more)
         for seed in seeds
         for place, (pair, (before, after)) in enumerate(PAIRS.items())
     ]
@@ -70,7 +70,8 @@ def test_a_pair_that_was_never_recommended_has_no_ratio():
         if entry["case"]["source"] == "bag":
             entry["rows"][0]["before"] = 0.0
     found = line(over_pairs(told, "CHR@20"))
-    assert found["rose in"] == "3 of 6"
+    assert (found["rose in"], found["left out"]) == ("3 of 6", "3")
+    assert "left out" not in over_pairs(entries(), "CHR@20")[0]
     assert found["CHR@20 attacked / clean"] == f"x {(0.5 * 4.0) ** 0.5:.2f}"
 
 
@@ -96,3 +97,33 @@ def test_folds_are_counted_as_such():
     assert "seeds x folds" in heads
     assert "seeds" not in heads
     assert "seeds" in over_pairs(entries(), "CHR@20")[0]
+
+
+def test_what_is_told_is_told_of_the_runs_that_meet_the_premise():
+    told = entries()
+    for entry in told:
+        if entry["case"]["source"] == "sock":  # the only one to fall
+            entry["case"]["standing"] = {"source": HIGH, "target": HIGH}
+    found = line(over_pairs(told, "CHR@20"))
+    assert found["premise met"] == "6 of 9"
+    assert found["where met"].startswith(f"x {8**0.5:.2f} (")
+    assert found["beyond a retrain"] == found["where met"]  # retrained as clean
+    assert line(over_pairs(told, "CHR@20"), "retrained clean")["where met"] == "-"
+    for none in (entries(standing=None), entries()):  # none meets it; all do
+        assert "where met" not in over_pairs(none, "CHR@20")[0]
+
+
+def test_seeds_without_chance_are_one_observation():
+    numbered = list(enumerate(PAIRS.items()))
+    told = [of_pair(p, s, b, a, n) for s in (0, 1, 2) for n, (p, (b, a)) in numbered]
+    found = line(over_pairs(told, "CHR@20"))
+    assert (found["seeds"], found["95 % interval"]) == ("1 of 3", "-")
+
+
+def test_the_visual_share_stands_beside_where_it_was_measured():
+    told = entries()
+    for n, entry in enumerate(told):
+        share = {"metric": "visual share", "before": 0.1 * (n % 3), "after": 0.9, "control": None}
+        entry["rows"].append(share)
+    assert line(over_pairs(told, "CHR@20"))["visual share"] == "0.1"
+    assert "visual share" not in over_pairs(entries(), "CHR@20")[0]

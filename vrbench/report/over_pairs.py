@@ -9,11 +9,14 @@ from statistics import fmean
 
 from vrbench.report.grid import over
 from vrbench.report.identity import MORE, in_folds
-from vrbench.report.over_seeds import interval, means_of_seeds
+from vrbench.report.over_seeds import independent, interval, means_of_seeds
 from vrbench.report.papers.claims.base import is_oracle
+from vrbench.report.papers.claims.rule import lifted, ratio
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, Run, measured
 from vrbench.report.run_records import AXES, Entry
+from vrbench.report.tables import number
 
+SHARE = "visual share"
 PAIR = ("low", "high", "source", "target")  # settings of a scenario that say which pair
 
 
@@ -31,7 +34,7 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
     """
     axes = [axis for axis in (*AXES, *MORE) if axis != "attack"]
     rows = _attacked(entries, axes, metric)
-    if not any(_pairs(cell) > 1 for _, cell, _ in rows):
+    if not any(_pairs(cell) > 1 for _, cell, *_ in rows):
         return [], []
     shown = [
         axis
@@ -42,28 +45,62 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
         [
             *(where[axis] for axis in shown),
             str(_pairs(cell)),
-            str(len({seen for seen, _ in cell.runs})),
+            _seeds(cell, base),
             *_ratio(cell, base),
+            str(len(cell.runs) - len(_logs(cell, base))),
             _met(cell, where["attack"]),
+            *_where_met(cell, base, again),
+            number(share, 2),
         ]
-        for where, cell, base in rows
+        for where, cell, base, again, share in rows
     ]
     counted = over(in_folds(entries))
-    ratio = [f"{metric} attacked / clean", "95 % interval", "rose in"]
-    return [*shown, "pairs", counted, *ratio, "premise met"], lines
+    effect = [f"{metric} attacked / clean", "95 % interval", "rose in", "left out", "premise met"]
+    heads = [*shown, "pairs", counted, *effect, "where met", "beyond a retrain", "visual share"]
+    return _without_empty(heads, lines)
 
 
-def _attacked(
-    entries: Sequence[Entry], axes: Sequence[str], metric: str
-) -> list[tuple[dict[str, str], Cell, Cell]]:
-    """Return where each attacked cell stands, over all its pairs; the cell; and its clean one."""
+def _without_empty(
+    heads: Sequence[str], lines: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """Return a table without those of its columns that say nothing in any line."""
+    silent = {"left out": "0", "where met": "-", "beyond a retrain": "-", "visual share": "-"}
+    met = [line[heads.index("premise met")].split(" of ") for line in lines]
+    if all(runs[0] in ("0", runs[-1]) for runs in met):  # as above, or nothing
+        silent["where met"] = ""
+    kept = [
+        n
+        for n, head in enumerate(heads)
+        if head not in silent or (silent[head] and any(line[n] != silent[head] for line in lines))
+    ]
+    return [heads[n] for n in kept], [[line[n] for n in kept] for line in lines]
+
+
+Attacked = tuple[dict[str, str], Cell, Cell, "Cell | None", "float | None"]
+
+
+def _attacked(entries: Sequence[Entry], axes: Sequence[str], metric: str) -> list[Attacked]:
+    """Return where each attacked cell stands, over all its pairs; the cell; and its clean one.
+
+    Then the one that was trained again on clean pictures, and the visual share of clean scores.
+    """
     told = [_of_any_pair(entry) for entry in entries]
     found: dict[tuple[str, ...], dict[str, Cell]] = defaultdict(dict)
-    for cell in measured(told, [*axes, "attack"], {}, [metric], "value"):
+    shares: dict[tuple[str, ...], float] = {}
+    for cell in measured(told, [*axes, "attack"], {}, [metric, SHARE], "value"):
         place = tuple(cell.where[axis] for axis in axes)
-        found[place][cell.where["attack"]] = cell
+        if cell.metric == metric:
+            found[place][cell.where["attack"]] = cell
+        elif cell.where["attack"] == BASE:
+            shares[place] = cell.value
     return [
-        (dict(zip(axes, place, strict=True)) | {"attack": attack}, cell, of[BASE])
+        (
+            dict(zip(axes, place, strict=True)) | {"attack": attack},
+            cell,
+            of[BASE],
+            of.get(RETRAINED),
+            shares.get(place),
+        )
         for place, of in found.items()
         for attack, cell in of.items()
         if attack != BASE and BASE in of
@@ -92,16 +129,38 @@ def _met(cell: Cell, attack: str) -> str:
     return f"{len(cell.sound(reached=not is_oracle(attack)))} of {len(cell.runs)}"
 
 
-def _ratio(cell: Cell, base: Cell) -> list[str]:
-    """Return the geometric mean of the ratios, its interval, and in how many runs it rose."""
-    logs: dict[Run, float] = {
+def _seeds(cell: Cell, base: Cell) -> str:
+    """Return how many seeds there are, and how many observations where some repeat others."""
+    seeds = len({seen for seen, _ in cell.runs})
+    apart = len(independent(cell.runs, base.runs))
+    return str(seeds) if apart == seeds else f"{apart} of {seeds}"
+
+
+def _logs(cell: Cell, base: Cell) -> dict[Run, float]:
+    """Return the logarithm of the ratio of every run that has one."""
+    return {
         run: log(value / base.runs[run])
         for run, value in cell.runs.items()
         if value > 0 and base.runs.get(run, 0) > 0
     }
+
+
+def _ratio(cell: Cell, base: Cell) -> list[str]:
+    """Return the geometric mean of the ratios, its interval, and in how many runs it rose."""
+    logs = _logs(cell, base)
     if not logs:
         return ["-", "-", "-"]
     rose = f"{sum(ratio > 0 for ratio in logs.values())} of {len(logs)}"
-    found = interval(logs)
+    counted = independent(cell.runs, base.runs)
+    found = interval({run: by for run, by in logs.items() if run[0] in counted})
     span = "-" if found is None else f"{exp(found.low):.2f} to {exp(min(found.high, 700)):.2f}"
     return [f"x {exp(fmean(means_of_seeds(logs))):.2f}", span, rose]
+
+
+def _where_met(cell: Cell, base: Cell, again: Cell | None) -> list[str]:
+    """Return the ratio, and that beyond a clean retrain, over the runs that meet the premise."""
+    attack = cell.where["attack"]
+    if attack == RETRAINED:
+        return ["-", "-"]
+    found = lifted(base, cell, again, cell.sound(reached=not is_oracle(attack)))
+    return ["-" if told is None else ratio(told) for told in (found.size, found.beyond)]

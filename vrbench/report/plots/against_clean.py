@@ -39,6 +39,7 @@ class Points:
         attack: its attack.
         clean, ratio: of each run: the number before, and after over before; both above zero.
         printed: whether it was printed elsewhere, not measured here.
+        dropped: runs with a number of zero, which have no ratio.
     """
 
     label: str
@@ -46,6 +47,7 @@ class Points:
     clean: tuple[float, ...]
     ratio: tuple[float, ...]
     printed: bool = False
+    dropped: int = 0
 
     @property
     def is_control(self) -> bool:
@@ -66,7 +68,7 @@ def against_clean(entries: Sequence[Entry], metric: str) -> list[Points]:
     """Return the points of every cell: a run is a seed and a pair of categories.
 
     A clean retrain under another seed is a cell of its own. Runs in which the number is zero,
-    before or after, have no ratio and are left out.
+    before or after, have no ratio and are left out; ``Points.dropped`` says how many.
 
     Raises:
         ConfigError: if there are none.
@@ -86,7 +88,7 @@ def published(path: Path, metric: str) -> list[Points]:
     """
     cells = [cell for cell in printed(path) if cell.metric == metric]
     by_attack: dict[str, list[tuple[float, float]]] = defaultdict(list)
-    for where, runs in _ratios(cells):
+    for where, runs, _ in _ratios(cells):
         by_attack[where["attack"]] += runs
     return [
         _cell(f"{attack} (printed)", attack, runs, printed=True)
@@ -94,11 +96,14 @@ def published(path: Path, metric: str) -> list[Points]:
     ]
 
 
-Ratios = list[tuple[Mapping[str, str], list[tuple[float, float]]]]
+Ratios = list[tuple[Mapping[str, str], list[tuple[float, float]], int]]
 
 
 def _ratios(cells: Sequence[Cell]) -> Ratios:
-    """Return where each attacked cell is, and its runs: clean, and attacked over clean."""
+    """Return where each attacked cell is, and its runs: clean, and attacked over clean.
+
+    And how many have none, since one of them is zero.
+    """
     bases = {without(cell, "attack"): cell for cell in cells if cell.where["attack"] == BASE}
     found: Ratios = []
     for cell in cells:
@@ -110,24 +115,30 @@ def _ratios(cells: Sequence[Cell]) -> Ratios:
             pairs = [(base.value, cell.value)]
         kept = [(clean, after / clean) for clean, after in pairs if clean > 0 and after > 0]
         if kept:
-            found.append((cell.where, kept))
+            found.append((cell.where, kept, len(pairs) - len(kept)))
     return found
 
 
 def _labelled(found: Ratios) -> list[Points]:
     """Return the cells under what differs between them, always with the attack."""
-    telling = [a for a in AXES if a == "attack" or len({where[a] for where, _ in found}) > 1]
+    telling = [a for a in AXES if a == "attack" or len({where[a] for where, *_ in found}) > 1]
     return [
-        _cell(", ".join(where[a] for a in telling if where[a]), where["attack"], runs)
-        for where, runs in found
+        _cell(
+            ", ".join(where[a] for a in telling if where[a]), where["attack"], runs, dropped=dropped
+        )
+        for where, runs, dropped in found
     ]
 
 
 def _cell(
-    label: str, attack: str, runs: list[tuple[float, float]], printed: bool = False
+    label: str,
+    attack: str,
+    runs: list[tuple[float, float]],
+    printed: bool = False,
+    dropped: int = 0,
 ) -> Points:
     clean, ratio = zip(*runs, strict=True)
-    return Points(label, attack, clean, ratio, printed)
+    return Points(label, attack, clean, ratio, printed, dropped)
 
 
 def table(cells: Sequence[Points], metric: str) -> tuple[list[str], list[list[str]]]:
@@ -136,7 +147,8 @@ def table(cells: Sequence[Points], metric: str) -> tuple[list[str], list[list[st
     return heads, [
         [
             cell.label,
-            str(len(cell.ratio)),
+            f"{len(cell.ratio)}"
+            + (f" of {len(cell.ratio) + cell.dropped}" if cell.dropped else ""),
             number(fmean(cell.clean)),
             f"x {exp(fmean(map(log, cell.ratio))):.2f}",
             f"{sum(ratio > 1 for ratio in cell.ratio)} of {len(cell.ratio)}",
