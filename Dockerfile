@@ -13,6 +13,7 @@ WORKDIR /vrbench
 RUN python -m venv .venv \
     && .venv/bin/python -m pip install --no-cache-dir torch torchvision $TORCH
 COPY . .
-RUN .venv/bin/python -m pip install --no-cache-dir --editable '.[test]'
+RUN .venv/bin/python -m pip install --no-cache-dir --editable '.[test]' \
+    && touch .venv/.installed .venv/.installed-test
 ENTRYPOINT ["bash"]
 CMD ["scripts/run"]

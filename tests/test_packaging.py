@@ -43,6 +43,30 @@ def test_an_image_is_built_of_known_steps_and_runs_the_two_commands(name):
     installed = " ".join(what for step, what in steps if step == "RUN")
     assert "python -m venv" in installed
     assert "--editable '.[test]'" in installed  # where both scripts look, and what they need
+    assert "touch .venv/.installed .venv/.installed-test" in installed
+
+
+def test_what_is_installed_is_not_installed_again_until_its_settings_change(tmp_path):
+    """So that a container runs without a network."""
+    for path in ("scripts/run", "setup.cfg"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text((ROOT / path).read_text())
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\necho "$2" >> {tmp_path}/asked\n')
+    python.chmod(0o755)
+
+    def asked():
+        subprocess.run(["bash", tmp_path / "scripts/run"], check=True)
+        told = (tmp_path / "asked").read_text().split()
+        (tmp_path / "asked").unlink()
+        return told
+
+    os.utime(tmp_path / "setup.cfg", (1, 1))
+    assert asked() == ["pip", "vrbench"]
+    assert asked() == ["vrbench"]
+    os.utime(tmp_path / "setup.cfg", (2**31, 2**31))
+    assert asked() == ["pip", "vrbench"]
 
 
 def test_what_an_image_leaves_out_is_what_runs_leave_behind():
