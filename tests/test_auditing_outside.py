@@ -117,7 +117,7 @@ def test_the_page_says_who_was_asked_how_often_and_what_was_left_out(tmp_path):
         "Asked: https://shop/rank, release one, which answers with scores for 300 users.",
         "In all runs together adversaries asked 360, and",  # six runs, two pictures, 30 each
         "For this page 142 requests of at most 128 users each were sent, those included that had",
-        "Whoever is told what the recommender answers, and may change its pictures within linf_8",
+        "Whoever is told what the recommender answers, and may change its pictures within 8 of",
         "An adversary who knows nothing (noise): 0 (-2.5 to +2.5) points, no gain that is shown",
         "By an adversary who sees scores. Clean and attacked",
         "An adversary who knows everything: the recommender gives no gradient.",

@@ -16,6 +16,7 @@ from vrbench.report.pages.audit import page
 from vrbench.report.pages.audit_findings import Findings, source_of, story
 from vrbench.report.pages.audit_record import record
 from vrbench.report.pages.audit_words import verdict
+from vrbench.report.pages.page import Head, Table, filled, measured
 
 BROWSER = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 
@@ -107,12 +108,21 @@ def found(tmp_path):
     )
 
 
+def test_a_column_without_any_number_is_left_out():
+    lines = [[measured(1.0), measured(None)], [measured(None), measured(None)]]
+    kept = filled(Table([Head("one"), Head("two")], lines))
+    assert [head.name for head in kept.heads] == ["one"]
+    assert [[value.text for value in line] for line in kept.lines] == [["1"], ["-"]]
+    assert len(filled(Table([Head("one")], [])).heads) == 1
+
+
 def test_the_page_tells_one_story(found):
     """One number decides the order, the bold print and the sentences."""
     told = page(found, "Audit", "again")
     for sentence in (
         "Exposed: hat gains +20.0 (+17.5 to +22.5) percentage points.",
         "Most exposed of 3 categories: hat.",
+        "within 8 of 255 grey levels, brings an attacked item",
         "into the top 20 of 21.0 % of the users instead of 1.0 %: +20.0 (+17.5 to +22.5) points.",
         "Not told apart from hat: cap.",
         "By this adversary no exposure is shown for coat.",

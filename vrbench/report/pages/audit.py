@@ -23,7 +23,7 @@ from vrbench.report.pages.audit_findings import Findings, Story, source_of, stor
 from vrbench.report.pages.audit_kinds import asked, questions
 from vrbench.report.pages.audit_pictures import GAIN, gained, gallery, ranked
 from vrbench.report.pages.audit_words import sentences, verdict
-from vrbench.report.pages.page import Head, Table, Value, measured, render
+from vrbench.report.pages.page import Head, Table, Value, filled, measured, render
 from vrbench.report.plots.exposure import intervals
 from vrbench.report.run_records import Entry, moving, not_shown
 
@@ -67,11 +67,11 @@ def page(found: Findings, title: str, command: str, limit: str = "") -> str:
             intervals({name: of for name, of in panels.items() if of}),
             "Exposure with its 95 % intervals; the tables below say the same in numbers",
         ),
-        categories=_categories(told),
-        adversaries=_adversaries(told),
-        fakes=audit_fakes.table(told, EXPOSURE, [_exposure(one) for one in told.fakes]),
+        categories=filled(_categories(told)),
+        adversaries=filled(_adversaries(told)),
+        fakes=filled(audit_fakes.table(told, EXPOSURE, [_exposure(one) for one in told.fakes])),
         beside=audit_fakes.items(told),
-        defences=_defences(told),
+        defences=filled(_defences(told)),
         items=_items(first),
         gallery=gallery(first),
         gain=GAIN,

@@ -46,13 +46,20 @@ def sentences(told: Story) -> list[str]:
 
 
 def _most(told: Story) -> str:
-    shop, budget = told.shop, label(told.shop.entry["parts"]["budget"])
+    shop = told.shop
+    within = _within(label(shop.entry["parts"]["budget"]))
     before, after = (percent(shop.mean("item HR@20", side)) for side in ("before", "after"))
     return (
         f"Most exposed of {len(told.categories)} categories: {shop.name}. {told.words.whoever} "
-        f"within {budget}, brings an attacked item into the top 20 of {after} of the users instead "
+        f"{within}, brings an attacked item into the top 20 of {after} of the users instead "
         f"of {before}: {shop.exposure.told()} points{_shown(shop.exposure)}."
     )
+
+
+def _within(budget: str) -> str:
+    """Return a budget in words: of grey levels, or by its name."""
+    size = budget.removeprefix("linf_")
+    return f"within {budget}" if size == budget else f"within {size} of 255 grey levels"
 
 
 def _others(told: Story) -> list[str]:

@@ -15,6 +15,8 @@ from PIL import Image
 
 from vrbench.report.tables import number, plain
 
+NOTHING = "-"
+
 
 @dataclass(frozen=True)
 class Head:
@@ -59,6 +61,17 @@ class Table:
     anchor: str = ""
 
 
+def filled(table: Table) -> Table:
+    """Return a table without the columns in which no line has a value."""
+    kept = [
+        n
+        for n in range(len(table.heads))
+        if not table.lines or any(line[n].text != NOTHING for line in table.lines)
+    ]
+    lines = [[line[n] for n in kept] for line in table.lines]
+    return Table([table.heads[n] for n in kept], lines, table.anchor)
+
+
 @dataclass(frozen=True)
 class Picture:
     """A picture inside the page."""
@@ -73,7 +86,7 @@ class Picture:
 def measured(value: float | None, told: str | None = None, kind: str = "") -> Value:
     """Return a number as a value that sorts as one, and last where there is none."""
     if value is None:
-        return Value(told or "-", "", kind)
+        return Value(told or NOTHING, "", kind)
     return Value(told or number(value), value, kind)
 
 
