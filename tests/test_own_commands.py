@@ -8,6 +8,7 @@ import pytest
 
 from vrbench.bench.space import Choices, read_space
 from vrbench.cli import main
+from vrbench.cli.commands import reproduce
 from vrbench.cli.commands.reproduce import reproduced
 from vrbench.cli.folders import overruled, own_first
 from vrbench.cli.trouble import FULL
@@ -193,6 +194,16 @@ def test_where_nothing_can_be_read_what_lies_beside_it_is_named(mine, vrbench):
     assert "only (0 of 2 cells)" in out
     assert "this sweep was not run there as it is now; with other overrides or by" in err
     assert "another version: boutique-only-0-1234abcd" in err
+
+
+def test_who_only_reads_launches_nothing_whatever_failed_earlier(tmp_path, monkeypatch):
+    launched = []
+    monkeypatch.setattr(reproduce, "launch", lambda sweep, place: launched.append(sweep))
+    monkeypatch.setattr(reproduce, "_cells_in", lambda place: [{"error": "boom", "parts": {}}])
+    assert reproduce.run(["seed=0"], tmp_path / "one-0", None) == [{"error": "boom", "parts": {}}]
+    assert not launched
+    reproduce.run(["seed=0"], tmp_path / "one-0", 1)
+    assert launched == [["seed=0"]]
 
 
 @pytest.mark.slow

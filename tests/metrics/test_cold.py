@@ -51,7 +51,7 @@ def drawn(seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_both_are_the_share_of_pairs_in_order(seed):
-    """Counted pair by pair; ties in the ranking's own fixed order, read off the ranks."""
+    """Counted pair by pair; ties among new items count half, others in the ranking's own order."""
     data, part, scores = drawn(seed)
     cold = set((data.train.popularity == 0).nonzero().flatten().tolist())
     assert cold == set(data.tested_cold.tolist())
@@ -63,15 +63,24 @@ def test_both_are_the_share_of_pairs_in_order(seed):
         free = [i for i in range(20) if part[user, i] not in (0, 1)]
         tested = [i for i in free if part[user, i] == 2]
         new = [i for i in tested if i in cold]
-        for found, others in (
-            (among, [i for i in free if i in cold and i not in tested]),
-            (among_all, [i for i in free if i not in tested]),
+        ahead = [0.5 * (1 + torch.sign(scores[user, a] - scores[user])) for a in new]
+        standing = [(place[user, a] < place[user]).double() for a in new]
+        for found, others, ordered in (
+            (among, [i for i in free if i in cold and i not in tested], ahead),
+            (among_all, [i for i in free if i not in tested], standing),
         ):
-            pairs = [place[user, a] < place[user, b] for a in new for b in others]
+            pairs = [float(of[b]) for of in ordered for b in others]
             if pairs:
-                assert found[user].item() == pytest.approx(sum(pairs).item() / len(pairs), abs=1e-6)
+                assert found[user].item() == pytest.approx(sum(pairs) / len(pairs), abs=1e-6)
             else:
                 assert found[user].isnan()
+
+
+def test_who_knows_nothing_of_new_items_gets_exactly_half():
+    data = hold_out(colours(), share=0.3)
+    view = seen_by(Given(data.train.popularity.float().expand(30, -1)), data)  # 0 for all new ones
+    found = ColdAUC().measure(view, data)
+    assert torch.equal(found[~found.isnan()], torch.full((int((~found.isnan()).sum()),), 0.5))
 
 
 def test_among_all_is_the_auc_where_only_new_items_are_tested():

@@ -122,6 +122,32 @@ def test_every_pair_is_visited_once_whatever_ties():
         assert sorted(found) == sorted(permutations(names, 2))
 
 
+def test_nine_pairs_say_where_a_tie_was_broken_by_name(caplog):
+    names, labels = tuple("abcdef"), torch.arange(60) % 6
+    four_alike = torch.tensor([0.0, 0.0, 0.0, 0.0, 5.0, 15.0])
+    case = EachPair(low=1).choose(four_alike, labels, names)
+    assert (case.source, case.target, case.tied) == ("b", "f", (4, 1))
+    assert "4 categories have one lift (a, b, c, d)" in caplog.text
+    assert "scenario=every_pair tries all" in caplog.text
+    caplog.clear()
+    EachPair(pairs="every").choose(four_alike, labels, names)
+    EachPair(pairs="every_source").choose(four_alike, labels, names)
+    EachPair(low=0).choose(torch.arange(6.0), labels, names)
+    assert not caplog.text
+    EachPair(pairs="every_source").choose(four_alike.flip(0), labels, names)
+    assert "target" not in caplog.text  # the highest is one
+    EachPair(pairs="every_source").choose(5 - four_alike, labels, names)
+    assert "which of them is a target here" in caplog.text
+
+
+def test_a_named_end_needs_no_second_category(caplog):
+    labels = torch.arange(24) % 2
+    for named, pair in (({"source": "a"}, ("a", "b")), ({"target": "a"}, ("b", "a"))):
+        case = EachPair(**named).choose(torch.tensor([1.0, 2.0]), labels, ("a", "b"))
+        assert (case.source, case.target, case.tied) == (*pair, (1, 1))
+    assert Scenario().choose(torch.tensor([1.0, 1.0]), labels, ("a", "b")).tied == (2, 2)
+
+
 def test_nine_pairs_are_the_lowest_three_times_the_highest_three():
     names, labels = tuple("abcdefg"), torch.arange(70) % 7
     found = visited(EachPair(), torch.arange(7.0), labels, names)

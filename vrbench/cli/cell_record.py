@@ -110,6 +110,7 @@ def of_result(result: Result, parts: dict[str, Any]) -> dict[str, Any]:
             "labels": scenario.labels,
             "k": scenario.k,
             "standing": _standing(result, scenario.k),
+            "tied": dict(zip(("source", "target"), case.tied, strict=True)),
         },
         "redistributable": parts["dataset"].catalogue.redistributable,
         "extractor": result.notes,

@@ -32,7 +32,7 @@ class ColdAUC(ColdMetric):
     """Probability that a cold test item stands before a cold item that is none.
 
     Cold items are those without training feedback, ranked among each other: whoever does not see
-    them gets .5 but for noise. NaN for users without a cold test item.
+    them gets .5 but for noise; a tie counts one half. NaN for users without a cold test item.
 
     Example:
         >>> from vrbench.metrics import ColdAUC
@@ -42,6 +42,7 @@ class ColdAUC(ColdMetric):
     """
 
     name = "cold AUC"
+    version = 2
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         cold = view.tested.cold

@@ -25,7 +25,7 @@ class Lists:
 class Cold:
     """Where test interactions stand among items without training feedback alone."""
 
-    ranks: Tensor  # (T,) int64 rank of each test item; 0 if it is a known one
+    ranks: Tensor  # (T,) float64 rank of each test item, the mean of tied ones; 0 if a known one
     candidates: Tensor  # (U,) int64 number of cold items ranked for each user
 
 

@@ -35,7 +35,7 @@ class Ranked(NamedTuple):
     profiles: Tensor | None = None  # (U, K) float32, of models whose users are made of pictures
     relevant_scores: Tensor | None = None  # (T,) float32 score of each interaction of ``relevant``
     ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
-    cold_ranks: Tensor | None = None  # (T,) int64 rank of each of ``relevant`` among cold items
+    cold_ranks: Tensor | None = None  # (T,) float64 mean rank of ``relevant`` among cold items
     cold_candidates: Tensor | None = None  # (U,) int64 number of cold items ranked
 
 
@@ -68,7 +68,8 @@ def rank(
         block: users scored at once, fewer where the catalogue is large; bounds the memory.
         cold: ``(n,)`` items that the training does not know, to be ranked among each other, too;
             then ``cold_ranks`` (0 where an interaction of ``relevant`` is with another item) and
-            ``cold_candidates`` are filled.
+            ``cold_candidates`` are filled. Who has nothing to tell them apart scores many alike, so
+            equal ones share the mean of their ranks there.
         users: some of the users, one after the other; None: all. See ``slices`` and ``joined``.
         offered: what is ranked, per user, the items of ``relevant`` included; None: everything.
     """
@@ -154,7 +155,7 @@ def _of_block(score: Tensor, begin: int, count: Tensor, wanted: _Wanted, ties: _
     )
     if wanted.cold is None:
         return made
-    ranks, candidates = _among(wanted.cold, score, place, row, item)
+    ranks, candidates = _among(wanted.cold, score, row, item)
     return made._replace(cold_ranks=ranks, cold_candidates=candidates)
 
 
@@ -188,19 +189,20 @@ def _together(block: int, num_items: int, device: torch.device | None = None) ->
     return max(1, min(users * block, scores * MOST // max(1, num_items)))
 
 
-def _among(
-    some: Tensor, score: Tensor, place: Tensor, row: Tensor, item: Tensor
-) -> tuple[Tensor, Tensor]:
+def _among(some: Tensor, score: Tensor, row: Tensor, item: Tensor) -> tuple[Tensor, Tensor]:
     """Return where pairs stand among ``some`` items, 0 if not one of them; and ``(B,)`` counts.
 
-    What a user has seen is not ranked, here as elsewhere.
+    Equal scores share the mean of their ranks. What a user has seen is not ranked, here as
+    elsewhere.
     """
     few = score[:, some].contiguous()
     index = torch.full((score.shape[1],), -1, device=score.device)
     index[some] = torch.arange(len(some), device=score.device)
     one_of = index[item] >= 0
-    ranks = torch.zeros_like(item)
-    ranks[one_of] = _ranks_of_pairs(few, place[some], row[one_of], index[item[one_of]])
+    ranks = torch.zeros(len(item), dtype=torch.float64, device=score.device)
+    mine = row[one_of]
+    more, as_much = counts(few, mine, few[mine, index[item[one_of]]])
+    ranks[one_of] = (more + as_much + 1).double() / 2
     return ranks, (few > SEEN).sum(1)
 
 

@@ -18,6 +18,8 @@ class Case:
         labels: ``(num_items,)`` int64: what is attacked and what metrics count, one set for both.
         items: ``(n,)`` int64, the attacked items, ascending.
         item_ids: the names that items have outside, in the order of rows; or empty.
+        tied: how many categories stood as low as the source did when it was chosen, and as high as
+            the target, each counted in; of several the name decided. 1 where it was named.
         settled: whether there are a source and a target; else nothing can be counted by category.
     """
 
@@ -27,6 +29,7 @@ class Case:
     labels: Tensor
     items: Tensor
     item_ids: tuple[str, ...] = ()
+    tied: tuple[int, int] = (1, 1)
     settled: bool = True
 
     @property

@@ -36,7 +36,7 @@ def ranking(
     there.
     """
     inputs = {
-        **({} if cold is None else {"cold": cold.tolist()}),
+        **({} if cold is None else {"cold": cold.tolist(), "ties": "mean rank"}),
         **({} if offered is None else {"offered": offered}),
         "recommender": model,
         "seen": seen,

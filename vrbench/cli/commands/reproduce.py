@@ -108,8 +108,9 @@ def reproduced(
     for which, sweeps in plan.items():
         asked = paper.runs[which][chosen]
         wanted = [cells(sweep, conf) for sweep in sweeps]
-        expected = [0] * len(wanted) if read else wanted
-        entries = _ran(sweeps, expected, folder / name / f"{chosen}-{which}")
+        expected = 0 if read else sum(wanted)
+        counts = [None] * len(wanted) if read else wanted
+        entries = _ran(sweeps, counts, folder / name / f"{chosen}-{which}")
         ours = measured(entries, paper.axes, paper.labels, paper.metrics, paper.show)
         heads, lines = beside(ours, theirs, paper.axes, paper.metrics)
         table += [[which, *line] for line in lines]
@@ -119,7 +120,7 @@ def reproduced(
         changed = [o for o in overrides if any(o not in sweep for sweep in asked)]
         told += ["", f"{_mark(format)}{which} ({left})", ""]
         told += [FORMATS[format](heads, lines), "", *_verdicts(paper, entries, changed)]
-        failures += _failures(entries, sum(expected), which)
+        failures += _failures(entries, expected, which)
     text = comma_separated(["preset", *heads], table) if format == "csv" else "\n".join(told)
     return text, failures
 
@@ -138,7 +139,7 @@ def _plan(
     return plan
 
 
-def _ran(sweeps: Sequence[list[str]], counts: Sequence[int], place: Path) -> list[Entry]:
+def _ran(sweeps: Sequence[list[str]], counts: Sequence[int | None], place: Path) -> list[Entry]:
     """Return the cells of a preset's sweeps, each in a numbered folder beside ``place``."""
     return [
         entry
@@ -179,8 +180,8 @@ def _failures(entries: Sequence[Entry], wanted: int, which: str) -> list[str]:
     return found
 
 
-def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
-    """Run a sweep in a subprocess and return its ``count`` cells.
+def run(sweep: Sequence[str], folder: Path, count: int | None) -> list[Entry]:
+    """Run a sweep in a subprocess and return its ``count`` cells; None: run nothing, read it.
 
     One that left as many already is read, not run: delete its folder to run it again.
 
@@ -189,7 +190,8 @@ def run(sweep: Sequence[str], folder: Path, count: int) -> list[Entry]:
     """
     place = folder.with_name(f"{folder.name}-{digest(list(sweep))[:8]}")
     entries = _cells_in(place)
-    if len(entries) >= count and not any("error" in entry for entry in entries):
+    whole = count is not None and len(entries) >= count
+    if count is None or (whole and not any("error" in entry for entry in entries)):
         log.info("%d cells read, none run: %s", len(entries), place)
         if not entries:
             log.warning("%s", _nothing_read(place, folder))

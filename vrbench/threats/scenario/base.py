@@ -43,7 +43,9 @@ class Scenario:
 
     Attributes:
         source: the category whose items are attacked; None chooses the one with the lowest
-            CHR@``k`` on clean images under ``reference``, as the papers did by hand.
+            CHR@``k`` on clean images under ``reference``, as the papers did by hand. CHR, not the
+            lift: it is what their tables show, and grows with a category's size. Where one is to be
+            low for its size, and for whom is attacked, take ``ByLift``.
         target: the category they should be taken for; None chooses the one with the highest.
         labels: whose categories: the "catalogue"'s; those that ``labeller`` predicts on the
             clean images ("reference"); or the attacked extractor's own predictions ("own"), as in
@@ -124,15 +126,20 @@ class Scenario:
     def case_of(self, facts: Facts) -> Case:
         """Return the case of ``facts``; what ``choose`` comes to."""
         self._check_names(facts)
-        source, target = self.source, self.target
+        source, target, tied = self.source, self.target, (1, 1)
         if source is None or target is None:
-            source, target = self._choose_open(facts)
+            source, target, tied = self._choose_open(facts)
         items = torch.nonzero(facts.labels == facts.names.index(source)).squeeze(1)
         if not len(items):
             raise IncompatibleError(f"no item of category {source!r}")
         items = self._at_most(items, source)
         return Case(
-            source=source, target=target, names=facts.names, labels=facts.labels, items=items
+            source=source,
+            target=target,
+            names=facts.names,
+            labels=facts.labels,
+            items=items,
+            tied=tied,
         )
 
     def _check_names(self, facts: Facts) -> None:
@@ -145,20 +152,22 @@ class Scenario:
                     f"have {', '.join(known[:40])}"
                 )
 
-    def _choose_open(self, facts: Facts) -> tuple[str, str]:
-        """Return source and target, chosen where they are not named."""
+    def _choose_open(self, facts: Facts) -> tuple[str, str, tuple[int, int]]:
+        """Return source and target, chosen where they are not named, and the ties of both."""
         names = facts.names
         stand = self.standing(facts.chr_by_label, facts.counts).tolist()
         order = sorted(self._large(facts), key=lambda n: (stand[n], names[n]))
-        found = []
+        found, ties = [], []
         for name, which, end in zip(
             (self.source, self.target), ("lowest", "highest"), self.pick(order), strict=True
         ):
+            tied = [n for n in order if stand[n] == stand[end]] if name is None else []
             if name is None:
-                self.note_tie(which, [n for n in order if stand[n] == stand[end]], names)
+                self.note_tie(which, tied, names)
             found.append(name or names[end])
+            ties.append(max(1, len(tied)))
         source, target = found
-        return source, target
+        return source, target, (ties[0], ties[1])
 
     def _large(self, facts: Facts) -> list[int]:
         """Return the categories with enough items that are not named; with those, two at least.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from vrbench.core.errors import ConfigError
 from vrbench.threats.scenario.base import NoCaseError, Scenario
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,8 @@ class EachPair(ByLift):
 
     The categories are ordered by lift as in ``ByLift``, those of the same lift by name. The target
     is taken from the top of that order, the source from the bottom of what is left, so that a
-    sweep of ``low`` and ``high`` visits every pair once.
+    sweep of ``low`` and ``high`` visits every pair once. Nine pairs may leave some of a tie out:
+    a line says so, and a record counts the tie (``Case.tied``).
 
     Attributes:
         pairs: what a sweep visits that names neither ``low`` nor ``high``: "nine" pairs, the three
@@ -93,18 +97,29 @@ class EachPair(ByLift):
             NoCaseError: if there are not so many categories.
         """
         rest = list(order)
-        own = (self.source is None) + (self.target is None)
-        if self.high >= len(rest) or self.low >= len(rest) - (own - 1):
+        try:
+            target = order[0] if self.target else rest.pop(-1 - self.high)
+            source = order[0] if self.source else rest[self.low]
+        except IndexError:
             raise NoCaseError(
-                f"scenario: no pair low={self.low}, high={self.high} among {len(rest)} categories"
-            )
-        target = rest[-1 - self.high]
-        if self.target is None:
-            rest.remove(target)
-        return rest[self.low], target
+                f"scenario: no pair low={self.low}, high={self.high} among {len(order)} categories"
+            ) from None
+        return source, target
 
     def note_tie(self, which: str, tied: Sequence[int], names: tuple[str, ...]) -> None:
-        """Say nothing: every category of a tie has its turn."""
+        """Warn where a tie is broken by name and the others of it may have no turn.
+
+        A sweep over "every" pair visits all of them, and one over "every_source" all sources.
+        """
+        swept = {"nine": (), "every_source": ("lowest",), "every": ("lowest", "highest")}
+        if len(tied) > 1 and which not in swept[self.pairs]:
+            log.warning(
+                "scenario: %d categories have one lift (%s): which of them is a %s here was "
+                "decided by name, and the others may not be tried; scenario=every_pair tries all",
+                len(tied),
+                ", ".join(names[n] for n in tied),
+                "source" if which == "lowest" else "target",
+            )
 
     def visits(self, categories: int) -> dict[str, int]:
         """Return how many values of ``low`` and ``high`` a sweep visits.
