@@ -53,6 +53,21 @@ def test_a_row_over_a_tuned_one_does_not_pass_for_tuned(axis):
     assert heirs <= noted, "whose search is it?"
 
 
+@pytest.mark.parametrize("name", ["fism", "neumf", "multivae", "sasrec", "gru4rec"])
+def test_a_phase_starts_from_the_settings_that_were_searched_without_it(name):
+    """Else the two cells of experiment=parameters/phases differ by more than the phase."""
+    plain = settings("recommender", f"recommender={name}/ml_100k")
+    phase = settings("recommender", f"recommender={name}/adversarial/ml_100k")
+    assert {key: phase[key] for key in plain} == plain
+    assert "recommender.adversarial_epochs" in phase.keys() - plain.keys()
+
+
+def test_phases_of_models_in_order_have_times_to_order_by():
+    made = Composition(["experiment=parameters/phases_next_item"], CONF).cfg.dataset
+    assert made._target_.endswith("ratings")
+    assert made.split.test._target_.endswith("TemporalLeaveOut")
+
+
 @pytest.mark.parametrize("axis", AXES)
 def test_every_row_leads_to_a_file_or_stands_by_itself(axis):
     files = files_of(axis, CONF)
