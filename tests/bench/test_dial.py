@@ -132,21 +132,22 @@ CHANCE = (Noise(), Linf(eps=16), Threat())
 
 
 def test_the_effect_is_there_at_full_strength_and_absent_at_none(tmp_path):
-    """Means of three shops: in a single one, chance may favour a category that nobody looks at."""
+    """In a single shop chance may favour a category that nobody looks at, but not in the mean."""
     pictures, store = colours(num_items=120, size=8), Store(tmp_path)
 
-    def mean(strength, means):
+    def gained(strength, means):
         shops = [dial(pictures, pictures=strength, num_users=300, seed=seed) for seed in range(3)]
-        found = [
+        return [
             effect(shop, Colour(), SHOP_MODEL, *means, store, seed, k=40)
             for seed, shop in enumerate(shops)
         ]
-        return sum(found) / 3
 
     for means in (ORACLE, SEARCHED):
-        assert mean(1.0, means) > 0.25
-        assert abs(mean(0.0, means)) < 0.22
-    assert abs(mean(1.0, CHANCE)) < 0.05
+        full, none = gained(1.0, means), gained(0.0, means)
+        assert min(full) > 0.3  # .39 and more
+        assert min(full) > max(none) + 0.1  # .19 at most
+        assert sum(none) / 3 < 0.1  # below zero in the mean
+    assert max(map(abs, gained(1.0, CHANCE))) < 0.05
 
 
 @pytest.mark.slow

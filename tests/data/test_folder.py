@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 import torch
@@ -135,6 +137,25 @@ def test_a_folder_says_whether_its_pictures_may_be_passed_on(shop):
     kept = folder(path=str(shop), size=16, redistributable=False)
     assert not kept.catalogue.redistributable
     assert kept.spec == folder(path=str(shop), size=16).spec  # moves no number
+
+
+def test_pictures_that_may_not_be_passed_on_are_known_whatever_reads_them(shop, tmp_path, caplog):
+    real = tmp_path / "hm"
+    shutil.copytree(shop, real)
+    assert not folder(path=str(real), size=16).catalogue.redistributable
+    assert "pictures of hm may not be passed on" in caplog.text
+    linked = tmp_path / "mine"
+    linked.symlink_to(real)
+    assert not folder(path=str(linked), size=16).catalogue.redistributable
+    beside = tmp_path / "beside"
+    shutil.copytree(shop, beside)
+    lines = (shop / "items.csv").read_text().splitlines()
+    moved = [lines[0], *(line.replace(",", ",../hm/", 1) for line in lines[1:])]
+    (beside / "items.csv").write_text("\n".join(moved))
+    assert not folder(path=str(beside), size=16).catalogue.redistributable
+    elsewhere = tmp_path / "other" / "hm" / "shop"  # somebody called so
+    shutil.copytree(shop, elsewhere)
+    assert folder(path=str(elsewhere), size=16).catalogue.redistributable
 
 
 def test_a_missing_data_set_says_what_it_is(tmp_path):

@@ -1,7 +1,8 @@
-"""Sources of published data sets."""
+"""Sources of published data sets, and which of them may not be passed on."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 EDGE = "https://github.com/sisinflab/Edge-Graph-Collaborative-Filtering"
@@ -33,6 +34,25 @@ SOURCES = {  # by the end of the folder's path
     "clothing_men": "it is the photos of dataset=clothing lined up with dataset=amazon_men, and "
     "published nowhere: copy it from who has it, or take dataset=clothing, which is fetched",
 }
+
+KEPT = ("hm", "ml_posters")  # folders whose licences allow research, and no redistribution
+
+
+def kept(place: Path, pictures: Iterable[Path]) -> str | None:
+    """Return the name of the data set whose pictures may not be passed on; None: of no known one.
+
+    It is known by its folder, which has an ``items.csv``: the one that was asked for, or another in
+    which its pictures lie, whatever the folders are linked as.
+
+    Args:
+        place: the folder that was asked for.
+        pictures: of its items.
+    """
+    inside = {folder.resolve() for folder in {picture.parent for picture in pictures}}
+    for folder in {place.resolve(), *inside, *(one.parent for one in inside)}:
+        if folder.name in KEPT and (folder / "items.csv").is_file():
+            return folder.name
+    return None
 
 
 def source_of(path: Path) -> str:

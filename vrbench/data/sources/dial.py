@@ -40,7 +40,9 @@ def dial(
     explain, and how unequal items are does not depend on it: at 1 they explain all but chance, at 0
     nothing, and what they should have said is said by something that nobody sees.
 
-    A bench that sees no effect at 1, or one at 0, could not have found what it was asked.
+    A bench that sees no effect at 1 could not have found what it was asked. At 0 the control is a
+    model whose items have vectors of their own: there an attack on pictures does no more than
+    chance. One that ranks by pictures alone follows them at 0 as well, for it knows nothing else.
 
     Args:
         dataset: its catalogue is kept; its feedback is not read.

@@ -22,7 +22,7 @@ from vrbench.data.catalogue import Catalogue
 from vrbench.data.dataset import Dataset
 from vrbench.data.images import Fit, Photos
 from vrbench.data.interactions import Interactions
-from vrbench.data.published import source_of
+from vrbench.data.published import kept, source_of
 from vrbench.data.readers.csv_files import Feedback, index_of, read_feedback, read_items
 from vrbench.data.readers.formats import Parts
 from vrbench.data.sources.shoppers import VERSION, ShopperSettings, simulate, tastes_of
@@ -65,7 +65,8 @@ def folder(*, path: str, source: str | None = None, **pictures: Unpack[PictureSe
         root: another folder in which pictures may lie, by absolute paths or links.
         size: height and width to which pictures are brought, in pixels.
         fit: how, see ``Photos``.
-        redistributable: whether its pictures may be passed on, see ``Catalogue``.
+        redistributable: whether its pictures may be passed on, see ``Catalogue``. Those of data
+            sets that are known to forbid it (``hm``, ``ml_posters``) are not, in any case.
         source: what it is and where from, told where it is missing.
 
     Raises:
@@ -191,7 +192,20 @@ def _catalogue(place: Path, pictures: PictureSettings) -> tuple[Catalogue, list[
     ids, names, kinds = read_items(place / "items.csv")
     paths = confined(place, names, pictures["root"])
     catalogue, order = catalogue_of(ids, paths, kinds, pictures["size"], pictures["fit"])
-    return replace(catalogue, redistributable=pictures["redistributable"]), order
+    return replace(catalogue, redistributable=may_be_passed_on(place, paths, pictures)), order
+
+
+def may_be_passed_on(place: Path, paths: Sequence[Path], pictures: PictureSettings) -> bool:
+    """Return whether pages and exports may show the pictures of a folder.
+
+    Not those of a data set that forbids it, whatever choice it was read by.
+    """
+    if not pictures["redistributable"]:
+        return False
+    name = kept(place, paths)
+    if name is not None:
+        log.warning("pictures of %s may not be passed on: pages and exports leave them out", name)
+    return name is None
 
 
 def confined(place: Path, names: list[str], root: str | None) -> list[Path]:

@@ -22,7 +22,13 @@ from vrbench.data.readers.business_tables import BusinessTable, read_business_ta
 from vrbench.data.readers.databases import is_address, read_database
 from vrbench.data.readers.formats import indices
 from vrbench.data.readers.ratings import Ratings
-from vrbench.data.sources.folder import PICTURES, PictureSettings, catalogue_of, numbering
+from vrbench.data.sources.folder import (
+    PICTURES,
+    PictureSettings,
+    catalogue_of,
+    may_be_passed_on,
+    numbering,
+)
 from vrbench.data.sources.shop_tables import LISTS, LOGS, products_of, purchases_of, table_of
 from vrbench.data.splits.strategies.base import Split
 from vrbench.data.splits.strategies.per_user import TemporalHoldOut
@@ -168,7 +174,8 @@ def shop(
     catalogue, ids = catalogue_of(
         understood.ids, understood.files, understood.kinds, folder["size"], folder["fit"]
     )
-    catalogue = replace(catalogue, redistributable=folder["redistributable"])
+    free = may_be_passed_on(Path(path), understood.files, folder)
+    catalogue = replace(catalogue, redistributable=free)
     table = filtered(understood.ratings.once(), filters).liked()
     split = split or Split(test=TemporalHoldOut(), valid=TemporalHoldOut(ratio=0.1))
     which = split.parts(table, fold, valid_fold)
