@@ -109,3 +109,16 @@ def test_pictures_of_photos_are_drawn_again_from_themselves_and_their_table(monk
     assert len({edit for edit, *_ in edits.EDITS} & {name for name, _ in lines}) == len(told)
     assert lines[1][1] == "1 place down, SSIM 0.87\nscore -0.001, re-encoded +0.001"
     assert lines[2][1].startswith("391 places up")
+
+
+def test_an_interval_is_that_of_a_coefficient_and_its_p():
+    """By hand: with 17 degrees of freedom t is 2.11 at p .05, and 4 is then 4 +- 4."""
+    fit_of = script("coefficients").fit_of
+    line = {"attack": "average", "recommender": "itemknn", "data sets": "19", "mean change": "1"}
+    line |= {"R2": "0.5", "adjusted R2": "0.4", "density": "'+4 (p = 0.05)", "shape": ""}
+    (effect,) = fit_of(line).effects.values()
+    assert (effect.low, effect.high) == (pytest.approx(0), pytest.approx(8))
+    told = script("coefficients").read(ROOT / "results/study_ml.csv")
+    effects = [effect for fit in told for effect in fit.effects.values()]
+    assert len(effects) == 24
+    assert all((e.low < 0 < e.high) == (e.p > 0.05) for e in effects)
