@@ -272,6 +272,20 @@ def test_how_much_there_is_to_do_is_said_before_anything_runs(monkeypatch, tmp_p
     assert told.startswith("boutique: 720 items, 800 users; 28 cells: 3 categories, 8 adversaries")
 
 
+@pytest.mark.parametrize(
+    ("shop", "name", "told"),
+    [
+        ("photos_standard", "jpeg_75", ["photos_jpeg_75 is of the same"]),
+        ("photos_standard", "photos_jpeg_75", []),
+        ("standard", "jpeg_75", []),
+        ("efficientnet_lite0", "jpeg_75", []),  # nothing of its own
+    ],
+)
+def test_a_defence_of_another_network_is_told(shop, name, told, caplog):
+    auditing._warn_of_others(shop, [name])
+    assert [message.rpartition("; ")[2] for message in caplog.messages] == told
+
+
 def test_the_stage_that_is_being_made_is_told_and_what_is_left_of_a_training(tmp_path):
     (tmp_path / "models" / ".draft-killed").mkdir(parents=True)  # what an earlier run left
     stages, log = Stages(tmp_path, tmp_path / "sweep.log"), tmp_path / "sweep.log"

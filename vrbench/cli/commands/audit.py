@@ -183,6 +183,7 @@ def audited(
         return _listed(whole, names, folder)
     shop = composition.choices["extractor"]
     named = defences(shop) if defences_of is None else [[name] for name in defences_of]
+    _warn_of_others(shop, defences_of or ())
     white = kind.adversaries[0].settings
     helps = placed([*overrides, *white], named) if kind.defended else []
     fakes = fakes if kind.trains else 0
@@ -214,6 +215,20 @@ def audited(
     with pace.shown():
         found = _asked(kind, many, names, helps, fakes, scenario, folder, pace.step)
     return replace(found, timed=first)
+
+
+def _warn_of_others(shop: str, names: Sequence[str]) -> None:
+    """Say which defences protect another network where there is one that protects the shop's."""
+    own = {name for name, *_ in defences(shop)}
+    for name in names:
+        if name not in own and (better := shop.removesuffix("standard") + name) in own:
+            log.warning(
+                "--defences %s: of another network than extractor=%s, so a difference may be the "
+                "network's; %s is of the same",
+                name,
+                shop,
+                better,
+            )
 
 
 def _listed(whole: Sequence[str], names: Sequence[str], folder: Path) -> Findings:
