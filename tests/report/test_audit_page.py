@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vrbench.report.exposure import exposed, percent, places, points, relative
+from vrbench.report.exposure import exposed, gain, percent, places, points, relative
 from vrbench.report.pages.audit import page
 from vrbench.report.pages.audit_findings import Findings, source_of, story
 from vrbench.report.pages.audit_record import record
@@ -180,6 +180,14 @@ def test_fewer_than_three_seeds_tell_nothing_from_chance(found):
     assert "Which defence helps is not told by fewer than 3 seeds." in told
     for word in ("lowers", "raises", "Not told apart"):
         assert word not in told
+
+
+def test_seeds_of_a_service_without_chance_have_no_interval():
+    before, after = dict.fromkeys(range(3), 0.1), dict.fromkeys(range(3), 0.3)
+    change = {seed: after[seed] - before[seed] for seed in before}
+    assert gain(change).above  # nothing is known of what it was made of
+    assert gain(change, before, after).interval is None
+    assert gain(change, before | {0: 0.2}, after | {0: 0.4}).above
 
 
 def test_an_exposure_that_only_one_adversary_shows_is_an_exposure(found):

@@ -64,7 +64,7 @@ def test_bootstrap_of_many_values_is_near_the_normal_interval_and_always_the_sam
 
 def rows(attacked, retrained, clean=1.0):
     pairs = zip(attacked, retrained, strict=True)
-    return {(n, ""): (clean, after, again) for n, (after, again) in enumerate(pairs)}
+    return {((n, 0, 0), ""): (clean, after, again) for n, (after, again) in enumerate(pairs)}
 
 
 def test_equivalence_is_two_one_sided_tests_at_five_percent():
@@ -77,6 +77,7 @@ def test_equivalence_is_two_one_sided_tests_at_five_percent():
     assert equivalent(rows(attacked[:2], retrained[:2])) is None
     assert equivalent(rows(attacked, [*retrained[:3], None])) is None
     assert equivalent(rows(attacked, retrained, clean=0.0)) is None
+    assert equivalent(rows([1.0] * 4, [1.0] * 4)) is None  # one observation, seen four times
 
 
 @pytest.fixture
@@ -90,7 +91,8 @@ def found(tmp_path):
             run(where, after, seed=seed, recommender=name, attack=attack, threat="evasion")
         where = tmp_path / f"{name}poisoned{seed}"
         told = {"recommender": name, "attack": "pgd", "threat": "poisoning"}
-        run(where, 0.5 + strength / 10, seed=seed, control=0.51, **told)
+        moved = strength / 10 + (seed - 1) / 1000
+        run(where, 0.5 + moved, seed=seed, control=0.51, **told)
     entries = load([tmp_path])
     for entry in entries:
         parts = entry["parts"]

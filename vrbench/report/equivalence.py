@@ -9,7 +9,7 @@ from statistics import fmean, stdev
 
 import numpy as np
 
-from vrbench.report.over_seeds import CONFIDENCE, LEAST, means_of_seeds
+from vrbench.report.over_seeds import CONFIDENCE, LEAST, independent, means_of_seeds
 from vrbench.report.papers.published_comparison import Run
 
 MARGIN = 0.1  # of the clean number: what is no longer called the same
@@ -41,7 +41,8 @@ def equivalent(rows: Mapping[Run, tuple[float, float, float | None]]) -> bool | 
 
     Two one-sided t-tests (Schuirmann, 1987) over seeds, each at 5 %: the 90 % interval of attacked
     minus retrained lies within a tenth of the clean mean on both sides. False says that this was
-    not shown, not that they differ. None where there are too few seeds, or a run without a retrain.
+    not shown, not that they differ. None where there are too few seeds that are observations of
+    their own (``independent``), or a run without a retrain.
 
     Args:
         rows: clean, attacked and, where it was made, retrained: by seed and pair.
@@ -51,6 +52,9 @@ def equivalent(rows: Mapping[Run, tuple[float, float, float | None]]) -> bool | 
     beside = {run: after - r for run, (_, after, r) in rows.items() if r is not None}
     means = means_of_seeds(beside)
     if len(beside) < len(rows) or len(means) < LEAST:
+        return None
+    sides = ({run: told[side] or 0.0 for run, told in rows.items()} for side in range(3))
+    if len(independent(*sides)) < LEAST:
         return None
     margin = MARGIN * abs(fmean(before for before, _, _ in rows.values()))
     if not margin:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any, Literal
 
-from vrbench.report.over_seeds import LEAST, Interval, interval
+from vrbench.report.over_seeds import LEAST, Interval, independent, interval
 from vrbench.report.run_records import Entry
 
 REACH, RANK, ACCURACY = "item HR@20", "rank shift", "nDCG@20"
@@ -46,10 +46,20 @@ class Gain:
         return f"{told(self.interval.low)} to {told(self.interval.high)}"
 
 
-def gain(values: Mapping[int, float]) -> Gain:
-    """Return what ``values``, one per seed, come to."""
-    by_run = {((seed, 0, 0), ""): value for seed, value in values.items()}
-    return Gain(fmean(values.values()), interval(by_run))
+def gain(values: Mapping[int, float], *sides: Mapping[int, float]) -> Gain:
+    """Return what ``values``, one per seed, come to.
+
+    Args:
+        values: by seed.
+        sides: what they were made of; seeds that have the same of each are one observation, see
+            ``independent``.
+    """
+    by_run, *made_of = (
+        {((seed, 0, 0), ""): side[seed] for seed in values} for side in (values, *sides)
+    )
+    counted = independent(*made_of) if made_of else {seed for seed, _ in by_run}
+    kept = {run: value for run, value in by_run.items() if run[0] in counted}
+    return Gain(fmean(values.values()), interval(kept))
 
 
 @dataclass(frozen=True)
@@ -82,12 +92,13 @@ class Exposed:
     @property
     def exposure(self) -> Gain:
         """The mean over seeds."""
-        return gain(self.by_seed())
+        return gain(self.by_seed(), self.values(REACH, "before"), self.values(REACH, "after"))
 
     def beyond(self, other: Exposed) -> Gain:
         """Return how much more exposed this is than ``other``, over the seeds that both have."""
         mine, theirs = self.by_seed(), other.by_seed()
-        return gain({seed: mine[seed] - theirs[seed] for seed in mine.keys() & theirs.keys()})
+        both = mine.keys() & theirs.keys()
+        return gain({seed: mine[seed] - theirs[seed] for seed in both}, mine, theirs)
 
     def cost(self, other: Exposed) -> Gain:
         """Return how much better this recommends than ``other`` while nobody attacks.
@@ -96,7 +107,9 @@ class Exposed:
         """
         mine, theirs = self.values(ACCURACY, "before"), other.values(ACCURACY, "before")
         both = [seed for seed in mine.keys() & theirs.keys() if theirs[seed]]
-        return gain({seed: mine[seed] / theirs[seed] - 1 for seed in both} or {0: 0.0})
+        if not both:
+            return Gain(0.0, None)
+        return gain({seed: mine[seed] / theirs[seed] - 1 for seed in both}, mine, theirs)
 
 
 def exposed(entries: Iterable[Entry], name_of: Callable[[Entry], str]) -> list[Exposed]:

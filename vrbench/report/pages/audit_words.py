@@ -112,9 +112,9 @@ def _what_lowers(beside: Mapping[Exposed, Gain], shop: Exposed) -> list[str]:
 
 def _in_accuracy(shop: Exposed) -> str:
     before, after = shop.values(ACCURACY, "before"), shop.values(ACCURACY, "after")
-    moved = gain(
-        {seed: after[seed] / before[seed] - 1 for seed in before if before[seed]} or {0: 0}
-    )
+    both = [seed for seed in before if before[seed]]
+    changes = {seed: after[seed] / before[seed] - 1 for seed in both}
+    moved = gain(changes, before, after) if both else Gain(0.0, None)
     if moved.above is None:
         return f"In {ACCURACY} the attack does not show: watch single items, not accuracy."
     return f"The attack changes {ACCURACY} by {moved.told(relative)}."

@@ -13,7 +13,7 @@ from vrbench.report.equivalence import bootstrap, equivalent
 from vrbench.report.grid import Cell
 from vrbench.report.identity import observation, seeds
 from vrbench.report.leaderboard import mean
-from vrbench.report.over_seeds import Change, means_of_seeds
+from vrbench.report.over_seeds import Change, independent, means_of_seeds
 from vrbench.report.pages.board_words import BROUGHT, DEFENCES
 from vrbench.report.pages.page import Value, measured
 from vrbench.report.papers.published_comparison import Run
@@ -119,7 +119,11 @@ def interval(found: Change) -> Value:
 
 
 def resampled(rows: Rows) -> Value:
-    found = bootstrap(means_of_seeds({run: after - b for run, (b, after, _) in rows.items()}))
+    before = {run: clean for run, (clean, _, _) in rows.items()}
+    after = {run: attacked for run, (_, attacked, _) in rows.items()}
+    counted = independent(before, after)
+    changes = {run: after[run] - before[run] for run in rows if run[0] in counted}
+    found = bootstrap(means_of_seeds(changes))
     return measured(None) if found is None else measured(found[0], ends(*found))
 
 
