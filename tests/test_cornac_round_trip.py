@@ -1,14 +1,12 @@
 """Exported features in cornac's own VBPR: clean, and attacked here."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from tests.other_python import made, python_with
 from tests.test_saved_features import VECTOR, left
 from vrbench.attacks import PGD
 from vrbench.attacks.feature_budget import RowShares
@@ -39,36 +37,17 @@ np.savez(out, rows=rows, names=names, scores=[model.score(u) for u in range(trai
 """
 
 
-def python_of_cornac():
-    """Return an interpreter that has cornac: VRBENCH_CORNAC names one elsewhere; None if none."""
-    named = os.environ.get("VRBENCH_CORNAC", sys.executable)
-    tried = subprocess.run([named, "-c", "import cornac, torch"], capture_output=True, check=False)
-    return named if tried.returncode == 0 else None
-
-
-def trained(python, log, features, out):
-    script = out.with_suffix(".py")
-    script.write_text(THEIRS)
-    told = [python, str(script), str(log), str(features), str(out)]
-    free = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    made = subprocess.run(told, capture_output=True, text=True, check=False, env=free)
-    assert made.returncode == 0, made.stderr[-2000:]
-    return np.load(out)
-
-
 def test_cornac_trains_on_clean_and_on_attacked_features(tmp_path):
-    python = python_of_cornac()
-    if python is None:
-        pytest.skip("needs cornac; VRBENCH_CORNAC=PYTHON names an interpreter that has it")
+    python = python_with("cornac", "VRBENCH_CORNAC")
     attack = {"attack": PGD(steps=20), "budget": RowShares(eps=100.0)}
     shop, result, folder = left(tmp_path, **VECTOR | attack)
     clean, attacked = exported(folder, tmp_path / "out", "cornac")
     feedback, log = toy_world().train, tmp_path / "log.tsv"
     pairs = zip(feedback.users.tolist(), feedback.items.tolist(), strict=True)
     log.write_text("".join(f"{user}\t{shop.item_ids[item]}\n" for user, item in pairs))
-    before = trained(python, log, clean, tmp_path / "before.npz")
-    again = trained(python, log, clean, tmp_path / "again.npz")
-    after = trained(python, log, attacked, tmp_path / "after.npz")
+    before = made(python, THEIRS, log, clean, out=tmp_path / "before.npz")
+    again = made(python, THEIRS, log, clean, out=tmp_path / "again.npz")
+    after = made(python, THEIRS, log, attacked, out=tmp_path / "after.npz")
     np.testing.assert_allclose(before["scores"], again["scores"], atol=1e-5)  # nothing but features
     place = {name: n for n, name in enumerate(shop.item_ids)}
     for found, side in ((before, "before"), (after, "after")):
