@@ -204,6 +204,9 @@ def test_an_oracle_counts_on_the_very_runs_of_the_attack():
     verdict = threefold(runs(FLAT) + elsewhere)
     assert verdict.holds is None
     assert "the oracle was not measured on all of these runs" in verdict.said
+    more = {"attack": "transplant", "success": None, **flat}
+    doubted = [run(seed, 1.0, 3.0, 1.0, **more) for seed in SEEDS]
+    assert threefold(runs(FLAT) + doubted).holds is None  # its source is not low
     named = runs(FLAT) + oracle(2.0, FLAT, attack="transplant shown=mean")
     assert threefold(named).holds is False  # an oracle, whatever its settings
 

@@ -153,11 +153,11 @@ def _too_few(found: Evidence, told: str) -> str:
 def _with_oracle(
     found: Evidence, runs: set[Run], again: Mapping[Run, float], oracles: Sequence[Cell]
 ) -> Evidence:
-    """Return the evidence with the best oracle of those that were measured on all its runs."""
+    """Return the evidence with the best oracle of those that meet the premise in all its runs."""
     of = [
         paired({run: log(oracle.runs[run]) for run in runs}, again)
         for oracle in oracles
-        if all(oracle.runs.get(run, 0.0) > 0 for run in runs)
+        if runs <= oracle.sound(reached=False) and all(oracle.runs[run] > 0 for run in runs)
     ]
     known = [o for o in of if o is not None]
     if not known:
