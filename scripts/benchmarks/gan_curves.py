@@ -1,6 +1,6 @@
 """Draw the validation nDCG@20 of the adversarial recommenders against the epoch.
 
-    python scripts/benchmarks/gan_curves.py            # half an hour
+    python scripts/benchmarks/gan_curves.py            # minutes of a processor
     python scripts/benchmarks/gan_curves.py --again    # from the table alone
 
 A tenth of MovieLens 100K is held out of the four fifths that are not the test, as for tuning; the
