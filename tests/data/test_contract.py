@@ -136,6 +136,7 @@ def test_each_dataset_is_here():
         "with_text",
         "with_attributes",
         "relevant",
+        "shuffled_times",
     }  # elsewhere
     apart = {"clothing", "Dataset"}  # a download that becomes a folder with shoppers
     assert set(dir(vrbench.datasets)) == tested | apart
