@@ -82,7 +82,8 @@ def _by_number(ids: Sequence[str]) -> list[int]:
     """
     place = {name: row for row, name in enumerate(ids)}
     numbers = [str(n) for n in range(len(ids))]
-    other = next((name for name in ids if name not in set(numbers)), None)
+    known = set(numbers)
+    other = next((name for name in ids if name not in known), None)
     if other is not None:
         raise DataError(
             f"MMRec goes by row numbers, and item {other!r} is none of 0 to {len(ids) - 1}: take "
