@@ -64,15 +64,13 @@ def _without_empty(
     heads: Sequence[str], lines: Sequence[Sequence[str]]
 ) -> tuple[list[str], list[list[str]]]:
     """Return a table without those of its columns that say nothing in any line."""
-    silent = {"left out": "0", "where met": "-", "beyond a retrain": "-", "visual share": "-"}
-    met = [line[heads.index("premise met")].split(" of ") for line in lines]
+    nothing = {"left out": "0", "where met": "-", "beyond a retrain": "-", "visual share": "-"}
+    by_head = dict(zip(heads, zip(*lines, strict=True), strict=True))
+    silent = {head for head, told in nothing.items() if set(by_head[head]) == {told}}
+    met = [told.split(" of ") for told in by_head["premise met"]]
     if all(runs[0] in ("0", runs[-1]) for runs in met):  # as above, or nothing
-        silent["where met"] = ""
-    kept = [
-        n
-        for n, head in enumerate(heads)
-        if head not in silent or (silent[head] and any(line[n] != silent[head] for line in lines))
-    ]
+        silent.add("where met")
+    kept = [n for n, head in enumerate(heads) if head not in silent]
     return [heads[n] for n in kept], [[line[n] for n in kept] for line in lines]
 
 

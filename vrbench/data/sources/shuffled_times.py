@@ -9,7 +9,6 @@ import torch
 from vrbench.core.dice import Dice
 from vrbench.core.errors import IncompatibleError
 from vrbench.data.dataset import Dataset
-from vrbench.data.interactions import Interactions
 
 
 def shuffled_times(dataset: Dataset, *, seed: int = 0) -> Dataset:
@@ -44,14 +43,6 @@ def shuffled_times(dataset: Dataset, *, seed: int = 0) -> Dataset:
         )
     drawn = torch.from_numpy(Dice(seed, "shuffled times").order(len(train)))
     dealt = drawn[train.users[drawn].argsort(stable=True)]  # each user's own positions, at random
-    times = train.timestamps[dealt]
-    moved = Interactions.of(
-        train.users,
-        train.items,
-        train.num_users,
-        train.num_items,
-        ["shuffled times", seed, train.spec],
-        train.ratings,
-        times,
-    )
+    spec = ["shuffled times", seed, train.spec]
+    moved = replace(train, timestamps=train.timestamps[dealt], spec=spec, _cache={})
     return replace(dataset, train=moved)

@@ -31,7 +31,7 @@ from vrbench.report.pages.board_values import (
 )
 from vrbench.report.pages.board_words import MODEL, STANDARD, VISIBLE, meaning
 from vrbench.report.pages.clickable import Point
-from vrbench.report.pages.page import Head, Table, Value, measured
+from vrbench.report.pages.page import Head, Table, Value, filled, measured
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import Worst, worst
 
@@ -83,13 +83,12 @@ def board(
     columns |= _origins(found, papers)
     axis_of = {NAMED.get(axis, axis): axis for axis in axes} | {MODEL: MODEL}
     order = sorted(columns, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    told = {name: columns[name] for name in order if any(v.text != "-" for v in columns[name])}
     heads = [
-        Head(name, axis_of.get(name, ""), meaning(name, headline), values[0].kind == "name")
-        for name, values in told.items()
+        Head(name, axis_of.get(name, ""), meaning(name, headline), columns[name][0].kind == "name")
+        for name in order
     ]
-    lines = [list(line) for line in zip(*told.values(), strict=True)]
-    return Standings(Table(heads, lines, ANCHOR), _points(found, headline, accuracy))
+    lines = [list(line) for line in zip(*(columns[name] for name in order), strict=True)]
+    return Standings(filled(Table(heads, lines, ANCHOR)), _points(found, headline, accuracy))
 
 
 def unaimed(grid: Sequence[Cell]) -> str:
