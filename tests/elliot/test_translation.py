@@ -204,13 +204,16 @@ def test_values_that_are_told_the_other_way_round(write):
         "MultiVAE": {"dropout_pkeep": 0.75, "intermediate_dim": 100},
         "NeuMF": {"mlp_hidden_size": "(64, 32, 16)", "prob_keep_dropout": [0.5, 0.75], "m": 2},
         "ItemKNN": {"neighbors": 40, "similarity": "cosine", "implicit": True},
+        "NAIS": {"algorithm": ["product", "concat"], "weight_size": 32, "neg_ratio": 3},
     }
     asked = translation(write(models=models))
-    vae, neumf, knn = asked.models
+    vae, neumf, knn, nais = asked.models
     assert (vae.settings["dropout"], vae.settings["hidden"]) == (0.25, 100)
     assert (neumf.settings["hidden"], neumf.settings["depth"]) == (64, 3)
     assert neumf.space["recommender.dropout"] == {"choices": [0.5, 0.25]}
     assert knn.settings == {"k": 40, "similarity": "cosine", "rated": False}
+    assert nais.space["recommender.attention"] == {"choices": ["prod", "concat"]}
+    assert (nais.settings["hidden"], nais.settings["negatives"]) == (32, 3)
 
 
 def test_every_model_of_the_table_is_a_choice_with_these_settings():

@@ -72,6 +72,18 @@ def test_slope_one_s_error_is_what_it_is_known_for(films):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("choice", "settings"),
+    [("nais", {"pretrained": 20, "epochs": 2})],
+)
+def test_it_learns_far_more_than_what_is_popular(films, choice, settings):
+    popular = measured(Recall(k=10), Popular, films)
+    assert popular == pytest.approx(0.121, abs=0.002)
+    found = measured(Recall(k=10), partial(choose("recommender", choice), **settings), films)
+    assert found > popular + 0.07
+
+
+@pytest.mark.slow
 def test_bpr_mf_as_it_is_shipped_is_where_recbole_s_is(films):
     """RecBole's tables of ml-100k have a Recall@10 of .235 to .255 for BPR-MF."""
     found = measured(Recall(k=10), choose("recommender", "bprmf"), films)

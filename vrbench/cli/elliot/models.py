@@ -12,7 +12,6 @@ from vrbench.cli.elliot.parameters import (
     NO_GAIN,
     PENALTY,
     PICTURED,
-    SLOW,
     TRAINED,
     WORDS,
     Model,
@@ -151,7 +150,6 @@ MODELS: dict[str, Model] = {
         needs="features",
     ),
     "ConvNeuMF": Model(why=NO_GAIN),
-    "NAIS": Model(why=SLOW),
     "NPR": Model(why=PICTURED),
     **dict.fromkeys(("ConvMF", "KaHFM", "KaHFMBatch", "KaHFMEmbeddings"), Model(why=WORDS)),
     **dict.fromkeys(

@@ -119,7 +119,6 @@ LATENT: Parameters = {"latent_dim": to("factors"), "factors": to("factors"), **T
 ALS: Parameters = {"factors": to("factors"), "alpha": to("alpha"), "reg": to("l2")}
 ROUNDS: Parameters = {"epochs": to("iterations"), "batch_size": ""}
 NO_GAIN = "not here: its convolutions learn nothing that a product does not"
-SLOW = "not here: each score reads the user's whole history; `fism` is it without attention"
 PICTURED = "not here: `vnpr` is it"
 REG: Parameters = {**FACTORS, "reg": to("l2")}
 TWO_REGS: Parameters = {**FACTORS, "reg_w": to("l2"), "reg_b": BIAS}

@@ -85,12 +85,19 @@ class PointwiseRecommender(EpochRecommender):
             users: ``(B,)``.
             items: ``(B, 1 + m)``.
         """
+        fit = self.fit_of(self.logits(users, items), self.aim(users, items))
         many = users.repeat_interleave(items.shape[1])
-        flat = items.flatten()
+        return fit + self.l2 * half_square(*self.rows(many, items.flatten())).mean()
+
+    def logits(self, users: Tensor, items: Tensor) -> Tensor:
+        """Return the ``(B, M)`` logits of pairs of ``users[b]`` with each of ``items[b]``.
+
+        Override it where the pairs of a user can share work.
+        """
+        many, flat = users.repeat_interleave(items.shape[1]), items.flatten()
         logit = self(many, flat)
         assert logit.shape == flat.shape, "a broadcast would mix users"
-        fit = self.fit_of(logit.view(items.shape), self.aim(users, items))
-        return fit + self.l2 * half_square(*self.rows(many, flat)).mean()
+        return logit.view(items.shape)
 
     def aim(self, users: Tensor, items: Tensor) -> Tensor:
         """Return the ``(B, 1 + m)`` probabilities to be learnt; that of the liked item is 1."""

@@ -26,6 +26,7 @@ WORDS = {
     "slim": "SLIM",
     "cml": "CML",
     "fism": "FISM",
+    "nais": "NAIS",
     "rp3beta": "RP3beta",
     "puresvd": "PureSVD",
     "wrmf": "WRMF",
