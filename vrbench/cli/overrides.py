@@ -12,6 +12,7 @@ from hydra.errors import HydraException
 from vrbench.core.errors import ConfigError
 
 WORDS = {"true", "false", "null", "inf", "nan"}  # of the grammar: no text unless quoted
+LONG = 20  # values of a range, of which more are told by its ends
 
 
 def quoted(value: str) -> str:
@@ -34,7 +35,10 @@ def merged(overrides: Sequence[str], more: Sequence[str]) -> list[str]:
 
 
 def each_choice(arguments: list[str]) -> list[list[str]]:
-    """Return override lists in which every swept value occurs at least once."""
+    """Return override lists in which every swept value occurs at least once.
+
+    Of a range of more than 20 values the ends do.
+    """
     for argument in arguments:
         if "=" not in argument and not argument.startswith("~"):
             raise ConfigError(
@@ -59,6 +63,7 @@ def _each_value(override: Override) -> list[str]:
     """Return an override for each value that it sweeps; of a single one, itself."""
     if override.is_choice_sweep() or override.is_range_sweep():
         key = override.get_key_element()
-        return [f"{key}={value}" for value in override.sweep_string_iterator()]
+        told = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        return [told[0], told[-1]] if override.is_range_sweep() and len(told) > LONG else told
     assert override.input_line is not None
     return [override.input_line]

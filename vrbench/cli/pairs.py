@@ -18,7 +18,8 @@ from vrbench.core.errors import ConfigError
 from vrbench.threats.scenario.by_lift import EachPair
 
 OWN = ("scenario.low", "scenario.high")
-DECIDES = ("scenario", "dataset", "experiment", "preset")  # axes, and settings inside them
+WHETHER = ("scenario", "experiment", "preset")  # axes, and settings inside them
+HOW_MANY = (*WHETHER, "dataset")
 
 
 def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
@@ -35,7 +36,8 @@ def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
     keys = {override.partition("=")[0] for override in overrides}
     if not keys & {"scenario", "experiment"} or keys & set(OWN):
         return list(arguments)
-    cells = _composed(overrides, conf)
+    each = each_choice(overrides)
+    cells = _composed(each, WHETHER, conf)
     pairs = [cfg for cfg in cells if _visits_pairs(cfg.scenario)]
     if not pairs or _swept(cells[0]) & set(OWN):
         return list(arguments)
@@ -46,18 +48,18 @@ def with_pairs(arguments: Sequence[str], conf: Path) -> list[str]:
             "a scenario of many pairs is a sweep, which is started with -m; one pair of it is "
             "scenario.low=0 scenario.high=0"
         )
-    visited = _visited(pairs)
+    visited = _visited(_composed(each, HOW_MANY, conf))
     at = list(arguments).index(overrides[0])  # options that take a value may stand at the end
     more = [f"scenario.{end}={','.join(map(str, range(n)))}" for end, n in visited.items()]
     return [*arguments[:at], *more, *arguments[at:]]
 
 
-def _composed(overrides: list[str], conf: Path) -> list[DictConfig]:
-    """Return what the overrides compose, a cell for each that may visit other pairs."""
+def _composed(each: Sequence[list[str]], decides: tuple[str, ...], conf: Path) -> list[DictConfig]:
+    """Return what override lists compose, a cell for each that differs in what decides."""
     with initialize_config_dir(str(conf), version_base="1.3", job_name="vrbench"):
         return [
             compose("run", overrides=chosen, return_hydra_config=True)
-            for chosen in _deciding(each_choice(overrides))
+            for chosen in _deciding(each, decides)
         ]
 
 
@@ -81,8 +83,8 @@ def _visited(cells: Sequence[DictConfig]) -> dict[str, int]:
     return visited
 
 
-def _deciding(each: Sequence[list[str]]) -> list[list[str]]:
-    """Return the first override list, and those that differ from it in what decides the pairs.
+def _deciding(each: Sequence[list[str]], decides: tuple[str, ...]) -> list[list[str]]:
+    """Return the first override list, and those that differ from it in what decides.
 
     The others were composed when the command line was checked, and visit what the first does.
     """
@@ -92,7 +94,7 @@ def _deciding(each: Sequence[list[str]]) -> list[list[str]]:
         for chosen in each
         if chosen is first
         or any(
-            told != other and told.startswith(DECIDES)
+            told != other and told.startswith(decides)
             for told, other in zip(chosen, first, strict=True)
         )
     ]
