@@ -16,6 +16,7 @@ from torch import Tensor
 from vrbench.core.errors import DataError
 from vrbench.core.files import sha256
 from vrbench.core.plurals import how_many
+from vrbench.data.readers.remembered import remembered
 from vrbench.data.readers.text import read_commas, read_tabs
 
 log = logging.getLogger(__name__)
@@ -178,6 +179,7 @@ def _columns(
     return {name: [row[header.index(name)] for row in rows] for name in wanted}
 
 
+@remembered
 def read_feedback(path: Path) -> Feedback:
     """Return the feedback of a header-less file: user, item, rating, timestamp, tab-separated.
 

@@ -13,6 +13,7 @@ from vrbench.core.spec import digest
 from vrbench.data.published import source_of
 from vrbench.data.readers.csv_files import Feedback, feedback_of, numbers, read_feedback
 from vrbench.data.readers.movielens import read_movielens
+from vrbench.data.readers.remembered import remembered
 from vrbench.data.readers.text import read_tabs
 
 Parts = dict[str, tuple[Path, Feedback]]
@@ -33,6 +34,7 @@ THREE = {  # the last of each as Elliot's demos and VAR have it
 BENCHMARK = {"train": "train", "validation": "valid", "test": "test"}  # RecBole's names
 
 
+@remembered
 def read_atomic(path: Path) -> tuple[Feedback, Tensor | None]:
     """Return the feedback of a RecBole or MMRec ``.inter`` file, and MMRec's labels if any.
 
