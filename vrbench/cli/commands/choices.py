@@ -40,21 +40,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def main(chosen: argparse.Namespace) -> int:
     """Print the choices; return the exit code."""
     axes = [chosen.axis] if chosen.axis else LISTED
-    told = {axis: listed(axis, conf_dir()) for axis in axes}
     if chosen.format == "json":
+        told = {axis: listed(axis, conf_dir()) for axis in axes}
         sys.stdout.write(json.dumps(told, indent=1) + "\n")
         return 0
-    for axis, kept in told.items():
-        records = kept if chosen.format == "markdown" else [_unmarked(record) for record in kept]
-        heads = [head for head in records[0] if any(record[head] for record in records)]
-        lines = [[record[head] for head in heads] for record in records]
-        if chosen.format == "markdown":
-            sys.stdout.write(f"## {axis}\n\n{markdown(heads, lines)}\n\n")
-        elif chosen.long:
-            sys.stdout.write(f"{axis}\n\n{text(heads, lines, words=True)}\n\n")
-        else:
-            sys.stdout.write(f"{axis}\n\n{_short(axis, records)}\n\n")
+    for axis in axes:  # each as soon as it is known: all take seconds
+        sys.stdout.write(_shown(axis, listed(axis, conf_dir()), chosen.format, chosen.long))
+        sys.stdout.flush()
     return 0
+
+
+def _shown(axis: str, told: Sequence[Told], format: str, long: bool) -> str:
+    """Return the choices of an axis below its name."""
+    records = told if format == "markdown" else [_unmarked(record) for record in told]
+    heads = [head for head in records[0] if any(record[head] for record in records)]
+    lines = [[record[head] for head in heads] for record in records]
+    if format == "markdown":
+        return f"## {axis}\n\n{markdown(heads, lines)}\n\n"
+    if long:
+        return f"{axis}\n\n{text(heads, lines, words=True)}\n\n"
+    return f"{axis}\n\n{_short(axis, records)}\n\n"
 
 
 def _unmarked(record: Told) -> Told:
