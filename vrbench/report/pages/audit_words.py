@@ -116,7 +116,8 @@ def _in_accuracy(shop: Exposed) -> str:
     changes = {seed: after[seed] / before[seed] - 1 for seed in both}
     moved = gain(changes, before, after) if both else Gain(0.0, None)
     if moved.above is None:
-        return f"In {ACCURACY} the attack does not show: watch single items, not accuracy."
+        change = moved.told(relative)
+        return f"No change of {ACCURACY} is told, {change}: watch single items, not accuracy."
     return f"The attack changes {ACCURACY} by {moved.told(relative)}."
 
 

@@ -82,14 +82,12 @@ def compared(one: Cell, other: Cell, retrained: Cell | None = None) -> Evidence:
         one, other: of one metric.
         retrained: what a clean retrain has of ``other``; None: nothing is trained again.
     """
-    size = difference(one, other)
+    size, (left, right) = difference(one, other), in_common(one, other)
     if size is None:
-        left, right = in_common(one, other)
         return Evidence(why=few(left, one if one.doubts else other, left, right))
     if retrained is None:
         within = "" if size.above is not None else "the difference is within chance over seeds"
         return Evidence(size, size, why=within)
-    left, right = in_common(one, other)
     if not left.keys() <= retrained.runs.keys():
         return Evidence(size, None, why="no clean retrain beside it")
     again = {run: retrained.runs[run] for run in left}
