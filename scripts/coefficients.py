@@ -19,7 +19,7 @@ from scipy.stats import t as student
 from vrbench.report.plots.coefficients import draw
 from vrbench.report.study import CHARACTERISTICS, Effect, Fit
 
-CELL = re.compile(r"'?(?P<mean>[-+][\d.e-]+) \(p [=<] (?P<p>[\d.]+)\)")
+CELL = re.compile(r"'?(?P<mean>[-+][\d.e-]+) \(p [=<] (?P<p>[\d.e-]+)\)")
 
 
 def main() -> None:

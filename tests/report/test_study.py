@@ -55,7 +55,24 @@ def test_what_a_change_is_made_of_is_found():
     assert heads[-3:] == ["space size", "shape", "density"]
     assert lines[0][:3] == ["average", "itemknn", "30"]
     assert lines[0][-2] == f"{0.3 * spread[1]:+.3g} (p < 0.001)"
+    told = table([found], exact=True)[1][0][-2].removesuffix(")")
+    assert float(told.partition("p = ")[2]) == pytest.approx(found.effects["shape"].p, rel=0.01)
     assert float(lines[0][heads.index("largest VIF")]) < 2
+
+
+def test_what_is_nothing_but_the_number_of_items_is_told():
+    pytest.importorskip("statsmodels")
+    drawn = Dice(0, "study").normal(30, 2)
+    items = 10 ** ((drawn[:, 0] - drawn[:, 1] + 3) / 2)  # of users * items / 1000, users / items
+    told = [{"space size": size, "shape": shape} for size, shape in drawn]
+    made = [entry(n, told[n], np.log(items[n])) for n in range(30)]
+    (found,) = fits(made, "item HR@10")
+    assert found.by_items == pytest.approx(1)
+    assert "R2 of items alone" in table([found])[0]
+    made = [entry(n, told[n], (0.2 + n % 2 / 10) * items[n]) for n in range(30)]
+    (found,) = fits(made, "item HR@10", per_item=True)
+    assert found.mean == pytest.approx(0.25)
+    assert found.by_items < 0.2
 
 
 def test_of_nothing_but_chance_little_is_explained():

@@ -42,6 +42,7 @@ class Fit:
         mean: of the change that is explained.
         r2: the share of its variance that is explained; and adjusted for the number of terms.
         effects: of what differs between the parts, by name.
+        by_items: what the logarithm of the number of items explains alone; NaN over items.
     """
 
     attack: str
@@ -50,9 +51,10 @@ class Fit:
     mean: float
     r2: tuple[float, float]
     effects: dict[str, Effect]
+    by_items: float = math.nan
 
 
-def fits(entries: Sequence[Entry], metric: str) -> list[Fit]:
+def fits(entries: Sequence[Entry], metric: str, per_item: bool = False) -> list[Fit]:
     """Return a regression for each attack and recommender (Deldjoo et al., SIGIR 2020).
 
     Explained is how the metric changes from clean to attacked, as a mean over the seeds of one
@@ -62,6 +64,8 @@ def fits(entries: Sequence[Entry], metric: str) -> list[Fit]:
     Args:
         entries: runs with the rows of ``metrics=study``.
         metric: whose change is explained; of a metric of a change, it itself.
+        per_item: divide the change by the number of items: places gained are more where there are
+            more places.
 
     Raises:
         ConfigError: if no run has the metric or the characteristics, or there are too few data sets
@@ -72,7 +76,7 @@ def fits(entries: Sequence[Entry], metric: str) -> list[Fit]:
         if name not in known:
             hint = nearest(name, known) if name == metric else ": run with metrics=study"
             raise ConfigError(f"no run has {name!r}{hint}")
-    return [_fit(*pair, metric, cell) for pair, cell in _cells(entries).items()]
+    return [_fit(*pair, metric, cell, per_item) for pair, cell in _cells(entries).items()]
 
 
 def _cells(entries: Sequence[Entry]) -> dict[tuple[str, str], list[list[Entry]]]:
@@ -86,7 +90,9 @@ def _cells(entries: Sequence[Entry]) -> dict[tuple[str, str], list[list[Entry]]]
     return {pair: list(runs.values()) for pair, runs in sorted(found.items())}
 
 
-def _fit(attack: str, recommender: str, metric: str, cell: Sequence[Sequence[Entry]]) -> Fit:
+def _fit(
+    attack: str, recommender: str, metric: str, cell: Sequence[Sequence[Entry]], per_item: bool
+) -> Fit:
     """Return one regression.
 
     Raises:
@@ -94,6 +100,8 @@ def _fit(attack: str, recommender: str, metric: str, cell: Sequence[Sequence[Ent
     """
     change = np.array([fmean(_change(entry, metric) for entry in runs) for runs in cell])
     told = np.array([[_value(runs[0], name) for name in CHARACTERISTICS] for runs in cell])
+    items = 10 ** ((told[:, 0] - told[:, 1] + 3) / 2)  # of log users * items / 1000, users / items
+    change = change / items if per_item else change
     usable = np.isfinite(told).all(0)
     usable[usable] = told[:, usable].std(0) > 1e-9
     names = [name for name, use in zip(CHARACTERISTICS, usable, strict=True) if use]
@@ -103,7 +111,8 @@ def _fit(attack: str, recommender: str, metric: str, cell: Sequence[Sequence[Ent
             "characteristics apart; run more of them (dataset.draw)"
         )
     r2, effects = regression(names, told[:, usable], change)
-    return Fit(attack, recommender, len(cell), float(change.mean()), r2, effects)
+    alone = float(np.corrcoef(np.log(items), change)[0, 1] ** 2) if items.std() > 1e-6 else 0.0
+    return Fit(attack, recommender, len(cell), float(change.mean()), r2, effects, alone)
 
 
 def regression(
@@ -164,7 +173,9 @@ def names_of(found: Sequence[Fit]) -> list[str]:
     return list(dict.fromkeys(name for fit in found for name in fit.effects))
 
 
-def table(found: Sequence[Fit], unit: str = "data sets") -> tuple[list[str], list[list[str]]]:
+def table(
+    found: Sequence[Fit], unit: str = "data sets", exact: bool = False
+) -> tuple[list[str], list[list[str]]]:
     """Return heads and lines: a coefficient and its p for each thing that explains.
 
     "largest VIF" is the largest inflation of a coefficient's variance: far above 10, what explains
@@ -173,21 +184,25 @@ def table(found: Sequence[Fit], unit: str = "data sets") -> tuple[list[str], lis
     Args:
         found: the regressions.
         unit: what they run over.
+        exact: for programs, not for people: a p however small.
     """
-    names = names_of(found)
-    heads = ["attack", "recommender", unit, "mean change", "R2", "adjusted R2", "largest VIF"]
+    names, whole = names_of(found), not any(math.isnan(fit.by_items) for fit in found)
+    heads = ["attack", "recommender", unit, "mean change", "R2", "adjusted R2"]
+    heads += ["R2 of items alone"] if whole else []
+    heads += ["largest VIF"]
     lines = [
         [fit.attack, fit.recommender, str(fit.parts), f"{fit.mean:.4g}"]
-        + [f"{share:.2f}" for share in fit.r2]
+        + [f"{share:.2f}" for share in (*fit.r2, *([fit.by_items] if whole else []))]
         + [f"{max(effect.inflation for effect in fit.effects.values()):.1f}"]
-        + [_told(fit.effects.get(name)) for name in names]
+        + [_told(fit.effects.get(name), exact) for name in names]
         for fit in found
     ]
     return [*heads, *names], lines
 
 
-def _told(effect: Effect | None) -> str:
+def _told(effect: Effect | None, exact: bool) -> str:
     if effect is None:
         return "-"
-    p = "p < 0.001" if effect.p < 0.001 else f"p = {effect.p:.3f}"
+    p = f"p = {effect.p:.3g}" if exact else f"p = {effect.p:.3f}"
+    p = "p < 0.001" if effect.p < 0.001 and not exact else p
     return f"{effect.coefficient:+.3g} ({p})"
