@@ -10,7 +10,7 @@ from hydra import compose, initialize_config_dir
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.composition import Composition
 from vrbench.cli.elliot.models import MODELS, OF_ALL, SEEDS
-from vrbench.cli.elliot.parameters import Halving, Named, Negated, OneLayer, To
+from vrbench.cli.elliot.parameters import Halving, Named, Negated, OneLayer, PowerOfTwo, To
 from vrbench.cli.elliot.table import (
     EARLY,
     FILTERS,
@@ -205,15 +205,18 @@ def test_values_that_are_told_the_other_way_round(write):
         "NeuMF": {"mlp_hidden_size": "(64, 32, 16)", "prob_keep_dropout": [0.5, 0.75], "m": 2},
         "ItemKNN": {"neighbors": 40, "similarity": "cosine", "implicit": True},
         "NAIS": {"algorithm": ["product", "concat"], "weight_size": 32, "neg_ratio": 3},
+        "ConvNeuMF": {"embedding_size": 64, "cnn_kernels": "(2,2)", "dropout_prob": 0},
     }
     asked = translation(write(models=models))
-    vae, neumf, knn, nais = asked.models
+    vae, neumf, knn, nais, conv = asked.models
     assert (vae.settings["dropout"], vae.settings["hidden"]) == (0.25, 100)
     assert (neumf.settings["hidden"], neumf.settings["depth"]) == (64, 3)
     assert neumf.space["recommender.dropout"] == {"choices": [0.5, 0.25]}
     assert knn.settings == {"k": 40, "similarity": "cosine", "rated": False}
     assert nais.space["recommender.attention"] == {"choices": ["prod", "concat"]}
     assert (nais.settings["hidden"], nais.settings["negatives"]) == (32, 3)
+    assert conv.settings["factors"] == 64
+    assert not [note for note in asked.notes if "ConvNeuMF" in note]
 
 
 def test_every_model_of_the_table_is_a_choice_with_these_settings():
@@ -226,7 +229,7 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
             wanted = {
                 s for to in model.parameters.values() if isinstance(to, To) for s in to.settings
             }
-            kinds = Named | Negated | OneLayer
+            kinds = Named | Negated | OneLayer | PowerOfTwo
             renamed = [to for to in model.parameters.values() if isinstance(to, kinds)]
             wanted |= {to.setting for to in renamed}
             halve = any(isinstance(to, Halving) for to in model.parameters.values())
@@ -245,6 +248,8 @@ def test_every_model_of_the_table_is_a_choice_with_these_settings():
         ({"models": {"CML": {"factor": 1}}}, "models.CML.factor: .*factors.*; left out"),
         ({"models": {"ItemKNN": {"similarity": "chi2"}}}, "models.ItemKNN.similarity: chi2"),
         ({"models": {"MostPop": {"meta": {"validation_metric": "HP@5"}}}}, "metric: HP@5"),
+        ({"models": {"ConvNeuMF": {"embedding_size": [64, 100]}}}, "embedding_size: .*power of"),
+        ({"models": {"ConvNeuMF": {"cnn_strides": "(1,1)"}}}, "cnn_strides: .*halves the map"),
         ({"models": {"NGCF": {"dropout_pkeep": 1}}}, "NGCF.dropout_pkeep: no parameter"),
         ({"models": {"VSM": {}, "MostPop": {}}}, "models.VSM: attributes: .*attribute_file"),
         ({"models": {"MultiVAE": {"dropout_pkeep": ["lognormal", 0, 1]}}}, "1 minus a lognormal"),

@@ -74,7 +74,10 @@ def test_slope_one_s_error_is_what_it_is_known_for(films):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("choice", "settings"),
-    [("nais", {"pretrained": 20, "epochs": 2})],
+    [
+        ("nais", {"pretrained": 20, "epochs": 2}),
+        ("convncf/small", {"pretrained": 20, "epochs": 6, "eval_every": 6}),
+    ],
 )
 def test_it_learns_far_more_than_what_is_popular(films, choice, settings):
     popular = measured(Recall(k=10), Popular, films)

@@ -21,10 +21,12 @@ from vrbench.cli.elliot.parameters import (
     Named,
     Only,
     Parameters,
+    PowerOfTwo,
     To,
     to,
 )
 
+_TWOS = ("(2,2)", "(2, 2)")
 _ONE = "by one attribute an item"
 _DEEP = f"{_ONE}; two layers"
 _WIDTH = "set recommender.hidden: two layers of one width"
@@ -173,6 +175,20 @@ COLLABORATIVE: dict[str, Model] = {
             "m": to("negatives"),
             "is_mf_train": Only((True,), "both halves are trained"),
             "is_mlp_train": Only((True,), "both halves are trained"),
+        },
+    ),
+    "ConvNeuMF": Model(
+        "convncf",
+        "its map is halved down to one number; starts as BPR-MF",
+        {
+            **TRAINED,
+            "embedding_size": PowerOfTwo("factors"),
+            "cnn_channels": "set recommender.channels, one for all layers",
+            "cnn_kernels": Only(_TWOS, "a layer halves the map"),
+            "cnn_strides": Only(_TWOS, "a layer halves the map"),
+            "dropout_prob": Only((0, 0.0), "no layer is thinned"),
+            "l_w": to("l2"),
+            "l_b": "biases have no penalty",
         },
     ),
     "PureSVD": Model("puresvd", "", {"factors": to("factors")}),

@@ -9,7 +9,6 @@ from vrbench.cli.elliot.parameters import (
     BY_LOOKS,
     BY_PICTURES,
     FACTORS,
-    NO_GAIN,
     PENALTY,
     PICTURED,
     TRAINED,
@@ -149,7 +148,6 @@ MODELS: dict[str, Model] = {
         },
         needs="features",
     ),
-    "ConvNeuMF": Model(why=NO_GAIN),
     "NPR": Model(why=PICTURED),
     **dict.fromkeys(("ConvMF", "KaHFM", "KaHFMBatch", "KaHFMEmbeddings"), Model(why=WORDS)),
     **dict.fromkeys(

@@ -11,6 +11,7 @@ from vrbench.cli.elliot.parameters import (
     Negated,
     OneLayer,
     Only,
+    PowerOfTwo,
     Target,
     To,
 )
@@ -71,6 +72,8 @@ def _parameter(told: Target) -> str:
         known = dict.fromkeys(told.values.values())
         which = ", ".join(known) if len(known) < 6 else f"one of {len(known)}"
         return f"`{told.setting}`: {which}"
+    if isinstance(told, PowerOfTwo):
+        return f"`{told.setting}`, where it is a power of two"
     if isinstance(told, Negated):
         return f"`{told.setting}`, which is its contrary"
     if isinstance(told, Evaluated):

@@ -42,13 +42,19 @@ class Named(NamedTuple):
     values: Mapping[str, str]
 
 
+class PowerOfTwo(NamedTuple):
+    """A size that halves down to one here."""
+
+    setting: str
+
+
 class Negated(NamedTuple):
     """A setting that is true where the parameter is false."""
 
     setting: str
 
 
-Target = To | Only | Halving | OneLayer | Evaluated | Named | Negated | str
+Target = To | Only | Halving | OneLayer | Evaluated | Named | PowerOfTwo | Negated | str
 Parameters = Mapping[str, Target]
 
 
@@ -118,7 +124,6 @@ LOADED: Parameters = {"loader": Only(("ItemAttributes",), "attributes are of its
 LATENT: Parameters = {"latent_dim": to("factors"), "factors": to("factors"), **TRAINED}
 ALS: Parameters = {"factors": to("factors"), "alpha": to("alpha"), "reg": to("l2")}
 ROUNDS: Parameters = {"epochs": to("iterations"), "batch_size": ""}
-NO_GAIN = "not here: its convolutions learn nothing that a product does not"
 PICTURED = "not here: `vnpr` is it"
 REG: Parameters = {**FACTORS, "reg": to("l2")}
 TWO_REGS: Parameters = {**FACTORS, "reg_w": to("l2"), "reg_b": BIAS}

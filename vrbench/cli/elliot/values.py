@@ -15,6 +15,7 @@ from vrbench.cli.elliot.parameters import (
     Negated,
     OneLayer,
     Only,
+    PowerOfTwo,
     To,
 )
 from vrbench.cli.elliot.spaces import is_list, is_search, one_minus, space_of
@@ -39,6 +40,8 @@ def set_parameter(found: Trained, model: Model, where: str, key: str, value: Any
         _named(found, target, where, value)
     elif isinstance(target, OneLayer):
         _one_layer(found, target, where, value)
+    elif isinstance(target, PowerOfTwo):
+        _power_of_two(found, target, where, value)
     elif isinstance(target, Negated):
         opposite = [not one for one in value] if is_search(value) else not value
         _set(found, where, To((target.setting,)), opposite)
@@ -86,6 +89,15 @@ def _named(found: Trained, target: Named, where: str, value: Any) -> None:
         return
     values = [target.values[one] for one in asked]
     _set(found, where, To((target.setting,)), values if is_search(value) else values[0])
+
+
+def _power_of_two(found: Trained, target: PowerOfTwo, where: str, value: Any) -> None:
+    """Set a size that halves to one; or add a line on those that do not."""
+    asked = listed(value)
+    if all(isinstance(n, int) and n > 1 and n.bit_count() == 1 for n in asked):
+        _set(found, where, To((target.setting,)), value)
+    else:
+        found.notes.append(f"{where}: {value}, and it is a power of two here; left out")
 
 
 def _one_layer(found: Trained, target: OneLayer, where: str, value: Any) -> None:

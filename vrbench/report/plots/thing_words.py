@@ -27,6 +27,7 @@ WORDS = {
     "cml": "CML",
     "fism": "FISM",
     "nais": "NAIS",
+    "convncf": "ConvNCF",
     "rp3beta": "RP3beta",
     "puresvd": "PureSVD",
     "wrmf": "WRMF",
