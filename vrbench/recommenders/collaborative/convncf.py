@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -84,7 +85,7 @@ class ConvNCF(FactorModel):
         super().begin(visuals, rng)
         for table in (self.user, self.item):
             table.weight.data.mul_(10)  # of deviation 0.1
-        for layer in self.convolutions:
+        for layer in self.layers:
             scale = (2 / layer.weight[0].numel()) ** 0.5
             layer.weight.data.copy_(normal(layer.weight, scale, rng))
             nn.init.zeros_(layer.bias)
@@ -96,6 +97,11 @@ class ConvNCF(FactorModel):
             yield self.pretrained
         self._convolves = True
         yield self.epochs
+
+    @property
+    def layers(self) -> list[nn.Conv2d]:
+        """The convolutions, the first one first."""
+        return cast("list[nn.Conv2d]", list(self.convolutions))
 
     @property
     def first_layer(self) -> int:
@@ -117,7 +123,7 @@ class ConvNCF(FactorModel):
 
     def _tower(self, user_BK: Tensor, item_BK: Tensor) -> Tensor:
         maps = (user_BK[:, :, None] * item_BK[:, None])[:, None]
-        for layer in self.convolutions:
+        for layer in self.layers:
             maps = layer(maps).relu_()
         return maps.flatten(1) @ self.out.weight[0]
 
@@ -132,7 +138,7 @@ class ConvNCF(FactorModel):
         margin = both[: len(user)] - both[len(user) :]
         penalty = self.l2 * half_square(user, yes, no)
         if self._convolves:
-            layers = torch.stack([layer.weight.square().sum() for layer in self.convolutions])
+            layers = torch.stack([layer.weight.square().sum() for layer in self.layers])
             last = self.out.weight.square().sum()
             penalty = penalty + 0.5 * (self.l2_convolutions * layers.sum() + self.l2_out * last)
         return margin, penalty
