@@ -88,7 +88,7 @@ class ConvNCF(FactorModel):
         for layer in self.layers:
             scale = (2 / layer.weight[0].numel()) ** 0.5
             layer.weight.data.copy_(normal(layer.weight, scale, rng))
-            nn.init.zeros_(layer.bias)
+            nn.init.zeros_(layer.get_parameter("bias"))
 
     def phases(self) -> Iterator[int]:
         """Yield the most epochs of each phase: of the product, then of the tower."""
