@@ -54,6 +54,10 @@ def test_other_command_lines_stay_as_they_are(arguments):
         (["-m", "scenario=nine_pairs,chosen"], "one scenario: sweep it by itself"),
         (["-m", "scenario=every_pair", "scenario.labels=own"], r"scenario\.low=0,1,2"),
         (["-m", "scenario=every_pair", "scenario.min_items=46"], "lower scenario.min_items"),
+        (
+            ["-m", "scenario=every_pair", "scenario.source=hut"],
+            "no category 'hut'; did you mean 'hat'",
+        ),
     ],
 )
 def test_a_sweep_that_cannot_be_counted_is_refused_in_one_line(arguments, why):

@@ -1,5 +1,7 @@
 """A file of feedback that several cells of a sweep read."""
 
+import os
+
 import pytest
 
 from vrbench.core.errors import MissingDataError
@@ -32,6 +34,17 @@ def test_a_file_that_was_written_since_is_read_again(counted):
     file.write_text("ann\tshoe\n")
     assert read(file) == "ann\tshoe\n"
     assert len(times) == 2
+
+
+def test_another_file_of_that_name_size_and_time_is_read(counted, tmp_path):
+    file, read, _ = counted
+    other = tmp_path / "other.tsv"
+    other.write_text("bob\that\n")
+    stamp = file.stat().st_mtime_ns
+    os.utime(other, ns=(stamp, stamp))
+    assert read(file) == "ann\that\n"
+    other.replace(file)
+    assert read(file) == "bob\that\n"
 
 
 def test_a_large_file_is_not_kept(counted, monkeypatch):

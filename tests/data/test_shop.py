@@ -225,7 +225,7 @@ def out_of_it(place):
 @pytest.mark.parametrize(
     ("spoil", "error", "why"),
     [
-        (no_time, DataError, "needs timestamps.*choose a random split"),
+        (no_time, DataError, "needs timestamps.*split at random"),
         (bad_time, DataError, "orders.csv, line 5: '31/05/2024' is neither a number nor a date"),
         (
             two_logs,
@@ -296,6 +296,21 @@ def test_the_command_says_what_was_understood_and_draws_a_sheet(place, capsys, m
     assert "next: python -m vrbench dataset=shop dataset.path=." in told
     with Image.open(place / "sheet.png") as sheet:
         assert sheet.height > 3 * 96
+
+
+def test_a_picture_of_the_user_s_own_is_not_drawn_over(place, monkeypatch):
+    from vrbench.cli.commands import COMMANDS
+
+    monkeypatch.chdir(place)
+    check = ["check", ".", "dataset.size=32"]
+    Image.new("RGB", (4, 4)).save(place / "shop.png")
+    with pytest.raises(ConfigError, match="no contact sheet: name another with --picture"):
+        COMMANDS["shop"](check)
+    with Image.open(place / "shop.png") as kept:
+        assert kept.size == (4, 4)
+    (place / "shop.png").unlink()
+    assert COMMANDS["shop"](check) == 0
+    assert COMMANDS["shop"](check) == 0, "a sheet of ours takes the place of the last"
 
 
 def test_what_is_left_out_is_odd_and_named(place, capsys, monkeypatch):

@@ -5,6 +5,7 @@ import logging
 from hashlib import sha256
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -239,6 +240,36 @@ def test_every_mistake_is_one_line(spoil, message, tmp_path):
     with pytest.raises((ConfigError, DataError, MissingDataError), match=message) as told:
         attached(**spoil(tmp_path))
     assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("column", ["", "Unnamed: 0"])
+def test_the_numbers_of_rows_are_no_feature(tmp_path, column):
+    given = as_csv(tmp_path, ORDERS[0])
+    head, *lines = given["path"].read_text().split("\n")
+    numbered = [f"{n},{line}" for n, line in enumerate(lines)]
+    given["path"].write_text("\n".join([f"{column},{head}", *numbered]))
+    with pytest.raises(DataError, match=f"column '{column}' numbers the rows"):
+        attached(**given)
+
+
+def test_the_index_of_pandas_is_no_feature(tmp_path):
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame({"item": NAMES, "a": 1.0, "b": 2.0}, index=[3, 1, 2, 7])
+    table.to_parquet(tmp_path / "f.parquet")
+    with pytest.raises(DataError, match="column '__index_level_0__' numbers the rows"):
+        attached(path=tmp_path / "f.parquet")
+
+
+def test_semicolons_are_named(tmp_path):
+    (tmp_path / "f.csv").write_text("item_id;a;b\ncap;1,5;2\n", encoding="utf-8-sig")
+    with pytest.raises(DataError, match="semicolons separate its values: save it with commas"):
+        attached(path=tmp_path / "f.csv")
+
+
+def test_the_folder_one_stands_in_is_read(tmp_path, monkeypatch):
+    given = as_ducho(tmp_path, ORDERS[0])
+    monkeypatch.chdir(given["path"])
+    assert np.array_equal(rows_of(attached(**given | {"path": "."})), ROWS)
 
 
 def test_a_file_shorter_than_it_says_is_refused(tmp_path):

@@ -84,6 +84,7 @@ def _measure(cfg: DictConfig, entry: dict[str, Any], store: Store, folder: Path)
     from vrbench.cli.cell_words import plan, title
     from vrbench.cli.checks import check
     from vrbench.cli.instantiation import make
+    from vrbench.report.names import label
     from vrbench.report.tables import result_table
 
     check(cfg)
@@ -103,7 +104,7 @@ def _measure(cfg: DictConfig, entry: dict[str, Any], store: Store, folder: Path)
         written = leave_files(cfg.save, result, parts["dataset"], folder)
         entry |= cell_record.of_result(result, parts)
         tell(tracker, entry, store, folder)
-    names = {part: of_part["name"] for part, of_part in entry["parts"].items()}
+    names = {part: label(of_part) for part, of_part in entry["parts"].items()}
     log.info("\n%s\n", result_table(entry, title(names, parts, entry["case"], cfg.seed)))
     for what, where in written:
         log.info("%s: %s", what, where)

@@ -13,7 +13,7 @@ def title(
     """Return the heading of the table of one cell.
 
     Args:
-        names: of the choices, by part.
+        names: of the choices, by part, with the settings changed.
         parts: what was made of them.
         case: as in the cell's record.
         seed: of the run.

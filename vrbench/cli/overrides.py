@@ -60,10 +60,22 @@ def each_choice(arguments: list[str]) -> list[list[str]]:
 
 
 def _each_value(override: Override) -> list[str]:
-    """Return an override for each value that it sweeps; of a single one, itself."""
-    if override.is_choice_sweep() or override.is_range_sweep():
+    """Return an override for each value that it sweeps; of a single one, itself.
+
+    Raises:
+        ConfigError: if it sweeps no values, or any between two numbers.
+    """
+    if override.is_sweep_override():
         key = override.get_key_element()
-        told = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        named = f"{override.input_line}: name the values, as in {key}=A,B or {key}=range(0,3)"
+        if override.is_interval_sweep():
+            raise ConfigError(f"{named}; an interval has no first one")
+        try:
+            told = [f"{key}={value}" for value in override.sweep_string_iterator()]
+        except (HydraException, ValueError):  # a pattern, a step of zero
+            raise ConfigError(named) from None
+        if not told:
+            raise ConfigError(f"{named}; there are none")
         return [told[0], told[-1]] if override.is_range_sweep() and len(told) > LONG else told
     assert override.input_line is not None
     return [override.input_line]

@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 from vrbench.cli.instantiation import make
 from vrbench.cli.overrides import each_choice
 from vrbench.cli.targets import find
-from vrbench.core.errors import ConfigError
+from vrbench.core.errors import ConfigError, offered
+from vrbench.core.plurals import how_many
 from vrbench.threats.scenario.by_lift import EachPair
 
 OWN = ("scenario.low", "scenario.high")
@@ -109,6 +110,13 @@ def _distinct(cells: Iterable[DictConfig]) -> list[DictConfig]:
     return list({f"{cfg.dataset} {cfg.scenario}": cfg for cfg in cells}.values())
 
 
+def what_helps(categories: int, least: int) -> str:
+    """Return what helps where too few categories are large enough for a pair."""
+    if categories > 1 and least > 1:
+        return ": lower scenario.min_items"
+    return ": a pair needs two, so give the items categories (dataset.categories of features)"
+
+
 def _visits(cfg: DictConfig) -> dict[str, int]:
     scenario: EachPair = make(cfg.scenario)
     if scenario.pairs == "nine":
@@ -121,6 +129,8 @@ def _visits(cfg: DictConfig) -> dict[str, int]:
     catalogue: Any = make(cfg.dataset).catalogue
     counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
     named = {scenario.source, scenario.target}
+    for name in named - {None, *catalogue.names}:
+        raise ConfigError(f"no category {name!r}{offered(name, catalogue.names)}")
     large = [
         name
         for name, count in zip(catalogue.names, counts.tolist(), strict=True)
@@ -128,8 +138,9 @@ def _visits(cfg: DictConfig) -> dict[str, int]:
     ]
     found = scenario.visits(len(large))
     if not all(found.values()):
+        of = how_many(len(counts), "category", "categories")
         raise ConfigError(
-            f"too few categories have {scenario.min_items} items for a pair: lower "
-            "scenario.min_items"
+            f"too few of {of} have {scenario.min_items} items for a pair"
+            f"{what_helps(len(counts), scenario.min_items)}"
         )
     return found

@@ -26,9 +26,9 @@ def read_manifest(path: Path | None, features: Path) -> dict[str, str]:
         DataError: if it is none, or ``sha256`` is not that of ``features``.
     """
     if path is None:
-        path = features.with_suffix(".json")
-        if features.is_dir() or not path.is_file():
+        if features.is_dir() or not features.with_suffix(".json").is_file():
             return {}
+        path = features.with_suffix(".json")
     regular(path, f"no file {path}: put a JSON file with any of {', '.join(FIELDS)} there")
     if path.stat().st_size > MOST:
         raise DataError(f"{path}: a manifest has at most {MOST:,} bytes")

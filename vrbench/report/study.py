@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vrbench.core.errors import ConfigError, nearest
+from vrbench.core.errors import ConfigError, offered
 from vrbench.core.extras import extra
 from vrbench.report.grid import columns
 from vrbench.report.run_records import Entry
@@ -74,7 +74,7 @@ def fits(entries: Sequence[Entry], metric: str, per_item: bool = False) -> list[
     known = columns(entries)
     for name in (metric, CHARACTERISTICS[0]):
         if name not in known:
-            hint = nearest(name, known) if name == metric else ": run with metrics=study"
+            hint = offered(name, sorted(known)) if name == metric else ": run with metrics=study"
             raise ConfigError(f"no run has {name!r}{hint}")
     return [_fit(*pair, metric, cell, per_item) for pair, cell in _cells(entries).items()]
 

@@ -29,6 +29,7 @@ from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.cli.overrides import merged, quoted
 from vrbench.cli.pace import Pace
+from vrbench.cli.pairs import what_helps
 from vrbench.cli.stage_watch import PACED, watched
 from vrbench.cli.sweeps import LOG, sweep
 from vrbench.core.errors import ConfigError, IncompatibleError
@@ -309,7 +310,8 @@ def _categories(composition: Composition, data: Dataset, most: int) -> list[str]
     names = largest(catalogue.names, catalogue.categories, smallest, most)
     if len(names) < 2:
         raise IncompatibleError(
-            f"fewer than two categories have {smallest} items or more; lower scenario.min_items"
+            f"fewer than two categories have {smallest} items or more"
+            f"{what_helps(len(catalogue.names), smallest)}"
         )
     return names
 

@@ -27,6 +27,7 @@ from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
 from vrbench.core.plurals import how_many
 from vrbench.report import writing
+from vrbench.report.plots.image_grid import drawn_here
 from vrbench.report.tables import text
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def main(chosen: argparse.Namespace) -> int:
         return _draw(chosen.folder, chosen.overrides)
     picture = chosen.picture or Path("shop.png")
     writing.check(picture)
+    if chosen.picture is None and picture.exists() and not drawn_here(picture):
+        raise ConfigError(f"{picture} is there and no contact sheet: name another with --picture")
     output.show_progress()
     for line in told(chosen.folder, chosen.overrides, picture):
         sys.stdout.write(line + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from vrbench.data.readers.business_tables import (
 )
 from vrbench.data.readers.feature_rows import FeatureRows
 
+ROW_NUMBERS = re.compile(r"|Unnamed: \d+|__index_level_\d+__")
+
 
 def read_table(path: Path, id_column: str | None) -> FeatureRows:
     """Return the rows of a CSV or TSV file with a header."""
@@ -28,6 +31,7 @@ def read_table(path: Path, id_column: str | None) -> FeatureRows:
     for name, values in table.columns.items():
         if name == key:
             continue
+        _refuse_numbers_of_rows(path, name)
         for line, value in zip(table.lines, values, strict=True):
             if not _is_number(value):
                 raise DataError(
@@ -36,6 +40,15 @@ def read_table(path: Path, id_column: str | None) -> FeatureRows:
                 )
         columns.append(np.array(values, dtype=np.float64))
     return FeatureRows(str(path), list(table.columns[key]), _side_by_side(columns, path))
+
+
+def _refuse_numbers_of_rows(path: Path, column: str) -> None:
+    """Refuse what pandas writes beside a table unless told not to: no feature, but numbers."""
+    if ROW_NUMBERS.fullmatch(column):
+        raise DataError(
+            f"{path}: column {column!r} numbers the rows and is no feature: write the table "
+            "without its index (index=False), or take the column out"
+        )
 
 
 def _is_number(value: str) -> bool:
@@ -59,6 +72,7 @@ def read_parquet(path: Path, id_column: str | None) -> FeatureRows:
     ids = [as_text(value) for value in held.pop(key).to_pylist()]
     columns = []
     for name, column in held.items():
+        _refuse_numbers_of_rows(path, name)
         with reading(path):
             found = _numbers(column)
         if found is None:

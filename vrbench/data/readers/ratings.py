@@ -103,8 +103,9 @@ class Ratings:
         """
         if self.times is None:
             raise DataError(
-                f"{self.source}: {why} needs timestamps, and there are none: add the column, or "
-                "choose a random split"
+                f"{self.source}: {why} needs timestamps, and there are none: add the column, "
+                "of a shop name it (dataset.time_column), or split at random "
+                "(split@dataset.split=random)"
             )
         unknown = int((self.times < 0).sum())
         if unknown:

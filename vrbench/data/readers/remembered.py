@@ -19,7 +19,7 @@ def remembered(read: Callable[[Path], T]) -> Callable[[Path], T]:
     """
 
     @lru_cache(maxsize=FILES)
-    def kept(path: Path, written: int, size: int) -> T:
+    def kept(path: Path, state: tuple[int, ...]) -> T:
         return read(path)
 
     @wraps(read)
@@ -27,7 +27,9 @@ def remembered(read: Callable[[Path], T]) -> Callable[[Path], T]:
         if not path.is_file():
             return read(path)  # which says what is missing
         stat = path.stat()
-        small = stat.st_size <= LARGEST
-        return kept(path, stat.st_mtime_ns, stat.st_size) if small else read(path)
+        if stat.st_size > LARGEST:
+            return read(path)
+        which, when = (stat.st_dev, stat.st_ino), (stat.st_mtime_ns, stat.st_ctime_ns)
+        return kept(path, (*which, *when, stat.st_size))
 
     return reader

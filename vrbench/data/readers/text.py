@@ -109,6 +109,8 @@ def _parsed(path: Path, lines: list[str]) -> Iterator[tuple[int, list[str]]]:
                 f"{path}, line {first}: a quoted value goes on to line {reader.line_num}; is a "
                 "quote not closed?"
             )
+        if first == 1 and len(row) == 1 and ";" in row[0]:
+            raise DataError(f"{path}: semicolons separate its values: save it with commas")
         if len(row) > 1 or any(field.strip() for field in row):
             yield first, row
 

@@ -114,7 +114,12 @@ class Regime(Extractor):
 
     def fit(self, lesson: Lesson, rng: torch.Generator) -> Report:
         if len(lesson.train) < self.batch_size // 2 or not len(lesson.held_out):
-            raise DataError(f"{len(lesson.labels)} pictures are too few to teach {self.name}")
+            raise DataError(
+                f"{len(lesson.labels)} pictures are too few to teach {self.name}, which wants "
+                f"{self.batch_size // 2} to learn from and one held out: lower "
+                "extractor.batch_size, or take a network that is taught (extractor="
+                "efficientnet_lite0)"
+            )
         if not self.network.origin:
             redraw(self.network, rng)
         else:
