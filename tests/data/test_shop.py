@@ -81,6 +81,15 @@ def test_each_picture_is_that_of_its_item(place):
     assert torch.equal(found.permute(1, 2, 0), expected.long())
 
 
+def test_paths_that_windows_wrote_are_read(place):
+    files = {item: next((place / "photos").rglob(f"{item}.png")) for item in ITEMS}
+    paths = {item: str(file.relative_to(place)) for item, file in files.items()}
+    rows = [(item, path.replace("/", "\\"), ITEMS[item]) for item, path in paths.items()]
+    write(place / "products.csv", ["item_id", "image", "category"], rows)
+    data = read(place)
+    assert list(data.item_ids) == sorted(ITEMS)
+
+
 @pytest.mark.parametrize("kind", ["tsv", "parquet", "sqlite"])
 def test_every_kind_of_table_gives_the_same_shop(place, kind):
     expected = read(place)
@@ -294,6 +303,7 @@ def test_the_command_says_what_was_understood_and_draws_a_sheet(place, capsys, m
     assert "30 purchases of 6 users, 2024-01-10 to 2024-05-15" in told
     assert "test 6; 6 users have a purchase to test on" in told
     assert "next: python -m vrbench dataset=shop dataset.path=." in told
+    assert "extractor=efficientnet_lite0 scenario=any_items objective=promote_lists" in told
     with Image.open(place / "sheet.png") as sheet:
         assert sheet.height > 3 * 96
 

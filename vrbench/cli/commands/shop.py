@@ -26,14 +26,17 @@ from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
 from vrbench.core.plurals import how_many
+from vrbench.data.oddities import SMALL
 from vrbench.report import writing
 from vrbench.report.plots.image_grid import drawn_here
 from vrbench.report.tables import text
 
 if TYPE_CHECKING:
+    from vrbench.data.catalogue import Catalogue
     from vrbench.data.dataset import Dataset
     from vrbench.report.plots.image_grid import Group
 
+TAUGHT = 500  # pictures that teach a network something; of fewer, one that is taught
 SHOWN, ACROSS = 12, 8  # categories in the table and on the sheet, pictures of each
 YEAR_2300 = 1.05e10  # seconds; times beyond it are counted otherwise
 
@@ -100,7 +103,20 @@ def told(place: Path, overrides: Sequence[str], picture: Path) -> Iterator[str]:
     more = "".join(f" {shlex.quote(override)}" for override in overrides)
     yield f"\npictures: {picture}"
     yield f"next: python -m vrbench dataset={composed.choices['dataset']}" + (
-        f" dataset.path={shlex.quote(str(place))}{more} extractor=photos_standard"
+        f" dataset.path={shlex.quote(str(place))}{more} {_first_run(data.catalogue)}"
+    )
+
+
+def _first_run(catalogue: Catalogue) -> str:
+    """Return what a first run takes: a network of few pictures is none, nor a pair of no two."""
+    taught = len(catalogue) >= TAUGHT
+    counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
+    pairs = int((counts >= SMALL).sum()) > 1
+    return " ".join(
+        [
+            f"extractor={'photos_standard' if taught else 'efficientnet_lite0'}",
+            *([] if pairs else ["scenario=any_items", "objective=promote_lists"]),
+        ]
     )
 
 

@@ -63,7 +63,7 @@ def products_of(
     if not root.is_dir():
         raise MissingDataError(f"no folder {root}: set dataset.pictures to that of the pictures")
     _check_ids(table, ids)
-    names = _named(root, ids) if image is None else list(table.columns[image])
+    names = _named(root, ids) if image is None else _slashed(root, table.columns[image])
     kept = _there(
         root, names, "named like an item (ID.jpg)" if image is None else f"of column {image!r}"
     )
@@ -75,6 +75,12 @@ def products_of(
         log.warning("%s without a category", how_many(none, "product"))
     files = confined(root, [names[n] for n in kept], elsewhere)
     return [ids[n] for n in kept], files, [kinds[n] for n in kept]
+
+
+def _slashed(root: Path, names: Sequence[str]) -> list[str]:
+    """Return paths with slashes, also those that Windows wrote, unless a file is called so."""
+    windows = [name for name in names if "\\" in name and not (root / name).is_file()]
+    return [name.replace("\\", "/") for name in names] if windows else list(names)
 
 
 def _there(root: Path, names: Sequence[str], how: str) -> list[int]:
