@@ -31,7 +31,7 @@ class ConvNCF(FactorModel):
     convolutions and last layer have penalties of their own, biases none. Adam, not Adagrad.
 
     No constant is learnt, which would change no ranking. Ranking is as dear as the paper's: with
-    its sizes 1.4 million products a pair. The first layer is bilinear and could be made of pairs of
+    its sizes 1.5 million products a pair. The first layer is bilinear and could be made of pairs of
     factors, but is a tenth of them. (Ferrari Dacrema et al., CIKM 2020, found the map no better
     than a product, and the order of factors in it to carry nothing.)
 
