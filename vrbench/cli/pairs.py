@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from vrbench.cli.instantiation import make
 from vrbench.cli.overrides import each_choice
 from vrbench.cli.targets import find
-from vrbench.core.errors import ConfigError, offered
+from vrbench.core.errors import ConfigError
 from vrbench.core.plurals import how_many
 from vrbench.threats.scenario.by_lift import EachPair
 
@@ -129,8 +129,8 @@ def _visits(cfg: DictConfig) -> dict[str, int]:
     catalogue: Any = make(cfg.dataset).catalogue
     counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
     named = {scenario.source, scenario.target}
-    for name in named - {None, *catalogue.names}:
-        raise ConfigError(f"no category {name!r}{offered(name, catalogue.names)}")
+    for name in filter(None, (scenario.source, scenario.target)):
+        catalogue.category(name)  # or says which there are
     large = [
         name
         for name, count in zip(catalogue.names, counts.tolist(), strict=True)

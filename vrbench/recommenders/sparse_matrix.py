@@ -73,6 +73,28 @@ class SparseRows(nn.Module):
         count = self.count(rows)
         return weighted_sums(table, self.column[entry], self.value[entry], count.cumsum(0) - count)
 
+    def sums(self, table: Tensor, rows: Tensor) -> Tensor:
+        """Return what ``times`` does, made once for a row however often it is asked for."""
+        known, where = rows.unique(return_inverse=True)
+        return self.times(table, known)[where]
+
+    def sums_without(self, table: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        """Return sums of zeros and ones without a column, and how many entries are left.
+
+        Args:
+            table: ``(columns, K)``.
+            rows: ``(B,)``.
+            columns: ``(B, M)``, of which each is left out of its row's sum.
+
+        Returns:
+            ``(B, M, K)`` sums, zeros where nothing is left, and ``(B, M)`` counts.
+        """
+        many = rows[:, None].expand_as(columns).flatten()
+        owned = self.contains(many, columns.flatten()).view(columns.shape)
+        count = self.count(rows)[:, None] - owned.long()
+        rest = self.sums(table, rows)[:, None] - owned[..., None] * F.embedding(columns, table)
+        return rest * (count > 0)[..., None], count  # what is left of one entry is rounding
+
     def times_all(self, table: Tensor) -> Tensor:
         """Return ``(rows, K)``: the whole matrix times ``table``, ``(columns, K)``."""
         return weighted_sums(table, self.column, self.value, self.start[:-1])

@@ -111,7 +111,10 @@ def _fit(
             "characteristics apart; run more of them (dataset.draw)"
         )
     r2, effects = regression(names, told[:, usable], change)
-    alone = float(np.corrcoef(np.log(items), change)[0, 1] ** 2) if items.std() > 1e-6 else 0.0
+    alone = math.nan
+    if np.isfinite(items).all():
+        differ = items.std() > 1e-6
+        alone = regression(["items"], np.log(items)[:, None], change)[0][0] if differ else 0.0
     return Fit(attack, recommender, len(cell), float(change.mean()), r2, effects, alone)
 
 
@@ -203,6 +206,8 @@ def table(
 def _told(effect: Effect | None, exact: bool) -> str:
     if effect is None:
         return "-"
-    p = f"p = {effect.p:.3g}" if exact else f"p = {effect.p:.3f}"
-    p = "p < 0.001" if effect.p < 0.001 and not exact else p
+    if exact:
+        p = f"p = {effect.p:.3g}"
+    else:
+        p = "p < 0.001" if effect.p < 0.001 else f"p = {effect.p:.3f}"
     return f"{effect.coefficient:+.3g} ({p})"

@@ -22,13 +22,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from vrbench.cli import output
+from vrbench.cli.audit_plan import largest
 from vrbench.cli.composition import Composition
 from vrbench.cli.folders import conf_dir
 from vrbench.core.errors import ConfigError
 from vrbench.core.plurals import how_many
-from vrbench.data.oddities import SMALL
+from vrbench.data.oddities import SMALL, oddities
 from vrbench.report import writing
-from vrbench.report.plots.image_grid import drawn_here
+from vrbench.report.plots.image_grid import drawn_here, strips
 from vrbench.report.tables import text
 
 if TYPE_CHECKING:
@@ -86,8 +87,6 @@ def told(place: Path, overrides: Sequence[str], picture: Path) -> Iterator[str]:
     Raises:
         VRBenchError: if it cannot be read; one line.
     """
-    from vrbench.data.oddities import oddities
-
     if not place.is_dir():
         raise ConfigError(f"no folder {place}")
     kind = "folder" if (place / "train.tsv").is_file() else "shop"
@@ -110,8 +109,7 @@ def told(place: Path, overrides: Sequence[str], picture: Path) -> Iterator[str]:
 def _first_run(catalogue: Catalogue) -> str:
     """Return what a first run takes: a network of few pictures is none, nor a pair of no two."""
     taught = len(catalogue) >= TAUGHT
-    counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
-    pairs = int((counts >= SMALL).sum()) > 1
+    pairs = len(largest(catalogue.names, catalogue.categories, SMALL, 2)) == 2
     return " ".join(
         [
             f"extractor={'photos_standard' if taught else 'efficientnet_lite0'}",
@@ -181,8 +179,6 @@ def _categories(data: Dataset) -> Iterator[str]:
 
 def _sheet(data: Dataset, path: Path) -> None:
     """Draw a few pictures of each of the largest categories."""
-    from vrbench.report.plots.image_grid import strips
-
     catalogue = data.catalogue
     counts = torch.bincount(catalogue.categories, minlength=len(catalogue.names))
     lines: list[tuple[str, list[Group]]] = []

@@ -79,8 +79,10 @@ def products_of(
 
 def _slashed(root: Path, names: Sequence[str]) -> list[str]:
     """Return paths with slashes, also those that Windows wrote, unless a file is called so."""
-    windows = [name for name in names if "\\" in name and not (root / name).is_file()]
-    return [name.replace("\\", "/") for name in names] if windows else list(names)
+    return [
+        name.replace("\\", "/") if "\\" in name and not (root / name).is_file() else name
+        for name in names
+    ]
 
 
 def _there(root: Path, names: Sequence[str], how: str) -> list[int]:

@@ -68,15 +68,11 @@ class FISM(FactorModel):
 
     def history_of(self, users: Tensor, without: Tensor | None = None) -> Tensor:
         """Return the ``(B, K)`` sums over what ``users`` have, each but ``without[b]``."""
-        # Summed once per user, however many rows are theirs; one item is taken out afterwards.
-        known, where = users.unique(return_inverse=True)
-        total = self.history.times(self.taste.weight, known)[where]
-        count = self.history.count(users)
-        if without is not None:
-            owned = self.history.contains(users, without)
-            total = total - owned[:, None] * self.taste(without)
-            count = count - owned.long()
-            total = total * (count > 0)[:, None]  # what is left of one item is rounding
+        if without is None:
+            total, count = self.history.sums(self.taste.weight, users), self.history.count(users)
+        else:
+            rest = self.history.sums_without(self.taste.weight, users, without[:, None])
+            total, count = (part.squeeze(1) for part in rest)
         return total * count.clamp(min=1).float().pow(-self.alpha)[:, None]
 
     def encode(self, items: Tensor, visuals: Visuals) -> tuple[Tensor, Tensor]:

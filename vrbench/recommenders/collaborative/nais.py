@@ -145,13 +145,8 @@ class NAIS(PointwiseRecommender):
 
     def _alike(self, users: Tensor, items_BM: Tensor) -> Tensor:
         """Return ``(B, M)``: how like items are to the sums of what users have besides."""
-        known, where = users.unique(return_inverse=True)
-        total_BK = self.history.times(self.taste.weight, known)[where]
-        many = users[:, None].expand_as(items_BM).flatten()
-        owned_BM = self.history.contains(many, items_BM.flatten()).view(items_BM.shape)
-        rest_BMK = total_BK[:, None] - owned_BM[..., None] * self.taste(items_BM)
-        count_BM = self.history.count(users)[:, None] - owned_BM.long()
-        like_BM = (rest_BMK * self.item(items_BM)).sum(2) * (count_BM > 0)  # 0: it is rounding
+        rest_BMK, count_BM = self.history.sums_without(self.taste.weight, users, items_BM)
+        like_BM = (rest_BMK * self.item(items_BM)).sum(2)
         return like_BM * count_BM.clamp(min=1).float().pow(-self.alpha - self.beta)
 
     def _had(self, users: Tensor) -> tuple[Tensor, Tensor]:
