@@ -152,8 +152,9 @@ class TestBesideOurs:
             rng=Streams(0),
         )
         library = make.keywords["library"]
-        with pytest.raises(ConfigError, match=f"{library} has no attack 'DeepFoool'.*mean"):
-            run(make(attack="DeepFoool"))
+        wrong = {"torchattacks": "DeepFoool", "foolbox": "LinfDeepFooolAttack"}[library]
+        with pytest.raises(ConfigError, match=f"{library} has no attack '{wrong}'.*mean"):
+            run(make(attack=wrong))
         with pytest.raises(ConfigError, match=r"no setting 'stepz'; did you mean 'steps'"):
             run(make(settings={"stepz": 3}))
         with pytest.raises(IncompatibleError, match="offers no classes"):
