@@ -54,6 +54,20 @@ def test_beside_other_choices_a_cell_is_named_by_choice_and_setting():
     assert [line[0] for line in lines] == ["linf_4", "same eps=8", "same eps=32"]
 
 
+def test_an_attack_that_nobody_makes_is_not_named():
+    none = {"threat": {"name": "none", "key": "n", "settings": {"timing": "none"}}}
+    clean = run(changed=budget(8) | none | {"attack": {"name": "pgd", "key": "p"}})
+    same = run(changed=budget(32) | none | {"attack": {"name": "noise", "key": "q"}})
+    attacked = run(changed=budget(8) | {"attack": {"name": "pgd", "key": "p"}})
+    heads, lines = table([clean, same, attacked])
+    assert {"threat", "attack", "budget"} < {*heads}
+    told = [dict(zip(heads, line, strict=True)) for line in lines]
+    assert [(t["threat"], t["attack"], t["budget"]) for t in told] == [
+        ("none", "none", "none"),
+        ("same", "pgd", "same"),
+    ]
+
+
 def test_older_runs_are_told_apart_by_their_overrides_and_else_by_keys():
     older = [
         run(changed={"attack": {"key": "a", "overrides": ["attack.steps=40", "seed=0"]}}),

@@ -20,6 +20,7 @@ from vrbench.report.run_records import Entry
 log = logging.getLogger(__name__)
 MORE = ("scenario", "precision", "metrics")  # tell cells apart as the axes do
 ADVERSARY = ("attack", "budget")  # whose names would lie of a number
+UNUSED = {*ADVERSARY, "objective"}  # where nobody attacks
 SIDES = ("before", "after", "control", "random")
 Repeat = tuple[int, int, int, int]
 Observation = tuple[int, int, int]
@@ -46,8 +47,9 @@ def named(entries: Sequence[Entry]) -> list[Entry]:
 
     A name that stands for several settings gets those in which they differ: ``linf_8`` becomes
     ``linf_8 eps=8`` and ``linf_8 eps=32``. An attack or a budget of which a setting was changed is
-    called so in any case. Precision and the settings of metrics become parts of the run. Folds of
-    one data set have one name, and the key of all of them.
+    called so in any case; both, and the objective, are ``none`` where nobody attacks. Precision and
+    the settings of metrics become parts of the run. Folds of one data set have one name, and the
+    key of all of them.
     """
     told = [_with_more(entry) for entry in entries]
     _name_metrics(told)
@@ -60,10 +62,16 @@ def named(entries: Sequence[Entry]) -> list[Entry]:
     return told
 
 
+def unattacked(entry: Entry) -> bool:
+    """Return whether the threat of a run is that nobody attacks, whatever attack is chosen."""
+    settings: Settings = entry["parts"].get("threat", {}).get("settings") or {}
+    return settings.get("timing") == "none"
+
+
 def aim(entry: Entry) -> str:
     """Return source and target category and their labels; "" where nobody attacks any."""
-    case, threat = entry.get("case"), entry["parts"].get("threat", {})
-    if not case or case.get("items") == 0 or threat.get("settings", {}).get("timing") == "none":
+    case = entry.get("case")
+    if not case or case.get("items") == 0 or unattacked(entry):
         return ""
     return f"{case['source']} as {case['target']} ({case['labels']})"
 
@@ -115,6 +123,8 @@ def besides(part: Mapping[str, Any], setting: str) -> str:
 def _with_more(entry: Entry) -> Entry:
     precision = (entry.get("machine") or {}).get("precision", "")
     parts = {part: of_all_folds(made) for part, made in entry["parts"].items()}
+    if unattacked(entry):
+        parts |= {part: {"name": "none"} for part in UNUSED & parts.keys()}
     return entry | {"parts": parts | {"precision": {"name": precision}, "metrics": {"name": ""}}}
 
 
