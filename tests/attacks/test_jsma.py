@@ -26,8 +26,9 @@ def linear_model(num_classes=5, values=3 * 4 * 4):
 
 def by_brute_force(x, anchor, weight, target, sign, direction):
     """Return the values and moves that eq. 8 of the paper picks, over all pairs."""
-    a = sign * weight[target]
-    b = -sign * (weight.sum(0) - weight[target])
+    a = (sign * weight[target]).tolist()
+    b = (-sign * (weight.sum(0) - weight[target])).tolist()
+    x, anchor = x.tolist(), anchor.tolist()  # indexing a tensor is a hundred times as slow
     moves = []
     for v in range(len(x)):
         if direction != "down" and x[v] < 1 and x[v] >= anchor[v]:

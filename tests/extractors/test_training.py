@@ -27,20 +27,23 @@ def taught(regime, lesson, seed=0, **settings):
     return made, made.fit(lesson, stream(seed))
 
 
-@pytest.mark.parametrize("regime", REGIMES)
-def test_colours_are_learnt_and_reported(regime, lesson):
-    made, report = taught(regime, lesson)
+@pytest.fixture(scope="module", params=REGIMES)
+def learnt(request, lesson):
+    """A network that was taught once, for tests that only look at it, and the report."""
+    return taught(request.param, lesson)
+
+
+def test_colours_are_learnt_and_reported(learnt, lesson):
+    made, report = learnt
     assert report.final["clean_accuracy"] == 1
     assert report.final["robust_accuracy"] > 0.9
     assert len(report.curve) == 8
     assert made.classes == lesson.names
 
 
-@pytest.mark.parametrize("regime", REGIMES)
-def test_teaching_is_a_pure_function(regime, lesson):
-    first, _ = taught(regime, lesson)
-    again, _ = taught(regime, lesson)
-    again.fit(lesson, stream(5))
+def test_teaching_is_a_pure_function(learnt, lesson):
+    first, _ = learnt
+    again, _ = taught(type(first), lesson, seed=5)
     other = again.state_dict()["network.stem.0.0.weight"].clone()
     again.fit(lesson, stream(0))
     for key, value in first.state_dict().items():
