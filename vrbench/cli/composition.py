@@ -8,7 +8,7 @@ from typing import Any, cast
 import yaml
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from vrbench.cli.checks import NO_SETTINGS, check
@@ -37,9 +37,7 @@ class Composition:
         if more:
             raise ConfigError("one value per setting: a sweep cannot be swept again")
         with initialize_config_dir(str(conf), version_base="1.3", job_name="vrbench"):
-            self.cfg = composed(chosen, conf, root)
-            whole = compose(root, overrides=chosen, return_hydra_config=True)
-        self.choices: dict[str, str] = dict(whole.hydra.runtime.choices)  # by axis
+            self.cfg, self.choices = _with_choices(chosen, conf, root)
 
     def settings(self, part: str) -> dict[str, Any]:
         """Return every setting of ``part``, by dotted key."""
@@ -81,8 +79,13 @@ class Composition:
 
 def composed(overrides: list[str], conf: Path, root: str = "run") -> DictConfig:
     """Return the checked configuration of one list of overrides."""
+    return _with_choices(overrides, conf, root)[0]
+
+
+def _with_choices(overrides: list[str], conf: Path, root: str) -> tuple[DictConfig, dict[str, str]]:
+    """Return the checked configuration of one list of overrides, and its choices by axis."""
     try:
-        cfg = compose(root, overrides=overrides)
+        cfg = compose(root, overrides=overrides, return_hydra_config=True)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         known = _known(overrides, root)
         folders = {p.name for p in conf.iterdir() if p.is_dir() and NAME.fullmatch(p.name)}
@@ -92,8 +95,11 @@ def composed(overrides: list[str], conf: Path, root: str = "run") -> DictConfig:
         raise ConfigError(
             f"a file cannot be read as YAML: {' '.join(str(error).split())}"
         ) from None
+    chosen: dict[str, str] = dict(cfg.hydra.runtime.choices)
+    with open_dict(cfg):
+        del cfg["hydra"]
     check(OmegaConf.masked_copy(cfg, [k for k in map(str, cfg) if k != "experiment"]))
-    return cfg
+    return cfg, chosen
 
 
 def _known(overrides: list[str], root: str) -> dict[str, Any]:
