@@ -2,18 +2,14 @@
 
 import copy
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.typed import typed
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.check import check
 from vrbench.report.run_records import read
 
-ROOT = Path(__file__).parents[1]
 TINY = ["dataset.num_items=60", "dataset.num_users=40", "recommender=bprmf", "threat=none"]
 TINY += ["recommender.epochs=2", "metrics=accuracy", "machine.threads=1"]
 TINY += ["scenario.min_items=3", "seed=2"]
@@ -23,13 +19,8 @@ TINY += ["scenario.min_items=3", "seed=2"]
 def cell(tmp_path_factory):
     """What one real run wrote."""
     folder = tmp_path_factory.mktemp("cell")
-    subprocess.run(
-        [sys.executable, "-m", "vrbench", *TINY, "hydra.run.dir=out", "store=store"],
-        cwd=folder,
-        check=True,
-        capture_output=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )
+    done = typed(*TINY, "hydra.run.dir=out", "store=store", cwd=folder)
+    assert done.returncode == 0, done.stderr
     ((_, entry),) = read([folder])
     return entry
 

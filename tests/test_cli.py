@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from tests.typed import typed
+
 ROOT = Path(__file__).parents[1]
 SMALL = ["dataset.num_items=120", "dataset.num_users=80", "metrics=fast", "recommender.epochs=2"]
 SMALL += ["extractor.epochs=1", "scenario.min_items=3", "machine.threads=1", "attack=fgsm"]
@@ -51,7 +53,7 @@ def test_one_run_leaves_a_table_rows_values_and_a_picture(tmp_path):
     assert (folder / "picture.png").stat().st_size > 1000
     assert (folder / "values.safetensors").is_file()
 
-    again = vrbench(*SMALL, cwd=tmp_path)
+    again = typed(*SMALL, cwd=tmp_path)
     assert again.returncode == 0
     first, second = entries(tmp_path)
     assert first["rows"] == second["rows"]
@@ -60,11 +62,11 @@ def test_one_run_leaves_a_table_rows_values_and_a_picture(tmp_path):
         for step in max(first, second, key=lambda e: e["stages"][0]["cached"])["stages"]
     )
 
-    board = vrbench("leaderboard", cwd=tmp_path)
+    board = typed("leaderboard", cwd=tmp_path)
     assert board.returncode == 0
     assert "CHR@20 attacked" in board.stdout
 
-    plan = vrbench(*SMALL, "dry_run=true", "attack=pgd", cwd=tmp_path)
+    plan = typed(*SMALL, "dry_run=true", "attack=pgd", cwd=tmp_path)
     assert plan.returncode == 0
     assert "missing  attacks/" in plan.stdout
     assert "cached   extractors/" in plan.stdout
@@ -78,7 +80,7 @@ def test_lists_model_and_splits_are_saved_when_asked_for(tmp_path):
     own = ["dataset=ratings", f"dataset.path={tmp_path / 'mine.tsv'}", "threat=none"]
     own += ["split@dataset.split=temporal_leave_out", "+filter@dataset.filters.a=user_core"]
     own += ["recommender=popular", "metrics=elliot", "machine.threads=1"]
-    done = vrbench(*own, "save=[lists,model,splits]", cwd=tmp_path)
+    done = typed(*own, "save=[lists,model,splits]", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (folder,) = {p.parent for p in tmp_path.rglob("rows.json")}
     lists = [line.split("\t") for line in (folder / "lists_before.tsv").read_text().splitlines()]
@@ -91,7 +93,7 @@ def test_lists_model_and_splits_are_saved_when_asked_for(tmp_path):
     assert found["item coverage@10"] == len({i for _, i, _, place in lists if int(place) <= 10})
     assert load_file(folder / "model_before.safetensors")["count"].sum() == 12 * 7
     assert not list(folder.glob("*after*"))
-    done = vrbench(*own, "save=[list]", cwd=tmp_path)
+    done = typed(*own, "save=[list]", cwd=tmp_path)
     assert done.returncode == 2
     assert (
         "save: expected some of features, lists, model, pictures, profiles, splits, got 'list'; did"
@@ -110,7 +112,7 @@ def test_lists_model_and_splits_are_saved_when_asked_for(tmp_path):
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_2(tmp_path, arguments, says):
-    done = vrbench(*arguments, "machine.threads=1" if "=" in arguments[0] else ".", cwd=tmp_path)
+    done = typed(*arguments, "machine.threads=1" if "=" in arguments[0] else ".", cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stdout + done.stderr
     assert says in done.stdout + done.stderr
@@ -185,7 +187,7 @@ def test_joblib_finds_the_same_rows(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     sweep = ["-m", *[a for a in SMALL if not a.startswith("attack")], "attack=fgsm,noise"]
-    assert vrbench(*sweep, cwd=tmp_path / "a").returncode == 0
+    assert typed(*sweep, cwd=tmp_path / "a").returncode == 0
     done = vrbench(*sweep, "machine=joblib", cwd=tmp_path / "b")
     assert done.returncode == 0, done.stderr
 

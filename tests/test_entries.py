@@ -14,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import vrbench
+from tests.typed import typed
 from vrbench.bench.result import Row
 from vrbench.cli.commands import COMMANDS
 from vrbench.cli.commands.check import apart
@@ -38,14 +39,16 @@ def made(tmp_path_factory):
     """An entry as its maker left it, in a folder of his own."""
     place = tmp_path_factory.mktemp("elsewhere")
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    run = ["-m", AIMS, "hydra.sweep.dir=run", "store=mine", *SMALL]
+    command = [sys.executable, "-m", "vrbench", *run]
+    subprocess.run(command, cwd=place, env=env, check=True, capture_output=True)
     who = ["--name", NAME, "--by", "A. Outsider", "--licence", "cc-by-4.0"]
     for words in (
-        ["-m", AIMS, "hydra.sweep.dir=run", "store=mine", *SMALL],
         ["submit", "make", "run", "--to", "entries/mine", "--store", "mine", *who],
         ["submit", "board", "run", "--to", "board", "--store", "mine", *who[2:]],
     ):
-        command = [sys.executable, "-m", "vrbench", *words]
-        subprocess.run(command, cwd=place, env=env, check=True, capture_output=True)
+        done = typed(*words, cwd=place)
+        assert done.returncode == 0, done.stderr
     shutil.rmtree(place / "mine")
     shutil.rmtree(place / "run")
     return place / "entries" / "mine"

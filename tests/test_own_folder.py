@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.typed import typed
 from vrbench.cli.folders import overruled, own_dir, own_first, without_own
 from vrbench.config import Composition, choices, preflight
 from vrbench.core.errors import ConfigError
@@ -133,16 +134,16 @@ def test_a_fault_of_a_class_is_one_line_with_its_name_and_place(mine, tmp_path, 
 
 
 def test_a_run_in_which_every_cell_was_skipped_has_not_succeeded(tmp_path):
-    code, told = vrbench("machine.device=cuda:77", "dry_run=true", cwd=tmp_path)
-    assert code == 2
-    assert "skipped" in told
+    done = typed("machine.device=cuda:77", "dry_run=true", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "skipped" in done.stdout + done.stderr
 
 
 def test_an_error_of_a_dry_run_is_an_error(tmp_path):
     wrong = ["scenario.source=nope", "scenario.target=hat", "dry_run=true"]
-    code, told = vrbench(*SMALL, *wrong, cwd=tmp_path)
-    assert code == 2
-    assert "no category 'nope'" in told
+    done = typed(*SMALL, *wrong, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "no category 'nope'" in done.stdout + done.stderr
     assert not list(tmp_path.rglob("rows.json"))
 
 
