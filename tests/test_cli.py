@@ -107,7 +107,7 @@ def test_lists_model_and_splits_are_saved_when_asked_for(tmp_path):
         (["attack=pdg"], "attack: no choice 'pdg'; did you mean 'pgd'?"),
         (["budget.eps=-1"], "expected eps >= 0, got -1"),
         (["dataset=folder", "dataset.path=nowhere"], "nowhere"),
-        (["scenario.source=hatt", "scenario.target=bag", *SMALL[:2]], "no category 'hatt'"),
+        (["scenario.source=hatt", "scenario.target=bag", *SMALL[:5]], "no category 'hatt'"),
         (["leaderboard", "nowhere"], "run `python -m vrbench` first"),
     ],
 )
@@ -182,6 +182,7 @@ def test_folds_are_one_cell_on_the_board_and_in_a_comparison(tmp_path):
     assert compared[2].split()[:3] == ["popular", "random", "9"]
 
 
+@pytest.mark.slow  # its processes all import torch; of blocks, bench/test_mapping.py shows it
 def test_joblib_finds_the_same_rows(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     (tmp_path / "a").mkdir()

@@ -39,7 +39,7 @@ def test_finds_the_smallest_change_of_a_linear_goal():
     goal = linear(weight, bias)
     items = torch.arange(5)
     expected = goal.judge(clean, items).margin / weight.norm()
-    x = CW(search_steps=9, steps=400, lr=0.002, progress=0.0)(clean, items, goal, FREE, Streams(0))
+    x = CW(search_steps=9, steps=150, lr=0.005, progress=0.0)(clean, items, goal, FREE, Streams(0))
     assert (goal.judge(x, items).margin < 0).all()
     found = (x - clean).flatten(1).norm(dim=1)
     assert (found >= expected * 0.999).all()

@@ -15,11 +15,11 @@ from vrbench.testing.attacks import AttackContract, classified_as, victim
 
 
 class TestSquare(AttackContract):
-    make = partial(Square, queries=200, enough=None)
+    make = partial(Square, queries=80, enough=None)
 
 
 class TestSquareL2(AttackContract):
-    make = partial(Square, queries=200, enough=None)
+    make = partial(Square, queries=80, enough=None)
     budget = L2(eps=128)
 
 
@@ -47,9 +47,9 @@ def grey(n=3, size=8):
 
 def test_reaches_the_corner_where_a_linear_loss_is_least():
     """In the last row and column too, which windows of the published code never cover."""
-    weight, clean = torch.randn(3, 8, 8, generator=stream(0)), grey()
+    weight, clean = torch.randn(3, 4, 4, generator=stream(0)), grey(size=4)
     goal, budget = linear(weight, bias=1e4), Linf(eps=8)
-    x = Square(queries=3000)(clean, torch.arange(3), goal, budget, Streams(0))
+    x = Square(queries=1200)(clean, torch.arange(3), goal, budget, Streams(0))
     assert torch.equal((x - clean).sign(), -weight.sign().expand_as(x))
     assert torch.allclose((x - clean).abs(), torch.tensor(8 / 255), atol=1e-6)
 

@@ -218,7 +218,7 @@ def test_values_of_users_are_those_of_the_definition(case, metric, k):
     expected = torch.full((USERS,), torch.nan, dtype=torch.float64)  # no test items: left out
     for user in range(USERS):
         if case.rel[user]:
-            expected[user] = PER_USER[metric](case, user, k)
+            expected[user] = float(PER_USER[metric](case, user, k))
     torch.testing.assert_close(found.double(), expected, rtol=1e-6, atol=1e-6, equal_nan=True)
 
 

@@ -14,7 +14,7 @@ from vrbench.testing.recommenders import PairwiseContract
 FAST = {
     "factors": 8,
     "attention": 8,
-    "epochs": 60,
+    "epochs": 20,
     "batch_size": 64,
     "lr": 0.05,
     "visual_lr": 0.02,

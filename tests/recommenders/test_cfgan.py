@@ -16,7 +16,7 @@ SIZES = Sizes(30, 36, ())
 
 
 class TestItemRows(RecommenderContract):
-    make = partial(CFGAN, **FAST)
+    make = partial(CFGAN, **FAST | {"epochs": 24})
 
 
 @pytest.mark.slow

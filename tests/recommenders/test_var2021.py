@@ -24,7 +24,7 @@ USERS, LIKED, OTHER = torch.tensor([0, 1, 2]), torch.tensor([0, 1, 2]), torch.te
 
 
 class TestVBPR2021(RecommenderContract):
-    make = partial(VBPR2021, **FAST | {"epochs": 120}, **RATES)
+    make = partial(VBPR2021, **FAST, **RATES)
 
 
 @pytest.mark.slow
@@ -33,7 +33,7 @@ class TestAMR2021(RecommenderContract):
 
 
 class TestFM2021(RecommenderContract):
-    make = partial(FM2021, **FAST, lr=0.1)
+    make = partial(FM2021, **FAST | {"epochs": 20}, lr=0.1)
 
 
 class TestACF2021(RecommenderContract):
@@ -108,7 +108,7 @@ def test_amr_is_vbpr_for_half_of_its_epochs(vectors):
 
 @pytest.mark.parametrize("fault", ["collide", "misfiled"])
 def test_a_faulty_fm_learns_its_training_data_all_the_same(world, vectors, fault):
-    model = FM2021(Sizes(30, 36, (3,)), **FAST, lr=0.1, **{fault: True})
+    model = FM2021(Sizes(30, 36, (3,)), **FAST | {"epochs": 20}, lr=0.1, **{fault: True})
     history = model.fit(world.train, world.valid, vectors, stream(0))
     assert history.epochs[-1]["loss"] < 0.8 * history.epochs[0]["loss"]
 
