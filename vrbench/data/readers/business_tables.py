@@ -93,7 +93,8 @@ class BusinessTable:
         found = self.column(what, name, setting)
         if found is None:
             raise ConfigError(
-                f"{self.source}: which column is the {what}? Set {setting} to a name of its header: "
+                f"{self.source}: which column is the {what}? "
+                f"Set {setting} to a name of its header: "
                 f"{', '.join(self.columns)}"
             )
         return found
