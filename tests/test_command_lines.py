@@ -89,7 +89,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "fuzz_settings.py"
 
 
 @pytest.mark.parametrize(
-    "sample", [30, pytest.param(10**9, marks=pytest.mark.slow)], ids=["few", "all"]
+    "sample", [60, pytest.param(10**9, marks=pytest.mark.slow)], ids=["few", "all"]
 )
 def test_no_wrong_setting_ends_in_a_traceback_or_does_not_end(sample, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--sample", str(sample)])

@@ -157,10 +157,6 @@ def test_choices_composed_in_one_go_are_what_they_are_by_themselves(axis):
 
     found, names = choices(axis, conf_dir()), choice_names(axis, conf_dir())
     with _hydra(conf_dir()):
-        if axis == "threat":  # they set other axes, and were composed one by one
-            assert _together(axis, names) == {}
-            names = names[::8]
-        else:
-            assert _together(axis, names) == found
-        for name in names:
-            assert found[name] == _alone(axis, name)
+        alone = {name: _alone(axis, name) for name in names}
+        assert found == alone
+        assert _together(axis, names) == ({} if axis == "threat" else alone)

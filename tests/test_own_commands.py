@@ -1,13 +1,12 @@
 """Commands with a folder of one's own: its spaces and papers, and classes that end the process."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.typed import typed
 from vrbench.bench.space import Choices, read_space
-from vrbench.cli import main
 from vrbench.cli.commands import reproduce
 from vrbench.cli.commands.reproduce import reproduced
 from vrbench.cli.folders import overruled, own_first
@@ -88,18 +87,9 @@ def mine(tmp_path, monkeypatch):
 BPRMF = ["recommender.lr", "recommender.l2", "recommender.batch_size"]
 
 
-@pytest.fixture
-def vrbench(monkeypatch, capfd):
+def vrbench(*arguments):
     """Return exit code and what is said of a command with ``--config-dir mine``."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["vrbench", *arguments, "--config-dir", "mine"])
-        with pytest.raises(SystemExit) as done:
-            main()
-        out, err = capfd.readouterr()
-        return done.value.code, out, err
-
-    return run
+    return typed(*arguments, "--config-dir", "mine", cwd=Path.cwd())
 
 
 def test_spaces_and_papers_of_ones_own_are_found_there(mine):
@@ -152,13 +142,13 @@ def test_what_is_wrong_in_a_paper_is_one_line(tmp_path, was, wrong, says):
     assert "\n" not in str(error.value)
 
 
-def test_settings_are_tuned_in_a_space_of_ones_own(mine, vrbench):
+def test_settings_are_tuned_in_a_space_of_ones_own(mine):
     code, out, _ = vrbench("tune", *SMALL, "recommender=bprmf", "threat=none", "--space", "narrow")
     assert code == 0
     assert "lr: 0.1" in out
 
 
-def test_a_class_that_ends_the_process_has_not_been_tuned(mine, vrbench):
+def test_a_class_that_ends_the_process_has_not_been_tuned(mine):
     asked = [*SMALL, "recommender=leaves", "threat=none", "--space", "narrow", "--trials", "1"]
     code, out, err = vrbench("tune", *asked)
     assert code not in (0, None)
@@ -168,7 +158,7 @@ def test_a_class_that_ends_the_process_has_not_been_tuned(mine, vrbench):
     assert "Traceback" not in err
 
 
-def test_a_command_line_that_is_wrong_is_still_the_parsers_to_refuse(mine, vrbench):
+def test_a_command_line_that_is_wrong_is_still_the_parsers_to_refuse(mine):
     code, _, err = vrbench("tune", "--space")
     assert code == 2
     assert "expected one argument" in err
@@ -177,7 +167,7 @@ def test_a_command_line_that_is_wrong_is_still_the_parsers_to_refuse(mine, vrben
     assert "mine" in out
 
 
-def test_a_claim_about_what_is_not_told_apart_is_one_line(mine, vrbench, monkeypatch):
+def test_a_claim_about_what_is_not_told_apart_is_one_line(mine, monkeypatch):
     monkeypatch.setitem(CLAIMS, "worse_than_random", lambda cells: {}["attack"])
     paper = mine / "reproduce" / "mine.yaml"
     claim = "claims: [{text: so, test: worse_than_random}]"
@@ -187,7 +177,7 @@ def test_a_claim_about_what_is_not_told_apart_is_one_line(mine, vrbench, monkeyp
     assert "the test worse_than_random needs 'attack' among the axes" in err
 
 
-def test_where_nothing_can_be_read_what_lies_beside_it_is_named(mine, vrbench):
+def test_where_nothing_can_be_read_what_lies_beside_it_is_named(mine):
     (mine.parent / "reproduced" / "mine" / "boutique-only-0-1234abcd").mkdir(parents=True)
     code, out, err = vrbench("reproduce", "mine", "--read")
     assert code == 0
@@ -207,7 +197,7 @@ def test_who_only_reads_launches_nothing_whatever_failed_earlier(tmp_path, monke
 
 
 @pytest.mark.slow
-def test_a_paper_of_ones_own_is_run(mine, vrbench):
+def test_a_paper_of_ones_own_is_run(mine):
     code, out, _ = vrbench("reproduce", "mine", "--format", "csv")
     assert code == 0
     assert "0.75" in out

@@ -43,7 +43,7 @@ class RecommenderContract(ToyWorld):
         train, labels = world.train, world.catalogue.categories
         return type(self).make(Sizes(train.num_users, train.num_items, shape, labels))
 
-    def fitted(
+    def taught(
         self,
         world: Dataset,
         visuals: Visuals,
@@ -51,22 +51,24 @@ class RecommenderContract(ToyWorld):
         train: Interactions | None = None,
         valid: Interactions | None = None,
     ) -> Any:
+        """Return a model as ``fit`` leaves it."""
         model = self.model(world, visuals.shape)
-        train, valid = train or world.train, valid or world.valid
-        model.fit(train, valid, visuals, stream(seed))
-        return model.eval().requires_grad_(False)
+        model.fit(train or world.train, valid or world.valid, visuals, stream(seed))
+        return model
+
+    def fitted(self, world: Dataset, visuals: Visuals, seed: int = 0, **feedback: Any) -> Any:
+        return self.taught(world, visuals, seed, **feedback).eval().requires_grad_(False)
 
     def learnt(self, world: Dataset, visuals: Visuals, seed: int = 0) -> Any:
         """Return a copy of what ``fitted`` returns: tests that only look at it train once."""
         return self.copied(world, visuals, seed).eval().requires_grad_(False)
 
     def copied(self, world: Dataset, visuals: Visuals, seed: int) -> Any:
-        """Return a copy of a model as ``fit`` left it, trained once."""
-        if (type(self), seed) not in self.trained:
-            model = self.model(world, visuals.shape)
-            model.fit(world.train, world.valid, visuals, stream(seed))
-            self.trained[type(self), seed] = model
-        return deepcopy(self.trained[type(self), seed])
+        """Return a copy of what ``taught`` returns, trained once."""
+        key = type(self), seed
+        if key not in self.trained:
+            self.trained[key] = self.taught(world, visuals, seed)
+        return deepcopy(self.trained[key])
 
     def scores(self, model: Any, users: Tensor, visuals: Visuals) -> Tensor:
         return model.score(users, model.encode(torch.arange(len(visuals)), visuals))
