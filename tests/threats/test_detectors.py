@@ -195,6 +195,16 @@ def test_who_is_left_out_stays_a_user_without_feedback(tmp_path):
     assert row(result, "nDCG@10").after < row(result, "nDCG@10").before
 
 
+def test_where_nobody_is_fake_a_detector_costs_honest_users(tmp_path):
+    result = found(tmp_path, DegreeSAD(share=0.5), AverageProfiles(), budget=FakeUsers(eps=0))
+    counts = result.models["after"].history.count(torch.arange(200))
+    assert int((counts == 0).sum()) == 100
+    assert row(result, "honest users lost").after == 0.5
+    assert row(result, "fakes found").after is None
+    assert row(result, "detection AUC").after is None
+    assert row(result, "nDCG@10").after < row(result, "nDCG@10").before
+
+
 def test_without_a_detector_there_is_no_row_and_the_key_is_as_it_was(tmp_path):
     result = attacked(Store(tmp_path), attack=RandomProfiles(), metrics=METRICS)
     assert {r.metric for r in result.rows} == {"nDCG@10"}

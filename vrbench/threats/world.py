@@ -72,16 +72,16 @@ class World:
 
         Where the feedback has times, that of fake users is dated by times of real feedback.
         """
-        if self.fakes is None:
-            return self.data
-        real = self.data.train
-        train = real.followed_by(self.fakes.dated_like(real))
+        found, real = self.data, self.data.train
+        if self.fakes is not None:
+            train = real.followed_by(self.fakes.dated_like(real))
+            valid = self.data.valid.followed_by(self.fakes.nobody())
+            found = replace(found, train=train, valid=valid)
         if self.suspected is not None:
-            kept = ~self.suspected.left_out[train.users]
-            train = train.keep(kept, [train.spec, "without", self.suspected.spec])
-        return replace(
-            self.data, train=train, valid=self.data.valid.followed_by(self.fakes.nobody())
-        )
+            kept = ~self.suspected.left_out[found.train.users]
+            of = [found.train.spec, "without", self.suspected.spec]
+            found = replace(found, train=found.train.keep(kept, of))
+        return found
 
     @property
     def served(self) -> Recommender:

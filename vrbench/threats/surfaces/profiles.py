@@ -34,7 +34,8 @@ class Profiles(Surface):
 
     Args:
         detector: looks for fakes before either of these trainings, and leaves out whom it suspects;
-            the clean shop is trained without one.
+            the clean shop is trained without one. Under a budget of zero it looks at honest users
+            alone: what it costs in peace.
 
     Example:
         >>> from vrbench import Threat
@@ -99,9 +100,7 @@ class Profiles(Surface):
         if made.tensors is None:
             return None
         fakes = accepted(made.tensors, world.data.train, made.spec)
-        if not fakes.num_users:
-            return world
-        changed = replace(world, fakes=fakes)
+        changed = replace(world, fakes=fakes) if fakes.num_users else world
         if self.detector is None:
             return changed
         found = stages.detect(self.detector, changed)
