@@ -13,6 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from vrbench.cli import main
+from vrbench.cli.terminal import Once
 
 
 class Done(NamedTuple):
@@ -32,6 +33,7 @@ def typed(*arguments, cwd):
         patch.delenv("HYDRA_FULL_ERROR", raising=False)
         patch.setenv("HOME", str(cwd))
         patch.chdir(cwd)
+        patch.setattr(Once, "told", set())
         patch.setattr(sys, "argv", ["vrbench", *map(str, arguments)])
         with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
             main()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from vrbench.cli.terminal import Once
 from vrbench.report import writing
 from vrbench.report.tables import FORMATS, plain
 
@@ -38,9 +39,11 @@ def put(out: Path | None, told: str) -> None:
         sys.stdout.write(told)
 
 
-def show_progress() -> None:
-    """Print log messages of level INFO without a prefix."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", force=True)
+def show_progress(level: int = logging.INFO) -> None:
+    """Print log messages of a level and above without a prefix, each once."""
+    logging.basicConfig(level=level, format="%(message)s", force=True)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(Once())
 
 
 def failed(failures: Sequence[str]) -> int:

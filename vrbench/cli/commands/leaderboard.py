@@ -104,11 +104,13 @@ def _papers(entries: Sequence[Entry]) -> dict[str, str]:
 
 def _check(chosen: argparse.Namespace) -> int:
     """Say what is wrong with the rows, if anything; return the exit code."""
+    import logging
     import sys
 
     from vrbench.cli.commands.check import check
     from vrbench.report.run_records import read
 
+    output.show_progress(logging.WARNING)
     result = check(
         read(chosen.folders),
         seeds=PUBLISHED if chosen.published else chosen.seeds,
