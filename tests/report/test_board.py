@@ -18,7 +18,7 @@ from vrbench.report.leaderboard import load
 from vrbench.report.over_seeds import change
 from vrbench.report.pages.board import board, unaimed
 from vrbench.report.pages.board_values import by_run, command, ends, in_places
-from vrbench.report.pages.board_words import STANDARD
+from vrbench.report.pages.board_words import STANDARD, meaning
 from vrbench.report.pages.clickable import Point, plot, ticks
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import worst
@@ -98,6 +98,8 @@ def found(tmp_path):
         parts = entry["parts"]
         parts["attack"]["component"] = "Imported" if parts["attack"]["name"] == "brought" else "PGD"
         parts["recommender"]["component"] = "AMR" if parts["recommender"]["name"] == "amr" else ""
+        if parts["recommender"]["name"] == "amr":
+            parts["recommender"]["tuned"] = {"dataset": parts["dataset"]["name"], "trials": 12}
     grid = cells(entries)
     tested = {id(cell): change(by_run(cell, CHR)) for cell in grid}
     axes = ["recommender", "attack"]
@@ -120,12 +122,20 @@ def test_the_board_says_of_each_shop_what_one_wants_to_know(found):
     assert told(found, "left after poisoning") == ["+0.025", "+0.1", "-", "-"]
     assert told(found, "defence") == ["adversarial features", "none"] * 2
     assert told(found, "year") == ["2020", "-"] * 2
+    assert told(found, "trials") == ["12", "-"] * 2
     assert told(found, "as a retrain") == ["-", "-", "yes", "not shown"]
     assert told(found, "bootstrap")[1] == "+0.402 to +0.418"
 
 
 def test_the_standard_attack_is_known_by_its_component():
     assert STANDARD == StandardAttack.name == describe(StandardAttack())["name"]
+
+
+def test_each_column_of_a_search_says_what_it_is():
+    for head in ("trials", "recommender trials", "search s", "attack search s"):
+        assert meaning(head, CHR)
+    assert "settings were tried" in meaning("extractor trials", CHR)
+    assert meaning("CHR@20 attacked", CHR).startswith("Items of the attacked category")
 
 
 def test_columns_that_say_nothing_of_any_shop_are_left_out(found):

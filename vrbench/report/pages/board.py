@@ -32,6 +32,7 @@ from vrbench.report.pages.board_values import (
 from vrbench.report.pages.board_words import MODEL, STANDARD, VISIBLE, meaning
 from vrbench.report.pages.clickable import Point
 from vrbench.report.pages.page import Head, Table, Value, filled, measured
+from vrbench.report.search_effort import effort_columns
 from vrbench.report.threat_models import threat_model
 from vrbench.report.worst_case import Worst, worst
 
@@ -188,11 +189,13 @@ def _metrics_of(found: Sequence[Worst]) -> tuple[str | None, str | None]:
 
 
 def _origins(found: Sequence[Worst], papers: Mapping[str, str]) -> dict[str, list[Value]]:
-    """Return whose a shop is, who measured it, when, and how it is done again, by column."""
+    """Return whose a shop is, how it was tuned, who measured it, when, how it is done again."""
     told = [papers.get(component_of(w.cell, "recommender"), "") for w in found]
     entries = [w.cell.entries[0] for w in found]
+    searched = effort_columns([w.cell for w in found])
     return {
         "defence": [Value(defence_of(w.cell), kind="name") for w in found],
+        **{head: [Value(one) for one in values] for head, values in searched},
         "paper": [Value(paper or "-", kind="name") for paper in told],
         "year": [year_of(paper) for paper in told],
         "measured by": [Value(str(e.get("by", "-")), kind="name") for e in entries],

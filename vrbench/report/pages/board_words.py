@@ -87,6 +87,10 @@ MEANINGS = {
     "load": "The line of Python that gives the trained recommender and network back.",
     "again": "The command that makes the first of its runs again.",
 }
+SEARCHES = {  # by how a column's name ends
+    "trials": "How many settings were tried (tune); on another data set where one is named.",
+    "search s": "Processor time of that search, in seconds.",
+}
 METRICS = {  # by how a metric's name begins; the longest counts
     "CHR": "Items of the attacked category in a list of that length, mean over users.",
     "nCDCG": "The same, with first places counting more, as a share of the best there could be.",
@@ -115,6 +119,8 @@ def meaning(column: str, headline: str) -> str:
     """Return what a column means; "" of a metric that has no words here."""
     if column in MEANINGS:
         return MEANINGS[column].format(headline=headline)
+    if tried := next((told for end, told in SEARCHES.items() if column.endswith(end)), ""):
+        return tried
     begins = [name for name in METRICS if column.startswith(name)]
     side = next((told for end, told in SIDES.items() if column.endswith(f" {end}")), "")
     words = [METRICS[max(begins, key=len)]] if begins else []
