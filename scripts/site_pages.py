@@ -37,9 +37,10 @@ KINDS = {  # page: title, and the files whose classes, and functions that return
     "metrics": ("Metrics", ("metrics",)),
 }
 CHANGES = re.compile(r'--8<-- "CHANGELOG\.md"')  # as text, so that its links are checked
-CELL = re.compile(r"<td[ >].*?</td>", re.DOTALL)
+CODE = re.compile(r"(<(?:pre|code)\b.*?</code>)", re.DOTALL)
 APART = re.compile(
-    r"(?<=[\d±→x]) (?=[±→%])|(?<=[±→]) (?=[-+.\d])|(?<=\d) (?=to [-+.\d])|(?<=\d to) (?=[-+.\d])"
+    r"(?<=[\d±→x])\s(?=[±→%])|(?<=[±→])\s(?=[-+.\d])"
+    r"|(?<=\d)\s(?=to\s[-+.\d])|(?<=\d\sto)\s(?=[-+.\d])"
 )
 AXES_HEAD = """# Axes
 
@@ -73,8 +74,10 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 
 def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Keep a number and its spread, its interval or its unit in one line of a table's cell."""
-    return CELL.sub(lambda cell: APART.sub("\N{NO-BREAK SPACE}", cell[0]), html)
+    """Keep a number and its spread, its interval or its unit in one line, outside of code."""
+    parts = CODE.split(html)
+    parts[::2] = [APART.sub("\N{NO-BREAK SPACE}", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 def changes() -> str:

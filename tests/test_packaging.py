@@ -1,5 +1,6 @@
 """What is built and shipped: image files, metadata, what a source archive holds."""
 
+import importlib.util
 import json
 import os
 import re
@@ -84,6 +85,28 @@ def test_the_package_says_whose_it_is_and_what_it_is_about():
     assert "recommender systems" in told["keywords"]
     assert "Typing :: Typed" in told["classifiers"].splitlines()
     assert (ROOT / "vrbench" / "py.typed").is_file()
+
+
+def test_an_archive_for_pypi_leads_to_the_repository():
+    """PyPI shows nothing that lies beside README."""
+    path = ROOT / "scripts" / "archives.py"
+    spec = importlib.util.spec_from_file_location("archives", path)
+    archives = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(archives)
+    text = 'src="a/b.png" ![x](c.png) [d](e.md#f) [g](https://h/i.md) [j](#k) [![l](m.png)](n.md)'
+    assert archives.readme(text, "https://x/y", "v1") == (
+        'src="https://x/y/raw/v1/a/b.png" ![x](https://x/y/raw/v1/c.png) '
+        "[d](https://x/y/blob/v1/e.md#f) [g](https://h/i.md) [j](#k) "
+        "[![l](https://x/y/raw/v1/m.png)](https://x/y/blob/v1/n.md)"
+    )
+    whole = archives.readme((ROOT / "README.md").read_text(), "https://x/y", "v1")
+    led = re.findall(r'\]\(([^)\s]+)\)|src="([^"]+)"', whole)
+    assert len(led) > 20
+    assert all((link or source).startswith(("https://", "#")) for link, source in led)
+    setup = ConfigParser()
+    setup.read_string(archives.metadata((ROOT / "setup.cfg").read_text(), "https://x/y", "v1"))
+    assert "Source = https://x/y\n" in setup["metadata"]["project_urls"]
+    assert setup["metadata"]["name"] == "vrbench"
 
 
 @pytest.mark.slow
