@@ -6,7 +6,16 @@ import io
 import pytest
 
 from vrbench.report.leaderboard import mean
-from vrbench.report.tables import FORMATS, comma_separated, latex, markdown, number, signed, text
+from vrbench.report.tables import (
+    FORMATS,
+    comma_separated,
+    folded,
+    latex,
+    markdown,
+    number,
+    signed,
+    text,
+)
 
 NAMES = {
     "<script>alert(1)</script>": r"&lt;script&gt;alert(1)&lt;/script&gt;",
@@ -66,3 +75,17 @@ def test_numbers_are_plain():
     assert mean([0.5, 0.25]) == "0.375 ± 0.18"
     assert [number(9.96, 2), number(99.6, 2), number(123456.7)] == ["10", "100", "123457"]
     assert [signed(999.7), signed(-0.01234), signed(12345.6)] == ["+1000", "-0.0123", "+12346"]
+
+
+def test_a_table_that_is_too_wide_stands_in_parts_that_say_what_their_lines_are():
+    heads, lines = ["name", "seeds", "one", "two", "long head"], [["a", "3", "1", "2", "3"]]
+    whole = text(heads, lines)
+    assert (
+        folded(heads, lines, 2, None) == folded(heads, lines, 2, len(whole.split("\n")[0])) == whole
+    )
+    told = folded(heads, lines, 2, len(whole.split("\n")[0]) - 1)
+    assert told == text(heads[:4], [lines[0][:4]]) + "\n\n" + text(
+        ["name", "seeds", "long head"], [["a", "3", "3"]]
+    )
+    assert folded(heads, lines, 2, 1).count("seeds") == 3  # a column each, as none fits
+    assert folded(heads[:2], [lines[0][:2]], 2, 1) == text(heads[:2], [lines[0][:2]])

@@ -19,6 +19,7 @@ from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from vrbench.cli import output
 from vrbench.core.errors import ConfigError, StorageError
 
 log = logging.getLogger("vrbench")
@@ -141,7 +142,7 @@ class Report(Callback):
         inside = {path.parent for name in (ROWS, PLAN) for path in folder.rglob(name)}
         entries = self._collect(sorted(inside, key=lambda path: (len(str(path)), str(path))))
         if any("rows" in entry for entry in entries):
-            log.info("\n%s\n\n%s", sweep_table(entries), folder)
+            log.info("\n%s\n\n%s", sweep_table(entries, output.width()), folder)
 
     def _collect(self, folders: list[Path]) -> list[dict[str, Any]]:
         """Return what the runs of this command left, and note what failed of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,21 @@ def with_format(parser: argparse.ArgumentParser, *more: str) -> None:
 def table(chosen: argparse.Namespace, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
     """Print a table, or write it to ``--out``, in the format asked for."""
     put(chosen.out, FORMATS[chosen.format](heads, lines) + "\n")
+
+
+def board(chosen: argparse.Namespace, heads: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Print a table of runs as ``table`` does; on a terminal, no wider than that is."""
+    from vrbench.report.leaderboard import in_terminal
+
+    if chosen.format == "text" and not chosen.out:
+        put(None, in_terminal(heads, lines, width()) + "\n")
+    else:
+        table(chosen, heads, lines)
+
+
+def width() -> int | None:
+    """Return how many letters fit into a line of the terminal; None where there is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def put(out: Path | None, told: str) -> None:

@@ -71,6 +71,31 @@ def text(heads: Sequence[str], lines: Sequence[Sequence[str]], *, words: bool = 
     return "\n".join([line(table[0]), rule, *map(line, table[1:])])
 
 
+def folded(
+    heads: Sequence[str], lines: Sequence[Sequence[str]], named: int, width: int | None
+) -> str:
+    """Return ``text`` of a table; where it is wider than ``width``, as several below each other.
+
+    Each has the first ``named`` columns, which say what its lines are, and as many of the others
+    as fit, one at least. A ``width`` of None: as wide as it comes.
+    """
+    if width is None:
+        return text(heads, lines)
+    wide = [max(len(plain(row[n])) for row in (heads, *lines)) + 2 for n in range(len(heads))]
+    start = sum(wide[:named]) - 2
+    parts: list[list[int]] = [[]]
+    for n in range(named, len(heads)):
+        if parts[-1] and start + sum(wide[m] for m in (*parts[-1], n)) > width:
+            parts.append([])
+        parts[-1].append(n)
+    kept = [[*range(named), *part] for part in parts]
+    return "\n\n".join(text(_of(heads, part), [_of(row, part) for row in lines]) for part in kept)
+
+
+def _of(row: Sequence[str], columns: Sequence[int]) -> list[str]:
+    return [row[n] for n in columns]
+
+
 def in_columns(pairs: Sequence[tuple[str, str]], width: int) -> str:
     """Return names and what they are, in two columns of at most ``width`` letters together."""
     told = [(plain(name), plain(what)) for name, what in pairs]

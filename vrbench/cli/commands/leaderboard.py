@@ -73,9 +73,9 @@ def main(chosen: argparse.Namespace) -> int:
         heads, lines = over_pairs(entries, chosen.headline)
         if not lines:
             raise ConfigError("no cell has two pairs of categories: sweep scenario=nine_pairs")
-        output.table(chosen, heads, lines)
+        output.board(chosen, heads, lines)
     else:
-        output.table(chosen, *board(entries, chosen.metrics))
+        output.board(chosen, *board(entries, chosen.metrics))
     return 0
 
 
