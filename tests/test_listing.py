@@ -159,4 +159,5 @@ def test_choices_composed_in_one_go_are_what_they_are_by_themselves(axis):
     with _hydra(conf_dir()):
         alone = {name: _alone(axis, name) for name in names}
         assert found == alone
-        assert _together(axis, names) == ({} if axis == "threat" else alone)
+        assert _together(axis, names) == alone
+        assert _together(axis, [*names, "none_such"]) == {}
