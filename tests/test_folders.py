@@ -9,6 +9,7 @@ import torch
 from vrbench.cli import app
 from vrbench.cli.commands.check import _made_elsewhere
 from vrbench.cli.outcomes import check_writable, leave
+from vrbench.cli.trouble import Ended
 from vrbench.core.errors import StorageError
 
 
@@ -38,6 +39,16 @@ def test_ctrl_c_is_one_line_and_no_success(monkeypatch, capsys):
     monkeypatch.setattr(app, "_command", stopped)
     monkeypatch.setattr(sys, "argv", ["vrbench"])
     assert exit_of(app.main) == 130
+    assert capsys.readouterr().err.startswith("vrbench: interrupted")
+
+
+def test_a_command_that_is_ended_says_so_and_blames_no_component(monkeypatch, capsys):
+    def ended(arguments):
+        raise Ended(143)
+
+    monkeypatch.setitem(app.COMMANDS, "audit", ended)
+    monkeypatch.setattr(sys, "argv", ["vrbench", "audit"])
+    assert exit_of(app.main) == 143
     assert capsys.readouterr().err.startswith("vrbench: interrupted")
 
 

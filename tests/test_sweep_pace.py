@@ -13,6 +13,7 @@ from hydra.core.utils import JobReturn
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from vrbench.cli import pace
 from vrbench.cli.outcomes import Report
 
 
@@ -28,6 +29,19 @@ def test_every_cell_that_ends_is_counted_once_and_a_new_sweep_begins_at_none(tmp
             report.on_job_end(config, JobReturn())
         told = [record.getMessage().partition(",")[0] for record in caplog.records]
         assert told == ["1 of 3 cells", "2 of 3 cells", "3 of 3 cells"]
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(False, 990.0), (True, 99 * 15 / 6)])
+def test_a_slow_start_does_not_decide_alone_where_the_times_were_measured(
+    monkeypatch, seconds, left
+):
+    """A part of 1 s of 100 took 10; 5 s of the 100 are taken as if they had passed as expected."""
+    monkeypatch.setattr(pace.time, "monotonic", lambda: 0.0)
+    shown = pace.Pace([1.0] + [11.0] * 9, seconds=seconds)
+    with shown.shown():
+        monkeypatch.setattr(pace.time, "monotonic", lambda: 10.0)
+        shown.step()
+        assert shown.left() == pytest.approx(left)
 
 
 def alive(pid):

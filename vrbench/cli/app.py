@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
@@ -15,7 +16,7 @@ from vrbench.cli.folders import conf_dir, overruled, own_first, without_own
 from vrbench.cli.outcomes import Report
 from vrbench.cli.output import in_words
 from vrbench.cli.terminal import forget_empty, in_utf8, print_anything, print_nothing
-from vrbench.cli.trouble import SHOWN, ended, full_error, line, of_argparse, place
+from vrbench.cli.trouble import SHOWN, Ended, ended, full_error, line, of_argparse, place
 from vrbench.cli.usage import overview
 from vrbench.core.errors import ConfigError, VRBenchError, offered
 
@@ -23,6 +24,7 @@ SHOWS = {"-c", "--cfg", "-i", "--info", "--hydra-help", "-sc", "--shell-completi
 USER_MISTAKE = 2  # exit code
 BUG = 1  # exit code of what nobody foresaw
 STOPPED = 130  # exit code of Ctrl-C, as shells have it
+ENDED = 128 + signal.SIGTERM  # exit code of a process that is ended, as shells have it
 CUT = 141  # exit code where nobody reads on, as shells have it
 
 
@@ -57,8 +59,9 @@ def _outcome(given: list[str]) -> int:
             return _command(arguments)
     except VRBenchError as error:
         return _say(str(error))
-    except KeyboardInterrupt:
-        return _say("interrupted; what was finished is kept: the same command goes on", STOPPED)
+    except (KeyboardInterrupt, Ended) as error:
+        code = ENDED if isinstance(error, Ended) else STOPPED
+        return _say("interrupted; what was finished is kept: the same command goes on", code)
     except OSError as error:
         if full_error() or error.filename is None:
             raise
@@ -98,7 +101,7 @@ def _named(name: str, arguments: list[str]) -> int:
     try:
         return COMMANDS[name](arguments)
     except SystemExit as error:
-        if of_argparse(error):
+        if isinstance(error, Ended) or of_argparse(error):
             raise
         raise ended(error) from None
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from vrbench.cli.folders import conf_dir, own_dir
 from vrbench.cli.overrides import quoted
 from vrbench.cli.preflight import cells
+from vrbench.cli.trouble import Ended
 from vrbench.core.errors import ConfigError
 from vrbench.report.run_records import Entry, read
 
@@ -60,7 +61,11 @@ def _ended_properly() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield  # only that one hears of signals
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+    def end(*_: object) -> None:
+        raise Ended(128 + signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:

@@ -12,6 +12,10 @@ FULL = "HYDRA_FULL_ERROR"  # Hydra's own switch
 SHOWN = f"{FULL}=1 shows the traceback"
 
 
+class Ended(SystemExit):
+    """This process is ended from outside (SIGTERM), no component did it."""
+
+
 def full_error() -> bool:
     """Whether the user asks for tracebacks (``HYDRA_FULL_ERROR=1``)."""
     return os.environ.get(FULL) == "1"

@@ -320,7 +320,7 @@ def _pace(cells: Sequence[float], measured: bool) -> Pace:
     """Return a pace for the cells that follow, and say how long they will take."""
     taking = f"{duration(sum(cells))}, " if measured else ""
     log.info("%d cells: %swhat the store has is not made again", len(cells), taking)
-    return Pace(cells)
+    return Pace(cells, seconds=measured)
 
 
 def _by_whom(entries: Sequence[Entry], who: Adversary) -> list[Entry]:
