@@ -246,7 +246,8 @@ def test_a_submitted_entry_says_who_measured_it_and_how_it_is_loaded(tmp_path):
     run(tmp_path / "theirs", 0.7)
     run(tmp_path / "ours", 0.6, recommender="vbpr")
     files = {"rows.jsonl": "0" * 64, "model.safetensors": "0" * 64}
-    card = Card(name="a/b", by="<b>Me</b>", licence="cc0-1.0", overrides=[], files=files)
+    who = {"name": "a/b", "by": "<b>Me</b>", "licence": "cc0-1.0", "paper": "Own, Journal 2031"}
+    card = Card(**who, overrides=[], files=files)
     (tmp_path / "theirs" / "card.yaml").write_text(card.text())
     (tmp_path / "ours" / "card.yaml").write_text("no card")
     out = tmp_path / "board.html"
@@ -254,6 +255,8 @@ def test_a_submitted_entry_says_who_measured_it_and_how_it_is_loaded(tmp_path):
     shown = out.read_text()
     assert "&lt;b&gt;Me&lt;/b&gt;" in shown
     assert shown.count("vrbench.load(") == 1
+    assert ">Own, Journal 2031</td>" in shown
+    assert ">2031</td>" in shown
 
 
 def test_submitted_pictures_are_made_again_by_their_check():

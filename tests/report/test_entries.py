@@ -159,7 +159,8 @@ def test_an_empty_and_an_absent_folder_are_named(tmp_path):
 
 
 def test_a_record_gives_the_same_table_and_forgets_the_place(tmp_path):
-    told = [entry(seed, stages=[], seconds=3.0) for seed in (1, 0)]
+    when = {"began": "2026-01-01T12:00:00+00:00"}
+    told = [entry(seed, stages=[], seconds=3.0, **when) for seed in (1, 0)]
     told[0]["overrides"] = ["attack=pgd", "store=elsewhere", "hydra.run.dir=here", "save=[model]"]
     (tmp_path / "made.jsonl").write_text(record(told))
     back = [e for _, e in read([tmp_path / "made.jsonl"])]
@@ -167,6 +168,7 @@ def test_a_record_gives_the_same_table_and_forgets_the_place(tmp_path):
     assert sorted(e["seed"] for e in back) == [0, 1]
     assert [e["overrides"] for e in back if e["seed"] == 1] == [["attack=pgd"]]
     assert not any({"stages", "seconds"} & e.keys() for e in back)
+    assert {e["began"] for e in back} == {"2026-01-01"}
 
 
 def test_every_name_with_two_meanings_is_listed():

@@ -368,10 +368,11 @@ def test_every_column_says_what_it_means(runs):
         assert table.count('class="why"') == table.count("<th ")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_in_a_browser_axe_finds_nothing_serious(opened, scheme):
+@pytest.mark.parametrize(("scheme", "width"), [("light", 390), ("dark", 390), ("light", 1280)])
+def test_in_a_browser_axe_finds_nothing_serious(opened, scheme, width):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     tab, _ = opened
+    tab.set_viewport_size({"width": width, "height": 844})
     tab.emulate_media(color_scheme=scheme)
     found = axe.Axe().run(tab).response["violations"]
     grave = [
@@ -380,10 +381,32 @@ def test_in_a_browser_axe_finds_nothing_serious(opened, scheme):
     assert not grave
 
 
-def test_on_a_telephone_nothing_is_wider_than_the_screen(opened):
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_is_wider_than_the_screen_and_what_counts_is_seen_at_once(opened, width):
     tab, _ = opened
-    assert tab.evaluate("document.documentElement.scrollWidth") == 390
-    assert tab.locator("img").first.bounding_box()["width"] <= 390
+    tab.set_viewport_size({"width": width, "height": 844})
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+    assert tab.locator("img").first.bounding_box()["width"] <= width
+    seen = tab.locator("#worst-table thead th", has_text="best known attack").bounding_box()
+    assert (seen["x"] + seen["width"] <= width) == (width == 1280)
+    assert not tab.locator(".meanings").first.is_visible()
+
+
+def test_in_print_tables_are_whole_on_white_and_their_columns_are_explained(opened):
+    """A sheet of A3 on its side is 1,512 pixels wide without its margins."""
+    tab, _ = opened
+    tab.set_viewport_size({"width": 1512, "height": 1050})
+    tab.emulate_media(media="print", color_scheme="dark")
+    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    for hidden in ("#filters", "nav", ".why"):
+        assert not tab.locator(hidden).first.is_visible()
+    for table in ("worst-table", "cells-table"):
+        wide = tab.locator(".wide", has=tab.locator(f"#{table}"))
+        assert wide.evaluate("e => e.scrollWidth <= e.clientWidth")
+        names = tab.locator(f"#{table} thead .sort").all_inner_texts()
+        meanings = tab.locator(f".wide:has(#{table}) + .meanings dt")
+        assert meanings.all_inner_texts() == names
+        assert meanings.last.is_visible()
 
 
 def test_pictures_that_may_not_be_passed_on_are_left_out_with_a_sentence(runs):

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 Entry = dict[str, Any]
 SCHEMA = 1
 AXES = ("dataset", "threat", "objective", "extractor", "recommender", "attack", "budget")
-NOT_KEPT = ("stages", "seconds", "folder", "items", "asked", "sweep", "began")
+NOT_KEPT = ("stages", "seconds", "folder", "items", "asked", "sweep")
+DAY = len("2026-01-01")  # of the time at which a run began, what a record keeps
 # overrides that move no number
 OF_THE_PLACE = ("store=", "hydra.", "hydra/", "save=", "dry_run=", "track=", "track.")
 
@@ -132,12 +133,14 @@ def record(entries: Sequence[Entry]) -> str:
     """Return entries as JSON lines to be committed beside a table made of them.
 
     They have what a cell needs to be made and judged again: overrides, keys, seeds, machine,
-    versions, rows; what cells share stands once, see ``record_format``. What only the place knew
-    (store, folders, time) is left out.
+    versions, rows, and the day on which it began; what cells share stands once, see
+    ``record_format``. What only the place knew (store, folders, time of day) is left out.
     """
     kept = []
     for entry in entries:
         told = {k: v for k, v in entry.items() if k not in NOT_KEPT}
         told["overrides"] = moving(entry.get("overrides", []))
+        if "began" in told:
+            told["began"] = told["began"][:DAY]
         kept.append(told)
     return packed(kept)

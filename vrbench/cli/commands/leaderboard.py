@@ -80,7 +80,7 @@ def main(chosen: argparse.Namespace) -> int:
 
 
 def _card(folder: Path) -> dict[str, str]:
-    """Return who submitted what lies in a folder, and by which name it is loaded."""
+    """Return who submitted what lies in a folder, where it is described, and how it is loaded."""
     from vrbench.cli.entry_folder import CARD, read_card
     from vrbench.core.errors import DataError
 
@@ -90,7 +90,7 @@ def _card(folder: Path) -> dict[str, str]:
         card = read_card(folder)
     except DataError:  # whoever checks it is told; a board shows the numbers
         return {}
-    return {"by": card.by, "entry": card.name, "attacks": card.attacks}
+    return {"by": card.by, "entry": card.name, "attacks": card.attacks, "paper": card.paper}
 
 
 def _papers(entries: Sequence[Entry]) -> dict[str, str]:

@@ -190,8 +190,9 @@ def _metrics_of(found: Sequence[Worst]) -> tuple[str | None, str | None]:
 
 def _origins(found: Sequence[Worst], papers: Mapping[str, str]) -> dict[str, list[Value]]:
     """Return whose a shop is, how it was tuned, who measured it, when, how it is done again."""
-    told = [papers.get(component_of(w.cell, "recommender"), "") for w in found]
     entries = [w.cell.entries[0] for w in found]
+    published = [papers.get(component_of(w.cell, "recommender"), "") for w in found]
+    told = [str(e.get("paper") or p) for e, p in zip(entries, published, strict=True)]
     searched = effort_columns([w.cell for w in found])
     return {
         "defence": [Value(defence_of(w.cell), kind="name") for w in found],

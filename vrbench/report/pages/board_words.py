@@ -80,7 +80,7 @@ MEANINGS = {
         "pictures, same shop and budget."
     ),
     "defence": "What protects the shop, in the training or in front of network or recommender.",
-    "paper": "Where the recommender was published.",
+    "paper": "Where a submission says that it is described, or its recommender was published.",
     "year": "When.",
     "measured by": "Who measured it, where a submission says so.",
     "date": "When the first of its runs began.",

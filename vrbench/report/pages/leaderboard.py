@@ -36,7 +36,7 @@ CAPTION = (
     "Means over seeds, ± standard deviation. By chance: mean distance between two clean trainings. "
     "Interval: of the change, 95 % by Student's t over seeds, from {least} seeds on; * where it "
     "moved further than a clean retrain of each seed does. The question mark beside a column's "
-    "name says what it means."
+    "name says what it means; in print, the list below."
 )
 DRAWN = "Colour: the attack. Marker: the network. Line and filling of a marker: the aim."
 ROWS = 2  # pictures of a sheet that a page shows
