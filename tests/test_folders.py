@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from vrbench.cli.commands.check import _made_elsewhere
 from vrbench.cli.outcomes import check_writable, leave
 from vrbench.cli.trouble import Ended
 from vrbench.core.errors import StorageError
+from vrbench.testing import world
 
 
 def exit_of(call, *arguments):
@@ -30,6 +32,16 @@ def test_a_run_folder_below_a_file_is_one_line(tmp_path, capsys):
 def test_a_run_folder_that_can_be_written_is_left_as_it_is(tmp_path):
     check_writable(tmp_path / "new" / "run")
     assert not os.listdir(tmp_path)
+
+
+def test_the_folder_of_an_example_goes_with_the_process(monkeypatch):
+    told = []
+    monkeypatch.setattr(world.atexit, "register", lambda *call, **more: told.append((call, more)))
+    place = Path(world.toy_folder())
+    assert (place / "items.csv").is_file()
+    (((remove, *given), more),) = told
+    remove(*given, **more)
+    assert not place.exists()
 
 
 def test_ctrl_c_is_one_line_and_no_success(monkeypatch, capsys):

@@ -1,6 +1,8 @@
 """The toy world, whose right answers are known: a colour per item, a favourite colour per user."""
 
+import atexit
 import copy
+import shutil
 import tempfile
 from collections.abc import Callable
 from functools import cache, partial
@@ -203,10 +205,12 @@ def toy_case() -> Case:
 def toy_folder() -> str:
     """Return a new folder of four pictures, a red, a green and two blue ones, and who has them.
 
+    It goes when the process ends.
+
     Ann rated a cap in train, a shoe in validation, a coat in test; Bob a shoe and a cap, and a
     sock. ``toy.inter`` holds the train in RecBole's format.
     """
-    place = Path(tempfile.mkdtemp(prefix="toy"))
+    place = _folder()
     shop, named = toy_world().catalogue, {"cap": 0, "coat": 1, "shoe": 2, "sock": 5}
     lines = ["item_id,image,category"]
     for name, item in named.items():
@@ -223,9 +227,16 @@ def toy_folder() -> str:
     return str(place)
 
 
+def _folder() -> Path:
+    """Return a new empty folder, which goes when the process ends."""
+    place = Path(tempfile.mkdtemp(prefix="toy"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
+    return place
+
+
 def toy_result() -> Result:
     """Return what ``run`` finds when the toy world's shop is attacked, in a store of its own."""
-    found = run(**parts(), store=Store(Path(tempfile.mkdtemp())))
+    found = run(**parts(), store=Store(_folder()))
     assert found is not None  # no dry run
     return found
 
