@@ -3,6 +3,7 @@
 import re
 import shlex
 from pathlib import Path
+from string import Template
 
 import pytest
 import yaml
@@ -50,10 +51,14 @@ def slugs(page):
 
 
 def commands(page):
-    """Yield the arguments of each ``python -m vrbench`` in the page's blocks of bash."""
-    for block in re.findall(r"```bash\n(.*?)```", text_of(page), re.DOTALL):
+    """Yield the arguments of each ``python -m vrbench`` in blocks of bash that show no mistake."""
+    right = r"```bash\n((?:(?!```).)*)```(?!\n\n```text\nvrbench: )"
+    for block in re.findall(right, text_of(page), re.DOTALL):
+        named = {}
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
+            words = shlex.split(Template(line).safe_substitute(named), comments=True)
+            if len(words) == 1 and (told := re.fullmatch(r"([A-Z]+)=(.*)", words[0])):
+                named[told[1]] = told[2]
             if words[:3] == ["python", "-m", "vrbench"]:
                 yield words[3:]
 

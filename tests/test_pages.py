@@ -13,6 +13,7 @@ from tests.page_blocks import blocks, differs
 ROOT = Path(__file__).parents[1]
 FOLLOWED = ["get-started", "how-to/own-shop", "how-to/own-features"]
 FOLLOWED += ["how-to/own-attack", "how-to/own-recommender", "how-to/own-service"]
+FOLLOWED += ["how-to/fake-users"]
 SLOW = partial(pytest.param, marks=pytest.mark.slow)
 # too long even without their slow blocks
 LONG = ("how-to/own-shop", "how-to/own-recommender", "how-to/own-attack")
