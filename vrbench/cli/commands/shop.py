@@ -118,24 +118,36 @@ def _first_run(catalogue: Catalogue) -> str:
     )
 
 
+class _Heard(logging.Handler):
+    """Keeps messages."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep a message."""
+        self.found.append(record.getMessage())
+
+
+def _quiet(record: logging.LogRecord) -> bool:
+    return record.levelno < logging.WARNING
+
+
 @contextmanager
 def _heard() -> Iterator[list[str]]:
     """Collect what readers warn of, in place of printing it."""
-    found: list[str] = []
-
-    def kept(record: logging.LogRecord) -> bool:
-        if record.levelno >= logging.WARNING:
-            found.append(record.getMessage())
-        return record.levelno < logging.WARNING
-
-    handlers = list(logging.getLogger().handlers)
-    for handler in handlers:
-        handler.addFilter(kept)
+    root, hearing = logging.getLogger(), _Heard()
+    others = list(root.handlers)
+    for handler in others:
+        handler.addFilter(_quiet)
+    root.addHandler(hearing)
     try:
-        yield found
+        yield hearing.found
     finally:
-        for handler in handlers:
-            handler.removeFilter(kept)
+        root.removeHandler(hearing)
+        for handler in others:
+            handler.removeFilter(_quiet)
 
 
 def _counts(data: Dataset) -> Iterator[str]:
