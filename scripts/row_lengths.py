@@ -3,8 +3,8 @@
     python scripts/row_lengths.py experiment=multimodal_hm threat=evasion recommender=slmrec seed=0
 
 Of a recommender that scores by the product of a row of a user and one of an item (SLMRec, MMGCN,
-LATTICE, FREEDOM, LightGCN): attacked items in a mean list of 20, by product and by cosine, before
-and after the attack, what users have not left out.
+LATTICE, FREEDOM): attacked items in a mean list of 20, by product and by cosine, before and after
+the attack; what users have stays in their lists here.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import normalize
 
-from vrbench import Machine, Store, run
+from vrbench import Store, run
 from vrbench.cli import conf_dir
 from vrbench.cli.axes import PARTS
 from vrbench.cli.composition import Composition
@@ -29,7 +29,8 @@ def main(overrides: list[str]) -> None:
     parts = {part: composed.make(part) for part in PARTS}
     metrics = list(composed.make("metrics").values())
     seed, store = int(composed.cfg.seed), Store(Path(composed.cfg.store))
-    found = run(**parts, metrics=metrics, store=store, machine=Machine(), seed=seed)
+    machine = composed.make("machine")
+    found = run(**parts, metrics=metrics, store=store, machine=machine, seed=seed)
     every = torch.arange(parts["dataset"].train.num_items)
     for side in ("before", "after"):
         with torch.no_grad():

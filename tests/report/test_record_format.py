@@ -74,7 +74,7 @@ RESULTS = sorted((Path(__file__).parents[2] / "results").glob("*.jsonl"))
 
 @pytest.mark.parametrize("path", RESULTS, ids=lambda path: path.stem)
 def test_what_the_project_publishes_is_small_and_read_to_the_last_line(path, caplog):
-    assert path.stat().st_size < 1.5 * 2**20
+    assert path.stat().st_size < 2**20
     _, *lines = path.read_text(encoding="utf-8").splitlines()
     assert len(read([path])) == len(lines)
     assert not caplog.messages

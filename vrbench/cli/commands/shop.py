@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
+from logging.handlers import BufferingHandler
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -96,7 +97,7 @@ def told(place: Path, overrides: Sequence[str], picture: Path) -> Iterator[str]:
         data: Dataset = composed.make("dataset", {"dataset.path": str(place)})
     yield from _counts(data)
     yield from _categories(data)
-    found = [*dict.fromkeys(warnings), *oddities(data)]
+    found = [*dict.fromkeys(told.getMessage() for told in warnings), *oddities(data)]
     yield "\n".join(["", *(f"odd: {line}" for line in found)] if found else ["", "nothing is odd"])
     _sheet(data, picture)
     more = "".join(f" {shlex.quote(override)}" for override in overrides)
@@ -118,34 +119,23 @@ def _first_run(catalogue: Catalogue) -> str:
     )
 
 
-class _Heard(logging.Handler):
-    """Keeps messages."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
-        self.found: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep a message."""
-        self.found.append(record.getMessage())
-
-
 def _quiet(record: logging.LogRecord) -> bool:
     return record.levelno < logging.WARNING
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
+def _heard() -> Iterator[list[logging.LogRecord]]:
     """Collect what readers warn of, in place of printing it."""
-    root, hearing = logging.getLogger(), _Heard()
+    root, heard = logging.getLogger(), BufferingHandler(sys.maxsize)
+    heard.setLevel(logging.WARNING)
     others = list(root.handlers)
     for handler in others:
         handler.addFilter(_quiet)
-    root.addHandler(hearing)
+    root.addHandler(heard)
     try:
-        yield hearing.found
+        yield heard.buffer
     finally:
-        root.removeHandler(hearing)
+        root.removeHandler(heard)
         for handler in others:
             handler.removeFilter(_quiet)
 
