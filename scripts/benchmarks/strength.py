@@ -11,10 +11,10 @@ A cell is a recommender behind an extractor. In each, every attack pushes the sa
 (``--objective``: promote or promote_lists, which is reached at a smooth hit ratio of ``--share``).
 A line says of one attack in one cell how many items reach the aim (their mean score over users
 passes what enters the lists; that share of the users list them), and by how much it beats the
-standard attack (``--standard``: standard-1 or -2; one beside the other with ``--attacks standard``)
-on those that neither leads there: its gain (of mean score; of the logarithm of the smooth hit
-ratio) over the standard's, in percent (where the standard reaches the aim it keeps the first
-result, not the highest). Lines are written as they come; started again, the same command goes on.
+standard attack (``--standard``: 1, 2 or 3; one beside the other with ``--attacks standard``) on
+those that neither leads there: its gain (of mean score; of the logarithm of the smooth hit ratio)
+over the standard's, in percent (where the standard reaches the aim it keeps the first result, not
+the highest). Lines are written as they come; started again, the same command goes on.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ TEN: dict[str, dict[str, int]] = {  # ten times what conf/attack/ gives each
     "square": {"queries": 20000},
     "standard": {},  # the other one, as it is
 }
-WINS = 2.0  # percent from which on an attack beats the standard one
+VERSIONS = {"standard": "1", "standard_2": "2", "standard_3": "3"}
 COLUMNS = (
     "dataset", "objective", "share", "recommender", "extractor", "budget", "seed", "standard",
     "attack", "items", "reached", "standard_reached", "compared", "beats_by_percent", "seconds",
@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="settings of it, whole numbers")
     parser.add_argument("--recommenders", nargs="*", default=["vbpr", "amr", "deepstyle", "fm"])
     parser.add_argument("--extractors", nargs="*", default=["standard", "adversarial", "jpeg_75"])
-    parser.add_argument("--standard", default="standard", choices=["standard", "standard_2"])
+    parser.add_argument("--standard", default="standard", choices=list(VERSIONS))
     single = [name for name in TEN if name != "standard"]
     parser.add_argument("--attacks", nargs="*", default=single, choices=list(TEN))
     parser.add_argument("--objective", default="promote", choices=["promote", "promote_lists"])
@@ -187,7 +187,7 @@ def table(lines: list[dict[str, str]]) -> str:
         if far is not None:
             beats = float(far["beats_by_percent"])
             gain = f"{far['attack']} {beats:+.2f} % on {far['compared']}"
-        number = "2" if standard == "standard_2" else "1"
+        number = VERSIONS[standard]
         whom = f"{aim}, {share}" if aim == "promote_lists" else aim
         told.append(
             f"| {number} | {whom} | {recommender} | {extractor} | {budget} | {seed} | "

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from vrbench.attacks.budget import Linf
+from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.goal import Verdict
 from vrbench.attacks.gradient.adam import AdamPGD
 from vrbench.core.errors import ConfigError
@@ -14,6 +14,10 @@ from vrbench.testing.attacks import AttackContract, Redder
 
 class TestAdamPGD(AttackContract):
     make = partial(AdamPGD, steps=20)
+
+
+class TestAdamPGDByTheBudget(AttackContract):
+    make = partial(AdamPGD, steps=20, lr=None, start="random")
 
 
 class TestAdamPGDFromNoise(AttackContract):
@@ -26,6 +30,21 @@ def test_reaches_the_optimum_of_a_linear_loss(world):
     for start in ("clean", "random"):
         x = AdamPGD(steps=20, start=start)(clean, items, Redder(), Linf(eps=8), Streams(0))
         assert torch.allclose(x[:, 0], (clean[:, 0] - 8 / 255).clamp(min=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("eps", [1, 2, 16])
+def test_without_a_length_steps_suit_any_radius(world, eps):
+    """The best change of a linear loss is at the edge of the ball, in every norm."""
+    items = torch.arange(6)
+    clean = world.catalogue.images[items]
+    attack = AdamPGD(steps=60, lr=None, start="random")
+    x = attack(clean, items, Redder(), Linf(eps=eps), Streams(0))
+    assert torch.allclose(x[:, 0], (clean[:, 0] - eps / 255).clamp(min=0), atol=1e-6)
+    middle = clean.clamp(0.3, 0.7)
+    pixels = clean[0, 0].numel()
+    budget = L2(eps=eps * pixels**0.5, store="float")
+    fell = (middle - attack(middle, items, Redder(), budget, Streams(0)))[:, 0].flatten(1).mean(1)
+    assert torch.allclose(fell * 255, torch.full((6,), float(eps)), rtol=0.01)
 
 
 def test_steps_are_those_of_adam():

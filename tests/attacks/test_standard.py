@@ -13,7 +13,14 @@ from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.goal import TwoSpeed, Verdict
 from vrbench.attacks.gradient.apgd import AutoPGD
 from vrbench.attacks.masking import SIGNS, counts, noticed
-from vrbench.attacks.standard import StandardAttack, StandardAttack2, lists, sees, without_limit
+from vrbench.attacks.standard import (
+    StandardAttack,
+    StandardAttack2,
+    StandardAttack3,
+    lists,
+    sees,
+    without_limit,
+)
 from vrbench.bench.run import run
 from vrbench.bench.store import Store
 from vrbench.core.masking_counts import added, suspected
@@ -27,7 +34,7 @@ from vrbench.testing.world import knowing, parts, toy_world
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
     """Members that take a tenth of their time."""
-    brief = {"AutoPGD": {"steps": 10}, "Square": {"queries": 60}}
+    brief = {"AutoPGD": {"steps": 10}, "AdamPGD": {"steps": 40}, "Square": {"queries": 60}}
     for name, settings_ in brief.items():
         kind = getattr(standard, name)
         made = lambda kind=kind, fixed=settings_, **more: kind(**more | fixed)  # noqa: E731
@@ -43,9 +50,9 @@ def said(caplog):
 
 
 def test_it_has_no_setting_and_its_version_is_its_name():
-    for kind, name in ((StandardAttack, "standard-1"), (StandardAttack2, "standard-2")):
+    for number, kind in enumerate((StandardAttack, StandardAttack2, StandardAttack3), start=1):
         assert not settings(kind)
-        assert kind.name == name
+        assert kind.name == f"standard-{number}"
 
 
 def test_no_member_alone_reaches_more(caplog):
@@ -146,6 +153,20 @@ def test_standard_2_gains_at_least_what_standard_1_does(aim):
     )
     assert (second >= first - 1e-4 * first.abs()).all()
     assert (second > 1.01 * first).any() or aim is Promote
+
+
+@pytest.mark.parametrize("aim", [Promote, PromoteLists])
+def test_standard_3_gains_at_least_what_standard_2_does(aim):
+    items = torch.arange(5)
+    images, goal = toy_world().catalogue.images[items], knowing(aim, k=5)
+    attacks = (StandardAttack2(), StandardAttack3())
+    for attack in attacks:
+        attack.attacks["regression"] = FeatureRegression(queries=64)
+    second, third = (
+        gained(goal, attack(images, items, goal, Linf(eps=64), Streams(0)), items)
+        for attack in attacks
+    )
+    assert (third >= second - 1e-4 * second.abs()).all()
 
 
 def test_the_second_loss_is_the_hinge_of_lists_and_else_the_margin():

@@ -34,9 +34,10 @@ from vrbench.attacks.embedding.perturbation import (
 )
 from vrbench.attacks.feature_budget import Rows, RowShares
 from vrbench.attacks.goal import Verdict
+from vrbench.attacks.gradient.adam import AdamPGD
 from vrbench.attacks.imported import Imported
 from vrbench.attacks.minimum_norm.cw import CWRows
-from vrbench.attacks.standard import StandardAttack, StandardAttack2
+from vrbench.attacks.standard import StandardAttack, StandardAttack2, StandardAttack3
 from vrbench.attacks.transplant import Transplant
 from vrbench.attacks.visible_budget import Area
 from vrbench.attacks.words import RandomWords, WordAttack, WordFlips, Words
@@ -70,11 +71,19 @@ def second_suite():
     return made
 
 
+def third_suite():
+    """Return standard-3, whose members try less long."""
+    made = StandardAttack3()
+    made.attacks = {**second_suite().attacks, "adam": AdamPGD(steps=6, lr=None, start="random")}
+    assert made.attacks.keys() == StandardAttack3().attacks.keys()
+    return made
+
+
 CASES = contracts(tests.attacks, AttackContract)
 for slow in ("square.TestSquare", "square.TestSquareL2"):
     fewer = {"make": partial(CASES[slow].make, queries=60)}
     CASES[slow] = type(slow.rpartition(".")[2], (CASES[slow],), fewer)
-for named, made in (("Suite", suite), ("Suite2", second_suite)):
+for named, made in (("Suite", suite), ("Suite2", second_suite), ("Suite3", third_suite)):
     CASES[f"standard.{named}"] = type(named, (AttackContract,), {"make": staticmethod(made)})
 WITH_FILES = {"imported.TestImported"}  # its pictures are read from files, and nothing is searched
 CASES = {name: case for name, case in CASES.items() if name not in WITH_FILES}

@@ -10,11 +10,13 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, GradientSteps
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, gradient
+from vrbench.attacks.sums import beside, row_sums
 from vrbench.core.errors import one_of
 from vrbench.core.seeds import Streams
 
 Start = Literal["clean", "random", "unit"]
 DECAY = (0.9, 0.999)  # of both moments, as everywhere
+SHARE = 0.3  # of the radius, that a value moves by at a step, if no length is given
 
 
 class AdamPGD(GradientSteps, Attack):
@@ -32,6 +34,8 @@ class AdamPGD(GradientSteps, Attack):
     Args:
         steps: at least 1.
         lr: of Adam, on the ``[0, 1]`` scale of pixels; a step moves a pixel by about this much.
+            None: three tenths of what the budget's steepest step of its radius would in the mean,
+            so that any budget and radius has steps that suit it.
         start: at the "clean" image, at a "random" one of the budget, or at "unit" noise.
         enough: an item whose margin falls below ``-enough`` leaves the batch with the image it
             has; None, the authors' way, takes every step whatever happens.
@@ -50,11 +54,11 @@ class AdamPGD(GradientSteps, Attack):
         self,
         *,
         steps: int = 100,
-        lr: float = 0.01,
+        lr: float | None = 0.01,
         start: Start = "clean",
         enough: float | None = None,
     ) -> None:
-        self.refuse_if(steps < 1 or lr <= 0, "steps >= 1 and lr > 0")
+        self.refuse_if(steps < 1 or (lr is not None and lr <= 0), "steps >= 1 and lr > 0, or null")
         self.start = one_of("AdamPGD.start", start, Start)
         self.steps, self.lr, self.enough = steps, lr, enough
 
@@ -77,9 +81,17 @@ class AdamPGD(GradientSteps, Attack):
             mean = slow * mean + (1 - slow) * slope
             square = slower * square + (1 - slower) * slope.square()
             spread = (square / (1 - slower**step)).sqrt() + 1e-8
-            x = budget.project(x - self.lr * mean / (1 - slow**step) / spread, clean[alive])
+            ahead = self._length(slope, budget) * mean / (1 - slow**step) / spread
+            x = budget.project(x - ahead, clean[alive])
         final[alive] = x
         return final
+
+    def _length(self, slope: Tensor, budget: Budget) -> Tensor | float:
+        """Return how far a value moves at a step, one number a row unless it is given."""
+        if self.lr is not None:
+            return self.lr
+        usual = row_sums(budget.steepest(slope).abs()) / slope[0].numel()
+        return beside(SHARE * budget.eps * usual, slope)
 
     def _begin(self, clean: Tensor, items: Tensor, budget: Budget, rng: Streams) -> Tensor:
         if self.start == "clean":
