@@ -117,7 +117,7 @@ def auc(c, u, k):
     row, rel = c.full[u], c.rel[u]
     if len(rel) == len(row):
         return math.nan
-    return roc_auc_score([i in rel for i in row], -np.arange(len(row)))
+    return roc_auc_score([i in rel for i in row], c.scores[u][row])
 
 
 def lauc(c, u, k):

@@ -2,11 +2,18 @@ import ir_measures
 import pytest
 import torch
 from ir_measures import RR, R, Success, nDCG
+from sklearn.metrics import roc_auc_score
 
+from tests.recommenders.without_features import Given
+from vrbench.bench.views import view_of
 from vrbench.core.errors import ConfigError
+from vrbench.core.seeds import stream
+from vrbench.metrics.accuracy import GAUC
 from vrbench.metrics.accuracy.places import ordinal
 from vrbench.metrics.ranking import AUC, HR, MRR, NDCG, Recall
-from vrbench.testing.views import changed, dataset, random_case, view
+from vrbench.metrics.view import Counted
+from vrbench.recommenders.ranking import rank
+from vrbench.testing.views import NONE, changed, dataset, random_case, view
 
 PAIRS = [(HR, Success), (Recall, R), (NDCG, nDCG), (MRR, RR)]
 
@@ -42,6 +49,23 @@ def test_auc_is_the_share_of_pairs_in_order():
             continue
         right = sum(a < b for a in yes for b in no) / (len(yes) * len(no))
         assert found[user].item() == pytest.approx(right, abs=1e-6)
+
+
+@pytest.mark.parametrize("levels", [1, 3, 1000])
+def test_areas_are_those_of_scikit_learn_ties_and_all(levels):
+    """Scores of few levels tie; those of one level say nothing, which is half for everyone."""
+    rng = stream(levels, "areas")
+    scores = torch.randint(0, levels, (12, 9), generator=rng).float()
+    liked = torch.rand(12, 9, generator=rng) < 0.4
+    liked[0], liked[1] = False, True
+    data = dataset(liked.nonzero().tolist(), 9, 12)
+    ranked = rank(Given(scores), data.catalogue.images, data.train, data.test, NONE, 3)
+    seen = view_of(ranked, NONE, Counted(labels=data.catalogue.categories, source=0, target=0))
+    found, grouped = AUC().measure(seen, data), GAUC().tested(seen, data)
+    assert found[:2].isnan().all()
+    expected = [roc_auc_score(liked[user], scores[user]) for user in range(2, 12)]
+    assert found[2:].tolist() == pytest.approx(expected, abs=1e-6)
+    assert grouped[2:].tolist() == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_list_small_enough_to_check_by_eye():

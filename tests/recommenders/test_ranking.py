@@ -49,6 +49,11 @@ def test_lists_and_ranks_are_those_of_a_plain_sort(kind, k):
         assert found.ranks[u].tolist() == [by_user[u].get(int(t), 0) for t in targets]
     expected = [by_user[u][i] for u, i in relevant.nonzero().tolist()]
     assert found.relevant_ranks.tolist() == expected
+    tied = [
+        float(np.mean([n for i, n in by_user[u].items() if value[u, i] == value[u, mine]]))
+        for u, mine in relevant.nonzero().tolist()
+    ]
+    assert found.relevant_mean_ranks.tolist() == tied
 
 
 def test_the_block_size_changes_nothing():

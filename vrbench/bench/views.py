@@ -43,6 +43,7 @@ def view_of(
             scores=ranked.relevant_scores,
             in_stars=in_stars,
             cold=cold,
+            mean_ranks=ranked.relevant_mean_ranks,
         ),
         attacked=Attacked(items=items, scores=ranked.scores, ranks=ranked.ranks, audience=audience),
         counted=counted,

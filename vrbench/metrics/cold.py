@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from vrbench.data.dataset import Dataset
-from vrbench.metrics.accuracy.places import others_ahead
+from vrbench.metrics.accuracy.places import others_before
 from vrbench.metrics.base import RankMetric
 from vrbench.metrics.ranking import defined, in_order, pairs_ahead, per_user
 from vrbench.metrics.view import View, Views
@@ -58,7 +58,8 @@ class ColdAUCAmongAll(ColdMetric):
     """Probability that a cold test item stands before any item that is none, known ones among them.
 
     What a shop sees, and no measure of what is known of new items: a model that leaves them at
-    their first score ranks them by that. Chance is not .5. NaN for users without a cold test item.
+    their first score ranks them by that. Chance is not .5. A tie counts one half. NaN for users
+    without a cold test item.
 
     Example:
         >>> from vrbench.metrics import ColdAUCAmongAll
@@ -68,6 +69,7 @@ class ColdAUCAmongAll(ColdMetric):
     """
 
     name = "cold AUC among all"
+    version = 2
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         if view.tested.cold is None:
@@ -75,7 +77,7 @@ class ColdAUCAmongAll(ColdMetric):
         is_cold = (view.tested.cold.ranks > 0).double()
         count = per_user(is_cold, dataset)
         others = view.lists.candidates.double() - dataset.test.counts
-        ahead = per_user(is_cold * others_ahead(view, dataset), dataset)
+        ahead = per_user(is_cold * others_before(view, dataset), dataset)
         return defined(in_order(ahead, count * others), dataset)
 
 

@@ -19,10 +19,17 @@ def defined(values: Tensor, dataset: Dataset) -> Tensor:
     return torch.where(dataset.test.counts > 0, values.float(), torch.nan)
 
 
+def mean_ranks(view: View) -> Tensor:
+    """Return the ``(T,)`` ranks of the test items, where items that tie share their mean."""
+    tested = view.tested
+    return tested.ranks if tested.mean_ranks is None else tested.mean_ranks
+
+
 def pairs_ahead(ranks: Tensor, count: Tensor, dataset: Dataset) -> Tensor:
     """Return ``(U,)``: in how many pairs an item that is none stands before a test item.
 
-    Ranks sum to ``n (n + 1) / 2`` if nothing else is ahead; each such pair adds one.
+    Ranks sum to ``n (n + 1) / 2`` if nothing else is ahead; each such pair adds one, and a pair
+    that ties one half where ranks are the mean of tied ones.
 
     Args:
         ranks: ``(T,)`` ranks of the test items; 0 where one does not count.
@@ -118,8 +125,8 @@ class MRR(CutoffMetric):
 class AUC(RankMetric):
     """Probability that a test item stands before an item that is none, over all candidates.
 
-    Ties count by the fixed random order of the ranking, which makes a constant score 0.5 in the
-    mean. NaN for users whose every candidate is a test item.
+    A tie counts one half, as in the statistic of Mann and Whitney. NaN for users whose every
+    candidate is a test item.
 
     Example:
         >>> from vrbench.metrics import AUC
@@ -129,9 +136,10 @@ class AUC(RankMetric):
     """
 
     better = "higher"
+    version = 2
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         count = dataset.test.counts.double()
         others = view.lists.candidates.double() - count
-        ahead = pairs_ahead(view.tested.ranks, count, dataset)
+        ahead = pairs_ahead(mean_ranks(view), count, dataset)
         return defined(in_order(ahead, count * others), dataset)

@@ -37,6 +37,7 @@ class HeldOut:
     scores: Tensor | None = None  # (T,) float32 score of each test item for its user
     in_stars: bool = True  # whether scores predict ratings; of a model that ranks they do not
     cold: Cold | None = None  # None where the test holds no cold item
+    mean_ranks: Tensor | None = None  # (T,) float64 ``ranks``, tied ones' mean; None: no ties
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +97,8 @@ class View:
     """What is seen when the items look in one way, clean or attacked.
 
     Ranks count from 1 over the items a user has not seen in train or validation; ties are broken
-    by one fixed random order of the items, so that ids say nothing.
+    by one fixed random order of the items, so that ids say nothing. Areas under a curve count a tie
+    one half instead: they go by ``tested.mean_ranks``.
 
     Attributes:
         lists: what everyone is shown.

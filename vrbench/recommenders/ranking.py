@@ -37,6 +37,7 @@ class Ranked(NamedTuple):
     ranking_scores: Tensor | None = None  # (U, k) float32 scores of the lists; NaN past the end
     cold_ranks: Tensor | None = None  # (T,) float64 mean rank of ``relevant`` among cold items
     cold_candidates: Tensor | None = None  # (U,) int64 number of cold items ranked
+    relevant_mean_ranks: Tensor | None = None  # (T,) float64 ``relevant_ranks``, tied ones' mean
 
 
 @torch.no_grad()
@@ -144,25 +145,36 @@ def _of_block(score: Tensor, begin: int, count: Tensor, wanted: _Wanted, ties: _
     of_target = _ranks(score, place, targets).masked_fill(score[:, targets] == SEEN, 0)
     top = _top(score, place, shuffled, k)
     past = torch.arange(k, device=device) >= count[:, None]
+    ranks, mean_ranks = _ranks_of_pairs(score, place, row, item)
     made = Ranked(
         ranking=top.masked_fill(past, -1),
         scores=shown,
         ranks=of_target.int(),
-        relevant_ranks=_ranks_of_pairs(score, place, row, item),
+        relevant_ranks=ranks,
         candidates=count,
         relevant_scores=shown_test,
         ranking_scores=score.gather(1, top).masked_fill(past, torch.nan),
+        relevant_mean_ranks=mean_ranks,
     )
     if wanted.cold is None:
         return made
-    ranks, candidates = _among(wanted.cold, score, row, item)
-    return made._replace(cold_ranks=ranks, cold_candidates=candidates)
+    among, candidates = _among(wanted.cold, score, row, item)
+    return made._replace(cold_ranks=among, cold_candidates=candidates)
 
 
 def _of_nobody(targets: int, k: int) -> Ranked:
     empty, none = torch.empty(0, dtype=torch.int64), torch.empty(0, targets)
     lists = empty.reshape(0, k)
-    return Ranked(lists, none, none.int(), empty, empty, None, empty.float(), lists.float())
+    return Ranked(
+        lists,
+        none,
+        none.int(),
+        empty,
+        empty,
+        relevant_scores=empty.float(),
+        ranking_scores=lists.float(),
+        relevant_mean_ranks=empty.double(),
+    )
 
 
 def slices(num_users: int, num_items: int, users: int = SLICE, block: int = 512) -> list[range]:
@@ -219,7 +231,7 @@ def _ranks(score: Tensor, place: Tensor, items: Tensor) -> Tensor:
     """Return the ``(B, n)`` ranks, from 1, of ``items``, ``(n,)``, among all ``score[b]``."""
     if len(items) <= FEW:
         rows = torch.arange(len(score), device=score.device)
-        columns = [_ranks_of_pairs(score, place, rows, i.expand(len(rows))) for i in items]
+        columns = [_ranks_of_pairs(score, place, rows, i.expand(len(rows)))[0] for i in items]
         return torch.stack(columns, 1) if columns else rows.new_empty(len(rows), 0)
     own, total = score[:, items].contiguous(), score.shape[1]
     ascending = _sorted(score)
@@ -239,16 +251,20 @@ def _sorted(score: Tensor) -> Tensor:
     return torch.from_numpy(np.sort(score.numpy(), axis=1))
 
 
-def _ranks_of_pairs(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:
-    """Return the ``(P,)`` ranks, from 1, of ``item[p]`` among all ``score[row[p]]``.
+def _ranks_of_pairs(
+    score: Tensor, place: Tensor, row: Tensor, item: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the ``(P,)`` ranks, from 1, of ``item[p]`` among all ``score[row[p]]``, twice.
 
-    ``row`` ascends.
+    First in the order of ``place`` where scores are equal, then the mean of theirs. ``row``
+    ascends.
     """
     more, as_much = counts(score, row, score[row, item])
+    mean = (more + as_much + 1).double() / 2
     tied = (as_much > more + 1).nonzero().squeeze(1)
     if len(tied):
         more[tied] += _tied_ahead(score, place, row[tied], item[tied])
-    return more + 1
+    return more + 1, mean
 
 
 def _tied_ahead(score: Tensor, place: Tensor, row: Tensor, item: Tensor) -> Tensor:

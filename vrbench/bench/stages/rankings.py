@@ -44,7 +44,7 @@ def ranking(
         "targets": targets.tolist(),
         "visuals": visuals if model.signal else None,
         "k": k,
-        "holds": 2,  # raise it when more is kept than before
+        "holds": 3,  # raise it when more is kept than before
     }
     lists = partial(rank, model, visuals, seen, relevant, targets, k, cold=cold, offered=offered)
     blocks = [

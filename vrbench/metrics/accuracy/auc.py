@@ -6,7 +6,7 @@ from torch import Tensor
 from vrbench.data.dataset import Dataset
 from vrbench.metrics.accuracy.places import once, others_ahead
 from vrbench.metrics.base import CutoffMetric, RankMetric, SystemMetric
-from vrbench.metrics.ranking import defined, per_user
+from vrbench.metrics.ranking import AUC, defined, per_user
 from vrbench.metrics.view import View
 
 
@@ -16,7 +16,7 @@ class GAUC(RankMetric):
     ``sum_u w_u AUC_u / sum_u w_u``, where the paper weighs by impressions or clicks: here the
     number of test items, as in a full ranking candidates hardly differ. ``AUC`` weighs users alike.
     A user's number is ``AUC_u`` times their weight over the mean weight, so that its mean is that;
-    a paired test compares the ``AUC_u`` themselves.
+    a paired test compares the ``AUC_u`` themselves. A tie counts one half.
 
     Example:
         >>> from vrbench.metrics import GAUC
@@ -26,7 +26,7 @@ class GAUC(RankMetric):
     """
 
     better = "higher"
-    version = 2
+    version = 3
 
     def measure(self, view: View, dataset: Dataset) -> Tensor:
         value = self.tested(view, dataset)
@@ -34,13 +34,7 @@ class GAUC(RankMetric):
         return value * weight / weight.nanmean()
 
     def tested(self, view: View, dataset: Dataset) -> Tensor:
-        count = dataset.test.counts.double()
-        others = view.lists.candidates.double() - count
-        right = (others[dataset.test.users] - others_ahead(view, dataset)) / others[
-            dataset.test.users
-        ]
-        value = per_user(right, dataset) / count
-        return defined(torch.where(others > 0, value, torch.nan), dataset)
+        return AUC().measure(view, dataset)
 
 
 class LAUC(CutoffMetric):

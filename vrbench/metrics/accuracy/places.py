@@ -7,7 +7,7 @@ from torch import Tensor
 
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
-from vrbench.metrics.ranking import per_user
+from vrbench.metrics.ranking import mean_ranks, per_user
 from vrbench.metrics.view import View
 
 KEPT = "_found"  # where a view keeps what was found
@@ -63,3 +63,19 @@ def others_ahead(view: View, dataset: Dataset) -> Tensor:
         return (view.tested.ranks - ordinal(view, dataset)).double()
 
     return once(view, dataset, "others ahead", find)
+
+
+def others_before(view: View, dataset: Dataset) -> Tensor:
+    """Return ``(T,)`` float64: ``others_ahead``, where one that ties counts one half."""
+
+    def find() -> Tensor:
+        test, rank = dataset.test, mean_ranks(view).double()
+        far = 2 * int(rank.max()) + 2 if len(test) else 1
+        # Twice a mean rank is whole, so that user and rank are one number; equal ones are tied.
+        own, index, many = torch.unique(
+            test.users * far + (2 * rank).long(), return_inverse=True, return_counts=True
+        )
+        before = many.cumsum(0) - many - test.indptr[own // far]  # of the user's test items
+        return rank - (before + (many + 1) / 2)[index]
+
+    return once(view, dataset, "others before", find)
