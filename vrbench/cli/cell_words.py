@@ -23,11 +23,12 @@ def title(
     if not parts["threat"].acts_on.of_items:
         what = f"{names['dataset']} | {names['recommender']} | {names['attack']} {names['budget']}"
         return f"{what} | {names['threat']} | seed {seed}"
+    aim = f"{names['objective']} | " if parts["threat"].acts_on.reads_objective else ""
     roles = {role: f"{case[role]!r} ({_lift(case, role)})" for role in ("source", "target")}
     aimed = _folded(parts["threat"].acts_on.told.format(items=case["items"], **roles))
     return (
         f"{names['dataset']} | {names['extractor']} | {names['recommender']} | {names['attack']} "
-        f"{names['budget']} | {names['objective']} | {names['threat']} | seed {seed}\n{aimed}"
+        f"{names['budget']} | {aim}{names['threat']} | seed {seed}\n{aimed}"
     )
 
 

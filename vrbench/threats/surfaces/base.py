@@ -140,6 +140,8 @@ class Surface(Component, ABC):
         told: what is attacked, in words, of ``items``, ``source`` and ``target``.
         of_items: whether particular items are attacked: then a source and a target category must be
             there, and metrics of what became of these items mean something.
+        reads_objective: whether the adversary's aim is the experiment's objective; else no heading
+            names one.
 
     Example:
         >>> from vrbench import Threat
@@ -162,6 +164,7 @@ class Surface(Component, ABC):
     needs_network: ClassVar[bool] = False
     needs_pictures: ClassVar[bool] = False
     of_items: ClassVar[bool] = False
+    reads_objective: ClassVar[bool] = True
 
     def __init__(self) -> None:
         self.spec = self.name  # all that keys say of a surface without settings

@@ -40,7 +40,7 @@ class Looks(Surface):
         "threat=oracle and threat=oracle_poisoning go with attack=transplant or "
         "attack=transplant_mean and budget=free, and only so"
     )
-    of_items = True
+    of_items, reads_objective = True, False
 
     @classmethod
     def refuse(cls, x: Experiment) -> None:

@@ -22,6 +22,7 @@ class Nobody(Surface):
     """
 
     name = "none"
+    reads_objective = False
 
     def __init__(self) -> None:
         self.spec = "pixels"  # what keys have said wherever nobody attacks; the timing tells

@@ -30,6 +30,7 @@ class Parameters(Surface):
     """
 
     name = "parameters"
+    reads_objective = False
     attacks, budgets, others = (ParameterAttack,), (Embeddings,), (Profiles,)
     goes_with = (
         "threat=parameters goes with an attack and a budget of embeddings, such as "

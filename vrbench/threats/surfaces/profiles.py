@@ -51,7 +51,7 @@ class Profiles(Surface):
         "budget=profiles_5, and only so"
     )
     told = "{items} items, {source}, and the profiles of fake users"
-    of_items = True
+    of_items, reads_objective = True, False
 
     def __init__(self, *, detector: Detector | None = None) -> None:
         super().__init__()
