@@ -1,10 +1,12 @@
 """A second device without hardware: tensors that say they are on ``meta`` and hold their numbers.
 
 What a GPU would refuse, it refuses: an operation on tensors of both devices. (Random generators
-and gradients that are sparse are not played.)
+and gradients that are sparse are not played.) What would wait for a GPU is counted (``WAITED``).
 """
 
 import contextlib
+import sys
+from collections import Counter
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
@@ -18,6 +20,12 @@ TAKES = {
     torch.ops.aten.index_put_.default,
     torch.ops.aten._index_put_impl_.default,
 }  # a table on the device may be read and written at places that the CPU names
+
+WAITS = (
+    *("_local_scalar_dense", "nonzero", "masked_select", "equal", "repeat_interleave", "bincount"),
+    *("_unique2", "unique_dim", "unique_consecutive", "_linalg_eigh", "_linalg_solve_ex"),
+)  # operations whose answer, or whether it failed, is on the device
+WAITED: Counter[str] = Counter()  # by what waits, and the line of vrbench that asks for it
 
 
 class Placed(torch.Tensor):
@@ -39,6 +47,7 @@ class Placed(torch.Tensor):
         return made
 
     def tolist(self):
+        _waited("tolist")
         return self.held.tolist()
 
     def numpy(self, **_):
@@ -87,6 +96,7 @@ def _run(operation, args, kwargs):
     ends_there = bool(there) if asked is None else torch.device(asked) == DEVICE
     if not there and not ends_there:
         return operation(*args, **kwargs)
+    _note(operation, args, bool(there), ends_there)
     inside = dict(kwargs) if asked is None else kwargs | {"device": torch.device("cpu")}
     args_held, kwargs_held = tree_map(_held, (args, inside))
     found = operation(*args_held, **kwargs_held)
@@ -102,3 +112,27 @@ def _run(operation, args, kwargs):
 
 def _held(value):
     return value.held if isinstance(value, Placed) else value
+
+
+def _note(operation, args, there, ends_there):
+    """Count an operation that waits for the device, or for what is copied to it or from it."""
+    name = operation.__name__.partition(".")[0]
+    if operation is torch.ops.aten.copy_.default:
+        waits = isinstance(args[0], Placed) != isinstance(args[1], Placed)
+    elif operation in MOVES:
+        waits = there != ends_there
+    elif operation in TAKES:
+        at = [index for index in args[1] if index is not None]
+        waits = any(i.dtype == torch.bool or not isinstance(i, Placed) for i in at)
+    else:
+        waits = there and name in WAITS
+    if waits:
+        _waited(name)
+
+
+def _waited(name):
+    frame = sys._getframe(2)
+    while frame is not None and "/vrbench/" not in frame.f_code.co_filename:
+        frame = frame.f_back
+    line = "" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}"
+    WAITED[f"{name} {line.rpartition('/vrbench/')[2]}"] += 1

@@ -96,9 +96,9 @@ def test_rows_that_stay_when_their_search_is_over_change_nothing(world, monkeypa
 
     expected, sizes = found(), []
 
-    def stay(going):
-        sizes.append((len(going), int(going.sum())))
-        return 2 * int(going.sum()) > len(going)
+    def stay(count, going):
+        sizes.append((len(going), count))
+        return 2 * count > len(going)
 
     monkeypatch.setattr(cw, "_stay", stay)
     torch.testing.assert_close(found(), expected)

@@ -118,7 +118,7 @@ def test_a_square_that_changes_nothing_is_drawn_anew():
 
 
 def test_a_pulse_is_a_hill_above_a_valley():
-    pulse = _pulse(6)
+    pulse = _pulse(6, torch.device("cpu"))
     assert pulse.norm().item() == pytest.approx(1)
     assert (pulse[:3] > 0).all()
     assert (pulse[3:] < 0).all()

@@ -42,6 +42,20 @@ def test_what_an_item_draws_does_not_depend_on_blocks_or_on_which_rows_were_aske
         assert torch.equal(parts.normal(block, 3, 40, 40), second[block])
 
 
+def test_an_item_counts_its_own_draws_whoever_asks_in_whatever_order():
+    rng, alone, drawn = Streams(1), {}, 0
+    order = torch.Generator().manual_seed(0)
+    again = [torch.tensor([3, 900, 12]), torch.tensor([12, 7])]
+    for turn in range(40):
+        some = torch.randperm(1000, generator=order)[: turn % 5]
+        items = again[turn % 2] if turn % 3 == 0 else some
+        for item, found in zip(items.tolist(), rng.uniform(items, 3), strict=True):
+            own = alone.setdefault(item, Streams(1))
+            assert torch.equal(own.uniform(torch.tensor([item]), 3)[0], found)
+            drawn += 1
+    assert len(alone) < drawn
+
+
 def test_rows_written_over_in_place_are_other_items():
     rng, alone, items = Streams(0), Streams(0), torch.tensor([1, 2])
     first = rng.uniform(items, 3)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -38,19 +39,19 @@ def jpeg(x: Tensor, quality: int) -> Tensor:
     """
     height, width = x.shape[2:]
     x = F.pad(x, [0, -width % 16, 0, -height % 16], mode="replicate") * 255
-    bands = torch.einsum("ij,bjhw->bihw", x.new_tensor(TO_YCBCR), x)
+    bands = torch.einsum("ij,bjhw->bihw", _on(x, TO_YCBCR), x)
     light, hue = bands[:, :1] - 128, F.avg_pool2d(bands[:, 1:], 2)
     light, hue = _coded(light, LIGHT, quality) + 128, _coded(hue, HUE, quality)
     hue = F.interpolate(hue, scale_factor=2, mode="bilinear")
-    back = torch.einsum("ij,bjhw->bihw", x.new_tensor(TO_RGB), torch.cat([light, hue], 1))
+    back = torch.einsum("ij,bjhw->bihw", _on(x, TO_RGB), torch.cat([light, hue], 1))
     return (back / 255).clamp(0, 1)[:, :, :height, :width]
 
 
 def _coded(band: Tensor, table: tuple[tuple[int, ...], ...], quality: int) -> Tensor:
     """Return a band after its blocks' cosine coefficients were rounded to the table's steps."""
     scale = 5000 / quality if quality < 50 else 200 - 2 * quality
-    steps = ((band.new_tensor(table) * scale + 50) / 100).floor().clamp(1, 255)
-    turn = _cosines().to(band)
+    steps = ((_on(band, table) * scale + 50) / 100).floor().clamp(1, 255)
+    turn = _cosines(band.device).to(band.dtype)
     blocks = band.unfold(2, 8, 8).unfold(3, 8, 8)  # (B, C, H/8, W/8, 8, 8)
     found = turn @ blocks @ turn.T / steps
     near = found.detach().round()
@@ -59,9 +60,21 @@ def _coded(band: Tensor, table: tuple[tuple[int, ...], ...], quality: int) -> Te
     return back.transpose(3, 4).reshape(band.shape)
 
 
-def _cosines() -> Tensor:
+def _on(x: Tensor, table: tuple[tuple[float, ...], ...]) -> Tensor:
+    """Return a table where ``x`` is, in its type."""
+    return _copied(table, x.device).to(x.dtype)
+
+
+@cache
+def _copied(table: tuple[tuple[float, ...], ...], device: torch.device) -> Tensor:
+    """Return a table in float64; copied to a device once, not for every picture."""
+    return torch.tensor(table, dtype=torch.float64, device=device)
+
+
+@cache
+def _cosines(device: torch.device) -> Tensor:
     """Return the ``(8, 8)`` orthonormal cosine transform (DCT-II)."""
     at = torch.arange(8, dtype=torch.float64)
     turn = torch.cos((2 * at + 1) * at[:, None] * math.pi / 16) / 2
     turn[0] /= 2**0.5
-    return turn
+    return turn.to(device)

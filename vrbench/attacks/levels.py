@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import row_sums
 
 HALVINGS = 20  # of the interval of scales; what is left open counts as a tie
@@ -37,8 +38,8 @@ def whole_levels(size: Tensor, room: Tensor, eps: float) -> Tensor:
         return near
     d, r, found = size.flatten(1), room.flatten(1), near.flatten(1)
     own, rounded = row_sums(d.square()).double(), _squared(found)
-    short = (rounded > eps**2) | (rounded < (1 - SLACK) * own)
-    if short.any():
+    short = places((rounded > eps**2) | (rounded < (1 - SLACK) * own))
+    if len(short):
         most = torch.maximum(own.round(), rounded).clamp(max=eps**2)
         found[short] = _scaled(d[short], r[short], most[short])
     return found.reshape(size.shape)

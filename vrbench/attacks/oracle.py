@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import torch
 from torch import Tensor
 
 from vrbench.attacks.goal import Goal, GoalWrapper, Verdict, ask
 from vrbench.core.errors import ContractError
+from vrbench.core.same_rows import SameRows
 
 
 class Oracle(GoalWrapper):
@@ -25,6 +28,8 @@ class Oracle(GoalWrapper):
         super().__init__(goal)
         self.limit, self.decisions = limit, decisions
         self._asked: dict[int, int] = {}
+        self._rows: SameRows | None = None
+        self._each: list[tuple[int, int]] = []
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         """Return the verdicts on ``x``, one query each; no gradient leads through them.
@@ -33,8 +38,7 @@ class Oracle(GoalWrapper):
             QueryLimitError: if an item has used up its queries; nothing is answered then.
             DivergedError: if an answer is not finite.
         """
-        found, counts = items.unique(return_counts=True)
-        after = {i: self._asked.get(i, 0) + n for i, n in zip(*_lists(found, counts), strict=True)}
+        after = {item: self._asked.get(item, 0) + n for item, n in self._questions(items)}
         for item, used in after.items():
             if self.limit is not None and used > self.limit:
                 raise QueryLimitError(f"item {item} has used its {self.limit} queries")
@@ -50,9 +54,12 @@ class Oracle(GoalWrapper):
         used = [self._asked.get(item, 0) for item in items.tolist()]
         return torch.tensor(used, dtype=torch.int64, device=items.device)
 
-
-def _lists(*tensors: Tensor) -> list[list[int]]:
-    return [t.tolist() for t in tensors]
+    def _questions(self, items: Tensor) -> list[tuple[int, int]]:
+        """Return each item and how often it is asked about; of the same rows without looking."""
+        rows = SameRows.of(items)
+        if self._rows is None or not self._rows.same(rows):
+            self._rows, self._each = rows, sorted(Counter(items.tolist()).items())
+        return self._each
 
 
 class QueryLimitError(ContractError, RuntimeError):

@@ -12,8 +12,10 @@ from torch import Tensor
 
 from vrbench.core import from_words
 from vrbench.core.philox import Key, words
+from vrbench.core.same_rows import SameRows
 
 CACHED = 2**17  # words made in one go on a processor, which are then finished in its cache
+FAMILIAR = 4  # rows that are known to have drawn before
 
 
 def stream(seed: int, *names: object) -> torch.Generator:
@@ -41,9 +43,11 @@ class Streams:
     def __init__(self, seed: int, *names: object) -> None:
         self._seed, self._names = seed, names
         self._key = Key.of("/".join(map(str, (seed, *names))))
-        self._drawn: dict[int, int] = {}  # how often each item drew, before the present rows
-        self._rows: Tensor | None = None
-        self._version = self._times = 0
+        # Items that drew, ascending, and how often before the present rows did.
+        self._known = self._counts = torch.empty(0, dtype=torch.int64)
+        self._familiar: list[SameRows] = []
+        self._rows: SameRows | None = None
+        self._times = 0
         self._asked = self._before = torch.empty(0, dtype=torch.int64)
 
     def again(self) -> Streams:
@@ -93,21 +97,44 @@ class Streams:
     def _draws(self, items: Tensor) -> Tensor:
         """Return how often each item drew before, and count this draw.
 
-        Rows that are asked about again, and the first of all, are told without waiting for the
-        device.
+        The first rows of all, and rows that drew lately, are told without waiting for the device.
         """
-        version = -1 if items.is_inference() else items._version
-        if self._rows is not items or self._version != version or version < 0:
-            self._remember()
-            self._before = torch.zeros_like(items)
-            if self._drawn:
-                known = [self._drawn.get(item, 0) for item in items.tolist()]
-                self._before = torch.tensor(known, dtype=items.dtype, device=items.device)
-            self._rows, self._version, self._asked = items, version, items.clone()
-            self._times = 0
+        rows = SameRows.of(items)
+        if self._rows is None or not self._rows.same(rows):
+            self._remember(items.device)
+            self._before = self._counts_of(items, rows)
+            self._rows, self._asked, self._times = rows, items.clone(), 0
         self._times += 1
         return self._before + (self._times - 1)
 
-    def _remember(self) -> None:
-        for item, before in zip(self._asked.tolist(), self._before.tolist(), strict=True):
-            self._drawn[item] = before + self._times
+    def _remember(self, device: torch.device) -> None:
+        """Count what the present rows drew; they are known, or the first of all."""
+        if not len(self._asked):
+            return
+        drawn = self._before + self._times
+        if len(self._known):
+            at = torch.searchsorted(self._known, self._asked)
+            self._counts = self._counts.index_copy(0, at, drawn)
+        else:
+            self._known, order = self._asked.sort()
+            self._counts = drawn[order]
+        self._known, self._counts = self._known.to(device), self._counts.to(device)
+
+    def _counts_of(self, items: Tensor, rows: SameRows) -> Tensor:
+        """Return how often each item drew, and know them from now on."""
+        familiar = any(known.same(rows) for known in self._familiar)
+        if not familiar:
+            self._familiar = [*self._familiar[1 - FAMILIAR :], rows]
+        if not len(self._known) or not len(items):
+            return torch.zeros_like(items)
+        wanted = items.contiguous()
+        at = torch.searchsorted(self._known, wanted)
+        if familiar:
+            return self._counts[at]
+        there = self._known[at.clamp(max=len(self._known) - 1)]
+        new = wanted[(there != wanted).nonzero().squeeze(1)]
+        if len(new):
+            self._known, order = torch.cat([self._known, new]).sort()
+            self._counts = torch.cat([self._counts, torch.zeros_like(new)])[order]
+            at = torch.searchsorted(self._known, wanted)
+        return self._counts[at]

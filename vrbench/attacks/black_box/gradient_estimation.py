@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 from vrbench.attacks.base import BlackBox, asked_together
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import row_sums, total
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -78,8 +79,8 @@ class Estimating(BlackBox):
         for _ in range(self.queries // (2 * self.directions)):
             slope, margin = self._estimate(x[alive], items[alive], goal, rng)
             if self.enough is not None:
-                going = margin >= -self.enough
-                alive, slope = alive[going], slope[going]
+                stay = places(margin >= -self.enough)
+                alive, slope = alive[stay], slope[stay]
                 if not len(alive):
                     break
             along = self.move(slope, state, alive)

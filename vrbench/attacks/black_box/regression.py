@@ -11,6 +11,7 @@ from torch import Tensor
 from vrbench.attacks.base import BlackBox, Cost, asked_together
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, able
+from vrbench.attacks.places import places
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -91,8 +92,8 @@ class FeatureRegression(BlackBox):
         for _ in range(self.queries // (self.directions + 1)):
             slope, margin = self._estimate(x[alive], items[alive], goal, see, rng)
             if self.enough is not None:
-                going = margin >= -self.enough
-                alive, slope = alive[going], slope[going]
+                stay = places(margin >= -self.enough)
+                alive, slope = alive[stay], slope[stay]
                 if not len(alive):
                     break
             down = self.step * budget.steepest(_pulled_back(see, x[alive], slope))

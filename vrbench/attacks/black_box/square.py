@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import ClassVar, Literal
 
 import torch
@@ -12,7 +12,8 @@ from torch import Tensor
 from vrbench.attacks.base import BlackBox
 from vrbench.attacks.budget import L2, Budget, Linf
 from vrbench.attacks.goal import Goal
-from vrbench.attacks.sums import row_sums, total
+from vrbench.attacks.places import places
+from vrbench.attacks.sums import beside, row_sums, total
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import Streams
 
@@ -75,19 +76,22 @@ class Square(BlackBox):
         start, propose = _moves(budget, rng)
         x = start(clean, items)
         least, margin = self._ask(goal, budget, x, clean, items)
-        alive = torch.arange(len(x), device=x.device)
+        alive, asked = torch.arange(len(x), device=x.device), items
         for n in range(1, self.queries):
             if self.enough is not None:
-                alive = alive[margin[alive] >= -self.enough]
+                stay = places(margin[alive] >= -self.enough)
+                if len(stay) < len(alive):
+                    alive, asked = alive[stay], asked[stay]
             if not len(alive):
                 break
-            here, there = x[alive], clean[alive]
-            tried = propose(here, there, items[alive], self.side(n, clean.shape[-2:]))
-            value, found = self._ask(goal, budget, tried, there, items[alive])
-            reached, before = found < 0, margin[alive] < 0
-            better = (reached & ~before) | ((value < least[alive]) & (reached | ~before))
-            kept = alive[better]
-            x[kept], least[kept], margin[kept] = tried[better], value[better], found[better]
+            here, there, lowest, nearest = x[alive], clean[alive], least[alive], margin[alive]
+            tried = propose(here, there, asked, self.side(n, clean.shape[-2:]))
+            value, found = self._ask(goal, budget, tried, there, asked)
+            reached, before = found < 0, nearest < 0
+            better = (reached & ~before) | ((value < lowest) & (reached | ~before))
+            x[alive] = torch.where(beside(better, x), tried, here)
+            least[alive] = torch.where(better, value, lowest)
+            margin[alive] = torch.where(better, found, nearest)
         return x
 
     def side(self, query: int, shape: tuple[int, ...]) -> int:
@@ -130,14 +134,17 @@ def _square(
     index = _window(rng.uniform(items, 2), side, x)[1].flatten(1)[:, None]
     where = index.expand(-1, x.shape[1], -1)
     old, anchor = (v.flatten(2).gather(2, where)[..., None] for v in (x, clean))
-    new, same = old.clone(), torch.ones(len(x), dtype=torch.bool, device=x.device)
-    for _ in range(1 + REDRAWS):
-        signs = rng.signs(items[same], x.shape[1], 1, 1).expand_as(anchor[same])
-        end = anchor[same] + budget.eps * budget.steepest(signs)
-        new[same] = budget.project(end, anchor[same])
-        same = (new == old).flatten(1).all(1)
-        if not same.any():
+
+    def end(items: Tensor, anchor: Tensor) -> Tensor:
+        signs = rng.signs(items, x.shape[1], 1, 1).expand_as(anchor)
+        return budget.project(anchor + budget.eps * budget.steepest(signs), anchor)
+
+    new = end(items, anchor)
+    for _ in range(REDRAWS):
+        same = places((new == old).flatten(1).all(1))
+        if not len(same):
             break
+        new[same] = end(items[same], anchor[same])
     return x.flatten(2).scatter(2, where, new[..., 0]).reshape(x.shape)
 
 
@@ -148,7 +155,7 @@ def _tiles(clean: Tensor, items: Tensor, budget: L2, rng: Streams) -> Tensor:
     rows, columns = height // side, width // side
     signs = rng.signs(items, clean.shape[1], rows, 1, columns, 1)
     across = rng.uniform(items, 1, rows, 1, columns, 1) < 0.5
-    pulse = _pulse(side).to(clean)
+    pulse = _pulse(side, clean.device)
     upright, lying = pulse[:, None], pulse.T[:, None]
     tiles = signs * torch.where(across, lying, upright)
     left, top = (width - columns * side) // 2, (height - rows * side) // 2
@@ -175,7 +182,7 @@ def _pulses(x: Tensor, clean: Tensor, items: Tensor, side: int, budget: L2, rng:
     length = (unused[:, None] + held).sqrt()
     old = change.flatten(2).gather(2, index.flatten(1)[:, None].expand(-1, x.shape[1], -1))
     old = old / _length(old).clamp(min=1e-10)
-    pulse = _pulse(side).to(x)
+    pulse = _pulse(side, x.device)
     turned = (draw[:, 4] < 0.5)[:, None, None]
     new = (torch.where(turned, pulse.T, pulse)[:, None] * signs).flatten(2) + old
     new = new / _length(new).clamp(min=1e-10) * length[:, :, None]
@@ -199,21 +206,23 @@ def _window(draw: Tensor, side: int, x: Tensor) -> tuple[Tensor, Tensor]:
         x: the pictures.
     """
     height, width = x.shape[-2:]
-    room = draw.new_tensor([height - side + 1, width - side + 1])
-    edge = torch.minimum((draw * room).floor(), room - 1).long()
     step = torch.arange(side, device=x.device)
-    rows, columns = edge[:, :1] + step, edge[:, 1:] + step
+    rows, columns = (
+        (share * room).floor().clamp(max=room - 1).long()[:, None] + step
+        for share, room in zip(draw.unbind(1), (height - side + 1, width - side + 1), strict=True)
+    )
     index = rows[:, :, None] * width + columns[:, None, :]
     inside = torch.zeros(len(x), height * width, dtype=torch.bool, device=x.device)
     inside.scatter_(1, index.flatten(1), True)
     return inside.reshape(-1, 1, height, width), index
 
 
-def _pulse(side: int) -> Tensor:
+@cache
+def _pulse(side: int, device: torch.device) -> Tensor:
     """Return the ``(side, side)`` pulse of length 1 (sec. 3.3): a hill above a valley."""
     above = side // 2
     pulse = torch.cat([_hill(above, side), -_hill(side - above, side)])
-    return pulse / pulse.norm()
+    return (pulse / pulse.norm()).to(device)
 
 
 def _hill(height: int, width: int) -> Tensor:

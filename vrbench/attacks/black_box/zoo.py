@@ -11,7 +11,8 @@ from torch import Tensor
 from vrbench.attacks.base import BlackBox, asked_together
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, Verdict
-from vrbench.attacks.sums import each, power, row_sums, total
+from vrbench.attacks.places import places
+from vrbench.attacks.sums import beside, each, power, row_sums, total
 from vrbench.core.errors import ConfigError, one_of
 from vrbench.core.seeds import Streams
 
@@ -106,9 +107,9 @@ class ZOO(BlackBox):
         state = _Blocks(clean, cell)
         for step in range(steps):
             if self.c is None and self.enough is not None:
-                going = margin[alive] >= -self.enough
-                alive = alive[going]
-                state.keep(going)
+                stay = places(margin[alive] >= -self.enough)
+                alive = alive[stay]
+                state.keep(stay)
             if not len(alive):
                 break
             there, asked = clean[alive], items[alive]
@@ -123,7 +124,8 @@ class ZOO(BlackBox):
             shown = budget.finish(x, there)
             value, found = self._rank(goal.judge(shown, asked), shown, there)
             better = _before(value, rank[alive])
-            best[alive[better]], rank[alive[better]] = x[better], value[better]
+            best[alive] = torch.where(beside(better, x), x, best[alive])
+            rank[alive] = torch.where(better[:, None], value, rank[alive])
             margin[alive] = torch.where(better, found, margin[alive])
         return best
 
@@ -173,10 +175,10 @@ class _Blocks:
     def _forget(self) -> None:
         self.first, self.second, self.times = (torch.zeros_like(self.z) for _ in range(3))
 
-    def keep(self, going: Tensor) -> None:
-        """Let go of the items whose search is over."""
+    def keep(self, rows: Tensor) -> None:
+        """Let go of all rows but these."""
         for name in ("z", "first", "second", "times"):
-            setattr(self, name, getattr(self, name)[going])
+            setattr(self, name, getattr(self, name)[rows])
 
     def halve(self, like: Tensor, cell: int) -> None:
         """Cut every block in four; what was learnt of the larger ones is forgotten."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, GradientSteps
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, gradient
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import beside, row_sums
 from vrbench.core.errors import one_of
 from vrbench.core.seeds import Streams
@@ -72,10 +73,10 @@ class AdamPGD(GradientSteps, Attack):
         for step in range(1, self.steps + 1):
             slope, verdict = gradient(goal, x, items[alive])
             if self.enough is not None:
-                going = verdict.margin >= -self.enough
+                stay = places(verdict.margin >= -self.enough)
                 final[alive] = x
-                alive, x, slope = alive[going], x[going], slope[going]
-                mean, square = mean[going], square[going]
+                alive, x, slope = alive[stay], x[stay], slope[stay]
+                mean, square = mean[stay], square[stay]
                 if not len(alive):
                     return final
             mean = slow * mean + (1 - slow) * slope

@@ -10,6 +10,7 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, ask, gradient
+from vrbench.attacks.places import places
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -90,9 +91,9 @@ class PGD(Attack):
         alive = torch.arange(len(x), device=x.device)
         for _ in range(self.steps):
             slope, verdict = gradient(goal, x, items[alive])
-            going = verdict.margin >= -self.enough
+            stay = places(verdict.margin >= -self.enough)
             final[alive] = x
-            alive, x, slope = alive[going], x[going], slope[going]
+            alive, x, slope = alive[stay], x[stay], slope[stay]
             if not len(alive):
                 return final
             x = self._step(x, slope, clean[alive], budget)

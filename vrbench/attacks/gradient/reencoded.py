@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -69,10 +71,10 @@ class Reencoded(Expected):
 
         return self.inner.search(clean, items, uploaded(goal), budget, rng)
 
-    def kept(self, x: Tensor, chance: Tensor) -> Tensor:
+    def kept(self, x: Tensor, chance: Sequence[float]) -> Tensor:
         """Return one picture, ``(1, 3, H, W)``, as a shop keeps it, by five numbers in [0, 1)."""
         height, width = x.shape[2:]
-        cut, down, across, small, worse = chance.tolist()
+        cut, down, across, small, worse = chance
         share = 1 - self.crop * cut
         tall, wide = max(1, round(share * height)), max(1, round(share * width))
         top, left = int(down * (height - tall + 1)), int(across * (width - wide + 1))
@@ -101,7 +103,7 @@ class Uploaded(GoalWrapper):
         """Return the mean loss and the mean margin."""
         found = []
         for _ in range(self._by.samples):
-            chance = self._rng.uniform(items, 5)
+            chance = self._rng.uniform(items, 5).tolist()
             kept = [self._by.kept(x[n : n + 1], chance[n]) for n in range(len(x))]
             found.append(ask(self._goal, torch.cat(kept) if kept else x, items))
         return mean_verdict(found)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import torch
 import torch.nn.functional as F
@@ -114,9 +116,9 @@ class TransferFGSM(MIFGSM):
         ]
         return total(torch.stack(slopes), 0) / self.neighbours
 
-    def diverse(self, x: Tensor, chance: Tensor) -> Tensor:
+    def diverse(self, x: Tensor, chance: Sequence[float]) -> Tensor:
         """Return one picture, ``(1, 3, H, W)``, or a smaller one on black, by four numbers."""
-        happens, size, down, across = chance.tolist()
+        happens, size, down, across = chance
         if happens >= self.diversity:
             return x
         whole = (x.shape[2], x.shape[3])
@@ -152,7 +154,7 @@ class Copies(GoalWrapper):
     def _diverse(self, x: Tensor, items: Tensor) -> Tensor:
         if not self._by.diversity or not len(x):
             return x
-        chance = self._rng.uniform(items, 4)
+        chance = self._rng.uniform(items, 4).tolist()
         return torch.cat([self._by.diverse(x[n : n + 1], chance[n]) for n in range(len(x))])
 
 
@@ -160,7 +162,13 @@ def smoothed(slope: Tensor, width: int) -> Tensor:
     """Return gradients convolved with a Gaussian ``width`` pixels wide, zeros beyond the edges."""
     if width == 1:
         return slope
+    kernel = _bell(width, slope.device).to(slope.dtype).expand(3, 1, width, width)
+    return each(lambda row: F.conv2d(row, kernel, padding=width // 2, groups=3), slope)
+
+
+@cache
+def _bell(width: int, device: torch.device) -> Tensor:
+    """Return the ``(width, width)`` Gaussian, float64; copied to a device once."""
     at = torch.linspace(-SPREAD, SPREAD, width, dtype=torch.float64)
     bell = torch.exp(-at.square() / 2)
-    kernel = (bell[:, None] * bell / bell.sum() ** 2).to(slope).expand(3, 1, width, width)
-    return each(lambda row: F.conv2d(row, kernel, padding=width // 2, groups=3), slope)
+    return (bell[:, None] * bell / bell.sum() ** 2).to(device)

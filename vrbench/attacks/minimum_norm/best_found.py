@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, TwoSpeed, ask
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import row_sums
 
 NEAR = 0.1  # a quick margin below this is worth an exact look
@@ -73,17 +74,20 @@ class Nearest:
         known, nearer = margin.clone(), distance < self.distance[row]
         self.looked = torch.zeros_like(nearer)
         if self._quick or self.rounds:
-            self.looked = near = nearer & (known < line + (NEAR if self._quick else 0.0))
-            if near.any():
-                known[near] = self._exact(x[near], item[near]).margin
-                self.bias[row[near]] += known[near] - margin[near]
+            self.looked = nearer & (known < line + (NEAR if self._quick else 0.0))
+            near = places(self.looked)
+            if len(near):
+                exact = self._exact(x[near], item[near]).margin
+                known[near] = exact
+                self.bias[row[near]] += exact - margin[near]
             # Without an exact look nothing counts as a success.
-            known = torch.where(near, known, torch.maximum(known, line))
+            known = torch.where(self.looked, known, torch.maximum(known, line))
         reached = known < line
         kept = reached & nearer
         closer = ~reached & self.distance[row].isinf() & (known < self.margin[row])
-        self.x[row[kept | closer]] = x[kept | closer]
-        self.distance[row[kept]] = distance[kept]
+        better = places(kept | closer)
+        self.x[row[better]] = x[better]
+        self.distance[row] = torch.where(kept, distance, self.distance[row])
         self.margin[row] = torch.minimum(self.margin[row], known)
         return reached
 

@@ -11,6 +11,7 @@ from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, ask, check_finite
 from vrbench.attacks.minimum_norm.base import Penalty, PenaltySettings
 from vrbench.attacks.minimum_norm.best_found import Nearest
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import beside, each, lengths, power, row_sums
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -226,16 +227,16 @@ class _State:
 
     def keep(self, going: Tensor) -> None:
         """Let go of the items whose search is over, now or with others."""
-        if not _stay(going):
+        rows = places(going)
+        if not _stay(len(rows), going):
             for name, value in vars(self).items():
                 if isinstance(value, Tensor):
-                    setattr(self, name, value[going])
+                    setattr(self, name, value[rows])
 
 
-def _stay(going: Tensor) -> bool:
+def _stay(count: int, going: Tensor) -> bool:
     """Whether all rows stay in the batch: none is over, or on a GPU less than half are.
 
     A network's passes are traced and captured there for every size of a batch.
     """
-    count = int(going.sum())
     return count == len(going) or (going.is_cuda and 2 * count > len(going))

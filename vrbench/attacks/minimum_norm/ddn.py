@@ -14,6 +14,7 @@ from vrbench.attacks.goal import Goal, gradient
 from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
 from vrbench.attacks.minimum_norm.best_found import Nearest, ascent
 from vrbench.attacks.minimum_norm.fmn import SLOWEST, cosine
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import lengths
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
@@ -87,12 +88,12 @@ class DDN(MinimumNorm):
             known = verdict.margin + best.bias[row]
             best.update(row, items[row], x, norm.spent(x, anchor), known)
             unit, steepness = ascent(slope, norm)
-            going = (best.distance[row] > 0) & (steepness > 0)
-            if n == self.steps or not going.any():
+            stay = places((best.distance[row] > 0) & (steepness > 0))
+            if n == self.steps or not len(stay):
                 break
-            row, x, anchor, unit = row[going], x[going], anchor[going], unit[going]
-            short = best.short(row, verdict.margin[going])
-            length = self._first(x, items[row], goal, norm, short) if n == 0 else length[going]
+            row, x, anchor, unit = row[stay], x[stay], anchor[stay], unit[stay]
+            short = best.short(row, verdict.margin[stay])
+            length = self._first(x, items[row], goal, norm, short) if n == 0 else length[stay]
             length = length * torch.where(short < 0, 1 - self.gamma, 1 + self.gamma)
             change = x - anchor - cosine(n / self.steps, self.step, SLOWEST * self.step) * unit
             share = length / lengths(change).clamp(min=1e-12)

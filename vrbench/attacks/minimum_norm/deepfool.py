@@ -14,6 +14,7 @@ from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, check_finite, classes_of, gradient
 from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
 from vrbench.attacks.minimum_norm.best_found import Nearest, ascent
+from vrbench.attacks.places import places
 from vrbench.core.seeds import Streams
 
 BEYOND = 1e-5  # every step goes so much too far that none ends in a tie; 1e-4 in the authors' code
@@ -94,9 +95,10 @@ class DeepFool(MinimumNorm):
             change = change + nearest.slope
             change = (anchor + change).clamp(0, 1) - anchor
             x = (anchor + (1 + beyond)[:, None, None, None] * change).clamp(0, 1)
-            if not going.any():
+            stay = places(going)
+            if not len(stay):
                 break
-            row, x, change, beyond = row[going], x[going], change[going], beyond[going]
+            row, x, change, beyond = row[stay], x[stay], change[stay], beyond[stay]
         return best.x
 
     def _look(self, x: Tensor, items: Tensor, goal: Goal) -> tuple[Tensor, Iterator[Boundary]]:

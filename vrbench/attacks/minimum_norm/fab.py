@@ -14,6 +14,7 @@ from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, able, ask, check_finite, classes_of, gradient
 from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
 from vrbench.attacks.minimum_norm.best_found import Nearest
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import beside, row_sums
 from vrbench.core.seeds import Streams
 
@@ -115,7 +116,7 @@ class FAB(MinimumNorm):
         for _ in range(self.steps):
             item, anchor = items[row], clean[row]
             plane = _flat(goal, x, item, None if target is None else target[row])
-            going = row_sums(plane.slope.abs()) > 0
+            stay = places(row_sums(plane.slope.abs()) > 0)
             value = plane.value + best.short(row, torch.zeros_like(plane.value))
             there = onto(x, plane.slope, value, budget)
             home = onto(anchor, plane.slope, value + _along(plane.slope, anchor - x), budget)
@@ -125,7 +126,7 @@ class FAB(MinimumNorm):
             best.update(row, item, x, budget.spent(x, anchor), margin + best.bias[row])
             reached = best.short(row, margin) < 0
             x = torch.where(beside(reached, x), anchor + self.back * (x - anchor), x)
-            row, x = row[going], x[going]
+            row, x = row[stay], x[stay]
             if not len(row):
                 return
 

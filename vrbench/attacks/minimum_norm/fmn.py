@@ -13,6 +13,7 @@ from vrbench.attacks.budget import Budget, Linf
 from vrbench.attacks.goal import Goal, gradient
 from vrbench.attacks.minimum_norm.base import MinimumNorm, SearchSettings
 from vrbench.attacks.minimum_norm.best_found import Nearest, ascent
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import beside, lengths, units
 from vrbench.core.seeds import Streams
 
@@ -74,8 +75,8 @@ class FMN(MinimumNorm):
             best.update(row, items[row], x, length, verdict.margin + best.bias[row])
             short, nearest = best.short(row, verdict.margin), best.distance[row]
             _, steepness = ascent(slope, budget)
-            going = (nearest > 0) & (steepness > 0)
-            if n == self.steps or not going.any():
+            stay = places((nearest > 0) & (steepness > 0))
+            if n == self.steps or not len(stay):
                 break
             gamma = cosine(n / self.steps, self.gamma, SLOWEST * self.gamma)
             guess = (1 + gamma) * (length + 255 * short.clamp(min=0) / steepness)
@@ -85,7 +86,7 @@ class FMN(MinimumNorm):
             rate = cosine(n / self.steps, self.step, SLOWEST * self.step)
             x = (x - rate * units(slope)).clamp(0, 1)
             x = _within(x, anchor, radius, budget)
-            row, x, radius = row[going], x[going], radius[going]
+            row, x, radius = row[stay], x[stay], radius[stay]
         return best.x
 
 

@@ -11,6 +11,7 @@ from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal, check_finite, classes_of, gradient
 from vrbench.attacks.minimum_norm.best_found import Nearest
+from vrbench.attacks.places import places
 from vrbench.core.errors import ConfigError
 from vrbench.core.seeds import Streams
 
@@ -84,9 +85,10 @@ class JSMA(Attack):
             a, b = self._moves(x, clean[row], toward, others)
             chosen = self._pairs(a, b) if self.pairs else _singles(a, b)
             going &= (chosen >= 0).all(1)
-            if not going.any():
+            stay = places(going)
+            if not len(stay):
                 break
-            row, x = row[going], self._move(x[going], chosen[going], grid)
+            row, x = row[stay], self._move(x[stay], chosen[stay], grid)
         return best.x
 
     def _moves(

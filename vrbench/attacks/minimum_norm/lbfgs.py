@@ -11,6 +11,7 @@ from vrbench.attacks.budget import L2, Budget
 from vrbench.attacks.goal import Goal, gradient
 from vrbench.attacks.minimum_norm.base import Penalty, PenaltySettings
 from vrbench.attacks.minimum_norm.best_found import Nearest
+from vrbench.attacks.places import places
 from vrbench.attacks.sums import total
 from vrbench.core.seeds import Streams
 
@@ -130,7 +131,7 @@ class _State:
         taken = first | (total <= self.total + ENOUGH * _dot(move, pull))
         turn = 2 * move + self.c[:, None] * (slope - self.slope)
         product = _dot(move, turn)
-        useful = taken & ~first & (product > 1e-6 * _dot(move, move))
+        useful = places(taken & ~first & (product > 1e-6 * _dot(move, move)))
         for kept, new in ((self.moves, move), (self.turns, turn)):
             kept[useful] = torch.cat([kept[useful, 1:], new[useful, None]], 1)
         self.rho[useful] = torch.cat([self.rho[useful, 1:], 1 / product[useful, None]], 1)
@@ -165,10 +166,11 @@ class _State:
 
     def keep(self, going: Tensor) -> None:
         """Let go of the items whose search is over."""
-        if not going.all():
+        rows = places(going)
+        if len(rows) < len(going):
             for name, value in vars(self).items():
                 if isinstance(value, Tensor):
-                    setattr(self, name, value[going])
+                    setattr(self, name, value[rows])
 
 
 def _two_loops(pull: Tensor, moves: Tensor, turns: Tensor, rho: Tensor) -> Tensor:
