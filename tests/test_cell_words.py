@@ -20,7 +20,9 @@ CASE = {
 @pytest.mark.parametrize(("surface", "named"), [(Pixels, True), (Profiles, False), (Looks, False)])
 def test_an_objective_is_named_where_it_is_read(surface, named):
     timing = "poisoning" if surface is Profiles else "evasion"
-    told = title({p: f"my_{p}" for p in PARTS}, {"threat": Threat(timing=timing, surface=surface())}, CASE, 3)
+    told = title(
+        {p: f"my_{p}" for p in PARTS}, {"threat": Threat(timing=timing, surface=surface())}, CASE, 3
+    )
     first = told.splitlines()[0].split(" | ")
     assert ("my_objective" in first) == named
     assert first[-2:] == ["my_threat", "seed 3"]

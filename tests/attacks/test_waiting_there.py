@@ -79,7 +79,7 @@ LEAVING = {
     "ZOO": ZOO(queries=150),
 }
 NO_LOOP = {"Background", "Compose", "Corruption", "CWRows", "Imported", "Noise", "Trigger"}
-OF_OTHERS = {"Ensemble", "Generated", "StandardAttack", "StandardAttack2", "Wrapped"}
+OF_OTHERS = {"Ensemble", "Generated", "Wrapped"} | {f"StandardAttack{n}" for n in ("", 2, 3)}
 ONCE = 16  # waits of a whole search: constants are copied, its numbers and budget looked at
 EACH = 3  # waits for a pass of a network
 
