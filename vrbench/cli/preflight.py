@@ -33,8 +33,45 @@ def preflight(arguments: Sequence[str], conf: Path) -> None:
     with initialize_config_dir(str(conf), version_base="1.3", job_name="vrbench"):
         each = each_choice(overrides)
         for chosen in each:
-            composed(chosen, conf)
+            try:
+                composed(chosen, conf)
+            except ConfigError as error:
+                raise ConfigError(_of_some(str(error), chosen, each, conf)) from None
         _check_launch(overrides, each, asked.multirun)
+
+
+def _of_some(told: str, chosen: list[str], each: list[list[str]], conf: Path) -> str:
+    """Return an error, and what to do where only some choices of a swept axis make it.
+
+    Args:
+        told: the error.
+        chosen: the overrides that make it.
+        each: those of all cells that are checked.
+        conf: the folder of choices.
+    """
+    for at, setting in enumerate(chosen):
+        key = setting.lstrip("+").partition("=")[0]
+        axis, dot, _ = key.partition(".")
+        beside = [*chosen[:at], *chosen[at + 1 :]]
+        mine = [o for o in beside if o.startswith(f"{axis}=")]
+        if not dot or not mine or not _composes(beside, conf):
+            continue
+        for other in dict.fromkeys(o for one in each for o in one if o.startswith(f"{axis}=")):
+            rest = [o for o in beside if o not in mine]
+            if other not in mine and _composes([other, *rest, setting.lstrip("+")], conf):
+                return (
+                    f"{other} takes {key}, {mine[0]} does not, and a sweep gives it to both: "
+                    f"start one sweep for each ({told})"
+                )
+    return told
+
+
+def _composes(overrides: list[str], conf: Path) -> bool:
+    try:
+        composed(overrides, conf)
+    except ConfigError:
+        return False
+    return True
 
 
 def _check_launch(overrides: list[str], each: list[list[str]], multirun: bool) -> None:
