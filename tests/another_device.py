@@ -7,10 +7,15 @@ and gradients that are sparse are not played.) What would wait for a GPU is coun
 import contextlib
 import sys
 from collections import Counter
+from unittest import mock
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_leaves, tree_map
+
+from vrbench.core import philox
+from vrbench.extractors import pooling
+from vrbench.recommenders import counting
 
 DEVICE = torch.device("meta")
 MOVES = {torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default}
@@ -83,6 +88,17 @@ def another_device():
     finally:
         torch.tensor, torch.Tensor.new_tensor = made, like
         torch.__future__.set_overwrite_module_params_on_conversion(False)
+
+
+@contextlib.contextmanager
+def taken_for_a_gpu():
+    """Let there be ``DEVICE``, whose tensors say ``is_cuda``, and no kernels of Triton for it."""
+    with contextlib.ExitStack() as stack:
+        said = property(lambda self: True)
+        stack.enter_context(mock.patch.object(Placed, "is_cuda", said, create=True))
+        for module in (philox, counting, pooling):
+            stack.enter_context(mock.patch.object(module, "has_triton", return_value=False))
+        yield stack.enter_context(another_device())
 
 
 def _run(operation, args, kwargs):

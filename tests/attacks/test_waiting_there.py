@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import vrbench.attacks
-from tests.another_device import WAITED, Placed, another_device
+from tests.another_device import WAITED, taken_for_a_gpu
 from tests.gpu.device import shipped
 from tests.gpu.test_attacks import ITEMS, Ones, pictures
 from vrbench.attacks import (
@@ -40,7 +40,6 @@ from vrbench.attacks import (
 from vrbench.attacks.base import Attack
 from vrbench.attacks.budget import L2, Linf
 from vrbench.attacks.visible_budget import Area
-from vrbench.core import philox
 from vrbench.core.seeds import Streams
 
 STRAIGHT = {  # as functions of the steps
@@ -90,11 +89,8 @@ def test_every_attack_is_here():
 
 
 @pytest.fixture
-def there(monkeypatch):
-    """Give the device, which says that it is a GPU."""
-    monkeypatch.setattr(Placed, "is_cuda", property(lambda self: True), raising=False)
-    monkeypatch.setattr(philox, "has_triton", lambda: False)
-    with another_device() as device:
+def there():
+    with taken_for_a_gpu() as device:
         yield device
 
 

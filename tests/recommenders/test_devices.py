@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import tests.recommenders
-from tests.another_device import DEVICE, Placed, another_device
+from tests.another_device import DEVICE, WAITED, Placed, another_device, taken_for_a_gpu
 from tests.contracts import contracts
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Recommender
@@ -43,6 +43,47 @@ def test_it_ranks_on_another_device(contract, world, extractor):
         inject(model, shown, offered, world.test, torch.arange(2), torch.arange(2))
     torch.testing.assert_close(there.scores, here.scores, equal_nan=True)
     assert there.ranks.shape == here.ranks.shape
+
+
+# Of a graph, or on all rows that a user has, a step needs sizes that only the device knows; and of
+# models that draw on the device nothing is played.
+AHEAD = (
+    *("bpr.TestBPRMF", "vbpr.TestVBPR", "vbpr.TestTiedVBPR", "amr.TestAMR", "fm.TestSecondOrder"),
+    *("deepstyle.TestDeepStyle", "apr.TestAPR", "causalrec.TestCausalRec", "cml.TestCML"),
+    *("lightgcn.TestLightGCN", "freedom.TestFrozen", "mgcn.TestFrozen"),
+    *("lattice.TestRebuilt", "mmgcn.TestPictures", "slmrec.TestSLMRec", "pointwise.TestGMF"),
+    *("pointwise.TestLogisticMF", "rated.TestMF", "vmf.TestVMF"),
+)
+
+
+@pytest.mark.parametrize("name", AHEAD)
+def test_a_step_neither_waits_nor_copies(name, world, extractor, monkeypatch):
+    """Four times as many steps an epoch wait no more often; the device says that it is a GPU."""
+    monkeypatch.setattr(EpochRecommender, "_of_rows", whole)
+    own, found = CONTRACTS[name](), []
+    visuals = own.shown(world, extractor)
+    for size in (40, 10):
+        model = own.model(world, visuals.shape)
+        for setting in ("epochs", "adversarial_epochs"):
+            if hasattr(model, setting):
+                object.__setattr__(model, setting, 1)
+        object.__setattr__(model, "batch_size", size)
+        with taken_for_a_gpu():
+            model, shown = model.to(DEVICE), visuals.to(DEVICE)
+            WAITED.clear()
+            model.fit(world.train, world.valid, shown, stream(0))
+            found.append({what: n for what, n in WAITED.items() if n > 1})
+    few, many = found
+    grown = {what: (few.get(what, 0), n) for what, n in many.items() if n > few.get(what, 0) + 2}
+    assert few
+    assert not grown
+
+
+def whole(self, tables):
+    """Return what steps tables by reading all of them, as on a GPU where they are few."""
+    for table in tables:
+        table.sparse, vars(table)["by_row"] = False, True
+    return torch.optim.Adam([p for table in tables for p in table.parameters()], lr=self.lr)
 
 
 def test_a_model_that_holds_nothing_is_where_it_was_put():

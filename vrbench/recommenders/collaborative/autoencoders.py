@@ -16,6 +16,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
+from vrbench.recommenders.training.batches import batches_of
 from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings, normal
 
 ROWS = 8  # of items, that a step holds for each of its users
@@ -58,8 +59,7 @@ class Autoencoder(EpochRecommender):
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         users = torch.nonzero(train.counts).squeeze(1)
         users = users[torch.randperm(len(users), generator=rng)]
-        for batch in users.split(self.batch_size):
-            yield (batch.to(self.device),)
+        yield from batches_of([users], self.batch_size, self.device)
 
     def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
         return self.loss(batch[0])

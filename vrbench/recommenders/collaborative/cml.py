@@ -11,6 +11,8 @@ from typing_extensions import Unpack
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes, tables
+from vrbench.recommenders.training.batches import batches_of
+from vrbench.recommenders.training.distinct import distinct
 from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings
 from vrbench.recommenders.training.negative_sampling import learnable, negatives
 
@@ -73,8 +75,7 @@ class CML(EpochRecommender):
         users, liked = train.users[order], train.items[order]
         others = negatives(train, users.repeat_interleave(self.candidates), rng)
         parts = (users, liked, others.view(-1, self.candidates))
-        for batch in zip(*(p.split(self.batch_size) for p in parts), strict=True):
-            yield tuple(t.to(self.device) for t in batch)
+        yield from batches_of(parts, self.batch_size, self.device)
 
     def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
         users, liked, others = batch
@@ -104,8 +105,8 @@ class CML(EpochRecommender):
     @torch.no_grad()
     def stepped(self, batch: tuple[Tensor, ...]) -> None:
         users, liked, others = batch
-        into_ball(self.user, users.unique())
-        into_ball(self.item, torch.cat([liked, others.flatten()]).unique())
+        into_ball(self.user, distinct(users)[0])
+        into_ball(self.item, distinct(torch.cat([liked, others.flatten()]))[0])
 
     def encode(self, items: Tensor, visuals: Visuals) -> Tensor:
         return self.item(items)
@@ -117,7 +118,7 @@ class CML(EpochRecommender):
 
 
 def into_ball(table: nn.Embedding, rows: Tensor) -> None:
-    """Bring ``rows`` of ``table``, each named once, to a length of at most one."""
+    """Bring ``rows`` of ``table`` to a length of at most one."""
     points = table.weight.data[rows]
     table.weight.data[rows] = points / points.norm(dim=1, keepdim=True).clamp(min=1)
 

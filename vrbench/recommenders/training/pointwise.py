@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
+from vrbench.recommenders.training.batches import batches_of
 from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings
 from vrbench.recommenders.training.negative_sampling import learnable, negatives
 from vrbench.recommenders.training.pairwise import half_square
@@ -71,8 +72,7 @@ class PointwiseRecommender(EpochRecommender):
         users, liked = train.users[order], train.items[order]
         others = negatives(train, users.repeat_interleave(self.negatives), rng)
         items = torch.cat([liked[:, None], others.view(-1, self.negatives)], 1)
-        for batch in zip(users.split(self.batch_size), items.split(self.batch_size), strict=True):
-            yield tuple(t.to(self.device) for t in batch)
+        yield from batches_of((users, items), self.batch_size, self.device)
 
     def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
         users, items = batch

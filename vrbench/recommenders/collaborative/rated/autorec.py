@@ -20,6 +20,7 @@ from vrbench.recommenders.collaborative.rated.base import (
     require_ratings,
 )
 from vrbench.recommenders.sparse_matrix import SparseRows
+from vrbench.recommenders.training.batches import batches_of
 from vrbench.recommenders.training.epochs import EpochSettings
 
 Rows = Literal["item", "user"]
@@ -108,8 +109,8 @@ class AutoRec(StarsJudged):
 
     def batches(self, train: Interactions, rng: torch.Generator) -> Iterator[tuple[Tensor, ...]]:
         known = torch.nonzero(self.ratings.start.diff().cpu()).squeeze(1)
-        for batch in known[torch.randperm(len(known), generator=rng)].split(self.batch_size):
-            yield (batch.to(self.device),)
+        order = torch.randperm(len(known), generator=rng)
+        yield from batches_of([known[order]], self.batch_size, self.device)
 
     def code(self, rows: Tensor) -> Tensor:
         """Return the hidden layer, ``(B, hidden)``, of items or users."""

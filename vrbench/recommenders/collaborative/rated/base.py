@@ -18,6 +18,7 @@ from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Side, Sizes, tables
 from vrbench.recommenders.sparse_matrix import matrix_of
+from vrbench.recommenders.training.batches import batches_of
 from vrbench.recommenders.training.epochs import EpochRecommender, EpochSettings, normal
 from vrbench.recommenders.training.negative_sampling import learnable, negatives
 from vrbench.recommenders.training.pairwise import half_square
@@ -134,8 +135,7 @@ class RatedRecommender(StarsJudged):
             items = torch.cat([items, others], 1)
         worth = torch.zeros(items.shape)
         worth[:, 0] = value
-        for batch in zip(*(t.split(self.batch_size) for t in (users, items, worth)), strict=True):
-            yield tuple(t.to(self.device) for t in batch)
+        yield from batches_of((users, items, worth), self.batch_size, self.device)
 
     def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
         users, items, rating = batch
