@@ -1,8 +1,11 @@
 """The heading of a cell's table names what was asked for, and nothing that nobody read."""
 
+from functools import partial
+
 import pytest
 
 from vrbench.cli.cell_words import title
+from vrbench.objectives import Demote, Promote, PromoteLists, TargetClass
 from vrbench.surfaces import Looks, Pixels, Profiles
 from vrbench.threats.threat import Threat
 
@@ -20,10 +23,26 @@ CASE = {
 @pytest.mark.parametrize(("surface", "named"), [(Pixels, True), (Profiles, False), (Looks, False)])
 def test_an_objective_is_named_where_it_is_read(surface, named):
     timing = "poisoning" if surface is Profiles else "evasion"
-    told = title(
-        {p: f"my_{p}" for p in PARTS}, {"threat": Threat(timing=timing, surface=surface())}, CASE, 3
-    )
-    first = told.splitlines()[0].split(" | ")
+    first = told_of(Threat(timing=timing, surface=surface()), TargetClass)[0].split(" | ")
     assert ("my_objective" in first) == named
     assert first[-2:] == ["my_threat", "seed 3"]
     assert "my_attack my_budget" in first
+
+
+@pytest.mark.parametrize(
+    ("objective", "words"),
+    [
+        (TargetClass, "to be taken for 'hats' (CHR@20 0.50, by chance 0.25)"),
+        (partial(PromoteLists, k=20), "to be shown more"),
+        (Promote, "to be shown more"),
+        (Demote, "to be shown less"),
+    ],
+)
+def test_the_heading_says_what_the_adversary_wants(objective, words):
+    aimed = " ".join(" ".join(told_of(Threat(timing="evasion"), objective)[1:]).split())
+    assert aimed == f"4 pictures of 'boots' (CHR@20 0.50, by chance 0.25), {words}"
+
+
+def told_of(threat, objective):
+    names = {part: f"my_{part}" for part in PARTS}
+    return title(names, {"threat": threat, "objective": objective}, CASE, 3).splitlines()

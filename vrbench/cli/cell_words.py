@@ -6,6 +6,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from vrbench.threats.objectives.base import wanted
+
 
 def title(
     names: Mapping[str, str], parts: Mapping[str, Any], case: dict[str, Any], seed: int
@@ -23,12 +25,15 @@ def title(
     if not parts["threat"].acts_on.of_items:
         what = f"{names['dataset']} | {names['recommender']} | {names['attack']} {names['budget']}"
         return f"{what} | {names['threat']} | seed {seed}"
-    aim = f"{names['objective']} | " if parts["threat"].acts_on.reads_objective else ""
+    surface = parts["threat"].acts_on
+    aim = f"{names['objective']} | " if surface.reads_objective else ""
     roles = {role: f"{case[role]!r} ({_lift(case, role)})" for role in ("source", "target")}
-    aimed = _folded(parts["threat"].acts_on.told.format(items=case["items"], **roles))
+    if surface.reads_objective:
+        roles["wants"] = wanted(parts["objective"]).format(**roles)
+    told = surface.told.format(items=case["items"], **roles)
     return (
         f"{names['dataset']} | {names['extractor']} | {names['recommender']} | {names['attack']} "
-        f"{names['budget']} | {aim}{names['threat']} | seed {seed}\n{aimed}"
+        f"{names['budget']} | {aim}{names['threat']} | seed {seed}\n{_folded(told)}"
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -25,6 +26,9 @@ class Objective(Component, ABC):
     ``images`` (the catalogue's pictures), ``train`` (the feedback), ``recommender`` and
     ``visuals`` (the adversary's view of the model, and of what it was trained on).
 
+    Attributes:
+        wants: what is to become of the items, in words, of ``target``.
+
     Example:
         >>> import torch
         >>> from vrbench.attacks.goal import Verdict
@@ -37,6 +41,8 @@ class Objective(Component, ABC):
         >>> Dark().reached(torch.zeros(2, 3, 4, 4), torch.arange(2)).tolist()
         [True, True]
     """
+
+    wants: ClassVar[str] = "to be taken for {target}"
 
     def told(self, case: Case | None, *, example: bool) -> dict[str, Any]:
         """Return what it takes of the case that the case's spec leaves out; part of keys.
@@ -124,6 +130,14 @@ class ObjectiveFactory(Protocol):
     """An objective's class, or a partial of one."""
 
     def __call__(self, **knows: object) -> Objective: ...
+
+
+def wanted(factory: ObjectiveFactory) -> str:
+    """Return what is to become of the items under the objective that ``factory`` makes."""
+    made = factory.func if isinstance(factory, partial) else factory
+    assert isinstance(made, type)
+    assert issubclass(made, Objective)
+    return made.wants
 
 
 def check_promotable(recommender: type[Recommender] | Recommender) -> None:

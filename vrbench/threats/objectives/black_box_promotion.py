@@ -86,6 +86,7 @@ class PromoteTo(Objective):
 
     version: ClassVar[int] = 2
     paper = "Cohen et al., WSDM 2021"
+    wants = "to be shown more"
 
     def __init__(
         self,

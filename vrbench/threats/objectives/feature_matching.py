@@ -49,6 +49,7 @@ class MatchFeatures(Objective):
     """
 
     paper = "Liu and Larson, WWW 2021"
+    wants = "to have the features of a popular item"
 
     def __init__(
         self,

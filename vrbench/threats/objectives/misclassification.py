@@ -119,6 +119,7 @@ class Untargeted(OfClass):
     """
 
     paper = ""
+    wants = "to be taken for anything else"
 
     def __init__(self, case: Case, extractor: Extractor, images: Visuals | None = None) -> None:
         self.extractor, self.source = extractor, class_index(extractor, case.source)

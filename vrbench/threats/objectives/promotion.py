@@ -46,6 +46,7 @@ class Promote(Objective):
     """
 
     paper = "Liu and Larson, WWW 2021"
+    wants = "to be shown more"
     temperature: float = 0.3  # of the hinge, in standard deviations of a user's clean scores
 
     def __init__(
@@ -178,6 +179,7 @@ class Demote(Promote):
     """
 
     paper = ""
+    wants = "to be shown less"
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         high = super().judge(x, items)

@@ -137,7 +137,8 @@ class Surface(Component, ABC):
         needs_network: whether the shop's extractor must be fitted, even if its recommender does not
             look through it.
         needs_pictures: whether there must be pictures, and a network that looks at them.
-        told: what is attacked, in words, of ``items``, ``source`` and ``target``.
+        told: what is attacked, in words, of ``items``, ``source``, ``target`` and what the
+            objective ``wants``.
         of_items: whether particular items are attacked: then a source and a target category must be
             there, and metrics of what became of these items mean something.
         reads_objective: whether the adversary's aim is the experiment's objective; else no heading
@@ -160,7 +161,7 @@ class Surface(Component, ABC):
     budgets: ClassVar[tuple[type, ...]] = (object,)
     others: ClassVar[tuple[type[Surface], ...]] = ()
     goes_with: ClassVar[str] = ""
-    told: str = "{items} pictures of {source}, to be taken for {target}"
+    told: str = "{items} pictures of {source}, {wants}"
     needs_network: ClassVar[bool] = False
     needs_pictures: ClassVar[bool] = False
     of_items: ClassVar[bool] = False

@@ -52,7 +52,7 @@ class Features(Surface):
         self.every = every
         if not every:
             self.spec = {"name": self.name, "every": every}
-            self.told = "the features of {items} items of {source}, to be taken for {target}"
+            self.told = "the features of {items} items of {source}, {wants}"
 
     def check(self, x: Experiment) -> None:
         super().check(x)

@@ -32,7 +32,7 @@ class Joint(Surface):
     name = "joint"
     attacks, budgets = (JointAttack,), (JointBudget,)
     goes_with = "threat=joint goes with attack=joint and budget=joint, and only so"
-    told = "{items} pictures of {source}, to be taken for {target}, and their words"
+    told = "{items} pictures of {source}, {wants}, and their words"
     needs_network = needs_pictures = of_items = True
 
     def __init__(self) -> None:

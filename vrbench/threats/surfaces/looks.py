@@ -40,6 +40,7 @@ class Looks(Surface):
         "threat=oracle and threat=oracle_poisoning go with attack=transplant or "
         "attack=transplant_mean and budget=free, and only so"
     )
+    told = "the features of {items} items of {source} become those of {target}"
     of_items, reads_objective = True, False
 
     @classmethod

@@ -38,7 +38,7 @@ class Mixed(Surface):
     name = "mixed"
     attacks, budgets = (MixedAttack,), (MixedBudget,)
     goes_with = "threat=mixed goes with attack=mixed and budget=mixed, and only so"
-    told = "{items} pictures of {source}, to be taken for {target}, and the profiles of fake users"
+    told = "{items} pictures of {source}, {wants}, and the profiles of fake users"
     needs_network = needs_pictures = of_items = True
 
     def __init__(self, *, detector: Detector | None = None) -> None:
