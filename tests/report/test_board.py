@@ -233,7 +233,7 @@ def test_points_of_the_plot_lead_to_lines(found):
 
 
 def test_equal_numbers_are_drawn_too():
-    points = [Point(f"r{n}", 0.0, 0.0, "a", "b", "") for n in range(2)]
+    points = [Point(f"r{n}", 0.0, 0.0, "a", "b", "evasion", "") for n in range(2)]
     assert {(p.x, p.y) for p in plot(points, "x", "y").points} == {(410.0, 174.0)}
 
 

@@ -6,9 +6,10 @@ from tests.report.test_leaderboard_page import CHR, SHIFT, run
 from vrbench.report import plots
 from vrbench.report.grid import cells
 from vrbench.report.leaderboard import load
-from vrbench.report.pages.clickable import SHAPES, Point, plot
+from vrbench.report.pages.clickable import SHAPES, THREATS, Point, plot
 from vrbench.report.plots.axis_words import across, upwards
 from vrbench.report.plots.looks import MARKERS, looks, strokes
+from vrbench.report.threat_models import MODELS
 
 
 @pytest.fixture
@@ -53,11 +54,31 @@ def test_a_network_has_its_marker_whatever_stands_beside_it(grid):
     assert looks(["photos_adversarial"], "extractor")["photos_adversarial"].marker not in alone
     names = ["photos_free", "photos_adversarial"]
     for some in (names, names[::-1]):
-        points = [Point("r", n, n, "vbpr", name, "") for n, name in enumerate(some)]
-        shapes = dict(plot(points, "x", "y").extractors)
+        points = [Point("r", n, n, "vbpr", name, "evasion", "") for n, name in enumerate(some)]
+        (legend,) = plot(points, "x", "y").legends
+        shapes = {key.name: key.shape for key in legend.keys}
         assert shapes["photos_free"] == SHAPES["D"]
         assert shapes["photos_adversarial"] == SHAPES["s"]
     assert set(SHAPES) == set(MARKERS)
+
+
+def test_several_threat_models_have_the_markers_and_networks_the_fillings():
+    lines = [(t, n) for t in ("evasion", "poisoning") for n in ("standard", "adversarial")]
+    points = [Point("r", n, n, "vbpr", net, threat, "") for n, (threat, net) in enumerate(lines)]
+    drawn = plot(points, "x", "y")
+    assert len({(p.shape, p.filling) for p in drawn.points}) == 4
+    assert {p.shape for p in drawn.points[:2]} == {SHAPES["o"]}
+    assert [p.filling for p in drawn.points] == ["full", "hollow"] * 2
+    assert len({p.colour for p in drawn.points}) == 1
+    assert [(legend.by, legend.of) for legend in drawn.legends] == [
+        ("marker", "the threat model"),
+        ("filling", "the network"),
+    ]
+    assert [key.name for key in drawn.legends[0].keys] == ["evasion", "poisoning"]
+    only = plot(points[::2], "x", "y")
+    assert [(legend.of, len(legend.keys)) for legend in only.legends] == [("the threat model", 2)]
+    assert set(THREATS) >= set(MODELS.values()) | {"evasion", "poisoning", "new item"}
+    assert set(THREATS.values()) <= set(SHAPES)
 
 
 def test_a_recommender_has_its_colour_on_every_shop_and_variants_differ():

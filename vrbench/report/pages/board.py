@@ -85,7 +85,13 @@ def board(
     axis_of = {NAMED.get(axis, axis): axis for axis in axes} | {MODEL: MODEL}
     order = sorted(columns, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
     heads = [
-        Head(name, axis_of.get(name, ""), meaning(name, headline), columns[name][0].kind == "name")
+        Head(
+            name,
+            axis_of.get(name, ""),
+            meaning(name, headline),
+            words=columns[name][0].kind == "name",
+            unfolds=bool(columns[name][0].command),
+        )
         for name in order
     ]
     lines = [list(line) for line in zip(*(columns[name] for name in order), strict=True)]
@@ -226,6 +232,7 @@ def _points(found: Sequence[Worst], headline: str, accuracy: str | None) -> list
             y,
             w.cell.where["recommender"],
             w.cell.where["extractor"],
+            threat_model(w.cell),
             f"{w.cell.where['attack']} within {w.cell.where['budget']}, {w.cell.where['threat']}",
         )
         for n, w in enumerate(found, start=1)

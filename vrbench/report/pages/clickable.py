@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from math import floor, log10
+from typing import NamedTuple
 
-from vrbench.report.plots.looks import looks
+from vrbench.report.plots.looks import NETWORKS, looks, plain
 from vrbench.report.tables import number, signed
 
 WIDE, HIGH = 760, 380  # in units of the picture
@@ -22,6 +24,17 @@ SHAPES = {  # by marker
     "X": "M-6.5,-4L-4,-6.5L0,-2.5L4,-6.5L6.5,-4L2.5,0L6.5,4L4,6.5L0,2.5L-4,6.5L-6.5,4L-2.5,0Z",
 }
 
+THREATS = {  # marker by threat model
+    "evasion": "o",
+    "poisoning": "s",
+    "new item": "D",
+    "profiles": "^",
+    "features": "v",
+    "parameters": "P",
+    "nobody": "X",
+}
+FILLINGS = ("full", "hollow", "dotted", "ringed")  # classes of the page's style
+
 
 @dataclass(frozen=True)
 class Point:
@@ -32,6 +45,7 @@ class Point:
     y: float
     recommender: str
     extractor: str
+    threat: str
     told: str
 
 
@@ -44,7 +58,25 @@ class Drawn:
     y: float
     colour: str
     shape: str
+    filling: str
     label: str
+
+
+class Key(NamedTuple):
+    """A line of a legend: a name, and how it is drawn."""
+
+    name: str
+    shape: str
+    filling: str
+
+
+@dataclass(frozen=True)
+class Legend:
+    """What a property of a marker says, such as its shape ("marker") of "the network"."""
+
+    by: str
+    of: str
+    keys: list[Key]
 
 
 @dataclass(frozen=True)
@@ -55,7 +87,8 @@ class Plot:
         points: in the order of the board.
         across, up: ticks: position and text.
         zero: where nothing changes; None if that lies outside.
-        recommenders, extractors: name and colour, name and shape.
+        recommenders: name and colour.
+        legends: what shape and filling of a marker say, where they differ.
         x, y: what the axes say.
     """
 
@@ -64,19 +97,22 @@ class Plot:
     up: list[tuple[float, str]]
     zero: float | None
     recommenders: list[tuple[str, str]]
-    extractors: list[tuple[str, str]]
+    legends: list[Legend]
     x: str
     y: str
 
 
 def plot(points: Sequence[Point], x: str, y: str) -> Plot | None:
-    """Return the picture of some points; None for fewer than two."""
+    """Return the picture of some points; None for fewer than two.
+
+    A marker's shape is the network's, as in every other plot, unless there are several threat
+    models: then it is the threat's, and the network's is the filling.
+    """
     if len(points) < 2:
         return None
     recommenders = looks((p.recommender for p in points), "recommender")
-    extractors = looks((p.extractor for p in points), "extractor")
     colours = {name: look.colour for name, look in recommenders.items()}
-    shapes = {name: SHAPES[look.marker] for name, look in extractors.items()}
+    threats, networks = _keys(points)
     low_x, high_x = _range([p.x for p in points])
     low_y, high_y = _range([p.y for p in points])
 
@@ -92,7 +128,8 @@ def plot(points: Sequence[Point], x: str, y: str) -> Plot | None:
             across(p.x),
             up(p.y),
             colours[p.recommender],
-            shapes[p.extractor],
+            threats[p.threat].shape if threats else networks[p.extractor].shape,
+            networks[p.extractor].filling,
             f"{p.recommender}, {p.extractor}: {x} {number(p.x)}, {y} {signed(p.y)}, {p.told}",
         )
         for p in points
@@ -103,10 +140,35 @@ def plot(points: Sequence[Point], x: str, y: str) -> Plot | None:
         [(up(tick), f"{tick:g}") for tick in ticks(low_y, high_y)],
         up(0.0) if low_y <= 0 <= high_y else None,
         list(colours.items()),
-        list(shapes.items()),
+        [Legend("marker", "the threat model", list(threats.values()))] * bool(threats)
+        + [
+            Legend("filling" if threats else "marker", "the network", list(networks.values())),
+        ]
+        * (len(networks) > 1),
         x,
         y,
     )
+
+
+def _keys(points: Sequence[Point]) -> tuple[dict[str, Key], dict[str, Key]]:
+    """Return how threat models are drawn, where there are several, and how networks are."""
+    models = {p.threat for p in points}
+    extractors = looks((p.extractor for p in points), "extractor")
+    if len(models) < 2:
+        shapes = {name: SHAPES[look.marker] for name, look in extractors.items()}
+        return {}, {name: Key(name, shape, FILLINGS[0]) for name, shape in shapes.items()}
+    threats = {
+        name: Key(name, SHAPES[marker], FILLINGS[0])
+        for name, marker in THREATS.items()
+        if name in models
+    }
+    plainest = sorted(extractors, key=lambda name: (_turn(plain(name, "extractor")), name))
+    fillings = zip(plainest, cycle(FILLINGS), strict=False)  # more networks than these share them
+    return threats, {name: Key(name, SHAPES["o"], filling) for name, filling in fillings}
+
+
+def _turn(network: str) -> int:
+    return NETWORKS.index(network) if network in NETWORKS else len(NETWORKS)
 
 
 def ticks(low: float, high: float) -> list[float]:

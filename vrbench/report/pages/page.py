@@ -27,12 +27,14 @@ class Head:
         axis: by which a filter knows it; "": by none.
         hint: what it means.
         words: whether its values are read, not compared: they stand on the left.
+        unfolds: whether its values are commands that are shown when asked for; print leaves it out.
     """
 
     name: str
     axis: str = ""
     hint: str = ""
     words: bool = False
+    unfolds: bool = False
 
 
 @dataclass(frozen=True)
