@@ -14,7 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from turns import arguments, ceiling, has_bfloat16, in_turns, peer, rated, row
+from turns import arguments, ceiling, has_bfloat16, in_turns, peer, rated, row, worked
 from victim import Logits
 
 from images import TARGET, Target, batch, gradient_flops
@@ -82,8 +82,7 @@ def main() -> None:
         found = in_turns(ways, device, chosen.turns)
         rated(what, len(clean), "pictures/s", found, base)
         for who, taken in found.items():
-            share = work / taken / next(rate for kind, rate in most.items() if kind in who)
-            row(f"{what}: work", who, work / taken / 1e12, "TFLOP/s", share=share)
+            worked(what, who, work, taken, next(r for kind, r in most.items() if kind in who))
 
     told(ways)
     if device == "cuda":  # last: to compile takes as long as all the rest

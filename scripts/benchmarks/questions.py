@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
-from turns import arguments, in_turns, rated, row
+from torch.utils.flop_counter import FlopCounterMode
+from turns import arguments, ceiling, in_turns, rated, row, worked
 
 from images import Target, network, pictures
 from vrbench.attacks.black_box.gradient_estimation import SPSA
@@ -34,6 +35,13 @@ class Seen(Target):
         """Return the features."""
         found: torch.Tensor = self.network(x).vector.float()
         return found
+
+
+def passed_flops(extractor: torch.nn.Module, size: int, device: str) -> float:
+    """Return the FLOPs of one picture through a network."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counted:
+        extractor(torch.rand(2, 3, size, size, device=device))
+    return counted.get_total_flops() / 2
 
 
 def share_of_products(way: Any, device: str) -> float:
@@ -64,21 +72,23 @@ def main() -> None:
 
     def passes() -> None:
         with torch.no_grad():
-            for _ in range(max(1, len(clean) * queries // 512)):
+            for _ in range(len(clean) * queries // len(batch)):
                 goal.judge(batch, batch_items)
 
-    batch, batch_items = pictures(512 if device == "cuda" else 64, size, device)
+    most_at_once = min(512 if device == "cuda" else 64, len(clean) * queries)
+    batch, batch_items = pictures(most_at_once, size, device)
     ways: dict[str, Any] = {
         name: partial(attack, clean, items, goal, budget, Streams(0))
         for name, attack in attacks.items()
     }
-    if device == "cuda":
-        ways["bare passes"] = passes
+    ways["bare passes"] = passes
     found = in_turns(ways, device, 1 if chosen.quick else chosen.turns)
     what = f"{queries} questions, {size} px, float32"
     rated(what, len(clean), "pictures/s", found, "bare passes")
-    for name in attacks:
+    most, one = ceiling(device, torch.float32), passed_flops(extractor, size, device)
+    for name in ways:
         if name in found:
+            worked(what, name, len(clean) * queries * one, found[name], most)
             share = 100 * share_of_products(ways[name], device)
             row("device time in products", name, share, "%")
 

@@ -20,6 +20,7 @@ import torch
 from vrbench.bench.machine import Machine
 
 Way = Callable[[], object]
+LONG = 60.0  # seconds: who takes longer warms up within the one turn that there is
 
 
 def arguments(description: str) -> argparse.Namespace:
@@ -55,7 +56,8 @@ def seconds(way: Way, device: str) -> float:
 def in_turns(ways: Mapping[str, Way], device: str, turns: int) -> dict[str, float]:
     """Return the median seconds of each way, called in turns after a first call that warms up.
 
-    A way that fails is told in one line, and the others go on.
+    A way that fails is told in one line, and the others go on; of one that takes longer than
+    ``LONG`` the first call counts, and there is no other.
     """
     going, taken = dict(ways), {name: list[float]() for name in ways}
     for turn in range(turns + 1):
@@ -66,9 +68,12 @@ def in_turns(ways: Mapping[str, Way], device: str, turns: int) -> dict[str, floa
                 note(f"{name}: {type(error).__name__}: {str(error).partition(chr(10))[0][:120]}")
                 del going[name]
                 continue
-            if turn:
+            if turn or found > LONG:
                 taken[name].append(found)
-    return {name: statistics.median(taken[name]) for name in going}
+            if found > LONG:
+                note(f"{name}: one turn of {found:.0f} s")
+                del going[name]
+    return {name: statistics.median(times) for name, times in taken.items() if times}
 
 
 def ceiling(device: str, dtype: torch.dtype) -> float:
@@ -98,6 +103,11 @@ def note(line: str) -> None:
     """Print a line for whoever reads the table."""
     sys.stdout.write(json.dumps({"note": line}) + "\n")
     sys.stdout.flush()
+
+
+def worked(what: str, who: str, flop: float, taken: float, most: float) -> None:
+    """Print a row of work done per second, and its share of the largest measured."""
+    row(f"{what}: work", who, flop / taken / 1e12, "TFLOP/s", share=flop / taken / most)
 
 
 def peer(name: str) -> Any:

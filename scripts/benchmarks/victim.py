@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from vrbench.bench import stages
 from vrbench.bench.machine import Machine
 from vrbench.bench.store import Store
+from vrbench.core.errors import IncompatibleError
 from vrbench.data.sources.boutique import boutique
 from vrbench.data.sources.folder import folder
 from vrbench.extractors.base import Extractor
@@ -44,6 +45,10 @@ def victim(
     The target is a category that none of the pictures shows; with ``one_source`` all of them show
     the same one.
     """
+    try:
+        Machine(device=chosen.device).use()  # as in a run: no TF32 for anybody
+    except IncompatibleError as error:
+        raise SystemExit(str(error)) from None
     data = folder(path=chosen.data) if chosen.data else boutique()
     store, catalogue = Store(Path(chosen.store)), data.catalogue
     images = stages.decode_images(store, Machine(), catalogue.images)
