@@ -59,9 +59,10 @@ def main() -> None:
     by_all = torch.stack(list(won.values())).all(0)
     for name in found:
         row(f"{what}: success", name, 100 * won[name].float().mean().item(), "%")
-        row(f"{what}: mean L2", name, away[name][won[name]].mean().item(), "of [0, 1]")
-        both = f"{what}: mean L2 of the {int(by_all.sum())} that all reached"
-        row(both, name, away[name][by_all].mean().item(), "of [0, 1]")
+        shared = f"{what}: mean L2 of the {int(by_all.sum())} that all reached"
+        for those, told in ((won[name], f"{what}: mean L2"), (by_all, shared)):
+            if those.any():
+                row(told, name, away[name][those].mean().item(), "of [0, 1]")
 
 
 if __name__ == "__main__":

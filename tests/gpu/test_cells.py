@@ -12,6 +12,7 @@ import vrbench.detectors
 import vrbench.surfaces
 from tests.attacks.optimised.test_optimised import EVERY as SEARCHED
 from tests.attacks.profile.world import attacked
+from tests.attacks.test_trigger import backdoored
 from tests.contracts import below, contracts
 from tests.gpu.device import NAME, each, libraries, on_hardware, shipped
 from vrbench.attacks import (
@@ -39,7 +40,7 @@ from vrbench.detectors import (
     FraudPropagation,
     PCASelectUsers,
 )
-from vrbench.surfaces import Profiles, Surface
+from vrbench.surfaces import Backdoor, Profiles, Surface
 from vrbench.testing.recommenders import RecommenderContract
 from vrbench.testing.surfaces import SurfaceContract
 from vrbench.testing.world import parts
@@ -73,7 +74,6 @@ DETECTORS = {
     "SVMTIA": SVMTIA,
 }
 BY_FILE = {"ImportedProfiles"}  # reads them, and computes nothing
-NOT_THERE = {"Backdoor"}  # a run of it takes a training of the network: not tried on a device yet
 
 
 def machine(device):
@@ -92,7 +92,7 @@ def rows(found):
 
 def test_every_surface_attack_and_detector_is_here():
     acted = {type(given(case)["threat"].acts_on).__name__ for case in SURFACES.values()}
-    assert shipped(vrbench.surfaces, Surface) - acted <= NOT_THERE
+    assert shipped(vrbench.surfaces, Surface) - acted == {Backdoor.__name__}  # below
     tried = {name.partition(".")[2] for name in ATTACKS}
     assert shipped(vrbench.attacks, ProfileAttack) - tried == BY_FILE
     looking = shipped(vrbench.detectors, Detector)
@@ -121,6 +121,14 @@ def test_a_surface_is_attacked_there_as_here(case, tmp_path):
     assert here
     for name, value in here.items():
         assert there[name] == pytest.approx(value, abs=0.1, rel=0.1, nan_ok=True), name
+
+
+@on_hardware
+def test_a_backdoor_is_taught_there_as_here(tmp_path):
+    """Of a network that sees the trigger alone: before nobody is blue to it, after it everybody."""
+    clean = Threat(surface=Backdoor(labels="clean", share=1.0))
+    for n, changes in enumerate(({}, {"threat": clean})):
+        assert backdoored(Store(tmp_path / f"{n}"), machine=machine(NAME), **changes) == (0, 1)
 
 
 @on_hardware

@@ -103,10 +103,9 @@ def _check_device(name: str) -> None:
         raise ConfigError(f"machine.device: expected cpu, cuda or cuda:n, got {name!r}")
     cards = torch.cuda.device_count()
     if found.type == "cuda" and (found.index or 0) >= cards:
-        raise IncompatibleError(
-            f"machine.device={name}: this machine has {cards or 'no'} CUDA device"
-            f"{'s' if cards > 1 else ''}"
-        )
+        there = f"{cards or 'no'} CUDA device{'s' if cards > 1 else ''}"
+        other = "machine=cpu" if not cards else f"machine.device=cuda:{cards - 1} or below"
+        raise IncompatibleError(f"machine.device={name}: this machine has {there}; take {other}")
 
 
 def _device(name: str) -> torch.device | None:
