@@ -228,7 +228,7 @@ class StandardAttack2(StandardAttack):
 
 
 class StandardAttack3(StandardAttack2):
-    """``standard-3``: ``standard-2`` and 400 steps of Adam.
+    """``standard-3``: ``standard-2`` and 1,000 steps of Adam.
 
     Sign steps, Auto-PGD's, are not the strongest everywhere: through EfficientNet-Lite0 on H&M's
     photos Adam gets further than Auto-PGD with as many steps (``docs/results/standard.md``). It
@@ -248,7 +248,7 @@ class StandardAttack3(StandardAttack2):
 
     def __init__(self) -> None:
         super().__init__()
-        self.attacks["adam"] = AdamPGD(steps=400, lr=None, start="random")
+        self.attacks["adam"] = AdamPGD(steps=1000, lr=None, start="random")
 
 
 class OverDraws(Ledger):
