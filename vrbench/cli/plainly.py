@@ -38,7 +38,13 @@ def plainly(error: Exception, known: dict[str, Any], axes: Iterable[str]) -> str
             return f"{group}: no choice {choice!r}{offered(choice, there, shows(group))}"
     found = re.search(r"Could not (?:override|append|delete) '([^'=]+)", text)
     if found:
-        return no_setting(found[1].partition("@")[0], known, axes)
+        key = found[1].partition("@")[0]
+        if key in axes and key not in known:
+            return (
+                f"{found[1]}: no {key} is chosen there; of a part that has one it is written with "
+                f"its place, as in split@dataset.split=random (--cfg job shows what a part has)"
+            )
+        return no_setting(key, known, axes)
     if "Config group override" in text:
         return "a choice is written by its name, as in attack=pgd, and cannot be left out"
     return text.partition(" full_key:")[0]
