@@ -14,8 +14,8 @@ WORD = torch.tensor([[0x7FFFFFFF00000100]])  # halves 256 and the largest; quart
 
 
 def test_uniform_numbers_are_the_upper_24_bits_of_halves():
-    assert from_words.uniform(WORD)[0].tolist() == [0.5 + 2.0**-24, 1 - 2.0**-24]
-    found = from_words.uniform(DRAWN)
+    assert from_words.uniform(WORD.clone())[0].tolist() == [0.5 + 2.0**-24, 1 - 2.0**-24]
+    found = from_words.uniform(DRAWN.clone())
     assert found.shape == (2, 40_000)
     assert found.min() >= 0
     assert found.max() < 1

@@ -18,8 +18,11 @@ STEP = 2.0**-20  # of which normal numbers are whole multiples
 
 
 def uniform(words: Tensor) -> Tensor:
-    """Return float32 uniform in ``[0, 1)``, multiples of ``2**-24``; two of each word."""
-    return (parts(words, torch.int32) >> 8).float().mul_(2.0**-24).add_(0.5)
+    """Return float32 uniform in ``[0, 1)``, multiples of ``2**-24``; two of each word.
+
+    The words are used up: a copy of a whole picture would cost as much as half of its draws.
+    """
+    return parts(words, torch.int32).bitwise_right_shift_(8).float().mul_(2.0**-24).add_(0.5)
 
 
 def normal(words: Tensor) -> Tensor:
