@@ -39,13 +39,23 @@ class Heard(Tracker):
 @pytest.fixture
 def cell(tmp_path):
     """A record, a store that holds what it was made of, and the folder of the run."""
-    parts = {p: {"name": p} for p in ("dataset", "extractor", "recommender", "attack", "budget")}
+    names = ("dataset", "extractor", "recommender", "attack", "budget", "objective")
+    parts = {name: {"name": name} for name in names}
+    parts["threat"] = {"name": "evasion", "settings": {"timing": "evasion"}}
     parts["attack"]["settings"] = {"steps": 10, "random_start": True}
     rows = [
-        {"metric": "CHR@20", "before": 0.5, "after": 0.75, "control": 0.55},
-        {"metric": "PSNR", "before": None, "after": float("inf"), "control": None},
+        {"metric": "CHR@20", "per": "user", "before": 0.5, "after": 0.75, "control": 0.55},
+        {"metric": "PSNR", "per": "image", "before": None, "after": float("inf"), "control": None},
+        {
+            "metric": "extractor train accuracy",
+            "per": "extractor",
+            "before": None,
+            "after": 0.875,
+            "control": None,
+        },
     ]
     entry = {"seed": 3, "extractor_seed": 0, "parts": parts, "overrides": ["seed=3"], "rows": rows}
+    entry["machine"] = {"device": "cpu", "threads": 1}
     store = Store(tmp_path / "store")
     notes = {
         "extractors/a": {"curve": [{"loss": 2.0}, {"loss": 1.0}]},
@@ -80,8 +90,9 @@ def hear(cell):
 
 def test_a_tracker_hears_settings_curves_numbers_and_pictures(cell):
     heard = hear(cell)
-    assert heard.name == "dataset extractor recommender attack budget seed 3"
+    assert heard.name == "dataset extractor recommender attack budget objective evasion seed 3"
     assert heard.settings["attack.steps"] == 10
+    assert heard.settings["machine.threads"] == 1
     assert heard.settings["overrides"] == "seed=3"
     assert heard.told == {
         "extractor/loss": [(1, 2.0), (2, 1.0)],
@@ -91,12 +102,18 @@ def test_a_tracker_hears_settings_curves_numbers_and_pictures(cell):
         "clean/CHR@20": [(0, 0.5)],
         "attacked/CHR@20": [(0, 0.75)],
         "retrained/CHR@20": [(0, 0.55)],
+        "extractor/train accuracy": [(0, 0.875)],  # nobody attacked it
         "attack/loss": [(1, 4.0), (2, 3.25), (3, 2.5)],  # over four items in two blocks
     }
     (pixels,) = heard.pictures.values()
     assert pixels.shape == (4, 6, 3)
     assert pixels[0, 0].tolist() == [9, 8, 7]
     assert heard.ended == [None]
+
+
+def test_a_run_without_an_attack_is_not_called_by_one(cell):
+    cell[0]["parts"]["threat"] = {"name": "none", "settings": {"timing": "none"}}
+    assert hear(cell).name == "dataset extractor recommender nobody attacks seed 3"
 
 
 def test_pictures_that_may_not_be_passed_on_are_not_told(cell):
@@ -170,9 +187,10 @@ def test_mlflow_keeps_it(cell, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_wandb_stays_offline(cell):
+def test_wandb_stays_offline(cell, capfd):
     pytest.importorskip("wandb")
     from vrbench.trackers.wandb import WandB
 
     tell_all(WandB(), cell)
     assert list((cell[2] / "wandb").glob("offline-run-*"))
+    assert "deprecated" not in "".join(capfd.readouterr())

@@ -13,6 +13,7 @@ from vrbench.report.tables import (
     latex,
     markdown,
     number,
+    result_table,
     signed,
     text,
 )
@@ -70,6 +71,17 @@ def test_a_page_shows_control_characters_of_a_name_and_keeps_lines():
     assert told == "<td>a\\x1b[2J&lt;b&gt;\nnext</td><i>\x1b</i>"
 
 
+def test_no_line_of_a_page_breaks_before_a_percent_sign_and_a_command_stays_as_typed():
+    from vrbench.report.pages.page import _environment
+
+    page = _environment().from_string("<td>{{ name }}</td><code>{{ name | typed }}</code>")
+    told = page.render(name="'top 5 %' <b>")
+    assert told == (
+        "<td>&#39;top 5\N{NO-BREAK SPACE}%&#39; &lt;b&gt;</td>"
+        "<code>&#39;top 5 %&#39; &lt;b&gt;</code>"
+    )
+
+
 def test_numbers_are_plain():
     assert mean([258.4, 459.0]) == "358.7 ± 142"
     assert mean([0.5, 0.25]) == "0.375 ± 0.18"
@@ -89,3 +101,16 @@ def test_a_table_that_is_too_wide_stands_in_parts_that_say_what_their_lines_are(
     )
     assert folded(heads, lines, 2, 1).count("seeds") == 3  # a column each, as none fits
     assert folded(heads[:2], [lines[0][:2]], 2, 1) == text(heads[:2], [lines[0][:2]])
+
+
+def test_where_nobody_attacks_a_run_tells_one_number_a_line():
+    row = {"per": "user", "n": 9, "before": 0.5, "after": None, "control": None}
+    taught = {"per": "extractor", "n": 1, "before": None, "after": 0.75, "control": None}
+    rows = [{"metric": "nDCG@20", **row}, {"metric": "extractor train accuracy", **taught}]
+    lines = result_table({"rows": rows}, "shop | nobody attacks").splitlines()
+    assert [line.split()[-3:] for line in lines[2:]] == [
+        ["metric", "value", "n"],
+        [line.strip() for line in lines[3].split()],
+        ["nDCG@20", "0.5", "9"],
+        ["accuracy", "0.75", "1"],
+    ]

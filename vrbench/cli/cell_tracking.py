@@ -18,6 +18,8 @@ from vrbench.trackers.base import Plain, Tracker
 
 CURVES = {"extractors": "curve", "models": "epochs"}  # where a stage's notes hold one
 SEARCHES = ("attacks", "disturbances")  # their notes hold a curve of a block
+SHOP = ("dataset", "extractor", "recommender")
+PARTS = (*SHOP, "attack", "budget", "objective", "threat")
 SIDES = {"before": "clean", "after": "attacked", "control": "retrained"}
 
 
@@ -59,10 +61,9 @@ def tell(tracker: Tracker, entry: Mapping[str, Any], store: Store, folder: Path)
     for stage in SEARCHES:
         for step, loss in _searched(store, stage):
             tracker.number("attack/loss", loss, step)
-    for row in entry["rows"]:
-        for side, word in SIDES.items():
-            if row[side] is not None and math.isfinite(row[side]):
-                tracker.number(f"{word}/{row['metric']}", row[side], 0)
+    for name, value in _numbers(entry["rows"]):
+        if value is not None and math.isfinite(value):
+            tracker.number(name, value, 0)
     sheet = folder / "picture.png"
     if sheet.is_file() and may_show(dict(entry)):
         with Image.open(sheet, formats=("PNG",)) as image:
@@ -98,16 +99,27 @@ def _mean_loss(blocks: Sequence[tuple[int, list[dict[str, Any]]]], step: int) ->
     return float(sum(n * loss for n, loss in now) / sum(n for n, _ in now))
 
 
+def _numbers(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float | None]]:
+    """Yield the numbers of a result: of an extractor's training once, of all else by side."""
+    for row in rows:
+        if row["per"] == "extractor":
+            yield f"extractor/{row['metric'].removeprefix('extractor ')}", row["after"]
+        else:
+            yield from ((f"{word}/{row['metric']}", row[side]) for side, word in SIDES.items())
+
+
 def _name(entry: Mapping[str, Any]) -> str:
     """Return what people call a cell."""
-    parts = ("dataset", "extractor", "recommender", "attack", "budget")
-    return " ".join([*(label(entry["parts"][part]) for part in parts), f"seed {entry['seed']}"])
+    attacked = entry["parts"]["threat"]["settings"].get("timing") != "none"
+    told = [label(entry["parts"][part]) for part in (PARTS if attacked else SHOP)]
+    return " ".join([*told, *([] if attacked else ["nobody attacks"]), f"seed {entry['seed']}"])
 
 
 def _settings(entry: Mapping[str, Any]) -> dict[str, Plain]:
-    """Return every setting by dotted name, and the overrides that were typed."""
+    """Return every setting by dotted name, the machine, and the overrides that were typed."""
     told: dict[str, Plain] = {"seed": entry["seed"], "extractor_seed": entry["extractor_seed"]}
     for part, made in entry["parts"].items():
         told[part] = made["name"]
         told |= {f"{part}.{key}": value for key, value in made.get("settings", {}).items()}
+    told |= {f"machine.{key}": value for key, value in entry["machine"].items()}
     return told | {"overrides": " ".join(entry["overrides"])}

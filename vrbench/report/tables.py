@@ -175,8 +175,15 @@ def result_table(entry: dict[str, Any], title: str) -> str:
     "p (users)" is a paired t-test over users with model and pictures held fixed: it says nothing of
     another seed, as the clean retrain does. "p (random)" is that of attacked against random fill.
     """
-    if all(row["after"] is None for row in entry["rows"]):
-        lines = [[row["metric"], number(row["before"]), str(row["n"])] for row in entry["rows"]]
+    if all(row["after"] is None or row["per"] == "extractor" for row in entry["rows"]):
+        lines = [
+            [
+                row["metric"],
+                number(row["after"] if row["before"] is None else row["before"]),
+                str(row["n"]),
+            ]
+            for row in entry["rows"]
+        ]
         return f"{title}\n\n{text(['metric', 'value', 'n'], lines)}"
     heads = ["metric", "clean", "attacked", "change", "p (users)"]
     has_control = any(row["control"] is not None for row in entry["rows"])

@@ -31,7 +31,7 @@ class Tracker(ABC):
 
     @abstractmethod
     def number(self, name: str, value: float, step: int) -> None:
-        """Keep ``value``; ``step`` counts epochs of a curve, and is 0 of a single number."""
+        """Keep ``value``; ``step`` counts a curve from 1, and is 0 of a single number."""
 
     @abstractmethod
     def picture(self, name: str, pixels: NDArray[np.uint8]) -> None:

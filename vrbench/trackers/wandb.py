@@ -36,18 +36,20 @@ class WandB(Tracker):
             mode=self.mode,
             dir=str(folder),
             config=dict(settings),
-            reinit=True,
         )
         self._steps: set[str] = set()
 
     def number(self, name: str, value: float, step: int) -> None:
-        """Write a number, against the epochs of its own curve."""
-        epochs = f"{name.rpartition('/')[0] or name}/epoch"
-        if epochs not in self._steps:
-            self._steps.add(epochs)
-            self._run.define_metric(epochs, hidden=True)
-        self._run.define_metric(name, step_metric=epochs)
-        self._run.log({name: value, epochs: step})
+        """Write a number; that of a curve against the steps of its own group."""
+        if not step:
+            self._run.log({name: value})
+            return
+        steps = f"{name.rpartition('/')[0] or name}/step"
+        if steps not in self._steps:
+            self._steps.add(steps)
+            self._run.define_metric(steps, hidden=True)
+        self._run.define_metric(name, step_metric=steps)
+        self._run.log({name: value, steps: step})
 
     def picture(self, name: str, pixels: NDArray[np.uint8]) -> None:
         """Write an image."""
