@@ -21,7 +21,7 @@ import yaml
 
 from vrbench.report.plots.curves import save
 from vrbench.report.plots.gains import styled
-from vrbench.report.plots.looks import COLOURS, GREY, Look
+from vrbench.report.plots.looks import COLOURS, GREY, Look, looks
 from vrbench.report.plots.thing_words import called
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ LOOKS = {  # of a series, in every figure
     "aimed at the mean score": Look(COLOURS[0], "D"),
     "does not know the defence": Look(COLOURS[0], "D"),
     "knows the defence": Look(COLOURS[1], "s"),
-    "true features": Look(COLOURS[2], "^"),
-    "PGD": Look(COLOURS[1], "s"),
+    "true features": looks(["transplant"])["transplant"],
+    "PGD": looks(["pgd"])["pgd"],
     "no pictures": Look(GREY, "o"),
     "own pictures": Look(COLOURS[1], "s"),
     "other items' pictures": Look(GREY, "x"),

@@ -170,8 +170,9 @@ def test_tensorboard_keeps_it(cell):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_mlflow_keeps_it(cell, tmp_path):
+def test_mlflow_keeps_it(cell, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
+    monkeypatch.chdir(tmp_path)  # where pictures go, beside a database
     from vrbench.trackers.mlflow import MLflow
 
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
@@ -184,6 +185,8 @@ def test_mlflow_keeps_it(cell, tmp_path):
     assert run.data.metrics["attacked/CHR_at_20"] == pytest.approx(0.75)
     curve = client.get_metric_history(run.info.run_id, "extractor/loss")
     assert [(point.step, point.value) for point in curve] == [(1, 2.0), (2, 1.0)]
+    (picture,) = client.list_artifacts(run.info.run_id)
+    assert picture.path == "clean, attacked, difference.png"
 
 
 @pytest.mark.filterwarnings("ignore")

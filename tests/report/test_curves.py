@@ -5,7 +5,7 @@ from vrbench.core.errors import ConfigError, DataError, MissingDataError
 from vrbench.report.plots.curve_panels import figure_of, parted
 from vrbench.report.plots.curve_tables import read_table
 from vrbench.report.plots.curves import curves, draw, reported, table
-from vrbench.report.plots.looks import GREY, looks
+from vrbench.report.plots.looks import ATTACKS, GREY, looks
 from vrbench.report.tables import FORMATS
 
 
@@ -208,6 +208,7 @@ def test_an_attack_looks_the_same_everywhere_and_no_two_alike():
     few = looks([*(f"attack of {n}. kind" for n in range(5)), "noise", "pgd", "adam"])
     assert len({look.colour for look in few.values()}) == 8  # as long as there are colours
     assert few["pgd"] == alone["pgd"]
+    assert len({look.colour for look in looks(ATTACKS).values()}) == len(ATTACKS)
 
 
 def test_a_panel_for_each_model_and_all_on_one_scale():

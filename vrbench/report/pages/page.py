@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ from PIL import Image
 from vrbench.report.tables import number, plain
 
 NOTHING = "-"
+_PERCENT = re.compile(r"(?<=\d) %")
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def render(template: str, scripts: Sequence[str], **context: Any) -> str:
 def _environment() -> Any:
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
-    return Environment(
+    environment = Environment(
         loader=FunctionLoader(_read),
         autoescape=True,
         finalize=_shown,
@@ -147,14 +149,30 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["typed"] = _typed
+    return environment
 
 
 def _shown(value: Any) -> Any:
-    """Return text with what is not printed made visible; lines, and what is HTML, stay."""
+    """Return text with what is not printed made visible; lines, and what is HTML, stay.
+
+    No line breaks between a number and its percent sign.
+    """
     from markupsafe import Markup
 
     if isinstance(value, Markup) or not isinstance(value, str):
         return value
+    return _PERCENT.sub("\N{NO-BREAK SPACE}%", _visible(value))
+
+
+def _typed(value: str) -> Any:
+    """Return what a reader copies to a shell: as ``_shown``, with every space as it is."""
+    from markupsafe import escape
+
+    return escape(_visible(value))
+
+
+def _visible(value: str) -> str:
     return "\n".join(plain(line) for line in value.split("\n"))
 
 

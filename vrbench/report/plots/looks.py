@@ -7,11 +7,17 @@ from collections.abc import Iterable, Sequence
 from typing import Literal, NamedTuple
 from zlib import crc32
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#A65628")
+COLOURS = (  # as many as there are known attacks
+    *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1", "#A65628"),
+    *("#999933", "#4433EE", "#882255"),
+)
 MARKERS = "osD^vP*X"
 GREY, INK = "#888888", "#333333"
 CONTROLS = {"noise": "x", "retrained clean": "+", "clean": "+"}  # nobody searched: grey
-ATTACKS = ("adam", "pgd", "fgsm", "regression", "square", "ddn", "bim", "cw", "nes", "spsa")
+ATTACKS = (
+    *("adam", "pgd", "fgsm", "regression", "square", "ddn", "bim", "cw", "nes", "spsa"),
+    "transplant",
+)
 RECOMMENDERS = ("vbpr", "amr", "deepstyle", "fm", "bprmf", "dvbpr", "acf", "vnpr")
 NETWORKS = ("standard", "adversarial", "free", "distilled", "denoised", "jpeg", "bits", "median")
 TABLES = {"attack": ATTACKS, "recommender": RECOMMENDERS, "extractor": NETWORKS}

@@ -16,6 +16,7 @@ WORDS = {
     "acf": "ACF",
     "vnpr": "VNPR",
     "bprmf": "BPR-MF",
+    "popular": "Popular",
     "apr": "APR",
     "ease": "EASE",
     "itemknn": "ItemKNN",
