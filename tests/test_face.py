@@ -8,6 +8,7 @@ import inspect
 import re
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -141,7 +142,9 @@ def test_choose_refuses_in_one_line(asked, settings, says):
 
 def test_type_checkers_are_told_that_it_is_annotated():
     assert (ROOT / "vrbench" / "py.typed").is_file()
-    assert "vrbench =\n    py.typed" in (ROOT / "setup.cfg").read_text()
+    told = ConfigParser(interpolation=None)
+    told.read(ROOT / "setup.cfg", encoding="utf-8")
+    assert "py.typed" in told["options.package_data"]["vrbench"].split()
 
 
 if __name__ == "__main__":

@@ -61,9 +61,9 @@ def tell(tracker: Tracker, entry: Mapping[str, Any], store: Store, folder: Path)
     for stage in SEARCHES:
         for step, loss in _searched(store, stage):
             tracker.number("attack/loss", loss, step)
-    for name, value in _numbers(entry["rows"]):
-        if value is not None and math.isfinite(value):
-            tracker.number(name, value, 0)
+    for name, number in _numbers(entry["rows"]):
+        if number is not None and math.isfinite(number):
+            tracker.number(name, number, 0)
     sheet = folder / "picture.png"
     if sheet.is_file() and may_show(dict(entry)):
         with Image.open(sheet, formats=("PNG",)) as image:
