@@ -230,10 +230,10 @@ class StandardAttack2(StandardAttack):
 class StandardAttack3(StandardAttack2):
     """``standard-3``: ``standard-2`` and 1,000 steps of Adam.
 
-    Sign steps, Auto-PGD's, are not the strongest everywhere: through EfficientNet-Lite0 on H&M's
-    photos Adam gets further than Auto-PGD with as many steps (``docs/results/standard.md``). It
-    starts at a random picture of the budget, and its steps are three tenths of the radius, so that
-    there is nothing to set (``AdamPGD`` with ``lr=None``).
+    Auto-PGD is not the strongest everywhere: through EfficientNet-Lite0 on H&M's photos Adam gets
+    further with as many steps (``docs/results/standard.md``). It starts at a random picture of the
+    budget, and its steps are three tenths of the radius, so that there is nothing to set
+    (``AdamPGD`` with ``lr=None``).
 
     Difference from AutoAttack (Croce and Hein, ICML 2020): as of ``standard-2``, and Adam.
 
