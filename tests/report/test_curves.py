@@ -106,6 +106,13 @@ def test_norms_are_kept_apart_and_named_where_there_are_several():
     assert [line.label for line in both] == ["vbpr, fgsm, box", "vbpr, fgsm, row_l2"]
     assert [line.y[1] for line in both] == pytest.approx([-40, -20])
     assert [line.label for line in curves([ball], "nDCG@10")] == ["vbpr, fgsm"]
+    for one in (ball, box):  # what the norm has said already
+        budget = one["parts"]["budget"]
+        budget["settings"] = {"eps": 0.5, "norm": budget["norm"]}
+    assert [line.label for line in curves([ball, box], "nDCG@10")] == [
+        "vbpr, fgsm, box",
+        "vbpr, fgsm, row_l2",
+    ]
 
 
 def test_what_nobody_attacked_is_no_point_of_a_curve():

@@ -120,8 +120,15 @@ def _line(parts: dict[str, Any], metric: str, x: str) -> tuple[str, ...]:
 
 
 def _labels(lines: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], str]:
-    """Return what each line is called: its recommender and attack, and what tells lines apart."""
-    telling = {n for n in range(len(AXES)) if len({line[n] for line in lines}) > 1}
+    """Return what each line is called: its recommender and attack, and what tells lines apart.
+
+    A budget's settings are named where they tell lines of one norm apart, since norms are named.
+    """
+    telling = set()
+    for n, axis in enumerate(AXES):
+        kinds = {(line[-1] if axis == "budget" else "", line[n]) for line in lines}
+        if len(kinds) > len({kind for kind, _ in kinds}):
+            telling.add(n)
     places = [*sorted(telling | {AXES.index("recommender")}), -2]
     if len({line[-1] for line in lines}) > 1:
         places.append(-1)
