@@ -140,7 +140,7 @@ def test_lists_in_files_show_exposure_now_and_nothing_else(tmp_path):
         run["rows"][0] |= {"before": now, "after": None}
         run["case"]["standing"] = {"source": {"chr": 2.0, "uniform": 1.0, "lift": 2.0}}
     found = Findings(runs, [], [], "hat", kind="lists")
-    told = lists_page(found, "Audit", "again")
+    told = lists_page(found, "Audit", "again").replace("\xa0", " ")
     assert told.index(">cap<") < told.index(">hat<")
     assert "Recommended most: cap, an item of which is in the top 20 of 30.0 % of the users" in told
     assert "a file of recommendations answers no question about a changed picture" in told
