@@ -18,11 +18,14 @@ import torch
 import torch.nn.functional as F
 from turns import arguments, row
 
+from vrbench.bench.views import view_of
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.dataset import Dataset
 from vrbench.data.interactions import Interactions
 from vrbench.data.sources.boutique import boutique
+from vrbench.metrics import NDCG
+from vrbench.metrics.view import Counted
 from vrbench.recommenders.base import Recommender, Sizes
 from vrbench.recommenders.collaborative.bpr import BPRMF
 from vrbench.recommenders.ranking import rank
@@ -75,12 +78,9 @@ def learnt(
     none = torch.empty(0, dtype=torch.int64)
     nobody = Interactions.of(none, none, train.num_users, train.num_items)
     model.fit(train, nobody, looks, stream(seed, "train"))
-    ranks = rank(model.eval(), looks, shop.seen, shop.test, none, 1).relevant_ranks.double()
-    gain = torch.where(ranks <= K, 1 / torch.log2(ranks + 1), 0.0)
-    ideal = (1 / torch.log2(torch.arange(K, dtype=torch.float64) + 2)).cumsum(0)
-    best = ideal[shop.test.counts.clamp(1, K) - 1]
-    summed = torch.zeros(train.num_users, dtype=torch.float64).index_add_(0, shop.test.users, gain)
-    return float((summed / best)[shop.test.counts > 0].mean())
+    ranked = rank(model.eval(), looks, shop.seen, shop.test, none, 1)
+    view = view_of(ranked, none, Counted(labels=labels, source=0, target=0))
+    return float(NDCG(k=K).measure(view, shop).double().nanmean())
 
 
 if __name__ == "__main__":

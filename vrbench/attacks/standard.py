@@ -21,6 +21,7 @@ from vrbench.attacks.gradient.apgd import AutoPGD
 from vrbench.attacks.gradient.eot import draws, over_draws
 from vrbench.attacks.masking import ASKED, DRAW, FLAT, LIMIT, notice
 from vrbench.attacks.minimum_norm.fmn import FMN
+from vrbench.attacks.places import places
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import Streams
 
@@ -212,7 +213,7 @@ class StandardAttack2(StandardAttack):
         """Say so if pictures that may be anything do not get far beyond those of the budget."""
         wide = without_limit(budget, clean)
         within = ledger.verdict(best, items)
-        rows = (within.margin >= 0).nonzero().squeeze(1)[:LOOKED_AT]
+        rows = places(within.margin >= 0)[:LOOKED_AT]
         if wide is None or not len(rows):
             return
         some = items[rows]

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from vrbench.bench.store import Store
+from vrbench.report.identity import unattacked
 from vrbench.report.names import label
 from vrbench.report.run_records import may_show
 from vrbench.trackers.base import Plain, Tracker
@@ -110,9 +111,9 @@ def _numbers(rows: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float | N
 
 def _name(entry: Mapping[str, Any]) -> str:
     """Return what people call a cell."""
-    attacked = entry["parts"]["threat"]["settings"].get("timing") != "none"
-    told = [label(entry["parts"][part]) for part in (PARTS if attacked else SHOP)]
-    return " ".join([*told, *([] if attacked else ["nobody attacks"]), f"seed {entry['seed']}"])
+    quiet = unattacked(dict(entry))
+    told = [label(entry["parts"][part]) for part in (SHOP if quiet else PARTS)]
+    return " ".join([*told, *["nobody attacks"] * quiet, f"seed {entry['seed']}"])
 
 
 def _settings(entry: Mapping[str, Any]) -> dict[str, Plain]:

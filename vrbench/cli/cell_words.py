@@ -26,9 +26,10 @@ def title(
         what = f"{names['dataset']} | {names['recommender']} | {names['attack']} {names['budget']}"
         return f"{what} | {names['threat']} | seed {seed}"
     surface = parts["threat"].acts_on
-    aim = f"{names['objective']} | " if surface.reads_objective else ""
     roles = {role: f"{case[role]!r} ({_lift(case, role)})" for role in ("source", "target")}
+    aim = ""
     if surface.reads_objective:
+        aim = f"{names['objective']} | "
         roles["wants"] = wanted(parts["objective"]).format(**roles)
     told = surface.told.format(items=case["items"], **roles)
     return (

@@ -268,6 +268,11 @@ def settings(target: Any) -> dict[str, inspect.Parameter]:
     return {p.name: p for p in parameters(target) if p.kind is p.KEYWORD_ONLY}
 
 
+def unbound(factory: Any) -> Any:
+    """Return the class or function that a factory calls, without what a partial gives it."""
+    return factory.func if isinstance(factory, partial) else factory
+
+
 def inputs_of(target: Any) -> list[str]:
     """Return the names of the parameters of ``target`` that are not settings."""
     return [p.name for p in parameters(target) if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -294,5 +299,5 @@ def _holds_nan(value: Any) -> bool:
 
 
 def _is_component(value: Any) -> bool:
-    made = value.func if isinstance(value, partial) else value
+    made = unbound(value)
     return isinstance(made, Component) or (inspect.isclass(made) and issubclass(made, Component))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.placement import Placed
-from vrbench.core.spec import Component
+from vrbench.core.spec import Component, unbound
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.catalogue import Attributes
 from vrbench.data.interactions import Interactions
@@ -206,7 +205,7 @@ class RecommenderFactory(Protocol):
 
 def class_of(factory: RecommenderFactory) -> type[Recommender]:
     """Return the class of the recommenders that ``factory`` makes."""
-    made = factory.func if isinstance(factory, partial) else factory
+    made = unbound(factory)
     assert isinstance(made, type)
     assert issubclass(made, Recommender)
     return made

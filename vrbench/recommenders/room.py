@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
-
 from torch import nn
 
 from vrbench.core.memory import Bounded, require, sizing
-from vrbench.core.spec import settings
+from vrbench.core.spec import settings, unbound
 from vrbench.recommenders.base import Recommender, RecommenderFactory, Sizes
 
 LEARNT = 6  # times the size of what is learnt: it, Adam's two, the last good, the best, one spare
@@ -21,9 +18,8 @@ def make_recommender(factory: RecommenderFactory, sizes: Sizes) -> Recommender:
     Raises:
         IncompatibleError: if its tables do not fit into memory; none of them is made.
     """
-    target: Any = factory.func if isinstance(factory, partial) else factory
     chosen = {name: setting.default for name, setting in settings(factory).items()}
-    with Bounded(getattr(target, "name", "the recommender"), "recommender", chosen):
+    with Bounded(getattr(unbound(factory), "name", "the recommender"), "recommender", chosen):
         return factory(sizes)
 
 

@@ -155,7 +155,7 @@ def _tiles(clean: Tensor, items: Tensor, budget: L2, rng: Streams) -> Tensor:
     rows, columns = height // side, width // side
     signs = rng.signs(items, clean.shape[1], rows, 1, columns, 1)
     across = rng.uniform(items, 1, rows, 1, columns, 1) < 0.5
-    pulse = _pulse(side, clean.device)
+    pulse = _pulse(side, clean.device).to(clean.dtype)
     upright, lying = pulse[:, None], pulse.T[:, None]
     tiles = signs * torch.where(across, lying, upright)
     left, top = (width - columns * side) // 2, (height - rows * side) // 2
@@ -182,7 +182,7 @@ def _pulses(x: Tensor, clean: Tensor, items: Tensor, side: int, budget: L2, rng:
     length = (unused[:, None] + held).sqrt()
     old = change.flatten(2).gather(2, index.flatten(1)[:, None].expand(-1, x.shape[1], -1))
     old = old / _length(old).clamp(min=1e-10)
-    pulse = _pulse(side, x.device)
+    pulse = _pulse(side, x.device).to(x.dtype)
     turned = (draw[:, 4] < 0.5)[:, None, None]
     new = (torch.where(turned, pulse.T, pulse)[:, None] * signs).flatten(2) + old
     new = new / _length(new).clamp(min=1e-10) * length[:, :, None]

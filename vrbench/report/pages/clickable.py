@@ -134,17 +134,17 @@ def plot(points: Sequence[Point], x: str, y: str) -> Plot | None:
         )
         for p in points
     ]
+    legends = [Legend("marker", "the threat model", list(threats.values()))] if threats else []
+    if len(networks) > 1:
+        by = "filling" if threats else "marker"
+        legends.append(Legend(by, "the network", list(networks.values())))
     return Plot(
         drawn,
         [(across(tick), f"{tick:g}") for tick in ticks(low_x, high_x)],
         [(up(tick), f"{tick:g}") for tick in ticks(low_y, high_y)],
         up(0.0) if low_y <= 0 <= high_y else None,
         list(colours.items()),
-        [Legend("marker", "the threat model", list(threats.values()))] * bool(threats)
-        + [
-            Legend("filling" if threats else "marker", "the network", list(networks.values())),
-        ]
-        * (len(networks) > 1),
+        legends,
         x,
         y,
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from functools import partial
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from vrbench.attacks.goal import Classes, Verdict
 from vrbench.core.errors import IncompatibleError
-from vrbench.core.spec import Component, digest
+from vrbench.core.spec import Component, digest, unbound
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Recommender
 from vrbench.threats.case import Case
@@ -134,10 +133,8 @@ class ObjectiveFactory(Protocol):
 
 def wanted(factory: ObjectiveFactory) -> str:
     """Return what is to become of the items under the objective that ``factory`` makes."""
-    made = factory.func if isinstance(factory, partial) else factory
-    assert isinstance(made, type)
-    assert issubclass(made, Objective)
-    return made.wants
+    words: str = getattr(unbound(factory), "wants", Objective.wants)
+    return words
 
 
 def check_promotable(recommender: type[Recommender] | Recommender) -> None:

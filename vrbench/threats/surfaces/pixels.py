@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -14,7 +13,7 @@ from vrbench.attacks.budget import Budget
 from vrbench.attacks.feature_budget import Rows
 from vrbench.attacks.goal import Goal, TwoSpeed
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.core.spec import describe, inputs_of
+from vrbench.core.spec import describe, inputs_of, unbound
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor
 from vrbench.extractors.inference_copy import swift
@@ -76,8 +75,7 @@ class Pixels(Surface):
         if isinstance(x.budget, Rows):
             raise IncompatibleError(Features.goes_with)
         if "extractor" not in inputs_of(x.objective):
-            aim: Any = x.objective.func if isinstance(x.objective, partial) else x.objective
-            name = getattr(aim, "__name__", "the objective")
+            name = getattr(unbound(x.objective), "__name__", "the objective")
             raise IncompatibleError(
                 f"{name} judges what a recommender is shown, not pictures: it goes with "
                 "threat=vector"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vrbench.attacks.words import WordAttack, Words
 from vrbench.core.errors import IncompatibleError
+from vrbench.core.spec import unbound
 from vrbench.core.visuals import Signal, Table
 from vrbench.data.words import WordTable
 from vrbench.recommenders.base import class_of
@@ -74,5 +74,4 @@ class Text(Surface):
 
 def _sign(x: Experiment) -> int | None:
     """Return 1 where scores are to rise, -1 where they are to fall; None where neither is meant."""
-    aim: Any = x.objective.func if isinstance(x.objective, partial) else x.objective
-    return {Promote: 1, Demote: -1}.get(aim)
+    return {Promote: 1, Demote: -1}.get(unbound(x.objective))
