@@ -36,6 +36,7 @@ def test_an_objective_is_named_where_it_is_read(surface, named):
         (partial(PromoteLists, k=20), "to be shown more"),
         (Promote, "to be shown more"),
         (Demote, "to be shown less"),
+        (dict, "to be taken for 'hats' (CHR@20 0.50, by chance 0.25)"),  # no class of ours
     ],
 )
 def test_the_heading_says_what_the_adversary_wants(objective, words):

@@ -113,7 +113,9 @@ def _name(entry: Mapping[str, Any]) -> str:
     """Return what people call a cell."""
     quiet = unattacked(dict(entry))
     told = [label(entry["parts"][part]) for part in (SHOP if quiet else PARTS)]
-    return " ".join([*told, *["nobody attacks"] * quiet, f"seed {entry['seed']}"])
+    if quiet:
+        told.append("nobody attacks")
+    return " ".join([*told, f"seed {entry['seed']}"])
 
 
 def _settings(entry: Mapping[str, Any]) -> dict[str, Plain]:
