@@ -112,7 +112,7 @@ def _run(operation, args, kwargs):
     ends_there = bool(there) if asked is None else torch.device(asked) == DEVICE
     if not there and not ends_there:
         return operation(*args, **kwargs)
-    _note(operation, args, bool(there), ends_there)
+    _note(operation, args, bool(there), ends_there, kwargs.get("output_size"))
     inside = dict(kwargs) if asked is None else kwargs | {"device": torch.device("cpu")}
     args_held, kwargs_held = tree_map(_held, (args, inside))
     found = operation(*args_held, **kwargs_held)
@@ -130,8 +130,11 @@ def _held(value):
     return value.held if isinstance(value, Placed) else value
 
 
-def _note(operation, args, there, ends_there):
-    """Count an operation that waits for the device, or for what is copied to it or from it."""
+def _note(operation, args, there, ends_there, output_size=None):
+    """Count an operation that waits for the device, or for what is copied to it or from it.
+
+    One that is told how much will come out does not wait to know it.
+    """
     name = operation.__name__.partition(".")[0]
     if operation is torch.ops.aten.copy_.default:
         waits = isinstance(args[0], Placed) != isinstance(args[1], Placed)
@@ -141,7 +144,7 @@ def _note(operation, args, there, ends_there):
         at = [index for index in args[1] if index is not None]
         waits = any(i.dtype == torch.bool or not isinstance(i, Placed) for i in at)
     else:
-        waits = there and name in WAITS
+        waits = there and name in WAITS and output_size is None
     if waits:
         _waited(name)
 

@@ -3,6 +3,8 @@
 How a step is captured: ``vrbench.recommenders.training.captured``.
 """
 
+from collections import Counter
+from contextlib import nullcontext
 from functools import partial
 
 import pytest
@@ -19,9 +21,22 @@ from vrbench.core.seeds import Streams, stream
 from vrbench.extractors.compiled import OFTEN, Compiled
 from vrbench.extractors.inference_copy import swift
 from vrbench.extractors.small import SmallCNN
-from vrbench.recommenders import AMR, APR, BPRMF, FM, VBPR, DeepStyle
+from vrbench.recommenders import (
+    AMR,
+    APR,
+    BPRMF,
+    BPRSLIM,
+    DMF,
+    FISM,
+    FM,
+    VBPR,
+    AdversarialFISM,
+    DeepStyle,
+    SVDpp,
+)
 from vrbench.recommenders.base import Sizes
-from vrbench.recommenders.training.captured import Captured
+from vrbench.recommenders.training.captured import WARM, Captured
+from vrbench.recommenders.training.epochs import Steps
 from vrbench.testing.world import toy_case, toy_visuals, toy_world
 from vrbench.threats.objectives.misclassification import TargetClass
 
@@ -75,14 +90,28 @@ STEPPED = {
 }
 
 
+PLAIN = {
+    "FISM": partial(FISM, **LOOP),
+    "AdversarialFISM": partial(AdversarialFISM, **LOOP, adversarial_epochs=3),
+    "SVDpp": partial(SVDpp, **LOOP, negatives=2),
+    "DMF": partial(DMF, **LOOP, hidden=16),
+    "BPRSLIM": partial(BPRSLIM, **{k: v for k, v in LOOP.items() if k != "factors"}),
+}  # steps of many kernels, each started by Python
+
+
 def trained(make, device, seed=0):
     """Return the users' rows after training on a device."""
+    return fitted(make, device, seed).user.weight.detach().cpu()
+
+
+def fitted(make, device, seed=0):
+    """Return a model that was trained on a device."""
     shop, labels = toy_world(), toy_world().catalogue.categories
     visuals = toy_visuals(make.func.signal)
     sizes = Sizes(shop.train.num_users, shop.train.num_items, visuals.shape, labels)
     model = make(sizes).to(device)
     model.fit(shop.train, shop.valid, visuals.to(device), stream(seed))
-    return model.user.weight.detach().cpu()
+    return model
 
 
 def apart(one, other):
@@ -143,3 +172,21 @@ def test_a_step_there_waits_for_nothing(name, monkeypatch):
     if ON_GPU:
         assert len({id(phase) for phase in ahead}) == phases
         assert len(ahead) > 20
+
+
+@on_hardware
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_step_there_waits_for_nothing(name, monkeypatch):
+    """But the first, which make what is made once; the entries of rows are not counted there."""
+    plain, taken = Steps._take, Counter()
+
+    def strictly(self, batch):
+        taken[id(self)] += 1
+        with nothing_waits() if taken[id(self)] > WARM else nullcontext():
+            plain(self, batch)
+
+    monkeypatch.setattr(Steps, "_take", strictly)
+    with there() as device:
+        model = fitted(PLAIN[name], device)
+        assert all(part.isfinite().all() for part in model.parameters())
+    assert sum(taken.values()) > 20

@@ -11,6 +11,7 @@ from scipy import sparse
 from torch import Tensor, nn
 
 from vrbench.data.interactions import Interactions
+from vrbench.recommenders.training.distinct import distinct
 
 
 class SparseRows(nn.Module):
@@ -29,6 +30,7 @@ class SparseRows(nn.Module):
         self.register_buffer("start", torch.zeros(rows + 1, dtype=torch.int64))
         self.register_buffer("column", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("value", torch.zeros(0))
+        self._most = np.zeros(rows + 1, np.int64)
 
     start: Tensor
     column: Tensor
@@ -43,6 +45,7 @@ class SparseRows(nn.Module):
         self.start.copy_(torch.from_numpy(made.indptr.astype(np.int64)))
         self.column = torch.from_numpy(made.indices.astype(np.int64)).to(device)
         self.value = torch.from_numpy(made.data.astype(np.float32)).to(device)
+        self._most = _most(made.indptr)
 
     def count(self, rows: Tensor) -> Tensor:
         """Return the number of entries of each of ``rows``."""
@@ -53,7 +56,8 @@ class SparseRows(nn.Module):
         if not len(self.column):
             return torch.zeros_like(rows, dtype=torch.bool)
         every = torch.arange(self.shape[0], device=rows.device)
-        key = every.repeat_interleave(self.start.diff()) * self.shape[1] + self.column
+        row = every.repeat_interleave(self.start.diff(), output_size=len(self.column))
+        key = row * self.shape[1] + self.column
         wanted = rows * self.shape[1] + columns
         return key[torch.searchsorted(key, wanted).clamp_(max=len(key) - 1)] == wanted
 
@@ -64,19 +68,22 @@ class SparseRows(nn.Module):
         nth = torch.arange(len(place), device=rows.device) - (count.cumsum(0) - count)[place]
         return place, self.start[rows][place] + nth
 
-    def times(self, table: Tensor, rows: Tensor) -> Tensor:
+    def times(self, table: Tensor, rows: Tensor, once: bool = False) -> Tensor:
         """Return ``(len(rows), K)``: these rows of the matrix times ``table``, ``(columns, K)``.
 
-        Differentiable in ``table``; a row without entries gives zeros.
+        Differentiable in ``table``; a row without entries gives zeros. For ``once`` see ``dense``.
         """
+        if once and rows.is_cuda:
+            _, entry, start = self._ahead(rows)
+            return weighted_sums(table, self.column[entry], self.value[entry], start)[:-1]
         _, entry = self.select(rows)
         count = self.count(rows)
         return weighted_sums(table, self.column[entry], self.value[entry], count.cumsum(0) - count)
 
     def sums(self, table: Tensor, rows: Tensor) -> Tensor:
         """Return what ``times`` does, made once for a row however often it is asked for."""
-        known, where = rows.unique(return_inverse=True)
-        return self.times(table, known)[where]
+        known, where = distinct(rows)
+        return self.times(table, known, once=True)[where]
 
     def sums_without(self, table: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         """Return sums of zeros and ones without a column, and how many entries are left.
@@ -99,12 +106,33 @@ class SparseRows(nn.Module):
         """Return ``(rows, K)``: the whole matrix times ``table``, ``(columns, K)``."""
         return weighted_sums(table, self.column, self.value, self.start[:-1])
 
-    def dense(self, rows: Tensor) -> Tensor:
-        """Return these rows of the matrix with their zeros, ``(len(rows), columns)``."""
-        place, entry = self.select(rows)
-        made = torch.zeros(len(rows), self.shape[1], device=rows.device)
+    def dense(self, rows: Tensor, once: bool = False) -> Tensor:
+        """Return these rows of the matrix with their zeros, ``(len(rows), columns)``.
+
+        Args:
+            rows: of the matrix.
+            once: whether they are distinct ones as ``distinct`` gives them, the first again behind
+                the others or not: how many entries they have is not asked of a GPU then. Where the
+                first comes again, what is returned is not its row.
+        """
+        place, entry = self._ahead(rows)[:2] if once and rows.is_cuda else self.select(rows)
+        made = torch.zeros(len(rows) + 1, self.shape[1], device=rows.device)
         made[place, self.column[entry]] = self.value[entry]
-        return made
+        return made[:-1]
+
+    def _ahead(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return ``(place, entry, start)`` of distinct rows, of a number that the host knows.
+
+        There are as many as ``len(rows)`` rows have at the most. Those behind the last are of one
+        more place, ``len(rows)``; ``start``, ``(len(rows) + 1,)``, says where a place's begin.
+        """
+        count = self.count(rows)
+        count[1:] *= rows[1:] != rows[:1]  # behind the distinct ones the first may come again
+        start = F.pad(count.cumsum(0), (1, 0))
+        most = int(self._most[min(len(rows), self.shape[0])])
+        nth = torch.arange(most, device=rows.device)
+        place = torch.searchsorted(start[1:], nth, right=True)
+        return place, F.pad(self.start[rows] - start[:-1], (0, 1))[place] + nth, start
 
     def _load_from_state_dict(self, state: dict[str, Any], prefix: str, *rest: Any) -> None:
         for name in ("column", "value"):  # as long as what is loaded
@@ -112,6 +140,12 @@ class SparseRows(nn.Module):
                 like = torch.empty_like(state[prefix + name], device=self.start.device)
                 setattr(self, name, like)
         super()._load_from_state_dict(state, prefix, *rest)
+        self._most = _most(self.start.cpu().numpy())
+
+
+def _most(start: np.ndarray) -> np.ndarray:
+    """Return how many entries no, one, two ... distinct rows have at the most, int64."""
+    return np.append(0, np.sort(np.diff(start).astype(np.int64))[::-1].cumsum())
 
 
 def weighted_sums(table: Tensor, index: Tensor, weight: Tensor, start: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ class Autoencoder(EpochRecommender):
 
     @abstractmethod
     def loss(self, users: Tensor) -> Tensor:
-        """Return the mean loss of ``users``, ``(B,)``."""
+        """Return the mean loss of ``users``, ``(B,)``, who are distinct."""
 
 
 class MultiDAE(Autoencoder):
@@ -118,7 +118,7 @@ class MultiDAE(Autoencoder):
         return made
 
     def loss(self, users: Tensor) -> Tensor:
-        x = self.history.dense(users)
+        x = self.history.dense(users, once=True)
         likelihood = (x * F.log_softmax(self.leave(self.last(x)), 1)).sum(1)
         assert likelihood.shape == users.shape
         layers = (self.enter, self.code, self.rise, self.leave)
@@ -194,7 +194,7 @@ class CDAE(Autoencoder):
         return made.sigmoid()
 
     def loss(self, users: Tensor) -> Tensor:
-        x = self.history.dense(users)
+        x = self.history.dense(users, once=True)
         logits = self.hidden(users, x) @ self.item.weight.T + self.item_bias.weight.T
         count = x.sum(1, keepdim=True)
         share = self.negatives * count / (x.shape[1] - count).clamp(min=1)

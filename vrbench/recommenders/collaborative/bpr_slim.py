@@ -11,6 +11,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
+from vrbench.recommenders.training.distinct import distinct
 from vrbench.recommenders.training.pairwise import (
     PairwiseRecommender,
     PairwiseSettings,
@@ -64,8 +65,8 @@ class BPRSLIM(PairwiseRecommender):
 
     def touched(self, users: Tensor, items: Tensor) -> Tensor:
         """Return ``(B, num_items)``: the weights of pairs, zeros where a user has no such item."""
-        known, where = users.unique(return_inverse=True)
-        owned = self.history.dense(known)[where]
+        known, where = distinct(users)
+        owned = self.history.dense(known, once=True)[where]
         owned[torch.arange(len(items), device=items.device), items] = 0
         touched: Tensor = self.weight(items) * owned
         return touched

@@ -11,6 +11,7 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
+from vrbench.recommenders.training.distinct import distinct
 from vrbench.recommenders.training.pointwise import PointwiseRecommender, PointwiseSettings
 
 LEAST = 1e-6  # of a cosine that is taken for a chance, as in the paper
@@ -78,18 +79,21 @@ class DMF(PointwiseRecommender):
         for bias in (self.user_bias, self.item_bias):
             nn.init.zeros_(bias)
 
-    def users_at(self, users: Tensor) -> Tensor:
-        """Return the ``(B, factors)`` places of users, of length one."""
-        return _end(self.had.times(self.of_item.weight, users) + self.user_bias, self.user_out)
+    def users_at(self, users: Tensor, once: bool = False) -> Tensor:
+        """Return the ``(B, factors)`` places of users, of length one; see ``SparseRows.dense``."""
+        had = self.had.times(self.of_item.weight, users, once)
+        return _end(had + self.user_bias, self.user_out)
 
-    def items_at(self, items: Tensor) -> Tensor:
-        """Return the ``(B, factors)`` places of items, of length one."""
-        return _end(self.had_by.times(self.of_user.weight, items) + self.item_bias, self.item_out)
+    def items_at(self, items: Tensor, once: bool = False) -> Tensor:
+        """Return the ``(B, factors)`` places of items, of length one; see ``SparseRows.dense``."""
+        had_by = self.had_by.times(self.of_user.weight, items, once)
+        return _end(had_by + self.item_bias, self.item_out)
 
     def forward(self, users: Tensor, items: Tensor, visuals: Visuals | None = None) -> Tensor:
         # Each once, however many pairs it is in.
-        (user, of_pair), (item, of_its) = (t.unique(return_inverse=True) for t in (users, items))
-        cosine = (self.users_at(user)[of_pair] * self.items_at(item)[of_its]).sum(1)
+        (user, of_pair), (item, of_its) = distinct(users), distinct(items)
+        user_BK, item_BK = self.users_at(user, once=True), self.items_at(item, once=True)
+        cosine = (user_BK[of_pair] * item_BK[of_its]).sum(1)
         if self.temperature:
             return cosine / self.temperature
         return torch.logit(cosine, LEAST)

@@ -81,7 +81,7 @@ class MultiVAE(Autoencoder):
         return self.beta * self._steps / self.anneal_steps
 
     def loss(self, users: Tensor) -> Tensor:
-        x = self.history.dense(users)
+        x = self.history.dense(users, once=True)
         mean, log_variance = self.posterior(x)
         noise = torch.randn(mean.shape, generator=self._rng, device=mean.device)
         logits = self.decode(mean + noise * (0.5 * log_variance).exp())

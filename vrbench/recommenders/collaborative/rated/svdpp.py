@@ -14,6 +14,7 @@ from vrbench.recommenders.collaborative.rated.base import (
     RatedFactorSettings,
 )
 from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
+from vrbench.recommenders.training.distinct import distinct
 from vrbench.recommenders.training.epochs import normal
 
 
@@ -49,9 +50,9 @@ class SVDpp(RatedFactorModel):
 
     def sums(self, users: Tensor) -> Tensor:
         """Return the ``(B, factors)`` sums of what users rated, by the root of how many."""
-        known, where = users.unique(return_inverse=True)
+        known, where = distinct(users)
         root = self.history.count(known).clamp(min=1).float().rsqrt()[:, None]
-        return (self.history.times(self.owned.weight, known) * root)[where]
+        return (self.history.times(self.owned.weight, known, once=True) * root)[where]
 
     def of_users(self, users: Tensor) -> Tensor:
         return super().of_users(users) + self.sums(users)
