@@ -8,6 +8,7 @@ from tests.another_device import DEVICE, WAITED, Placed, another_device, taken_f
 from tests.contracts import contracts
 from vrbench.core.seeds import stream
 from vrbench.recommenders.base import Recommender
+from vrbench.recommenders.collaborative import nais
 from vrbench.recommenders.ranking import rank
 from vrbench.recommenders.training.epochs import EpochRecommender
 from vrbench.recommenders.two_stage_ranking import inject
@@ -62,6 +63,15 @@ AHEAD = (
 def test_a_step_neither_waits_nor_copies(name, world, extractor, monkeypatch):
     """Five times as many steps an epoch wait no more often; the device says that it is a GPU."""
     assert not waits_of_more_steps(name, world, extractor, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["nais.TestProduct", "nais.TestConcatenation"])
+def test_a_step_of_nais_waits_once(name, world, extractor, monkeypatch):
+    """For the lengths of histories, by which its blocks are cut, however many these are."""
+    monkeypatch.setattr(nais, "MOST", 4096)
+    (found,) = waits_of_more_steps(name, world, extractor, monkeypatch).items()
+    assert found[0].startswith("tolist recommenders/collaborative/nais.py")
+    assert found[1] == -(-len(world.train) // 8)
 
 
 def waits_of_more_steps(name, world, extractor, monkeypatch):

@@ -135,11 +135,10 @@ class NAIS(PointwiseRecommender):
         """Return ``(B, M)``: what ``users[b]`` think of ``items[b]``."""
         if not self._attends:
             return self._alike(users, items) + self.bias(items).squeeze(2)
-        count = self.history.count(users)
-        order = count.argsort()  # of like lengths in a block, so that little of it is padding
-        made = []
-        for rows in _blocks(order, count, items.shape[1] * self.hidden):
-            had, taken = self._had(users[rows])
+        count, order = self.history.count(users).sort()  # little is padding in a block of like ones
+        made, lengths = [], count.tolist()  # asked of the device once a step
+        for rows, longest in _blocks(order, lengths, items.shape[1] * self.hidden):
+            had, taken = self._had(users[rows], longest)
             made.append(self._likeness(had, taken, items[rows]))
         return torch.cat(made)[order.argsort()] + self.bias(items).squeeze(2)
 
@@ -149,14 +148,12 @@ class NAIS(PointwiseRecommender):
         like_BM = (rest_BMK * self.item(items_BM)).sum(2)
         return like_BM * count_BM.clamp(min=1).float().pow(-self.alpha - self.beta)
 
-    def _had(self, users: Tensor) -> tuple[Tensor, Tensor]:
+    def _had(self, users: Tensor, longest: int) -> tuple[Tensor, Tensor]:
         """Return ``(B, L)`` items that ``users`` have, and which of these places are taken."""
-        _, entry = self.history.select(users)
-        count = self.history.count(users)
-        taken = torch.arange(int(count.max()), device=users.device) < count[:, None]
-        had = torch.zeros(taken.shape, dtype=torch.int64, device=users.device)
-        had[taken] = self.history.column[entry]
-        return had, taken
+        nth, column = torch.arange(longest, device=users.device), self.history.column
+        taken = nth < self.history.count(users)[:, None]
+        entry = (self.history.start[users][:, None] + nth).clamp(max=len(column) - 1)
+        return column[entry] * taken, taken
 
     def _likeness(self, had_BL: Tensor, taken_BL: Tensor, items_BM: Tensor) -> Tensor:
         """Return ``(B, M)``: how like items are to what users have besides."""
@@ -210,13 +207,15 @@ class NAIS(PointwiseRecommender):
         return made
 
 
-def _blocks(order: Tensor, count: Tensor, width: int) -> Iterator[Tensor]:
-    """Yield ``order`` in parts, ``count`` ascending, of ``MOST`` numbers when padded."""
+def _blocks(order: Tensor, lengths: list[int], width: int) -> Iterator[tuple[Tensor, int]]:
+    """Yield ``order`` in parts of ``MOST`` numbers when padded, and the longest of each.
+
+    Lengths are ascending.
+    """
     at = 0
     while at < len(order):
-        most = max(1, int(count[order[at]]))
-        end = at + max(1, MOST // (width * most))
-        longest = max(1, int(count[order[at:end][-1]]))
-        end = at + max(1, MOST // (width * longest))
-        yield order[at:end]
+        end = at + max(1, MOST // (width * max(1, lengths[at])))
+        longest = max(1, lengths[min(end, len(order)) - 1])
+        end = min(at + max(1, MOST // (width * longest)), len(order))
+        yield order[at:end], lengths[end - 1]
         at = end
