@@ -32,6 +32,8 @@ from vrbench.recommenders import (
     VBPR,
     AdversarialFISM,
     DeepStyle,
+    MultiDAE,
+    MultiVAE,
     SVDpp,
 )
 from vrbench.recommenders.base import Sizes
@@ -90,12 +92,15 @@ STEPPED = {
 }
 
 
+ENCODER = {"hidden": 8, "latent": 4, "epochs": 8, "batch_size": 8, "lr": 0.05, "eval_every": 99}
 PLAIN = {
     "FISM": partial(FISM, **LOOP),
     "AdversarialFISM": partial(AdversarialFISM, **LOOP, adversarial_epochs=3),
     "SVDpp": partial(SVDpp, **LOOP, negatives=2),
     "DMF": partial(DMF, **LOOP, hidden=16),
     "BPRSLIM": partial(BPRSLIM, **{k: v for k, v in LOOP.items() if k != "factors"}),
+    "MultiDAE": partial(MultiDAE, **ENCODER),
+    "MultiVAE": partial(MultiVAE, **ENCODER),
 }  # steps of many kernels, each started by Python
 
 

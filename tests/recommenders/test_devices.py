@@ -55,7 +55,7 @@ AHEAD = (
     *("lattice.TestRebuilt", "mmgcn.TestPictures", "slmrec.TestSLMRec", "pointwise.TestGMF"),
     *("pointwise.TestLogisticMF", "pointwise.TestDMF", "rated.TestMF", "rated.TestSVDpp"),
     *("vmf.TestVMF", "fism.TestFISM", "adversarial_tables.TestFISM"),
-    "graph_and_fields.TestBPRSLIM",
+    *("graph_and_fields.TestBPRSLIM", "irgan.TestGenerator", "irgan.TestDiscriminator"),
 )
 
 

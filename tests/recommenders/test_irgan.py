@@ -50,7 +50,7 @@ def test_a_huge_score_does_not_overflow(world):
     model = begun()
     model.generator.bias.weight.data[:3] = torch.tensor([[1000.0], [0.0], [-1000.0]])
     draws = torch.rand(30, 64, generator=stream(1))
-    loss = model.generator_loss(torch.arange(30), world.train, draws)
+    loss = model.generator_loss(torch.arange(30), world.train.matrix().float(), draws)
     loss.backward()
     assert loss.isfinite()
     assert all(p.grad.isfinite().all() for p in model.generator.parameters())
@@ -117,13 +117,13 @@ def test_the_reward_moves_the_generator_towards_what_the_discriminator_likes(wor
     model = begun()
     model.critic.load_state_dict(model.generator.state_dict())
     model.critic.bias.weight.data[5] = 9.0
-    users, items = torch.arange(30), torch.arange(36)
+    users, items, own = torch.arange(30), torch.arange(36), world.train.matrix().float()
     before = model.generator.table(users, items).softmax(1)
     optimiser = torch.optim.Adam(model.generator.parameters(), lr=0.05)
     for n in range(20):
         draws = torch.rand(30, 64, generator=stream(n))
         optimiser.zero_grad()
-        model.generator_loss(users, world.train, draws).backward()
+        model.generator_loss(users, own, draws).backward()
         optimiser.step()
     gain = (model.generator.table(users, items).softmax(1) - before).mean(0)
     assert gain.argmax() == 5

@@ -131,10 +131,10 @@ class CFGAN(GANRecommender):
         self, train: Interactions, rng: torch.Generator, size: int | None = None
     ) -> Iterator[tuple[Tensor, ...]]:
         """Yield rows, and uniform numbers that decide on both masks, over all rows shuffled."""
-        order = torch.randperm(self.count, generator=rng)
+        order = torch.randperm(self.count, generator=rng).to(self.device)
         for rows in order.split(size or self.batch_size):
             draws = torch.rand(2, len(rows), self.width, generator=rng)
-            yield self.feedback.dense(rows.to(self.device)), draws.to(self.device)
+            yield self.feedback.dense(rows, once=True), draws.to(self.device)
 
     def batch_loss(self, batch: tuple[Tensor, ...], visuals: Visuals) -> Tensor:
         return self.generator_loss(*batch)

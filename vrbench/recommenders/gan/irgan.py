@@ -13,10 +13,14 @@ from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.recommenders.base import Sizes
 from vrbench.recommenders.gan.policy_gradient import drawn, policy_loss
+from vrbench.recommenders.sparse_matrix import SparseRows, matrix_of
 from vrbench.recommenders.training.adversarial_phase import PlayerSettings, TwoPlayers
+from vrbench.recommenders.training.batches import batches_of
 from vrbench.recommenders.training.epochs import Optimisers, descend
 from vrbench.recommenders.training.negative_sampling import learnable, negatives
 from vrbench.recommenders.training.pairwise import half_square
+
+BLOCK = 512  # users of whom all picks are drawn at once
 
 
 class IRGAN(TwoPlayers):
@@ -137,15 +141,16 @@ class IRGAN(TwoPlayers):
         for _ in range(self.critic_steps):
             for batch in self.pairs(train, rng):
                 descend(self.critic_loss(*batch), optimisers[0])
-        order, total = torch.nonzero(train.counts).squeeze(1), 0.0
+        had, total = held(train, self.device), torch.zeros((), device=self.device)
+        order = torch.nonzero(train.counts).squeeze(1)
         for _ in range(self.steps):
             order = order[torch.randperm(len(order), generator=rng)]
-            for users in order.split(self.batch_size):
-                draws = torch.rand(len(users), self.samples, generator=rng)
-                loss = self.generator_loss(users, train, draws)
+            draws = torch.rand(len(order), self.samples, generator=rng)
+            for users, some in batches_of((order, draws), self.batch_size, self.device):
+                loss = self.generator_loss(users, had.dense(users, once=True), some)
                 descend(loss, optimisers[1])
-                total += loss.item() * len(users) / (len(order) * self.steps)
-        return total
+                total += loss.detach() * len(users) / (len(order) * self.steps)
+        return total.item()
 
     @torch.no_grad()
     def picks(self, train: Interactions, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -154,23 +159,24 @@ class IRGAN(TwoPlayers):
         Picks are drawn from the softmax at the temperature, over what somebody but not the user
         has in train.
         """
-        cold = (train.popularity == 0).to(self.device)
+        had, cold = held(train, self.device), (train.popularity == 0).to(self.device)
         items = torch.arange(self.num_items, device=self.device)
         order = learnable(train, rng)
         order = order[train.users[order].argsort(stable=True)]
         owners, count = train.users[order].unique_consecutive(return_counts=True)
-        draws = torch.rand(len(order), generator=rng)
-        found = []
-        for users, counts in zip(owners.split(512), count.split(512), strict=True):
-            logits = self.generator.table(users.to(self.device), items) / self.temperature
-            row, item = (t.to(self.device) for t in train.pairs_of(users))
-            logits[row, item] = -torch.inf
-            chance = logits.masked_fill(cold, -torch.inf).softmax(1)
-            place = torch.arange(len(users)).repeat_interleave(counts)
-            nth = torch.arange(len(place)) - (counts.cumsum(0) - counts)[place]
-            mine = torch.zeros(len(users), int(counts.max()))
-            mine[place, nth], draws = draws[: len(place)], draws[len(place) :]
-            found.append(drawn(chance, mine.to(self.device))[place, nth])
+        draws = torch.rand(len(order), generator=rng).to(self.device)
+        found, blocks = [], batches_of((owners, count), BLOCK, self.device)
+        for (users, counts), known in zip(blocks, count.split(BLOCK), strict=True):
+            pairs, most = int(known.sum()), int(known.max())  # on the CPU
+            logits = self.generator.table(users, items) / self.temperature
+            barred = cold | (had.dense(users, once=True) > 0)
+            chance = logits.masked_fill(barred, -torch.inf).softmax(1)
+            place = torch.arange(len(users), device=self.device)
+            place = place.repeat_interleave(counts, output_size=pairs)
+            nth = torch.arange(pairs, device=self.device) - (counts.cumsum(0) - counts)[place]
+            mine = torch.zeros(len(users), most, device=self.device)
+            mine[place, nth], draws = draws[:pairs], draws[pairs:]
+            found.append(drawn(chance, mine)[place, nth])
         mixed = torch.randperm(len(order), generator=rng)
         order = order[mixed]
         parts = train.users[order], train.items[order], torch.cat(found)[mixed.to(self.device)]
@@ -188,19 +194,15 @@ class IRGAN(TwoPlayers):
         assert yes.shape == no.shape == penalty.shape == users.shape
         return (F.softplus(-yes) + F.softplus(no) + penalty).mean()
 
-    def generator_loss(self, users: Tensor, train: Interactions, draws: Tensor) -> Tensor:
+    def generator_loss(self, users: Tensor, own: Tensor, draws: Tensor) -> Tensor:
         """Return what to descend so that the policy of ``users``, ``(B,)``, earns more.
 
         Args:
             users: of whom each has an item.
-            train: what they have.
+            own: ``(B, num_items)``, one where a user has an item, else zero.
             draws: ``(B, samples)`` uniform numbers.
         """
-        row, item = (t.to(self.device) for t in train.pairs_of(users))
-        users, draws = users.to(self.device), draws.to(self.device)
         logits = self.generator.table(users, torch.arange(self.num_items, device=self.device))
-        own = torch.zeros_like(logits)
-        own[row, item] = 1
         with torch.no_grad():
             chance = (1 - self.mix) * logits.softmax(1) + self.mix * own / own.sum(1, keepdim=True)
             picked = drawn(chance, draws)
@@ -215,6 +217,13 @@ class IRGAN(TwoPlayers):
 
     def score(self, users: Tensor, encoded: Tensor) -> Tensor:
         return (self.generator if self.generates else self.critic).table(users, encoded)
+
+
+def held(train: Interactions, device: torch.device) -> SparseRows:
+    """Return what users have, on a device."""
+    made = SparseRows(train.num_users, train.num_items).to(device)
+    made.hold(matrix_of(train))
+    return made
 
 
 class Player(nn.Module):
