@@ -218,10 +218,10 @@ def test_an_audit_from_the_command_line(tmp_path, monkeypatch):
     arguments += ["recommender.epochs=2", "--categories", "2", "--items", "2"]
     more = ["--defences", "jpeg_75", "--seeds", "1", "--fail-above"]
     assert COMMANDS["audit"]([*arguments, *more, "99.9"]) == 0
-    told = (tmp_path / "audit.html").read_text()
+    told = (tmp_path / "audit-boutique.html").read_text()
     assert "Most exposed of 2 categories" in told
     assert "jpeg_75" in told
-    found = json.loads((tmp_path / "audit.json").read_text())
+    found = json.loads((tmp_path / "audit-boutique.json").read_text())
     further = [one for one in found["items"] if one["exposure"] > 0]
     assert told.count("<img") == 3 * len(further)
     assert "registers 1 % fake users" in told
@@ -259,6 +259,47 @@ def test_settings_behind_a_list_of_defences_are_settings(monkeypatch, tmp_path):
         COMMANDS["audit"]([*out, "dataset=hm", "--defences", "jpeg_75", "extractor=standard"])
     assert asked["overrides"] == ["dataset=hm", "extractor=standard"]
     assert asked["defences_of"] == ["jpeg_75"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "name"),
+    [
+        ([], "boutique"),
+        (["dataset=hm", "seed=0,1", "recommender=amr"], "hm"),
+        (["dataset=clothing_men"], "clothing_men"),
+        (["dataset=shop", "dataset.path='/data/my shop-1.0'"], "shop-my_shop-1_0"),
+        (
+            ["dataset=features", "dataset.dataset.path=log.tsv", "dataset.path=a/looks.npz"],
+            "features-looks_npz",
+        ),
+    ],
+)
+def test_what_an_audit_leaves_behind_is_called_by_its_shop(overrides, name):
+    assert auditing.shop_name(overrides) == name
+
+
+def test_audits_of_two_shops_leave_each_other_alone(monkeypatch, tmp_path):
+    """The second one writes over no report and no run of the first."""
+    monkeypatch.chdir(tmp_path)
+    folders = []
+
+    def audited(overrides, folder, **settings):
+        folders.append(folder)
+        return SimpleNamespace(kind="lists", every=[])
+
+    monkeypatch.setattr(auditing, "audited", audited)
+    monkeypatch.setattr(auditing, "lists_page", lambda found, title, command: command)
+    monkeypatch.setattr(auditing, "lists_record", lambda found, command: command)
+    assert COMMANDS["audit"](["dataset=boutique"]) == 0
+    assert COMMANDS["audit"](["dataset=shop", "dataset.path=mine", "--folder", "here"]) == 0
+    assert folders == [Path("runs/audit/boutique"), Path("here/shop-mine")]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "audit-boutique.html",
+        "audit-boutique.json",
+        "audit-shop-mine.html",
+        "audit-shop-mine.json",
+    ]
+    assert (tmp_path / "audit-boutique.html").read_text().endswith("audit dataset=boutique")
 
 
 def test_how_much_there_is_to_do_is_said_before_anything_runs(monkeypatch, tmp_path, caplog):

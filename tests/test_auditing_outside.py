@@ -192,12 +192,12 @@ def test_an_audit_of_a_real_server_that_is_slow_and_fails_at_times(audit, tmp_pa
     troubles = [503, "cut", 200, 2.0, 200, 500]
     service, code = audit(troubles=troubles)
     assert code == 0
-    numbers = json.loads((tmp_path / "audit.json").read_text())
+    numbers = json.loads((tmp_path / "audit-boutique.json").read_text())
     assert numbers["asked"]["requests"] == len(service.bodies)  # what was sent again included
     gained = {one["name"]: one["exposure"] for one in numbers["adversaries"]}
     assert len(gained) == 5
     assert all(one["low"] is not None for one in gained.values())
-    told = (tmp_path / "audit.html").read_text()
+    told = (tmp_path / "audit-boutique.html").read_text()
     assert f"Asked: {service.url}, release one, which answers with scores for 40 users." in told
     assert "Which defence helps" not in told
     pictures = [body["pictures"] for body in service.bodies if body["pictures"]]

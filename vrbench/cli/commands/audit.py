@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import re
 import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -78,23 +79,31 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help=f"exit with {ABOVE} if the exposure of anything tried is more, in percentage points",
     )
-    parser.add_argument("--folder", type=Path, default=Path("runs/audit"), help="of the runs")
-    parser.add_argument("--out", type=Path, default=Path("audit.html"), help="the report")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("runs/audit"),
+        help="of the runs, those of each shop in a folder of their own (runs/audit)",
+    )
+    parser.add_argument("--out", type=Path, help="the report (audit-SHOP.html)")
 
 
 def main(chosen: argparse.Namespace) -> int:
     """Run the audit and write its report; return the exit code."""
-    told = chosen.out.with_suffix(".json")
-    if told == chosen.out:
-        raise ConfigError(f"--out {told} names the page; its numbers go beside it, as .json")
-    writing.check(chosen.out, told)
-    output.show_progress()
     swallowed = [name for name in chosen.defences or () if "=" in name]  # settings behind it
     if swallowed:
         chosen.defences = [name for name in chosen.defences if name not in swallowed]
+    overrides = [*chosen.overrides, *swallowed]
+    shop = shop_name(overrides)
+    out = chosen.out or Path(f"audit-{shop}.html")
+    told = out.with_suffix(".json")
+    if told == out:
+        raise ConfigError(f"--out {told} names the page; its numbers go beside it, as .json")
+    writing.check(out, told)
+    output.show_progress()
     found = audited(
-        [*chosen.overrides, *swallowed],
-        folder=chosen.folder,
+        overrides,
+        folder=chosen.folder / shop,
         categories=chosen.categories,
         items=chosen.items,
         seeds=chosen.seeds,
@@ -111,12 +120,25 @@ def main(chosen: argparse.Namespace) -> int:
         limit, failed = _limit(found, chosen.fail_above)
         shown = page(found, TITLE, command, limit)
         numbers = record(found, command, chosen.fail_above)
-    output.put(chosen.out, shown)
+    output.put(out, shown)
     output.put(told, numbers + "\n")
     if limit:
         log.info("%s", limit)
     errors = [entry["error"] for entry in found.every if "error" in entry]
     return output.failed(errors) or (ABOVE if failed else 0)
+
+
+def shop_name(overrides: Sequence[str]) -> str:
+    """Return what files of a shop's audit are called: its choice, and where it was told to be."""
+    composition = Composition([o for o in overrides if _key(o) not in OWN], conf_dir())
+    parts = [composition.choices["dataset"]]
+    if "dataset.path" in map(_key, overrides):
+        parts.append(Path(str(composition.cfg.dataset.path)).resolve().name)
+    return "-".join(re.sub(r"[^\w-]+", "_", part).strip("_") for part in parts)
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+")
 
 
 def audited(
