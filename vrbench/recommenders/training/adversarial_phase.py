@@ -18,7 +18,7 @@ Predictor = Literal["generator", "discriminator"]
 
 
 class AdversarialSettings(TypedDict, total=False):
-    """How the second phase of AMR and APR goes."""
+    """How the second phase of AMR, APR and the ``Adversarial*`` models goes."""
 
     eps: float
     weight: float
@@ -26,9 +26,10 @@ class AdversarialSettings(TypedDict, total=False):
 
 
 class AdversarialPhase(EpochRecommender):
-    """The second phase of AMR and APR; mixed in before the recommender that the first one trains.
+    """A second, adversarial phase; mixed in before the recommender that the first one trains.
 
-    ``_adversarial`` says to the loss which phase it is in.
+    AMR changes features in it and APR factors, each by a loss of its own; ``AdversarialTables``
+    changes the tables of any model. ``_adversarial`` says to the loss which phase it is in.
 
     Example:
         >>> from vrbench.recommenders import AMR
