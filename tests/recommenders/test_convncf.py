@@ -12,7 +12,7 @@ from vrbench.recommenders.collaborative.convncf import ConvNCF
 from vrbench.testing.recommenders import PairwiseContract
 from vrbench.threats.embedding_loss import Learnt
 
-FAST = {"factors": 8, "channels": 8, "pretrained": 15, "epochs": 10}
+FAST = {"factors": 8, "channels": 8, "pretrain_epochs": 15, "epochs": 10}
 FAST |= {"batch_size": 64, "lr": 0.05, "l2": 0.03}
 
 
@@ -110,13 +110,13 @@ def test_each_part_has_its_own_penalty():
 def test_pretraining_is_bpr_mf(world):
     model = begun()
     assert list(model.phases()) == [15, 10]
-    assert list(begun(pretrained=0).phases()) == [10]
+    assert list(begun(pretrain_epochs=0).phases()) == [10]
     model._convolves = False
     assert torch.allclose(scores(model), model.user.weight @ model.item.weight.T, atol=1e-5)
     model.loss(USERS, ALL[:30], ALL[6:], None).backward()
     touched = {name for name, p in model.named_parameters() if p.grad is not None}
     assert touched == {"user.weight", "item.weight"}
-    history = ConvNCF(SIZES, **FAST | {"pretrained": 3, "epochs": 2}).fit(
+    history = ConvNCF(SIZES, **FAST | {"pretrain_epochs": 3, "epochs": 2}).fit(
         world.train, world.valid, None, stream(0)
     )
     assert len(history.epochs) == 5

@@ -75,8 +75,8 @@ def test_slope_one_s_error_is_what_it_is_known_for(films):
 @pytest.mark.parametrize(
     ("choice", "settings"),
     [
-        ("nais", {"pretrained": 20, "epochs": 2}),
-        ("convncf/small", {"pretrained": 20, "epochs": 6, "eval_every": 6}),
+        ("nais", {"pretrain_epochs": 20, "epochs": 2}),
+        ("convncf/small", {"pretrain_epochs": 20, "epochs": 6, "eval_every": 6}),
     ],
 )
 def test_it_learns_far_more_than_what_is_popular(films, choice, settings):

@@ -14,7 +14,7 @@ from vrbench.recommenders.collaborative.nais import NAIS
 from vrbench.testing.recommenders import NONE, RecommenderContract
 from vrbench.threats.embedding_loss import Learnt
 
-FAST = {"factors": 8, "hidden": 8, "pretrained": 8, "epochs": 6, "batch_size": 64, "lr": 0.05}
+FAST = {"factors": 8, "hidden": 8, "pretrain_epochs": 8, "epochs": 6, "batch_size": 64, "lr": 0.05}
 BOTH = pytest.mark.parametrize("attention", ["prod", "concat"])
 
 
@@ -23,7 +23,7 @@ class TestProduct(RecommenderContract):
 
 
 class TestConcatenation(RecommenderContract):
-    make = partial(NAIS, attention="concat", **FAST | {"pretrained": 0, "epochs": 12})
+    make = partial(NAIS, attention="concat", **FAST | {"pretrain_epochs": 0, "epochs": 12})
 
 
 def by_hand(**settings):
@@ -137,11 +137,11 @@ def test_without_attention_it_is_fism(world):
 
 
 def test_attention_starts_from_the_best_epoch_without_it(world):
-    model = NAIS(SIZES, **FAST | {"pretrained": 3, "epochs": 2})
+    model = NAIS(SIZES, **FAST | {"pretrain_epochs": 3, "epochs": 2})
     history = model.fit(world.train, world.valid, None, stream(0))
     assert len(history.epochs) == 5
     assert model._attends
-    assert list(NAIS(SIZES, **FAST | {"pretrained": 0}).phases()) == [6]
+    assert list(NAIS(SIZES, **FAST | {"pretrain_epochs": 0}).phases()) == [6]
 
 
 @BOTH
@@ -163,7 +163,7 @@ def test_its_embeddings_can_be_attacked(world, attention):
 def test_users_with_every_item_or_one_do_not_hang():
     users = torch.cat([torch.zeros(36), torch.ones(1), torch.full((35,), 2.0)]).long()
     items = torch.cat([torch.arange(36), torch.tensor([4]), torch.arange(35)])
-    model = NAIS(SIZES, **FAST | {"epochs": 2, "pretrained": 1})
+    model = NAIS(SIZES, **FAST | {"epochs": 2, "pretrain_epochs": 1})
     none = Interactions.of(NONE, NONE, 30, 36)
     model.fit(Interactions.of(users, items, 30, 36), none, None, stream(0))
     assert scores(model).isfinite().all()

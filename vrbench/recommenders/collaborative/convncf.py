@@ -26,7 +26,7 @@ class ConvNCF(FactorModel):
 
     ``x_ui = w . g(p_u x q_i)``: ``g`` halves the ``(K, K)`` map by convolutions of 2 x 2 with a
     stride of 2, each of ``channels`` maps and through a relu, down to one number a channel (sec.
-    3.2 and 3.3). The first ``pretrained`` epochs learn ``p`` and ``q`` by BPR-MF, ``x_ui = p_u .
+    3.2 and 3.3). The first ``pretrain_epochs`` learn ``p`` and ``q`` by BPR-MF, ``x_ui = p_u .
     q_i``; the tower starts from the best of them, drawn as He et al. (ICCV 2015) do. Embeddings,
     convolutions and last layer have penalties of their own, biases none. Adam, not Adagrad.
 
@@ -38,7 +38,7 @@ class ConvNCF(FactorModel):
     Args:
         sizes: users and items.
         channels: maps of each convolution.
-        pretrained: most epochs of BPR-MF, before ``epochs`` of the whole.
+        pretrain_epochs: most epochs of BPR-MF, before ``epochs`` of the whole.
         l2_convolutions, l2_out: weights of half the squares of convolutions and of ``w``.
         factors: length K of a row, a power of two.
         epochs, batch_size, lr, l2, patience, eval_every: see ``PairwiseRecommender``.
@@ -46,7 +46,7 @@ class ConvNCF(FactorModel):
     Example:
         >>> from vrbench.recommenders import ConvNCF
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(ConvNCF, factors=8, channels=4, pretrained=10, **BRISK)) > 0.8
+        >>> favourites(taught(ConvNCF, factors=8, channels=4, pretrain_epochs=10, **BRISK)) > 0.8
         True
     """
 
@@ -59,7 +59,7 @@ class ConvNCF(FactorModel):
         sizes: Sizes,
         *,
         channels: int = 32,
-        pretrained: int = 100,
+        pretrain_epochs: int = 100,
         l2_convolutions: float = 0.0001,
         l2_out: float = 0.0001,
         **training: Unpack[FactorSettings],
@@ -69,10 +69,10 @@ class ConvNCF(FactorModel):
             self.factors < 2 or self.factors.bit_count() != 1, "factors a power of two, at least 2"
         )
         self.refuse_if(
-            channels < 1 or min(pretrained, l2_convolutions, l2_out) < 0,
-            "channels >= 1 and pretrained, l2_convolutions, l2_out >= 0",
+            channels < 1 or min(pretrain_epochs, l2_convolutions, l2_out) < 0,
+            "channels >= 1 and pretrain_epochs, l2_convolutions, l2_out >= 0",
         )
-        self.channels, self.pretrained = channels, pretrained
+        self.channels, self.pretrain_epochs = channels, pretrain_epochs
         self.l2_convolutions, self.l2_out = l2_convolutions, l2_out
         self._convolves = True
         self.user, self.item = tables(sizes, self.factors)
@@ -92,9 +92,9 @@ class ConvNCF(FactorModel):
 
     def phases(self) -> Iterator[int]:
         """Yield the most epochs of each phase: of the product, then of the tower."""
-        if self.pretrained:
+        if self.pretrain_epochs:
             self._convolves = False
-            yield self.pretrained
+            yield self.pretrain_epochs
         self._convolves = True
         yield self.epochs
 

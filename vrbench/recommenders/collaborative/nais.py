@@ -43,7 +43,7 @@ class NAIS(PointwiseRecommender):
     ``h . relu(W (p_i * q_j) + b)`` ("prod") or ``h . relu(W [p_i; q_j] + b)`` ("concat").
 
     Without attention (``f = 0``) it is FISM with an exponent of ``alpha + beta``. The first
-    ``pretrained`` epochs learn that, and the attention starts from the best of them, as in the
+    ``pretrain_epochs`` learn that, and the attention starts from the best of them, as in the
     paper.
 
     Differences: Adam, not Adagrad, and batches of interactions, not of a user's all; the penalty
@@ -59,13 +59,13 @@ class NAIS(PointwiseRecommender):
         hidden: units H of the attention.
         beta: exponent of the softmax's denominator, in [0, 1]; 1 is a softmax.
         alpha: exponent of the history's length, in [0, 1]; the paper leaves it at 0.
-        pretrained: most epochs without attention, before ``epochs`` with it.
+        pretrain_epochs: most epochs without attention, before ``epochs`` with it.
         negatives, l2, epochs, batch_size, lr, patience, eval_every: see ``PointwiseRecommender``.
 
     Example:
         >>> from vrbench.recommenders import NAIS
         >>> from vrbench.testing.world import BRISK, favourites, taught
-        >>> favourites(taught(NAIS, factors=8, hidden=8, pretrained=10, **BRISK)) > 0.8
+        >>> favourites(taught(NAIS, factors=8, hidden=8, pretrain_epochs=10, **BRISK)) > 0.8
         True
     """
 
@@ -82,17 +82,18 @@ class NAIS(PointwiseRecommender):
         hidden: int = 16,
         beta: float = 0.5,
         alpha: float = 0.0,
-        pretrained: int = 100,
+        pretrain_epochs: int = 100,
         **training: Unpack[PointwiseSettings],
     ) -> None:
         super().__init__(**self.with_defaults(PointwiseSettings, training))
         one_of(f"{self.name}.attention", attention, Attention)
         self.refuse_if(
-            min(factors, hidden) < 1 or pretrained < 0, "factors, hidden >= 1, pretrained >= 0"
+            min(factors, hidden) < 1 or pretrain_epochs < 0,
+            "factors, hidden >= 1, pretrain_epochs >= 0",
         )
         self.refuse_if(not (0 <= beta <= 1 and 0 <= alpha <= 1), "alpha and beta in [0, 1]")
         self.factors, self.attention, self.hidden = factors, attention, hidden
-        self.beta, self.alpha, self.pretrained = beta, alpha, pretrained
+        self.beta, self.alpha, self.pretrain_epochs = beta, alpha, pretrain_epochs
         self._attends = True
         self.taste = nn.Embedding(sizes.num_items, factors)  # q_j; every batch touches most
         self.item = nn.Embedding(sizes.num_items, factors, sparse=True)  # p_i
@@ -114,9 +115,9 @@ class NAIS(PointwiseRecommender):
 
     def phases(self) -> Iterator[int]:
         """Yield the most epochs of each phase: without attention, then with it."""
-        if self.pretrained:
+        if self.pretrain_epochs:
             self._attends = False
-            yield self.pretrained
+            yield self.pretrain_epochs
         self._attends = True
         yield self.epochs
 
