@@ -7,6 +7,7 @@ import pytest
 
 from tests.typed import typed
 from vrbench.cli.commands import COMMANDS
+from vrbench.cli.commands import check as checking
 from vrbench.cli.commands.check import check
 from vrbench.report.run_records import read
 
@@ -163,3 +164,25 @@ def test_data_that_are_not_here_are_named_once(cell, tmp_path):
     faults = [line for line in check(told, seeds=1, sample=1).faults if "cannot" in line]
     (line,) = faults
     assert line.startswith("4 cells cannot be checked: ")
+
+
+def test_data_that_are_not_here_are_told_before_every_cell_is_composed(
+    cell, tmp_path, monkeypatch, caplog
+):
+    """One cell of each data set says it; the others are looked at only where some are here."""
+    absent = copy.deepcopy(cell)
+    absent["overrides"] = [*TINY[2:], "dataset=ml_100k"]
+    absent["parts"]["dataset"]["name"] = "ml_100k"
+    monkeypatch.setenv("VRBENCH_DATA", str(tmp_path / "nowhere"))
+    composed, compose = [], checking._composed
+    monkeypatch.setattr(checking, "_composed", lambda one: composed.append(one) or compose(one))
+    (line,) = check([(tmp_path, absent)] * 9, seeds=1, sample=1).faults
+    assert line.startswith(f"9 cells cannot be checked: no file {tmp_path / 'nowhere' / 'ml-100k'}")
+    assert len(composed) == 1
+    assert caplog.messages == []
+    here = copy.deepcopy(cell)
+    here["parts"]["recommender"]["key"] = "0" * 16
+    faults = check([(tmp_path, absent)] * 9 + [(tmp_path, here)], seeds=1, sample=0).faults
+    assert caplog.messages == [line]
+    assert line in faults
+    assert any("recommender=bprmf has the key 0000000000000000" in fault for fault in faults)

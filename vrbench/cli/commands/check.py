@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import tempfile
 from collections import Counter, defaultdict
@@ -32,6 +33,7 @@ from vrbench.report.identity import Repeat, fold, repeat
 from vrbench.report.names import label
 from vrbench.report.run_records import Entry, ambiguous
 
+log = logging.getLogger(__name__)
 SIDES = ("before", "after", "control", "random", "std", "p", "p_random")
 TESTED = ("p", "p_random")  # None in what earlier versions left
 SCALE = 1e-9  # of a difference from zero
@@ -55,9 +57,10 @@ def check(
 ) -> Check:
     """Return the faults of rows that are to be published.
 
-    Every part of every cell must have the key that its overrides give; a name must stand for one
-    thing; every cell must have been run under enough seeds; and ``sample`` cells, drawn by
-    ``sample_seed``, are run again in an empty store and must come out the same.
+    Where none of their data sets is here, that is all that is said, and at once. Else every part
+    of every cell must have the key that its overrides give; a name must stand for one thing; every
+    cell must have been run under enough seeds; and ``sample`` cells, drawn by ``sample_seed``, are
+    run again in an empty store and must come out the same.
 
     Args:
         found: cells and where they stand.
@@ -67,6 +70,11 @@ def check(
         tolerance: how far a number may be from the published one, relative to the larger of both.
     """
     result, keys = Check(), _Keys()
+    absent, some_here = keys.absent(entry for _, entry in found)
+    if absent and not some_here:  # composing every cell takes minutes, and would say no more
+        return Check(faults=absent)
+    for line in absent:
+        log.warning("%s", line)
     for path, entry in found:
         result.faults += [f"{_label(path, entry)}: {fault}" for fault in keys.faults(entry)]
     result.faults += keys.missing()
@@ -136,6 +144,24 @@ class _Keys:
         self._digests: dict[tuple[str, str], str | VRBenchError] = {}
         self._folds: dict[tuple[str, str], dict[str, Any] | None] = {}
         self._missing: Counter[str] = Counter()
+
+    def absent(self, entries: Iterable[Entry]) -> tuple[list[str], bool]:
+        """Return one line per data set that is not here, and whether any is, by a cell of each."""
+        first: dict[str, Entry] = {}
+        cells: Counter[str] = Counter()
+        for entry in entries:
+            name = str((entry["parts"].get("dataset") or {}).get("name"))
+            first.setdefault(name, entry)
+            cells[name] += 1
+        found = []
+        for name, entry in first.items():
+            try:
+                self._digest(_composed(entry), "dataset")
+            except MissingDataError as error:
+                found.append(f"{how_many(cells[name], 'cell')} cannot be checked: {error}")
+            except VRBenchError:  # said of every cell below
+                continue
+        return found, len(found) < len(first)
 
     def missing(self) -> list[str]:
         """Return one line per data set that is not here, however many cells want it."""
