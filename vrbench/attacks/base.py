@@ -118,6 +118,15 @@ class Attack(Component, ABC):
         """What its settings make it need; None where they do not tell."""
         return None
 
+    def check_budget(self, budget: Budget) -> None:
+        """Raise if it cannot work within a budget above zero; asked before anything is trained.
+
+        Raises:
+            IncompatibleError: says which budget it needs.
+        """
+        if self.needs_radius and budget.eps == float("inf"):
+            raise IncompatibleError(f"{self.name} needs a budget with a limit, such as linf_8")
+
     @final
     def __call__(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
@@ -145,15 +154,14 @@ class Attack(Component, ABC):
             zero, nothing is searched and nobody is asked: what came in goes out.
 
         Raises:
-            IncompatibleError: if the budget has no limit and the attack needs one.
+            IncompatibleError: if the attack needs another budget.
             ContractError: if the search returns anything but one picture per item, or a budget
                 does not hold.
             DivergedError: if it returns a number that is not finite.
         """
-        if self.needs_radius and budget.eps == float("inf"):
-            raise IncompatibleError(f"{self.name} needs a budget with a limit, such as linf_8")
         if not len(clean) or budget.eps == 0:
             return clean.detach().clone()
+        self.check_budget(budget)
         clean = clean.detach()
         if isinstance(self, BlackBox) and not isinstance(goal, Oracle):
             goal = Oracle(goal, limit=self.queries, decisions=self.decisions)

@@ -89,11 +89,14 @@ class Corruption(Attack):
         self.refuse_if(severity not in range(1, 6), "severity in 1 to 5")
         self.severity = severity
 
+    def check_budget(self, budget: Budget) -> None:
+        if budget.eps != float("inf"):
+            raise IncompatibleError(f"{self.name} keeps to no limit: it needs budget=free")
+
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
-        if budget.eps != float("inf"):
-            raise IncompatibleError(f"{self.name} keeps to no limit: it needs budget=free")
+        self.check_budget(budget)
         much = strength(self.kind, self.severity, min(clean.shape[2:]))
         if self.kind == "noise":
             return (clean + much * rng.normal(items, *clean.shape[1:])).clamp(0, 1)

@@ -15,7 +15,7 @@ from vrbench.core.errors import IncompatibleError
 from vrbench.metrics.base import Metric
 from vrbench.threats.case import Case
 from vrbench.threats.experiment import Experiment
-from vrbench.threats.scenario.base import NoCaseError
+from vrbench.threats.scenario.base import Facts, NoCaseError
 from vrbench.threats.world import World
 
 log = logging.getLogger(__name__)
@@ -48,6 +48,26 @@ def resolve(
             raise
         log.warning("metrics of a category are left out: %s", reason)
         return unsettled
+
+
+def check_case(x: Experiment) -> None:
+    """Raise what ``resolve`` would of the catalogue's own categories, before anything is made.
+
+    Raises:
+        ConfigError, IncompatibleError: if the scenario does not fit the catalogue.
+    """
+    data, of_items = x.dataset, x.threat.acts_on.of_items
+    names = data.catalogue.names
+    if x.scenario.labels != "catalogue" or (len(names) < 2 and not of_items):
+        return
+    unasked = torch.zeros(len(names))
+    popularity = data.train.popularity
+    facts = Facts(unasked, data.catalogue.categories, names, data.cold_items, popularity)
+    try:
+        x.scenario.check(facts)
+    except NoCaseError:
+        if of_items:
+            raise
 
 
 def _settled(session: Session, x: Experiment, world: World) -> Case | None:

@@ -14,14 +14,20 @@ from vrbench.threats.world import World
 def without_pictures(
     session: Session, world: World, recommender: RecommenderFactory | None, setting: str
 ) -> World:
-    """Return ``world`` with a recommender that sees no images, BPRMF if None, seed 0.
+    """Return ``world`` with a recommender that sees no images, BPRMF if None, seed 0."""
+    factory = blind(recommender, setting)
+    return session.fit(replace(world, factory=factory, visuals=world.images), seed=0)
+
+
+def blind(recommender: RecommenderFactory | None, setting: str) -> RecommenderFactory:
+    """Return what makes the recommender that a setting names; BPRMF if None.
 
     Raises:
-        IncompatibleError: if it does; then every extractor would get another answer.
+        IncompatibleError: if that sees images; then every extractor would get another answer.
     """
     factory = recommender or BPRMF
     if class_of(factory).signal is not None:
         raise IncompatibleError(
             f"{setting} must not look at images, or every extractor would get another one"
         )
-    return session.fit(replace(world, factory=factory, visuals=world.images), seed=0)
+    return factory

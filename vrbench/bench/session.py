@@ -23,10 +23,8 @@ from vrbench.bench.stages.profiles import register
 from vrbench.bench.stages.transplant import transplant
 from vrbench.bench.stages.words import edit_words
 from vrbench.bench.store import Artifact
-from vrbench.core.errors import IncompatibleError
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor
-from vrbench.extractors.ready import Ready
 from vrbench.recommenders.base import Recommender
 from vrbench.threats.case import Case
 from vrbench.threats.detectors.base import Detector
@@ -118,15 +116,9 @@ class Session(Shops):
 
         An attack that asks what the shop recommends sees everyone's lists; one that asks what
         items look like sees them through the shop's network, which is fitted for it.
-
-        Raises:
-            IncompatibleError: if it is to look at pictures, and there are none.
         """
         features, ranking = None, None
         if attack.asks_features:
-            ready = isinstance(world.network, Ready)
-            if not ready and not world.data.catalogue.has_pictures:
-                raise IncompatibleError("this dataset has no pictures: take fillers by category")
             features = self._seen(world, self.prepare(world.network, world), Signal.VECTOR)
         if attack.asks_lists:
             ranked = self.rank(world, case.items)

@@ -70,9 +70,17 @@ class Square(BlackBox):
         )
         self.queries, self.p, self.descend, self.enough = queries, p, descend, enough
 
+    def check_budget(self, budget: Budget) -> None:
+        super().check_budget(budget)
+        if not isinstance(budget, Linf | L2):
+            raise IncompatibleError(
+                f"Square knows the norms Linf and L2, not {type(budget).__name__}"
+            )
+
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
+        self.check_budget(budget)
         start, propose = _moves(budget, rng)
         x = start(clean, items)
         least, margin = self._ask(goal, budget, x, clean, items)
@@ -113,9 +121,8 @@ def _moves(budget: Budget, rng: Streams) -> tuple[Callable[[Tensor, Tensor], Ten
     """Return the first picture and the next one to try, as functions, in the budget's norm."""
     if isinstance(budget, Linf):
         return partial(_stripes, budget=budget, rng=rng), partial(_square, budget=budget, rng=rng)
-    if isinstance(budget, L2):
-        return partial(_tiles, budget=budget, rng=rng), partial(_pulses, budget=budget, rng=rng)
-    raise IncompatibleError(f"Square knows the norms Linf and L2, not {type(budget).__name__}")
+    assert isinstance(budget, L2)
+    return partial(_tiles, budget=budget, rng=rng), partial(_pulses, budget=budget, rng=rng)
 
 
 def _stripes(clean: Tensor, items: Tensor, budget: Budget, rng: Streams) -> Tensor:

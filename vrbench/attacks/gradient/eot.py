@@ -57,6 +57,9 @@ class Expected(Attack):
         inner = self.inner.cost
         return inner and Cost(*(self.samples * passes for passes in inner))
 
+    def check_budget(self, budget: Budget) -> None:
+        self.inner.check_budget(budget)
+
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:

@@ -125,17 +125,24 @@ class _OfArea(Protocol):
     area: float | None
 
 
+def check_area(attack: _OfArea, budget: Budget) -> None:
+    """Raise if neither an attack nor its budget says how large a square is.
+
+    Raises:
+        IncompatibleError: says what to take.
+    """
+    if attack.area is None and not isinstance(budget, Area):
+        raise IncompatibleError(f"{attack.name} needs budget=area_N, or attack.area in percent")
+
+
 def square_side(attack: _OfArea, clean: Tensor, budget: Budget) -> int:
     """Return the side of the largest square of an attack's area, or of the budget's.
 
     Raises:
         IncompatibleError: if neither says how large it is.
     """
-    area = attack.area
-    if area is None and isinstance(budget, Area):
-        area = budget.eps
-    if area is None:
-        raise IncompatibleError(f"{attack.name} needs budget=area_N, or attack.area in percent")
+    check_area(attack, budget)
+    area = budget.eps if attack.area is None else attack.area
     height, width = clean.shape[2:]
     side = int((area / 100 * height * width + 1e-6) ** 0.5)
     return max(1, min(side, height, width))

@@ -79,11 +79,14 @@ class Generated(Attack):
         starts, steps = self.design.starts, self.design.steps
         return Cost(starts * (steps + 1), starts * steps)
 
+    def check_budget(self, budget: Budget) -> None:
+        if budget.eps != float("inf"):
+            raise IncompatibleError(f"{self.name} makes new pictures: it needs budget=free")
+
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
-        if budget.eps != float("inf"):
-            raise IncompatibleError(f"{self.name} makes new pictures: it needs budget=free")
+        self.check_budget(budget)
 
         def worth(x: Tensor, items: Tensor) -> Tensor:
             return -ask(goal, x, items).loss

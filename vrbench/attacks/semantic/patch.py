@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vrbench.attacks.budget import Budget
-from vrbench.attacks.semantic.compose import Place, corner, square_side, window
+from vrbench.attacks.semantic.compose import Place, check_area, corner, square_side, window
 from vrbench.attacks.semantic.edit import Canvas, Edit
 from vrbench.attacks.sums import total
 from vrbench.core.errors import one_of
@@ -57,6 +57,10 @@ class Patch(Edit):
         self.refuse_if(area is not None and not 0 < area <= 100, "area in percent, in (0, 100]")
         self.area = area
         self.place: Any = one_of("Patch.place", place, PatchPlace)
+
+    def check_budget(self, budget: Budget) -> None:
+        super().check_budget(budget)
+        check_area(self, budget)
 
     def canvas(self, clean: Tensor, slope: Tensor, budget: Budget) -> Canvas:
         side = square_side(self, clean, budget)

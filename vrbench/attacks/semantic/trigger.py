@@ -8,7 +8,7 @@ from torch import Tensor
 from vrbench.attacks.base import Attack, Cost
 from vrbench.attacks.budget import Budget
 from vrbench.attacks.goal import Goal
-from vrbench.attacks.semantic.compose import Place, corner, square_side, window
+from vrbench.attacks.semantic.compose import Place, check_area, corner, square_side, window
 from vrbench.core.errors import one_of
 from vrbench.core.seeds import Streams
 
@@ -56,6 +56,10 @@ class Trigger(Attack):
         self.refuse_if(cells < 1 or not 0 < opacity <= 1, "cells >= 1 and opacity in (0, 1]")
         self.place = one_of("Trigger.place", place, Place)
         self.cells, self.opacity = cells, opacity
+
+    def check_budget(self, budget: Budget) -> None:
+        super().check_budget(budget)
+        check_area(self, budget)
 
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -15,6 +15,9 @@ from vrbench.core.spec import Component, digest, unbound
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.recommenders.base import Recommender
 from vrbench.threats.case import Case
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
 
 
 class Objective(Component, ABC):
@@ -42,6 +45,14 @@ class Objective(Component, ABC):
     """
 
     wants: ClassVar[str] = "to be taken for {target}"
+
+    @classmethod
+    def check(cls, x: Experiment) -> None:
+        """Raise if this cannot be wanted of an experiment; asked before anything is trained.
+
+        Raises:
+            IncompatibleError: says what goes with it.
+        """
 
     def told(self, case: Case | None, *, example: bool) -> dict[str, Any]:
         """Return what it takes of the case that the case's spec leaves out; part of keys.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,10 +14,13 @@ from vrbench.core.seeds import stream
 from vrbench.core.visuals import BLOCK, Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
-from vrbench.recommenders.base import Recommender
+from vrbench.recommenders.base import Recommender, class_of
 from vrbench.threats.objectives.base import Objective, check_promotable
 from vrbench.threats.objectives.base import distinct_rounds as _rounds
 from vrbench.threats.query_users import Asked, Scale, histories_of, owned_by, seed_items, strangers
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
 
 Audience = Literal["user", "segment", "population"]
 Feedback = Literal["score", "rank"]
@@ -125,6 +128,10 @@ class PromoteTo(Objective):
         self._others = torch.nonzero(train.popularity).squeeze(1)
         self._who: Who | None = None
         self._features: Tensor | None = None
+
+    @classmethod
+    def check(cls, x: Experiment) -> None:
+        check_promotable(class_of(x.recommender))
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         if self.feedback == "rank" and x.requires_grad:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +14,9 @@ from vrbench.core.visuals import Visuals
 from vrbench.extractors.base import Extractor
 from vrbench.threats.case import Case
 from vrbench.threats.objectives.base import Objective
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
 
 
 def class_index(extractor: Extractor, name: str) -> int:
@@ -36,6 +39,9 @@ def other_classes(logits: Tensor, index: int) -> Tensor:
 class OfClass(Objective):
     """An aim about the classes of the adversary's extractor.
 
+    Attributes:
+        aims_at: the end of the scenario whose category is looked up among these classes.
+
     Args:
         images: the catalogue's pictures, where an example is found; None: the adversary has none.
         others: ``(n,)`` items that may show what is wanted.
@@ -50,9 +56,25 @@ class OfClass(Objective):
         (True, 2)
     """
 
+    aims_at: ClassVar[Literal["source", "target"]] = "target"
+
     def __init__(self, images: Visuals | None, others: Tensor) -> None:
         self.images, self._others = images, others
         self._example: Tensor | None = None
+
+    @classmethod
+    def check(cls, x: Experiment) -> None:
+        held = x.threat.surrogate or x.extractor
+        if held.learns or not held.classes or x.scenario.labels != "catalogue":
+            return  # it will have the categories, or says later that it has none
+        named = getattr(x.scenario, cls.aims_at)
+        if not set(held.classes) & ({named} if named else set(x.dataset.catalogue.names)):
+            lacks, it = (f"class {named!r}", "it") if named else ("category", "one")
+            raise IncompatibleError(
+                f"{held.name} has no {lacks} of the catalogue's, and {cls.name} aims at {it}: take "
+                "objective=promote_lists, scenario=own_labels, or an extractor that is taught the "
+                "catalogue's categories"
+            )
 
     def split(self, x: Tensor, items: Tensor, category: int) -> tuple[Tensor, Tensor, Tensor]:
         """Return ``(B,)`` each: logit of a class, largest other one, log-sum-exp."""
@@ -120,6 +142,7 @@ class Untargeted(OfClass):
 
     paper = ""
     wants = "to be taken for anything else"
+    aims_at = "source"
 
     def __init__(self, case: Case, extractor: Extractor, images: Visuals | None = None) -> None:
         self.extractor, self.source = extractor, class_index(extractor, case.source)

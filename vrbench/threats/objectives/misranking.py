@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -11,10 +13,13 @@ from vrbench.core.errors import IncompatibleError
 from vrbench.core.seeds import stream
 from vrbench.core.visuals import Visuals
 from vrbench.data.interactions import Interactions
-from vrbench.recommenders.base import Recommender
+from vrbench.recommenders.base import Recommender, class_of
 from vrbench.recommenders.training.negative_sampling import triples
 from vrbench.recommenders.training.pairwise import PairwiseRecommender
 from vrbench.threats.objectives.base import Objective, check_promotable, distinct_rounds
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
 
 
 class Misrank(Objective):
@@ -44,14 +49,16 @@ class Misrank(Objective):
     paper = "Tang et al., TKDE 2020"
 
     def __init__(self, train: Interactions, recommender: Recommender, visuals: Visuals) -> None:
-        check_promotable(recommender)
-        if not isinstance(recommender, PairwiseRecommender):
-            raise IncompatibleError(f"{recommender.name} is not trained on triples")
+        _check(type(recommender))
         self.recommender, self.visuals = recommender, visuals
         device = recommender.device
         drawn = triples(train, stream(0, "misrank"))
         self._users, self._liked, self._other = (t.to(device) for t in drawn)
         self._clean: tuple[Tensor, Tensor] | None = None
+
+    @classmethod
+    def check(cls, x: Experiment) -> None:
+        _check(class_of(x.recommender))
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         if self._clean is None:
@@ -81,3 +88,10 @@ class Misrank(Objective):
     def _scores(self, items: Tensor) -> Tensor:
         pairs = zip(self._users.split(8192), items.split(8192), strict=True)
         return torch.cat([self.recommender(u, i, self.visuals) for u, i in pairs])
+
+
+def _check(recommender: type[Recommender]) -> None:
+    """Raise unless it is trained on triples, and looks at an item's own picture."""
+    check_promotable(recommender)
+    if not issubclass(recommender, PairwiseRecommender):
+        raise IncompatibleError(f"{recommender.name} is not trained on triples")

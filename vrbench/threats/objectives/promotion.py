@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -13,8 +14,11 @@ from vrbench.attacks.goal import Verdict
 from vrbench.core.visuals import Signal, Visuals
 from vrbench.data.interactions import Interactions
 from vrbench.extractors.base import Extractor
-from vrbench.recommenders.base import Recommender
+from vrbench.recommenders.base import Recommender, class_of
 from vrbench.threats.objectives.base import Objective, check_promotable, copies, distinct_rounds
+
+if TYPE_CHECKING:
+    from vrbench.threats.experiment import Experiment
 
 BLOCK = 512  # users scored at once, of all items
 USERS = 4096  # users scored at once, of the attacked items
@@ -67,6 +71,10 @@ class Promote(Objective):
         self.k, self.images = k, images
         self._crowd = recommender.crowd(self.num_users)
         self._asked: tuple[Tensor, list[Tensor]] | None = None  # nobody writes into items asked for
+
+    @classmethod
+    def check(cls, x: Experiment) -> None:
+        check_promotable(class_of(x.recommender))
 
     def judge(self, x: Tensor, items: Tensor) -> Verdict:
         bar, _ = self._entry

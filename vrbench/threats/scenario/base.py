@@ -123,16 +123,24 @@ class Scenario:
         """
         return self.case_of(Facts(chr_by_label, labels, names, cold, popularity))
 
+    def check(self, facts: Facts) -> None:
+        """Raise what ``case_of`` would of the same items, whatever CHR is; that is not read.
+
+        So it can be asked before anything is trained. Whoever overrides ``case_of`` does so here.
+        """
+        self._check_names(facts)
+        if self.source is not None:
+            self._items_of(facts, self.source)
+        if self.is_open:
+            self.pick(self._large(facts))
+
     def case_of(self, facts: Facts) -> Case:
         """Return the case of ``facts``; what ``choose`` comes to."""
         self._check_names(facts)
         source, target, tied = self.source, self.target, (1, 1)
         if source is None or target is None:
             source, target, tied = self._choose_open(facts)
-        items = torch.nonzero(facts.labels == facts.names.index(source)).squeeze(1)
-        if not len(items):
-            raise IncompatibleError(f"no item of category {source!r}")
-        items = self._at_most(items, source)
+        items = self._at_most(self._items_of(facts, source), source)
         return Case(
             source=source,
             target=target,
@@ -141,6 +149,13 @@ class Scenario:
             items=items,
             tied=tied,
         )
+
+    def _items_of(self, facts: Facts, source: str) -> Tensor:
+        """Return the items of a category, ascending; there must be some."""
+        items = torch.nonzero(facts.labels == facts.names.index(source)).squeeze(1)
+        if not len(items):
+            raise IncompatibleError(f"no item of category {source!r}")
+        return items
 
     def _check_names(self, facts: Facts) -> None:
         for name in (self.source, self.target):

@@ -56,6 +56,11 @@ class ByPopularity(Scenario):
     def is_open(self) -> bool:
         return False
 
+    def check(self, facts: Facts) -> None:
+        assert facts.popularity is not None
+        self._check_names(facts)
+        self._pool(facts.popularity)
+
     def case_of(self, facts: Facts) -> Case:
         assert facts.popularity is not None
         self._check_names(facts)

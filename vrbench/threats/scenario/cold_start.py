@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch import Tensor
+
 from vrbench.core.errors import ConfigError, IncompatibleError
 from vrbench.threats.case import Case
 from vrbench.threats.scenario.base import Facts, Scenario
@@ -40,12 +42,12 @@ class ColdStart(Scenario):
         if self.candidates < 1:
             raise ConfigError(f"expected scenario.candidates >= 1, got {self.candidates}")
 
+    def check(self, facts: Facts) -> None:
+        _some(facts.cold)
+        super().check(facts)
+
     def case_of(self, facts: Facts) -> Case:
-        cold, source = facts.cold, "new items"
-        if cold is None or not len(cold):
-            raise IncompatibleError(
-                "no item is cold: take dataset=boutique_injected, or inject over another data set"
-            )
+        cold, source = _some(facts.cold), "new items"
         return replace(
             super().case_of(facts),
             source=source,
@@ -53,3 +55,12 @@ class ColdStart(Scenario):
             labels=facts.labels.index_fill(0, cold, len(facts.names)),
             items=self._at_most(cold, source),
         )
+
+
+def _some(cold: Tensor | None) -> Tensor:
+    """Return the cold items; there must be some."""
+    if cold is None or not len(cold):
+        raise IncompatibleError(
+            "no item is cold: take dataset=boutique_injected, or inject over another data set"
+        )
+    return cold

@@ -14,6 +14,7 @@ from vrbench.attacks.profile.budget import FakeUsers
 from vrbench.attacks.profile.fillers import RandomProfiles
 from vrbench.core.errors import IncompatibleError
 from vrbench.core.spec import describe
+from vrbench.extractors.ready import Ready
 from vrbench.threats.case import Case
 from vrbench.threats.detectors.base import Detector
 from vrbench.threats.registered import accepted, known
@@ -70,6 +71,10 @@ class Profiles(Surface):
             raise IncompatibleError(
                 "threat=profiles changes no picture: no surrogate, no mixed features"
             )
+        assert isinstance(x.attack, ProfileAttack)
+        seen = x.dataset.catalogue.has_pictures or isinstance(x.extractor, Ready)
+        if x.attack.asks_features and not seen:
+            raise IncompatibleError("this dataset has no pictures: take fillers by category")
 
     def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
         assert isinstance(x.attack, ProfileAttack)
