@@ -153,7 +153,7 @@ def test_the_setting_is_refused_where_its_owner_was_chosen_in_the_same_record():
 def test_what_a_record_says_is_composed():
     made = compose_record(
         [
-            "experiment=attacks/clothing_men",
+            "experiment=leaderboard/boutique",
             "attack=ensemble",
             "+attack@attack.attacks.nes=nes",
             "extractor@threat.surrogate=free",

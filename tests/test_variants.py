@@ -217,8 +217,8 @@ def test_a_record_may_name_rows_and_nothing_outside(tmp_path):
 
 def test_a_row_of_an_experiment_takes_its_sweep_with_it():
     assert cells(["experiment=collaborative/ml_100k_by_hand"], CONF) == 16 * 3
-    assert cells(["experiment=amr_test/clothing_men"], CONF) == 2 * 2 * 3 * 3
-    assert cells(["experiment=amr_test_men", "seed=0"], CONF) == 2 * 2 * 3
-    made = Composition(["experiment=photos_cw"], CONF)
-    assert (made.choices["budget"], made.choices["scenario"]) == ("free", "photos")
-    assert made.cfg.budget.eps == float("inf")
+    assert cells(["experiment=amr_test/hm"], CONF) == 2 * 2 * 3 * 5
+    assert cells(["experiment=parameters_ml", "seed=0"], CONF) == 2 * 7 * 8
+    made = Composition(["experiment=attacks_budgets/hm"], CONF)
+    assert (made.choices["dataset"], made.choices["scenario"]) == ("hm", "tail")
+    assert made.cfg.scenario.max_items == 8
