@@ -127,3 +127,18 @@ def test_the_visual_share_stands_beside_where_it_was_measured():
         entry["rows"].append(share)
     assert line(over_pairs(told, "CHR@20"))["visual share"] == "0.1"
     assert "visual share" not in over_pairs(entries(), "CHR@20")[0]
+
+
+def test_a_change_is_averaged_and_told_from_a_retrain():
+    told = entries()
+    for entry in told:
+        (row,) = (row for row in entry["rows"] if row["metric"] == "CHR@20")
+        moved = {"bag": 10.0, "sock": -4.0, "boot": 30.0}[entry["case"]["source"]] + entry["seed"]
+        entry["rows"].append(row | dict(metric="rank shift", before=None, after=moved, control=2.0))
+    found = line(over_pairs(told, "rank shift"))
+    assert (found["rank shift"], found["rose in"]) == ("13", "6 of 9")
+    low, high = (float(end) for end in found["95 % interval"].split(" to "))
+    assert low == pytest.approx(13 - 4.303 / 3**0.5, abs=0.05)
+    assert low + high == pytest.approx(26, abs=0.1)
+    assert found["beyond a retrain"].startswith("11 (")
+    assert line(over_pairs(told, "rank shift"), "retrained clean")["rank shift"] == "2"

@@ -1,4 +1,4 @@
-"""Attack effect over several category pairs: geometric means of attacked over clean."""
+"""Attack effect over several category pairs: ratios of attacked over clean, or mean changes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from statistics import fmean
 
 from vrbench.report.grid import over
 from vrbench.report.identity import MORE, in_folds
-from vrbench.report.over_seeds import independent, interval, means_of_seeds
+from vrbench.report.over_seeds import (
+    Interval,
+    difference,
+    independent,
+    interval,
+    means_of_seeds,
+)
 from vrbench.report.papers.claims.base import is_oracle
 from vrbench.report.papers.claims.rule import lifted, ratio
 from vrbench.report.papers.published_comparison import BASE, RETRAINED, Cell, Run, measured
@@ -26,14 +32,18 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
     A pair is one source and one target. The ratio is the geometric mean of attacked over clean,
     first over the pairs of a seed, then over seeds, with its 95 % interval by Student's t over
     seeds where there are three or more. Pairs with a number of zero have no ratio and are left
-    out of it. "premise met" counts the runs that can tell something: a source below and a target
-    above what chance gives, and more than half of the pictures taken for the target.
+    out of it. A metric that is a change already (``rank shift``) has no clean number: its line is
+    the arithmetic mean, and "beyond a retrain" a difference. "premise met" counts the runs that can
+    tell something: a source below and a target above what chance gives, and more than half of the
+    pictures taken for the target.
 
     The runs are told apart already (``told_apart``). No lines where no cell has two pairs. Columns
     that are the same in every line are left out.
     """
     axes = [axis for axis in (*AXES, *MORE) if axis != "attack"]
     rows = _attacked(entries, axes, metric)
+    change = all(base is None for _, _, base, *_ in rows)
+    rows = [row for row in rows if change or row[2] is not None]
     if not any(_pairs(cell) > 1 for _, cell, *_ in rows):
         return [], []
     shown = [
@@ -46,18 +56,18 @@ def over_pairs(entries: Sequence[Entry], metric: str) -> tuple[list[str], list[l
             *(where[axis] for axis in shown),
             str(_pairs(cell)),
             _seeds(cell, base),
-            *_ratio(cell, base),
-            str(len(cell.runs) - len(_logs(cell, base))),
+            *(_change(cell) if base is None else _ratio(cell, base)),
+            "0" if base is None else str(len(cell.runs) - len(_logs(cell, base))),
             _met(cell, where["attack"]),
-            *_where_met(cell, base, again),
+            *(_change_met(cell, again) if base is None else _where_met(cell, base, again)),
             number(share, 2),
         ]
         for where, cell, base, again, share in rows
     ]
     counted = over(in_folds(entries))
-    effect = [f"{metric} attacked / clean", "95 % interval", "rose in", "left out", "premise met"]
-    heads = [*shown, "pairs", counted, *effect, "where met", "beyond a retrain", "visual share"]
-    return _without_empty(heads, lines)
+    effect = [metric if change else f"{metric} attacked / clean", "95 % interval", "rose in"]
+    of_runs = ["left out", "premise met", "where met", "beyond a retrain", "visual share"]
+    return _without_empty([*shown, "pairs", counted, *effect, *of_runs], lines)
 
 
 def _without_empty(
@@ -74,13 +84,14 @@ def _without_empty(
     return [heads[n] for n in kept], [[line[n] for n in kept] for line in lines]
 
 
-Attacked = tuple[dict[str, str], Cell, Cell, "Cell | None", "float | None"]
+Attacked = tuple[dict[str, str], Cell, "Cell | None", "Cell | None", "float | None"]
 
 
 def _attacked(entries: Sequence[Entry], axes: Sequence[str], metric: str) -> list[Attacked]:
     """Return where each attacked cell stands, over all its pairs; the cell; and its clean one.
 
-    Then the one that was trained again on clean pictures, and the visual share of clean scores.
+    Then the one that was trained again on clean pictures, and the visual share of clean scores. A
+    change has no clean one.
     """
     told = [_of_any_pair(entry) for entry in entries]
     found: dict[tuple[str, ...], dict[str, Cell]] = defaultdict(dict)
@@ -95,13 +106,13 @@ def _attacked(entries: Sequence[Entry], axes: Sequence[str], metric: str) -> lis
         (
             dict(zip(axes, place, strict=True)) | {"attack": attack},
             cell,
-            of[BASE],
+            of.get(BASE),
             of.get(RETRAINED),
             shares.get(place),
         )
         for place, of in found.items()
         for attack, cell in of.items()
-        if attack != BASE and BASE in of
+        if attack != BASE
     ]
 
 
@@ -127,10 +138,10 @@ def _met(cell: Cell, attack: str) -> str:
     return f"{len(cell.sound(reached=not is_oracle(attack)))} of {len(cell.runs)}"
 
 
-def _seeds(cell: Cell, base: Cell) -> str:
+def _seeds(cell: Cell, base: Cell | None) -> str:
     """Return how many seeds there are, and how many observations where some repeat others."""
     seeds = len({seen for seen, _ in cell.runs})
-    apart = len(independent(cell.runs, base.runs))
+    apart = len(independent(cell.runs, *([] if base is None else [base.runs])))
     return str(seeds) if apart == seeds else f"{apart} of {seeds}"
 
 
@@ -162,3 +173,29 @@ def _where_met(cell: Cell, base: Cell, again: Cell | None) -> list[str]:
         return ["-", "-"]
     found = lifted(base, cell, again, cell.sound(reached=not is_oracle(attack)))
     return ["-" if told is None else ratio(told) for told in (found.size, found.beyond)]
+
+
+def _change(cell: Cell) -> list[str]:
+    """Return the mean of a change, its interval, and in how many runs it is above zero."""
+    counted = independent(cell.runs)
+    found = interval({run: by for run, by in cell.runs.items() if run[0] in counted})
+    span = "-" if found is None else f"{number(found.low, 3)} to {number(found.high, 3)}"
+    rose = f"{sum(by > 0 for by in cell.runs.values())} of {len(cell.runs)}"
+    return [number(fmean(means_of_seeds(cell.runs)), 3), span, rose]
+
+
+def _change_met(cell: Cell, again: Cell | None) -> list[str]:
+    """Return a change, and its difference from a clean retrain's, where the premise is met."""
+    attack = cell.where["attack"]
+    if attack == RETRAINED:
+        return ["-", "-"]
+    runs = cell.sound(reached=not is_oracle(attack))
+    counted = independent(cell.runs)
+    own = interval({run: cell.runs[run] for run in runs if run[0] in counted})
+    beyond = None if again is None else difference(cell, again, runs)
+    return ["-" if told is None else _spread(told) for told in (own, beyond)]
+
+
+def _spread(found: Interval) -> str:
+    low, mean, high = (number(end, 3) for end in (found.low, found.mean, found.high))
+    return f"{mean} ({low} to {high})"

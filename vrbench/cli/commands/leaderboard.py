@@ -28,7 +28,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--over-pairs",
         action="store_true",
-        help="one line per cell over all pairs of categories: the ratio of the headline",
+        help="one line per cell over all pairs of categories: the ratio of the headline, or its "
+        "mean where it is a change (rank shift)",
     )
     parser.add_argument(
         "--record", type=Path, help="also write the cells, with settings and seeds, to this .jsonl"
