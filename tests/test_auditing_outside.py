@@ -118,7 +118,7 @@ def test_the_page_says_who_was_asked_how_often_and_what_was_left_out(tmp_path):
         "In all runs together adversaries asked 360, and",  # six runs, two pictures, 30 each
         "For this page 142 requests of at most 128 users each were sent, those included that had",
         "Whoever is told what the recommender answers, and may change its pictures within 8 of",
-        "An adversary who knows nothing (noise): 0 (-2.5 to +2.5) points, no gain that is shown",
+        "An adversary who knows nothing (noise): 0 (-1.0 to +2.5) points, no gain that is shown",
         "By an adversary who sees scores. Clean and attacked",
         "An adversary who knows everything: the recommender gives no gradient.",
         "Fake users and poisoned pictures: the recommender is not trained here.",

@@ -127,7 +127,7 @@ def test_the_page_tells_one_story(found):
         "Not told apart from hat: cap.",
         "By this adversary no exposure is shown for coat.",
         "An adversary who sees scores: +5.0 (+2.5 to +7.5) points.",
-        "knows nothing (noise): +0.07 (-2.4 to +2.6) points, no gain that is shown.",
+        "knows nothing (noise): +0.07 (-1.0 to +2.6) points, no gain that is shown.",
         "adversarial lowers it: -18.0 (-18.0 to -18.0) points, against an adversary who knows",
         "bits_4 raises it: +10.0 (+10.0 to +10.0) points.",
         "Not told apart from the shop as it is: jpeg_75.",
@@ -294,6 +294,16 @@ def test_runs_are_paired_by_their_seeds(tmp_path):
     assert one.beyond(other).above is True
 
 
+def test_an_interval_ends_where_every_user_is_reached(tmp_path):
+    (wide,) = exposed(entry(tmp_path / "a", "a", (0.95, 0.2, 0.9)), source_of)
+    low, high = wide.exposure.interval.low, wide.exposure.interval.high
+    assert (low, high) == pytest.approx((-0.01, 0.99))  # of 1 % clean
+    assert wide.exposure.above is None
+    (near,) = exposed(entry(tmp_path / "b", "b", (0.95, 0.96, 0.94)), source_of)
+    assert near.exposure.above is True
+    assert 0.92 < near.exposure.interval.low < near.exposure.interval.high < 0.99
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="no chromium")
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
@@ -340,7 +350,7 @@ def test_fake_users_stand_beside_pictures(found, tmp_path):
     for sentence in (
         "registers 1 % fake users: +5.0 (+2.5 to +7.5) points; as many who chose their items by "
         "chance: 0 (-0.25 to +0.25).",
-        "registers 1 % fake users, seen: 0 (-2.5 to +2.5) points, no gain that is shown",
+        "registers 1 % fake users, seen: 0 (-1.0 to +2.5) points, no gain that is shown",
         "That detector finds 75.0 % of the fake users, and leaves out 2.0 % of the real ones",
     ):
         assert sentence.replace(" %", "\N{NO-BREAK SPACE}%") in told, sentence

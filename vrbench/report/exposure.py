@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any, Literal
 
@@ -91,8 +91,13 @@ class Exposed:
 
     @property
     def exposure(self) -> Gain:
-        """The mean over seeds."""
-        return gain(self.by_seed(), self.values(REACH, "before"), self.values(REACH, "after"))
+        """The mean over seeds; its interval ends where no user, or every user, is reached."""
+        before = self.values(REACH, "before")
+        found = gain(self.by_seed(), before, self.values(REACH, "after"))
+        if found.interval is None:
+            return found
+        clean = fmean(before.values())
+        return replace(found, interval=found.interval.within(-clean, 1 - clean))
 
     def beyond(self, other: Exposed) -> Gain:
         """Return how much more exposed this is than ``other``, over the seeds that both have."""

@@ -37,6 +37,10 @@ class Interval:
             return None
         return self.low > 0
 
+    def within(self, least: float, most: float) -> Interval:
+        """Return it, cut off where its number cannot be."""
+        return Interval(self.mean, max(self.low, least), min(self.high, most))
+
 
 def means_of_seeds(values: Mapping[Run, float]) -> list[float]:
     """Return the mean over the pairs of each seed."""

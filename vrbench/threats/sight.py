@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vrbench.core.errors import IncompatibleError
-from vrbench.core.spec import inputs_of
 from vrbench.core.visuals import Signal
 from vrbench.extractors.ready import BLIND, Ready
 from vrbench.recommenders.base import class_of
-from vrbench.threats.surfaces.features import Features
 
 if TYPE_CHECKING:
     from vrbench.threats.experiment import Experiment
@@ -58,5 +56,3 @@ def _onlookers(x: Experiment) -> Iterator[str]:
         )
     if x.scenario.labels != "catalogue":
         yield "a network is to label them: take a scenario with the catalogue's categories"
-    if isinstance(surface, Features) and {"extractor", "images"} & set(inputs_of(x.objective)):
-        yield "the objective judges them: objective=misrank asks the recommender alone"

@@ -10,6 +10,7 @@ import torch
 from vrbench.attacks.base import Attack
 from vrbench.attacks.feature_budget import Rows
 from vrbench.core.errors import IncompatibleError
+from vrbench.core.spec import inputs_of, unbound
 from vrbench.core.visuals import Signal
 from vrbench.recommenders.base import class_of
 from vrbench.threats.case import Case
@@ -64,6 +65,12 @@ class Features(Surface):
         if not x.attack.on_rows:
             raise IncompatibleError(
                 f"{x.attack.name} works on pictures only: take fgsm, pgd or noise"
+            )
+        if {"extractor", "images"} & set(inputs_of(x.objective)):
+            name = getattr(unbound(x.objective), "__name__", "the objective")
+            raise IncompatibleError(
+                f"{name} judges pictures, and threat=vector changes what a recommender is shown: "
+                "take objective=misrank, or promote_vectors"
             )
         if x.threat.surrogate is not None or x.threat.mixed is not None:
             raise IncompatibleError(
