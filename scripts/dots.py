@@ -4,8 +4,8 @@
     python scripts/dots.py defences   # one
 
 A figure is panels side by side, of the same lines; a line is a value of a column, a series a
-column under a condition. A cell holds a number, ``mean ± standard deviation``, or a ratio, ``x 3``,
-whose 95 % interval stands in the next column.
+column under a condition. A cell holds ``mean ± standard deviation``; or a number alone or a ratio,
+``x 3``, whose 95 % interval stands in the next column if there is one.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ LOOKS = {  # of a series, in every figure
     "knows the defence": Look(COLOURS[1], "s"),
     "true features": looks(["transplant"])["transplant"],
     "PGD": looks(["pgd"])["pgd"],
+    "PGD at the class": looks(["pgd"])["pgd"],
+    "PGD at lists": Look(COLOURS[0], "D"),
     "no pictures": Look(GREY, "o"),
     "own pictures": Look(COLOURS[1], "s"),
     "other items' pictures": Look(GREY, "x"),
@@ -146,8 +148,8 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
         lines = [lines[0], *lines[2:]]
     else:
         lines = list(csv.reader(text))
-    for line in lines[1:]:
-        yield dict(zip(lines[0], line, strict=True))
+    for line in lines[1:]:  # a spreadsheet is kept from taking "-5 to 3" for a sum
+        yield dict(zip(lines[0], (cell.removeprefix("'") for cell in line), strict=True))
 
 
 def dot(row: Mapping[str, str], column: str) -> Dot:
@@ -155,7 +157,7 @@ def dot(row: Mapping[str, str], column: str) -> Dot:
     found = MEAN.fullmatch(row[column])
     assert found is not None, row[column]
     mean, spread = float(found["mean"]), float(found["spread"] or 0)
-    if found["ratio"]:
+    if "95 % interval" in row and not found["spread"]:
         ends = INTERVAL.fullmatch(row["95 % interval"])
         assert ends is not None, row["95 % interval"]
         return Dot(mean, float(ends["low"]), float(ends["high"]))
