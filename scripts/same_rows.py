@@ -85,7 +85,8 @@ def unpacked(revision: str, place: Path) -> Path:
     command = ["git", "archive", revision, "vrbench", "conf"]
     held = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True).stdout
     with tarfile.open(fileobj=BytesIO(held)) as packed:
-        packed.extractall(place, filter="data")
+        packed.extraction_filter = getattr(tarfile, "data_filter", None)  # from 3.11.4 on
+        packed.extractall(place)
     return place
 
 

@@ -230,7 +230,7 @@ def test_parameters_are_attacked_measured_and_compared_from_the_command_line(tmp
     small += ["threat=parameters", "metrics=handson", "machine.threads=1", "scenario.min_items=3"]
     done = vrbench("-m", *small, "attack=embedding_fgsm,embedding_noise", cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "bprmf | embedding_fgsm embedding_05 | parameters" in done.stdout
+    assert " | embedding_fgsm embedding_05 | parameters | seed 0" in done.stdout
     found = entries(tmp_path)
     assert [e["parts"]["budget"]["eps"] for e in found] == [0.5, 0.5]
     assert {e["parts"]["budget"]["norm"] for e in found} == {"row_l2"}
