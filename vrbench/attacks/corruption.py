@@ -96,7 +96,6 @@ class Corruption(Attack):
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
-        self.check_budget(budget)
         much = strength(self.kind, self.severity, min(clean.shape[2:]))
         if self.kind == "noise":
             return (clean + much * rng.normal(items, *clean.shape[1:])).clamp(0, 1)

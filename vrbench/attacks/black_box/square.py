@@ -80,7 +80,6 @@ class Square(BlackBox):
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
-        self.check_budget(budget)
         start, propose = _moves(budget, rng)
         x = start(clean, items)
         least, margin = self._ask(goal, budget, x, clean, items)

@@ -86,8 +86,6 @@ class Generated(Attack):
     def search(
         self, clean: Tensor, items: Tensor, goal: Goal, budget: Budget, rng: Streams
     ) -> Tensor:
-        self.check_budget(budget)
-
         def worth(x: Tensor, items: Tensor) -> Tensor:
             return -ask(goal, x, items).loss
 

@@ -142,6 +142,12 @@ class ObjectiveFactory(Protocol):
     def __call__(self, **knows: object) -> Objective: ...
 
 
+def objective_name(factory: ObjectiveFactory) -> str:
+    """Return the name of what ``factory`` makes, for a message."""
+    name: str = getattr(unbound(factory), "__name__", "the objective")
+    return name
+
+
 def wanted(factory: ObjectiveFactory) -> str:
     """Return what is to become of the items under the objective that ``factory`` makes."""
     words: str = getattr(unbound(factory), "wants", Objective.wants)

@@ -10,11 +10,12 @@ import torch
 from vrbench.attacks.base import Attack
 from vrbench.attacks.feature_budget import Rows
 from vrbench.core.errors import IncompatibleError
-from vrbench.core.spec import inputs_of, unbound
+from vrbench.core.spec import inputs_of
 from vrbench.core.visuals import Signal
 from vrbench.recommenders.base import class_of
 from vrbench.threats.case import Case
 from vrbench.threats.knowledge import knowledge
+from vrbench.threats.objectives.base import objective_name
 from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.surfaces.looks import Looks
 from vrbench.threats.surfaces.parameters import Parameters
@@ -67,10 +68,9 @@ class Features(Surface):
                 f"{x.attack.name} works on pictures only: take fgsm, pgd or noise"
             )
         if {"extractor", "images"} & set(inputs_of(x.objective)):
-            name = getattr(unbound(x.objective), "__name__", "the objective")
             raise IncompatibleError(
-                f"{name} judges pictures, and threat=vector changes what a recommender is shown: "
-                "take objective=misrank, or promote_vectors"
+                f"{objective_name(x.objective)} judges pictures, and threat=vector changes what a "
+                "recommender is shown: take objective=misrank, or promote_vectors"
             )
         if x.threat.surrogate is not None or x.threat.mixed is not None:
             raise IncompatibleError(

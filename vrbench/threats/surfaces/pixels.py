@@ -13,7 +13,7 @@ from vrbench.attacks.budget import Budget
 from vrbench.attacks.feature_budget import Rows
 from vrbench.attacks.goal import Goal, TwoSpeed
 from vrbench.core.errors import ConfigError, IncompatibleError
-from vrbench.core.spec import describe, inputs_of, unbound
+from vrbench.core.spec import describe, inputs_of
 from vrbench.core.visuals import Signal
 from vrbench.extractors.base import Extractor
 from vrbench.extractors.inference_copy import swift
@@ -22,6 +22,7 @@ from vrbench.threats.case import Case
 from vrbench.threats.detectors.pictures import PictureDetector, Watch
 from vrbench.threats.evading import evading
 from vrbench.threats.knowledge import knowledge
+from vrbench.threats.objectives.base import objective_name
 from vrbench.threats.surfaces.base import Stages, Surface
 from vrbench.threats.surfaces.features import Features
 from vrbench.threats.surfaces.looks import Looks
@@ -75,10 +76,9 @@ class Pixels(Surface):
         if isinstance(x.budget, Rows):
             raise IncompatibleError(Features.goes_with)
         if "extractor" not in inputs_of(x.objective):
-            name = getattr(unbound(x.objective), "__name__", "the objective")
             raise IncompatibleError(
-                f"{name} judges what a recommender is shown, not pictures: it goes with "
-                "threat=vector"
+                f"{objective_name(x.objective)} judges what a recommender is shown, not pictures: "
+                "it goes with threat=vector"
             )
 
     def attack(self, stages: Stages, x: Experiment, world: World, case: Case) -> Change:
